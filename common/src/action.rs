@@ -1,0 +1,62 @@
+//! What a scheduler can decide, as a tagged union: further kinds are added at the end.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{ContainerId, FunctionId, InvocationId, NodeId};
+use crate::time::SimTime;
+
+/// One decision of a scheduler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Action {
+    /// Start nothing more now.
+    Wait,
+    /// Start an invocation on a node, in a container of a given memory size.
+    Start {
+        /// A pending invocation (in `slots`: a visible job).
+        invocation: InvocationId,
+        /// Memory of the container in MB; CPU and bandwidth shares follow it. In `slots` it is ignored.
+        memory_mb: u32,
+        /// Where. In `slots` it is node 0.
+        node: NodeId,
+    },
+    /// How long a container that just fell idle is kept.
+    KeepAlive {
+        /// The container.
+        container: ContainerId,
+        /// From now on.
+        keep_alive: SimTime,
+    },
+    /// Start a container of a function before it is asked for.
+    PreWarm {
+        /// The function.
+        function: FunctionId,
+        /// Memory of the container in MB.
+        memory_mb: u32,
+        /// Where.
+        node: NodeId,
+    },
+    /// Let an idle container go.
+    Release {
+        /// The container.
+        container: ContainerId,
+    },
+}
+
+/// An action with what the scheduler knows of it. A heuristic leaves the numbers at zero.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Decision {
+    /// What to do.
+    pub action: Action,
+    /// Log-probability of each stage: which (or wait), size, node.
+    pub log_probability: [f32; 3],
+    /// The value network's estimate of the state, or 0.
+    pub value: f32,
+}
+
+impl Decision {
+    /// A decision of a scheduler that draws nothing and estimates nothing.
+    #[must_use]
+    pub fn certain(action: Action) -> Self {
+        Decision { action, log_probability: [0.0; 3], value: 0.0 }
+    }
+}

@@ -1,0 +1,175 @@
+//! A serverless cluster as its events tell it: enough to rebuild its visible state anywhere, whether a simulator or
+//! a real platform sends them. Nothing here is hidden truth: estimates come from history.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{ContainerId, FunctionId, InvocationId, NodeId};
+use crate::time::SimTime;
+
+/// A worker node.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NodeSpec {
+    /// CPU in thousandths of a vCPU.
+    pub cpu_millicores: u32,
+    /// Memory in MB.
+    pub memory_mb: u32,
+    /// Network bandwidth in Mbit/s.
+    pub network_mbps: u32,
+    /// Speed factor against the reference machine.
+    pub speed: f64,
+    /// Multiplies the price of what runs here.
+    pub price_class: f64,
+    /// Zone, a place in the latency matrix.
+    pub zone: u32,
+}
+
+/// Priority class of a function.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Priority {
+    /// May wait.
+    Low,
+    /// The usual.
+    #[default]
+    Normal,
+    /// Should not wait.
+    High,
+}
+
+/// What a platform knows of a function before it ever ran.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FunctionSpec {
+    /// Name, unique in the workload.
+    pub name: String,
+    /// Application that it belongs to, a running number.
+    pub application: u32,
+    /// Memory tier that it is given unless a size is decided, MB.
+    pub default_memory_mb: u32,
+    /// It needs this much, MB; smaller sizes are masked.
+    pub peak_memory_mb: u32,
+    /// Priority class.
+    pub priority: Priority,
+    /// An objective is violated when latency > this × p95 of the reference duration.
+    pub slo_factor: f64,
+    /// Functions of different tags must not share a node, where isolation is enforced.
+    pub isolation_tag: u32,
+    /// Runtime, a place in the list of cold-start distributions.
+    pub runtime: u32,
+}
+
+/// What history says of a function's durations at its default size on a reference machine, warm.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DurationEstimate {
+    /// Mean, seconds.
+    pub mean: f64,
+    /// 95th percentile, seconds.
+    pub p95: f64,
+    /// Standard deviation, seconds.
+    pub deviation: f64,
+    /// Mean cold-start time, seconds.
+    pub cold_start: f64,
+    /// Observations behind it.
+    pub observations: u64,
+}
+
+/// Why a container went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GoneReason {
+    /// Its keep-alive time ended.
+    Expired,
+    /// Its memory was needed.
+    Evicted,
+    /// A scheduler released it.
+    Released,
+    /// Its node failed.
+    NodeFailed,
+}
+
+/// Something that happened in the cluster.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ClusterEvent {
+    /// An invocation arrived and is pending.
+    Arrived {
+        /// Which.
+        invocation: InvocationId,
+        /// Of which function.
+        function: FunctionId,
+        /// Input size, 1.0 is typical.
+        input_size: f64,
+    },
+    /// A pending invocation was bound to a container.
+    Started {
+        /// Which.
+        invocation: InvocationId,
+        /// Its container.
+        container: ContainerId,
+        /// Where.
+        node: NodeId,
+        /// The container's memory, MB.
+        memory_mb: u32,
+        /// Whether it waits for a cold start first.
+        cold: bool,
+    },
+    /// A cold container became ready; its invocation begins to run (or it falls idle when pre-warmed).
+    Ready {
+        /// Which container.
+        container: ContainerId,
+    },
+    /// An invocation finished; its container fell idle.
+    Finished {
+        /// Which.
+        invocation: InvocationId,
+        /// Its container, idle now.
+        container: ContainerId,
+        /// When the container will go unless it is used.
+        expires: SimTime,
+        /// The estimate for its function with this observation in it.
+        estimate: DurationEstimate,
+    },
+    /// A container is no more.
+    Gone {
+        /// Which.
+        container: ContainerId,
+        /// Why.
+        reason: GoneReason,
+    },
+}
+
+/// A [`ClusterEvent`] with its time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TimedEvent {
+    /// When.
+    pub at: SimTime,
+    /// What.
+    pub event: ClusterEvent,
+}
+
+/// The fixed part of a cluster: what an observer needs before the first event.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ClusterSpec {
+    /// Worker nodes, by [`NodeId`].
+    pub nodes: Vec<NodeSpec>,
+    /// Functions, by [`FunctionId`].
+    pub functions: Vec<FunctionSpec>,
+    /// What history says of each function when the episode starts.
+    pub estimates: Vec<DurationEstimate>,
+    /// The sizes that a scheduler may choose from, as multiples of a function's default memory, ascending.
+    pub size_multiples: Vec<f64>,
+}
+
+/// A start that is possible now.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StartOption {
+    /// Which pending invocation.
+    pub invocation: InvocationId,
+    /// Place in [`ClusterSpec::size_multiples`].
+    pub size: u32,
+    /// The container's memory, MB.
+    pub memory_mb: u32,
+    /// Where.
+    pub node: NodeId,
+    /// Whether an idle container of this function and size waits there.
+    pub warm: bool,
+    /// Idle memory of other containers that would be evicted, MB.
+    pub evicts_mb: u32,
+}

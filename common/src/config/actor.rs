@@ -1,0 +1,41 @@
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+
+/// How actors play.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields, default)]
+pub struct ActorConfig {
+    /// Actors that `longshore train` starts in its own process.
+    #[garde(range(min = 1, max = 256))]
+    pub count: usize,
+    /// Environments that one actor steps together, with one forward pass for all of them.
+    #[garde(range(min = 1, max = 16384))]
+    pub environments: usize,
+    /// Longest piece of an episode that is sent as one trajectory, in decisions.
+    #[garde(range(min = 1, max = 4096))]
+    pub unroll: usize,
+    /// Threads of one actor's forward pass, where the actor has a process of its own.
+    #[garde(range(min = 1, max = 256))]
+    pub threads: usize,
+    /// Trajectories kept while shards are away; when it is full the actor pauses and says so.
+    #[garde(range(min = 1))]
+    pub spool: usize,
+    /// Where the actor's service listens for health checks and metrics, e.g. `127.0.0.1:9101`; none by default.
+    #[garde(skip)]
+    pub metrics_address: Option<String>,
+}
+
+impl Default for ActorConfig {
+    fn default() -> Self {
+        ActorConfig { count: 1, environments: 64, unroll: 64, threads: 1, spool: 1024, metrics_address: None }
+    }
+}
+
+/// The same-seed group baseline: several rollouts of one arrival sequence, compared at equal simulated times.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct GroupConfig {
+    /// Rollouts of each arrival sequence; it divides `actor.environments`.
+    #[garde(range(min = 2, max = 256))]
+    pub rollouts: usize,
+}

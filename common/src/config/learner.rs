@@ -1,0 +1,156 @@
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+
+use super::GroupConfig;
+
+/// How the services take turns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Everybody at their own pace; repeats statistically.
+    #[default]
+    Async,
+    /// Fixed turns; one seed gives the same bits.
+    Lockstep,
+}
+
+/// A value that moves linearly with the share of the budget that is spent.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Schedule {
+    /// At the start.
+    pub from: f64,
+    /// At the end.
+    pub to: f64,
+}
+
+impl Schedule {
+    /// The value when `share` (0 to 1) of the budget is spent.
+    #[must_use]
+    pub fn at(&self, share: f64) -> f64 {
+        self.from + (self.to - self.from) * share.clamp(0.0, 1.0)
+    }
+}
+
+/// Where the policy's advantage comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Advantage {
+    /// V-trace, with the value network as baseline.
+    Vtrace,
+    /// The same-seed group baseline; needs `learner.group`.
+    Group,
+}
+
+/// How the learner learns.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields, default)]
+pub struct LearnerConfig {
+    /// Turn-taking.
+    #[garde(skip)]
+    pub mode: Mode,
+    /// Ends the run: environment steps (recorded decisions) learnt from.
+    #[garde(range(min = 1))]
+    pub budget_steps: u64,
+    /// Ends the run after this wall time, too; 0: no limit.
+    #[garde(range(min = 0.0))]
+    pub wall_limit_minutes: f64,
+    /// Decisions in one batch; a version is published after each batch.
+    #[garde(range(min = 1))]
+    pub batch_steps: usize,
+    /// Passes over each batch.
+    #[garde(range(min = 1, max = 64))]
+    pub epochs: usize,
+    /// Minibatches a pass.
+    #[garde(range(min = 1, max = 4096))]
+    pub minibatches: usize,
+    /// Share of a batch that is sampled uniformly from what was learnt from before.
+    #[garde(range(min = 0.0, max = 0.95))]
+    pub replayed_share: f64,
+    /// Items more than this many published versions old are dropped and counted.
+    #[garde(range(min = 1))]
+    pub max_lag: u64,
+    /// What the policy gradient is weighted with.
+    #[garde(skip)]
+    pub advantage: Advantage,
+    /// The group baseline.
+    #[garde(dive)]
+    pub group: Option<GroupConfig>,
+    /// V-trace: truncation of the importance weight in the temporal difference.
+    #[garde(range(min = 0.0))]
+    pub rho_bar: f64,
+    /// V-trace: truncation of the trace's importance weight.
+    #[garde(range(min = 0.0))]
+    pub c_bar: f64,
+    /// V-trace: trace decay.
+    #[garde(range(min = 0.0, max = 1.0))]
+    pub lambda: f64,
+    /// IMPACT's clip of the ratio to the target policy.
+    #[garde(range(min = 0.01, max = 10.0))]
+    pub ratio_clip: f64,
+    /// The target networks are copied every so many batches.
+    #[garde(range(min = 1))]
+    pub target_period: u64,
+    /// Learning rate.
+    #[garde(skip)]
+    pub learning_rate: Schedule,
+    /// Weight of the normalised entropy.
+    #[garde(skip)]
+    pub entropy_cost: Schedule,
+    /// Weight of the value loss.
+    #[garde(range(min = 0.0))]
+    pub value_cost: f64,
+    /// Gradients are scaled down to this norm.
+    #[garde(range(min = 1e-6))]
+    pub max_gradient_norm: f64,
+    /// Ends the run when this many updates in a row had to be skipped because they were not finite.
+    #[garde(range(min = 1))]
+    pub max_skipped_updates: u32,
+    /// Evaluation on validation seeds every so many batches.
+    #[garde(range(min = 1))]
+    pub evaluate_every: u64,
+    /// Checkpoint every so many batches.
+    #[garde(range(min = 1))]
+    pub checkpoint_every: u64,
+    /// Newest checkpoints that are kept, beside the best.
+    #[garde(range(min = 1, max = 1000))]
+    pub keep_checkpoints: usize,
+    /// Threads of the learner's tensor operations; 0: every core.
+    #[garde(range(max = 1024))]
+    pub threads: usize,
+    /// Where the learner's service listens for health checks and metrics; none by default.
+    #[garde(skip)]
+    pub metrics_address: Option<String>,
+}
+
+impl Default for LearnerConfig {
+    fn default() -> Self {
+        LearnerConfig {
+            mode: Mode::Async,
+            budget_steps: 1_000_000,
+            wall_limit_minutes: 0.0,
+            batch_steps: 16_384,
+            epochs: 2,
+            minibatches: 8,
+            replayed_share: 0.0,
+            max_lag: 8,
+            advantage: Advantage::Vtrace,
+            group: None,
+            rho_bar: 1.0,
+            c_bar: 1.0,
+            lambda: 1.0,
+            ratio_clip: 0.2,
+            target_period: 1,
+            learning_rate: Schedule { from: 6e-4, to: 1e-4 },
+            entropy_cost: Schedule { from: 0.01, to: 0.001 },
+            value_cost: 0.5,
+            max_gradient_norm: 1.0,
+            max_skipped_updates: 16,
+            evaluate_every: 10,
+            checkpoint_every: 10,
+            keep_checkpoints: 3,
+            threads: 0,
+            metrics_address: None,
+        }
+    }
+}

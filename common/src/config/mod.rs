@@ -1,0 +1,73 @@
+//! Configuration: one TOML file of `schema = 1`, with unknown keys refused and single values set from the command line.
+
+mod actor;
+mod evaluation;
+mod learner;
+mod load;
+mod policy;
+mod replay;
+mod simulator;
+mod transport;
+
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+
+pub use actor::{ActorConfig, GroupConfig};
+pub use evaluation::EvaluationConfig;
+pub use learner::{Advantage, LearnerConfig, Mode, Schedule};
+pub use load::{ConfigError, load, parse};
+pub use policy::PolicyConfig;
+pub use replay::ReplayConfig;
+pub use simulator::*;
+pub use transport::TransportConfig;
+
+use crate::seed::RunSeed;
+
+/// The whole configuration of a training run; every service reads the part that it needs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Version of this file's layout; 1.
+    #[garde(custom(known_schema))]
+    pub schema: u32,
+    /// Names the run folder and the report.
+    #[garde(length(min = 1, max = 64))]
+    pub name: String,
+    /// All randomness of the run derives from it.
+    #[garde(skip)]
+    pub seed: RunSeed,
+    /// What is simulated.
+    #[garde(dive)]
+    pub simulator: SimulatorConfig,
+    /// The networks.
+    #[garde(dive)]
+    #[serde(default)]
+    pub policy: PolicyConfig,
+    /// Who plays.
+    #[garde(dive)]
+    #[serde(default)]
+    pub actor: ActorConfig,
+    /// Who stores.
+    #[garde(dive)]
+    #[serde(default)]
+    pub replay: ReplayConfig,
+    /// Who learns.
+    #[garde(dive)]
+    #[serde(default)]
+    pub learner: LearnerConfig,
+    /// How policies are compared, while training and at the end.
+    #[garde(dive)]
+    #[serde(default)]
+    pub evaluation: EvaluationConfig,
+    /// Where the services find each other.
+    #[garde(dive)]
+    #[serde(default)]
+    pub transport: TransportConfig,
+}
+
+fn known_schema(schema: &u32, _context: &()) -> garde::Result {
+    if *schema == 1 {
+        return Ok(());
+    }
+    Err(garde::Error::new(format!("is {schema}; this version of Longshore reads schema = 1")))
+}

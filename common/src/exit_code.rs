@@ -1,0 +1,72 @@
+/// What a Longshore program's exit status means. The numbers are part of the interface and never change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ExitCode {
+    /// Everything that was asked for was done.
+    Success = 0,
+    /// A fault that no other code names.
+    Failure = 1,
+    /// The command line could not be understood.
+    Usage = 2,
+    /// A configuration, a `--set` or an environment setting is wrong.
+    Config = 3,
+    /// An input file (trace, job list) is missing or malformed.
+    Input = 4,
+    /// A checkpoint is missing, truncated, altered or of another shape.
+    Checkpoint = 5,
+    /// A peer could not be reached within its deadline.
+    Unreachable = 6,
+    /// A peer refused: another run, another schema, another protocol, an older epoch.
+    Refused = 7,
+    /// A key file is missing, unreadable or wrong, or an insecure bind was refused.
+    Security = 8,
+    /// Training diverged: losses or gradients were not finite too many times in a row.
+    Diverged = 9,
+    /// The run folder is held by another learner.
+    Locked = 10,
+    /// Ended by Ctrl-C or SIGTERM after an ordered drain.
+    Interrupted = 130,
+}
+
+impl ExitCode {
+    /// Every code, in order, for `longshore --help` and the documentation.
+    pub const ALL: [ExitCode; 12] = [
+        ExitCode::Success,
+        ExitCode::Failure,
+        ExitCode::Usage,
+        ExitCode::Config,
+        ExitCode::Input,
+        ExitCode::Checkpoint,
+        ExitCode::Unreachable,
+        ExitCode::Refused,
+        ExitCode::Security,
+        ExitCode::Diverged,
+        ExitCode::Locked,
+        ExitCode::Interrupted,
+    ];
+
+    /// One line that says what the code means.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            ExitCode::Success => "everything that was asked for was done",
+            ExitCode::Failure => "a fault that no other code names",
+            ExitCode::Usage => "the command line could not be understood",
+            ExitCode::Config => "a configuration value is wrong",
+            ExitCode::Input => "an input file is missing or malformed",
+            ExitCode::Checkpoint => "a checkpoint is missing, damaged or of another shape",
+            ExitCode::Unreachable => "a peer could not be reached within its deadline",
+            ExitCode::Refused => "a peer refused: another run, schema, protocol or an older epoch",
+            ExitCode::Security => "a key is missing or wrong, or an insecure bind was refused",
+            ExitCode::Diverged => "training diverged",
+            ExitCode::Locked => "the run folder is held by another learner",
+            ExitCode::Interrupted => "ended by Ctrl-C or SIGTERM after an ordered drain",
+        }
+    }
+}
+
+impl From<ExitCode> for std::process::ExitCode {
+    fn from(code: ExitCode) -> Self {
+        std::process::ExitCode::from(code as u8)
+    }
+}

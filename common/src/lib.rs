@@ -1,0 +1,17 @@
+//! The shared vocabulary of Longshore: ids, seeds, time, cluster events, actions, trajectories, configuration and
+//! exit codes; no I/O but the reading of a configuration file, no clock, no socket, no tensor.
+
+pub mod action;
+pub mod cluster;
+pub mod config;
+mod exit_code;
+pub mod ids;
+pub mod seed;
+pub mod slots;
+pub mod time;
+pub mod trajectory;
+
+pub use action::{Action, Decision};
+pub use exit_code::ExitCode;
+pub use seed::{RunSeed, Stream};
+pub use time::SimTime;

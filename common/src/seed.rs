@@ -1,0 +1,84 @@
+//! All randomness of a run derives from one seed: a counter-based generator is keyed by (run seed, stream, index),
+//! so any stream can be restarted at any index, and no two purposes ever share numbers.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+use serde::{Deserialize, Serialize};
+
+/// What the randomness is for. Numbers are part of what a seed means and never change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[repr(u64)]
+pub enum Stream {
+    /// Episodes that the policy learns from.
+    Training = 1,
+    /// Episodes on which heuristics are tuned.
+    Tuning = 2,
+    /// Episodes on which checkpoints are chosen.
+    Validation = 3,
+    /// Episodes that only the report sees.
+    Test = 4,
+    /// Initial weights.
+    Weights = 5,
+    /// Actions drawn by actors.
+    Actions = 6,
+    /// Which steps go into which minibatch.
+    Minibatches = 7,
+    /// What a replay shard samples.
+    Sampling = 8,
+    /// Within an episode: when invocations (or jobs) arrive and what they need.
+    Arrivals = 9,
+    /// Within an episode: cold starts, noise and whatever else happens while it runs.
+    Execution = 10,
+    /// Properties of functions drawn once (runtime, priority, isolation tag).
+    Functions = 11,
+    /// Scenario choices of an episode: load, length, window of a trace.
+    Scenario = 12,
+    /// Bootstrap resampling of the statistics.
+    Bootstrap = 13,
+}
+
+/// The one seed of a run; or, derived from it, the seed of an episode.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunSeed(pub u64);
+
+impl RunSeed {
+    /// The generator of `stream` number `index`.
+    #[must_use]
+    pub fn rng(self, stream: Stream, index: u64) -> ChaCha8Rng {
+        let mut key = [0_u8; 32];
+        key[..8].copy_from_slice(&self.0.to_le_bytes());
+        key[8..16].copy_from_slice(&(stream as u64).to_le_bytes());
+        key[16..24].copy_from_slice(&index.to_le_bytes());
+        key[24..].copy_from_slice(b"longshor");
+        ChaCha8Rng::from_seed(key)
+    }
+
+    /// The seed of episode `index` of `stream` (training, tuning, validation or test).
+    #[must_use]
+    pub fn episode(self, stream: Stream, index: u64) -> RunSeed {
+        RunSeed(self.rng(stream, index).next_u64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_and_indices_never_share_numbers() {
+        let seed = RunSeed(7);
+        let mut seen = std::collections::HashSet::new();
+        for stream in [Stream::Training, Stream::Tuning, Stream::Validation, Stream::Test] {
+            for index in 0..1000 {
+                assert!(seen.insert(seed.episode(stream, index)));
+            }
+        }
+    }
+
+    #[test]
+    fn the_meaning_of_a_seed_is_pinned() {
+        assert_eq!(RunSeed(1).rng(Stream::Training, 0).next_u64(), RunSeed(1).episode(Stream::Training, 0).0);
+        assert_eq!(RunSeed(1).rng(Stream::Test, 3), RunSeed(1).rng(Stream::Test, 3));
+    }
+}

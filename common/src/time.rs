@@ -1,0 +1,62 @@
+//! Simulated time.
+
+use std::fmt;
+use std::ops::{Add, Sub};
+
+use serde::{Deserialize, Serialize};
+
+/// A moment, or a length, of simulated time in whole microseconds. (In `slots` a step is one second.)
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SimTime(pub u64);
+
+impl SimTime {
+    /// The start of an episode.
+    pub const ZERO: SimTime = SimTime(0);
+    /// One second.
+    pub const SECOND: SimTime = SimTime(1_000_000);
+
+    /// From seconds, rounded to the nearest microsecond; negative and NaN become zero.
+    #[must_use]
+    pub fn from_seconds(seconds: f64) -> Self {
+        SimTime((seconds * 1e6).round() as u64)
+    }
+
+    /// From whole milliseconds.
+    #[must_use]
+    pub const fn from_millis(millis: u64) -> Self {
+        SimTime(millis * 1000)
+    }
+
+    /// In seconds.
+    #[must_use]
+    pub fn seconds(self) -> f64 {
+        self.0 as f64 * 1e-6
+    }
+
+    /// The time from `earlier` to `self`, zero where `earlier` is later.
+    #[must_use]
+    pub fn since(self, earlier: SimTime) -> SimTime {
+        SimTime(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Add for SimTime {
+    type Output = SimTime;
+    fn add(self, other: SimTime) -> SimTime {
+        SimTime(self.0 + other.0)
+    }
+}
+
+impl Sub for SimTime {
+    type Output = SimTime;
+    fn sub(self, other: SimTime) -> SimTime {
+        SimTime(self.0 - other.0)
+    }
+}
+
+impl fmt::Display for SimTime {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:.6}s", self.seconds())
+    }
+}
