@@ -1,0 +1,160 @@
+//! Files and folders that appear whole or not at all.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use crate::{DurableError, at};
+
+/// Puts `bytes` at `path`, replacing what was there; the folder must exist. When it returns, the content survives a
+/// loss of power.
+///
+/// # Errors
+/// [`DurableError::Io`]; the old content is then still there.
+pub fn atomic_write(path: &Path, bytes: &[u8]) -> Result<(), DurableError> {
+    let temporary = temporary_name(path);
+    let mut file = File::create(&temporary).map_err(at("create", &temporary))?;
+    file.write_all(bytes).map_err(at("write", &temporary))?;
+    file.sync_all().map_err(at("sync", &temporary))?;
+    drop(file);
+    fs::rename(&temporary, path).map_err(at("rename to", path))?;
+    sync_folder(parent(path))
+}
+
+/// Makes a folder at `path` appear with everything that `fill` puts into the (temporary) folder that it is given.
+/// A folder that was at `path` is replaced.
+///
+/// # Errors
+/// [`DurableError::Fill`] with `fill`'s error, else [`DurableError::Io`]; what was at `path` is then still there (or,
+/// after a crash between the two renames that a replacement needs, next to it under a name that ends in `.old`).
+pub fn atomic_folder<E>(path: &Path, fill: impl FnOnce(&Path) -> Result<(), E>) -> Result<(), DurableError>
+where
+    E: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let temporary = temporary_name(path);
+    remove_folder(&temporary)?;
+    fs::create_dir_all(&temporary).map_err(at("create", &temporary))?;
+    if let Err(error) = fill(&temporary) {
+        remove_folder(&temporary)?;
+        return Err(DurableError::Fill { path: path.to_owned(), source: error.into() });
+    }
+    sync_tree(&temporary)?;
+    replace_folder(&temporary, path)?;
+    sync_folder(parent(path))
+}
+
+/// Makes the names in a folder durable: files created in it, renamed into it or removed from it.
+///
+/// # Errors
+/// [`DurableError::Io`].
+pub fn sync_folder(path: &Path) -> Result<(), DurableError> {
+    File::open(path).and_then(|folder| folder.sync_all()).map_err(at("sync", path))
+}
+
+fn replace_folder(temporary: &Path, path: &Path) -> Result<(), DurableError> {
+    if !path.exists() {
+        return fs::rename(temporary, path).map_err(at("rename to", path));
+    }
+    let old = with_suffix(path, ".old");
+    remove_folder(&old)?;
+    fs::rename(path, &old).map_err(at("rename", path))?;
+    fs::rename(temporary, path).map_err(at("rename to", path))?;
+    remove_folder(&old)
+}
+
+fn sync_tree(folder: &Path) -> Result<(), DurableError> {
+    for entry in fs::read_dir(folder).map_err(at("list", folder))? {
+        let path = entry.map_err(at("list", folder))?.path();
+        if path.is_dir() {
+            sync_tree(&path)?;
+        } else {
+            File::open(&path).and_then(|file| file.sync_all()).map_err(at("sync", &path))?;
+        }
+    }
+    sync_folder(folder)
+}
+
+fn remove_folder(path: &Path) -> Result<(), DurableError> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(at("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+fn temporary_name(path: &Path) -> PathBuf {
+    with_suffix(path, ".tmp")
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.file_name().map_or_else(OsString::new, OsString::from);
+    name.push(suffix);
+    path.with_file_name(name)
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_and_no_temporary_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.json");
+        atomic_write(&path, b"one").unwrap();
+        atomic_write(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn the_remains_of_a_crashed_write_do_no_harm() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.json");
+        atomic_write(&path, b"whole").unwrap();
+        fs::write(temporary_name(&path), b"ha").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+        atomic_write(&path, b"newer").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"newer");
+    }
+
+    #[test]
+    fn an_error_names_the_file() {
+        let error = atomic_write(Path::new("/does/not/exist/file"), b"").unwrap_err();
+        assert!(error.to_string().contains("/does/not/exist/file"), "{error}");
+    }
+
+    #[test]
+    fn a_folder_appears_whole_and_replaces_the_old_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoint");
+        for content in ["a", "b"] {
+            atomic_folder(&path, |inside| {
+                fs::create_dir(inside.join("deep"))?;
+                fs::write(inside.join("deep/file"), content)
+            })
+            .unwrap();
+            assert_eq!(fs::read_to_string(path.join("deep/file")).unwrap(), content);
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_filled_does_not_appear() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoint");
+        let error = atomic_folder(&path, |inside| {
+            fs::write(inside.join("half"), b"x").unwrap();
+            Err("the disk is full")
+        })
+        .unwrap_err();
+        assert!(error.to_string().contains("the disk is full"), "{error}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}
