@@ -29,6 +29,9 @@ pub struct SlotsConfig {
     /// Units of each resource.
     #[garde(range(min = 10, max = 1000))]
     pub capacity: u32,
+    /// What a dropped job costs: the slowdown that it is deemed to have had. Without it dropping would pay.
+    #[garde(range(min = 0.0, max = 1e6))]
+    pub drop_penalty: f64,
     /// Training episodes, as a mixture of lengths and loads.
     #[garde(dive, length(min = 1))]
     pub training: Vec<SlotsMixture>,
@@ -55,6 +58,7 @@ impl Default for SlotsConfig {
             visible: 10,
             backlog: 60,
             capacity: 10,
+            drop_penalty: 50.0,
             training: vec![SlotsMixture { weight: 1.0, steps: 50, loads: [10.0, 190.0] }],
         }
     }

@@ -1,0 +1,50 @@
+//! Schedulers that follow a fixed rule, by name.
+
+mod slots;
+
+use common::trajectory::Scenario;
+
+use crate::scheduler::Scheduler;
+
+/// A name that no rule of the scenario has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown scheduler `{name}` for scenario `{scenario}`; known are {}", known.join(", "))]
+pub struct UnknownScheduler {
+    /// The name.
+    pub name: String,
+    /// The scenario.
+    pub scenario: Scenario,
+    /// Names that are known there; X stands for a number.
+    pub known: Vec<String>,
+}
+
+/// The rule called `name` in `scenario`.
+///
+/// # Errors
+/// For an unknown name; the error lists the known ones.
+pub fn heuristic(name: &str, scenario: Scenario) -> Result<Box<dyn Scheduler>, UnknownScheduler> {
+    let found = match scenario {
+        Scenario::Slots => slots::by_name(name),
+        Scenario::Serverless => None,
+    };
+    found.ok_or_else(|| UnknownScheduler {
+        name: name.to_owned(),
+        scenario,
+        known: known_heuristics(scenario).iter().map(ToString::to_string).collect(),
+    })
+}
+
+/// Names of the rules of `scenario`; X stands for a number.
+#[must_use]
+pub fn known_heuristics(scenario: Scenario) -> &'static [&'static str] {
+    match scenario {
+        Scenario::Slots => slots::NAMES,
+        Scenario::Serverless => &[],
+    }
+}
+
+/// The number behind `prefix` in a name like `tetris_k0.01`, if it is one and not negative.
+fn knob(name: &str, prefix: &str) -> Option<f64> {
+    let value: f64 = name.strip_prefix(prefix)?.parse().ok()?;
+    (value.is_finite() && value >= 0.0).then_some(value)
+}

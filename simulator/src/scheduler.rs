@@ -1,0 +1,58 @@
+//! The seam between simulations and whoever schedules them.
+
+use common::Decision;
+use common::trajectory::Scenario;
+
+use crate::error::SchedulerError;
+use crate::slots;
+
+/// A borrowed look at one cluster at a decision.
+#[derive(Clone, Copy)]
+pub enum ClusterView<'a> {
+    /// Job slots.
+    Slots(slots::SlotsView<'a>),
+}
+
+impl ClusterView<'_> {
+    /// Which scenario it shows.
+    #[must_use]
+    pub fn scenario(&self) -> Scenario {
+        match self {
+            ClusterView::Slots(_) => Scenario::Slots,
+        }
+    }
+}
+
+/// A question to a scheduler.
+#[derive(Clone, Copy)]
+pub struct DecisionRequest<'a> {
+    /// Place of the environment in its batch, stable through an episode.
+    pub environment: usize,
+    /// What it looks like now.
+    pub view: ClusterView<'a>,
+}
+
+/// Decides for many environments at once: a network does one forward pass for all, a heuristic loops.
+pub trait Scheduler: Send {
+    /// Its name in tables, unique among known schedulers.
+    fn name(&self) -> &str;
+
+    /// Whether simulations must record cluster events for it (a state graph is built from them).
+    fn follows_events(&self) -> bool {
+        false
+    }
+
+    /// An environment starts a new episode: forget what was known of it.
+    fn episode_started(&mut self, _environment: usize) {}
+
+    /// Fills one decision a request, in order; `decisions` arrives empty.
+    ///
+    /// # Errors
+    /// [`SchedulerError::WrongScenario`] for a view of a scenario that it cannot play, [`SchedulerError::Failed`] when
+    /// it broke inside.
+    fn decide(
+        &mut self,
+        requests: &[DecisionRequest<'_>],
+        decisions: &mut Vec<Decision>,
+    ) -> Result<(), SchedulerError>;
+}

@@ -1,0 +1,89 @@
+//! One episode of either scenario behind one face.
+
+use common::trajectory::{Reward, Scenario};
+use common::{Action, SimTime};
+
+use crate::error::ActionError;
+use crate::scheduler::ClusterView;
+use crate::slots::SlotsSimulation;
+
+/// How far a simulation ran on its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// A start is possible: somebody must decide.
+    Decision,
+    /// The episode is over.
+    Finished,
+}
+
+/// One episode, played by alternating [`Simulation::advance`] and [`Simulation::apply`].
+pub enum Simulation {
+    /// Job slots.
+    Slots(SlotsSimulation),
+}
+
+impl Simulation {
+    /// Runs time on until a start is possible or the episode is over. Waits without alternative are never asked.
+    pub fn advance(&mut self) -> Progress {
+        match self {
+            Simulation::Slots(slots) => slots.advance(),
+        }
+    }
+
+    /// What a scheduler may see now.
+    #[must_use]
+    pub fn view(&self) -> ClusterView<'_> {
+        match self {
+            Simulation::Slots(slots) => ClusterView::Slots(slots.view()),
+        }
+    }
+
+    /// Does what was decided.
+    ///
+    /// # Errors
+    /// When it is not possible now; the simulation is unchanged then.
+    pub fn apply(&mut self, action: Action) -> Result<(), ActionError> {
+        match self {
+            Simulation::Slots(slots) => slots.apply(action),
+        }
+    }
+
+    /// Parts of the reward accumulated since the last call.
+    pub fn take_reward(&mut self) -> Reward {
+        match self {
+            Simulation::Slots(slots) => slots.take_reward(),
+        }
+    }
+
+    /// Simulated time.
+    #[must_use]
+    pub fn now(&self) -> SimTime {
+        match self {
+            Simulation::Slots(slots) => slots.now(),
+        }
+    }
+
+    /// Offered load; 1.0 is 100%.
+    #[must_use]
+    pub fn load(&self) -> f64 {
+        match self {
+            Simulation::Slots(slots) => slots.load(),
+        }
+    }
+
+    /// Which scenario it plays.
+    #[must_use]
+    pub fn scenario(&self) -> Scenario {
+        match self {
+            Simulation::Slots(_) => Scenario::Slots,
+        }
+    }
+
+    /// The `slots` episode inside, for what only that scenario reports.
+    #[must_use]
+    pub fn as_slots(&self) -> Option<&SlotsSimulation> {
+        match self {
+            Simulation::Slots(slots) => Some(slots),
+        }
+    }
+}
