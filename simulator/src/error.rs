@@ -10,7 +10,7 @@ pub enum ActionError {
     #[error("invocation {0} does not fit now")]
     DoesNotFit(InvocationId),
     /// Nothing runs and nothing came for long: waiting would only burn time.
-    #[error("waiting is not allowed now: nothing runs and nothing has arrived for long")]
+    #[error("waiting is not allowed now: nothing runs and nothing has arrived for thousands of steps")]
     MayNotWait,
     /// The scenario has no such action, or does not ask for it.
     #[error("this scenario does not ask for this kind of action")]

@@ -13,6 +13,9 @@ use super::view::SlotsView;
 use crate::error::ActionError;
 use crate::simulation::Progress;
 
+/// Steps without a running job or an arrival after which *wait* is refused.
+const LONGEST_IDLE_WAIT: u32 = 10_000;
+
 /// A job that runs, as the machine keeps it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Running {
@@ -105,11 +108,11 @@ impl SlotsSimulation {
     /// See [`crate::Simulation::apply`].
     ///
     /// # Errors
-    /// When the job is not visible or does not fit, or when waiting is masked.
+    /// When the job is not visible or does not fit, or when waiting would never end.
     pub fn apply(&mut self, action: Action) -> Result<(), ActionError> {
         match action {
             Action::Wait if self.is_over() => Err(ActionError::NoDecisionDue),
-            Action::Wait if !self.may_wait() => Err(ActionError::MayNotWait),
+            Action::Wait if self.waits_for_ever() => Err(ActionError::MayNotWait),
             Action::Wait => {
                 self.step();
                 Ok(())
@@ -155,9 +158,15 @@ impl SlotsSimulation {
         self.now
     }
 
-    /// The masks of the definition: waiting is senseless when nothing runs and nothing has come for long.
+    /// The mask that learnt policies obey: waiting is senseless when nothing runs and nothing has come for long.
+    /// A rule that holds a job for a stated time may wait beyond it.
     pub(super) fn may_wait(&self) -> bool {
         !self.running.is_empty() || self.now - self.last_arrival < ARRIVAL_MEMORY
+    }
+
+    /// A scheduler that holds its last job for so long would hold it for ever, and the episode would never end.
+    fn waits_for_ever(&self) -> bool {
+        self.running.is_empty() && self.now - self.last_arrival >= LONGEST_IDLE_WAIT
     }
 
     /// Whether no job will arrive any more. A truth that no policy may see.

@@ -56,7 +56,7 @@ impl<'a> SlotsView<'a> {
         self.simulation.free
     }
 
-    /// Whether waiting is allowed.
+    /// Whether a learnt policy may wait: false when nothing runs and nothing has arrived for [`ARRIVAL_MEMORY`] steps.
     #[must_use]
     pub fn may_wait(&self) -> bool {
         self.simulation.may_wait()
