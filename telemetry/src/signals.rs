@@ -1,0 +1,36 @@
+//! Ctrl-C and SIGTERM.
+
+use common::{ExitCode, Shutdown};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::TelemetryError;
+
+/// A flag that the first Ctrl-C or SIGTERM raises; the second ends the process at once with
+/// [`ExitCode::Interrupted`]. To be called once, by a binary.
+///
+/// # Errors
+/// [`TelemetryError::Process`] when the handlers or their thread cannot be had.
+pub fn shutdown_on_signals() -> Result<Shutdown, TelemetryError> {
+    let fail = |error: std::io::Error| TelemetryError::Process {
+        what: "the handling of signals",
+        message: error.to_string(),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(fail)?;
+    let guard = runtime.enter();
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(fail)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(fail)?;
+    drop(guard);
+    let shutdown = Shutdown::new();
+    let raised = shutdown.clone();
+    let serve = move || {
+        runtime.block_on(async {
+            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+            tracing::info!("ending in order; once more to end at once");
+            raised.trigger();
+            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+            std::process::exit(ExitCode::Interrupted as i32);
+        });
+    };
+    std::thread::Builder::new().name("signals".to_owned()).spawn(serve).map_err(fail)?;
+    Ok(shutdown)
+}
