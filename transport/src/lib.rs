@@ -1,1 +1,35 @@
-//! transport.
+//! Links between the services: one envelope over ZeroMQ, with handshakes, acknowledgements, credits and CURVE.
+//!
+//! The only crate that names `zmq`. Callers see messages, and clients that hide the links: [`TrajectoryWriter`] (actor
+//! to shards), [`TrajectorySampler`] (learner to shards), [`WeightsPublisher`] and [`WeightsFollower`] (learner to
+//! actors), and [`Server`] (what a shard is built on). A client belongs to one thread and owns its sockets. Nothing here
+//! waits for ever: a peer that is gone is a repeated log line, and one that was never there an error.
+
+mod channel;
+mod client;
+mod endpoint;
+mod error;
+mod keys;
+mod message;
+mod sampler;
+mod security;
+mod server;
+mod socket;
+mod weights;
+pub mod wire;
+mod writer;
+mod zap;
+
+pub use client::LinkOptions;
+pub use endpoint::{Endpoint, resolve_shards};
+pub use error::TransportError;
+pub use keys::{KeyPair, Keys, make_keys};
+pub use message::{
+    Ack, Announcement, Batch, BulkDigest, Hello, Insert, Item, Message, NotReady, Pull, Refusal, Refused,
+    Role, Sample, SampleKind, ShardStats, Weights, Welcome,
+};
+pub use sampler::{LearnerIdentity, SampledItem, Selector, TrajectorySampler};
+pub use security::{Security, Transport, curve_support};
+pub use server::{Delivery, Incoming, PeerId, Received, Relay, Server};
+pub use weights::{WeightsEndpoints, WeightsFollower, WeightsPublisher};
+pub use writer::{ActorIdentity, TrajectoryWriter, WriterOptions};

@@ -8,10 +8,41 @@ pub struct ReplayConfig {
     /// Shards that `longshore train` starts in its own process.
     #[garde(range(min = 1, max = 256))]
     pub shards: usize,
+    /// Trajectories one shard holds; the oldest goes first.
+    #[garde(range(min = 1))]
+    pub max_items: usize,
+    /// Bytes of trajectories one shard holds, in MiB; the oldest goes first.
+    #[garde(range(min = 1))]
+    pub max_mib: usize,
+    /// Trajectories that one actor may have on the way to one shard, unacknowledged.
+    #[garde(range(min = 1, max = 65_536))]
+    pub credits: u32,
+    /// Steps that may wait, never sampled, in one shard before it withholds credits, so that actors do not run far
+    /// ahead of the learner. A learner that waits for more is served all the same.
+    #[garde(range(min = 1))]
+    pub max_waiting_steps: u64,
+    /// Uniform sampling begins when this many trajectories are stored.
+    #[garde(range(min = 1))]
+    pub min_items: usize,
+    /// What a shard of its own process binds, where it is not its entry in `transport.shards` (e.g. `tcp://0.0.0.0:7710`).
+    #[garde(skip)]
+    pub bind: Option<String>,
+    /// Where a shard's service listens for health checks and metrics, e.g. `127.0.0.1:9110`; none by default.
+    #[garde(skip)]
+    pub metrics_address: Option<String>,
 }
 
 impl Default for ReplayConfig {
     fn default() -> Self {
-        ReplayConfig { shards: 2 }
+        ReplayConfig {
+            shards: 2,
+            max_items: 100_000,
+            max_mib: 512,
+            credits: 32,
+            max_waiting_steps: 8192,
+            min_items: 1,
+            bind: None,
+            metrics_address: None,
+        }
     }
 }

@@ -1,7 +1,71 @@
+use std::path::PathBuf;
+
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 
-/// Where the services find each other.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Validate)]
+/// Where the services find each other, and how long they are patient.
+///
+/// Addresses are `tcp://HOST:PORT`. `longshore train` runs every service in one process and uses none of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
 #[serde(deny_unknown_fields, default)]
-pub struct TransportConfig {}
+pub struct TransportConfig {
+    /// The replay shards, in the order of their ids. A host name with several addresses stands for a shard each.
+    #[garde(length(min = 1, max = 256), inner(custom(is_endpoint)))]
+    pub shards: Vec<String>,
+    /// Where the learner announces versions; what actors connect to.
+    #[garde(custom(is_endpoint))]
+    pub weights_announce: String,
+    /// Where actors pull weights from the learner.
+    #[garde(custom(is_endpoint))]
+    pub weights_pull: String,
+    /// What the learner binds for announcements, where it is not `weights_announce` (e.g. `tcp://0.0.0.0:7700`).
+    #[garde(inner(custom(is_endpoint)))]
+    pub weights_announce_bind: Option<String>,
+    /// What the learner binds for pulls, where it is not `weights_pull`.
+    #[garde(inner(custom(is_endpoint)))]
+    pub weights_pull_bind: Option<String>,
+    /// Folder of CURVE keys made by `longshore keygen`; without it links are neither encrypted nor authenticated.
+    #[garde(skip)]
+    pub keys: Option<PathBuf>,
+    /// Allows a bind beyond loopback without keys.
+    #[garde(skip)]
+    pub insecure: bool,
+    /// A peer that was never reached within this time is given up, in seconds.
+    #[garde(range(min = 0.1, max = 86_400.0))]
+    pub reach_deadline_seconds: f64,
+    /// A peer that owes an answer for this long is taken for lost, in seconds.
+    #[garde(range(min = 0.1, max = 3600.0))]
+    pub peer_timeout_seconds: f64,
+    /// Largest single frame that is accepted from a peer, in MiB.
+    #[garde(range(min = 1, max = 4096))]
+    pub max_frame_mib: u32,
+}
+
+impl Default for TransportConfig {
+    fn default() -> Self {
+        TransportConfig {
+            shards: vec!["tcp://127.0.0.1:7710".to_owned(), "tcp://127.0.0.1:7711".to_owned()],
+            weights_announce: "tcp://127.0.0.1:7700".to_owned(),
+            weights_pull: "tcp://127.0.0.1:7701".to_owned(),
+            weights_announce_bind: None,
+            weights_pull_bind: None,
+            keys: None,
+            insecure: false,
+            reach_deadline_seconds: 120.0,
+            peer_timeout_seconds: 10.0,
+            max_frame_mib: 256,
+        }
+    }
+}
+
+fn is_endpoint(text: &String, _context: &()) -> garde::Result {
+    let port = text
+        .strip_prefix("tcp://")
+        .and_then(|rest| rest.rsplit_once(':'))
+        .filter(|(host, _)| !host.is_empty())
+        .map(|(_, port)| port);
+    if port.is_some_and(|port| port == "*" || port.parse::<u16>().is_ok()) {
+        return Ok(());
+    }
+    Err(garde::Error::new(format!("`{text}` must look like tcp://HOST:PORT")))
+}

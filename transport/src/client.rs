@@ -1,0 +1,87 @@
+//! What all clients share: patience, and the log lines of somebody who waits.
+
+use std::time::{Duration, Instant};
+
+use common::config::TransportConfig;
+
+/// How patient a client is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LinkOptions {
+    /// A silent link is asked whether anybody is there after this long.
+    pub heartbeat: Duration,
+    /// A peer that owes an answer for this long is taken for lost.
+    pub peer_timeout: Duration,
+    /// First pause before a lost peer is tried again; it doubles, with jitter.
+    pub backoff: Duration,
+    /// Longest such pause.
+    pub backoff_max: Duration,
+    /// A peer that was never reached in this time is given up.
+    pub reach_deadline: Duration,
+    /// Somebody who waits says so this often.
+    pub complaint_period: Duration,
+}
+
+impl Default for LinkOptions {
+    fn default() -> Self {
+        LinkOptions::from(&TransportConfig::default())
+    }
+}
+
+impl From<&TransportConfig> for LinkOptions {
+    fn from(config: &TransportConfig) -> Self {
+        LinkOptions {
+            heartbeat: Duration::from_secs(2),
+            peer_timeout: Duration::from_secs_f64(config.peer_timeout_seconds),
+            backoff: Duration::from_millis(100),
+            backoff_max: Duration::from_secs(3),
+            reach_deadline: Duration::from_secs_f64(config.reach_deadline_seconds),
+            complaint_period: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Says now and then that something is still awaited, beginning one period after it was first missed.
+#[derive(Debug)]
+pub(crate) struct Complaint {
+    period: Duration,
+    missed: Option<(Instant, Instant)>,
+}
+
+impl Complaint {
+    pub(crate) fn new(period: Duration) -> Self {
+        Complaint { period, missed: None }
+    }
+
+    /// Nothing is missed (any more).
+    pub(crate) fn settle(&mut self) {
+        self.missed = None;
+    }
+
+    /// Something is missed; when it is time to say so, for how long already.
+    pub(crate) fn due(&mut self, now: Instant) -> Option<Duration> {
+        let (since, last) = *self.missed.get_or_insert((now, now));
+        if now.duration_since(last) < self.period {
+            return None;
+        }
+        self.missed = Some((since, now));
+        Some(now.duration_since(since))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn complaints_come_once_a_period_and_count_from_the_first_miss() {
+        let period = Duration::from_secs(5);
+        let mut complaint = Complaint::new(period);
+        let start = Instant::now();
+        assert_eq!(complaint.due(start), None);
+        assert_eq!(complaint.due(start + period), Some(period));
+        assert_eq!(complaint.due(start + period * 3 / 2), None);
+        assert_eq!(complaint.due(start + period * 2), Some(period * 2));
+        complaint.settle();
+        assert_eq!(complaint.due(start + period * 9), None);
+    }
+}

@@ -1,0 +1,121 @@
+//! Addresses of services.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
+use std::str::FromStr;
+
+use crate::TransportError;
+
+/// `tcp://HOST:PORT` (a bind may say `*` for the port), or `inproc://NAME` within a process.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Endpoint(String);
+
+impl Endpoint {
+    /// An address within this process.
+    #[must_use]
+    pub fn inproc(name: &str) -> Self {
+        Endpoint(format!("inproc://{name}"))
+    }
+
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether nobody outside this machine can reach it.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        match self.host_and_port() {
+            None => true,
+            Some(("localhost", _)) => true,
+            Some((host, _)) => {
+                host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+            }
+        }
+    }
+
+    /// Host and port of a TCP address.
+    fn host_and_port(&self) -> Option<(&str, &str)> {
+        self.0.strip_prefix("tcp://")?.rsplit_once(':')
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = TransportError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let endpoint = Endpoint(text.to_owned());
+        let known = match endpoint.host_and_port() {
+            Some((host, port)) => !host.is_empty() && (port == "*" || port.parse::<u16>().is_ok()),
+            None => text.strip_prefix("inproc://").is_some_and(|name| !name.is_empty()),
+        };
+        let message = "must look like tcp://HOST:PORT";
+        if known { Ok(endpoint) } else { Err(TransportError::Address { text: text.to_owned(), message }) }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// The shards behind a configured list: a name with several addresses stands for a shard at each of them. A name with
+/// one address, or with none yet, stays a name, so that a service that moves is found again.
+///
+/// # Errors
+/// [`TransportError::Address`].
+pub fn resolve_shards(addresses: &[String]) -> Result<Vec<Endpoint>, TransportError> {
+    let mut shards = Vec::new();
+    for text in addresses {
+        let endpoint: Endpoint = text.parse()?;
+        let mut found = addresses_of(&endpoint);
+        if found.len() > 1 {
+            found.sort_unstable();
+            shards.extend(found.iter().map(|address| Endpoint(format!("tcp://{address}"))));
+        } else {
+            shards.push(endpoint);
+        }
+    }
+    Ok(shards)
+}
+
+fn addresses_of(endpoint: &Endpoint) -> Vec<SocketAddr> {
+    let Some((host, port)) = endpoint.host_and_port() else { return Vec::new() };
+    let Ok(port) = port.parse::<u16>() else { return Vec::new() };
+    let all: Vec<SocketAddr> = (host, port).to_socket_addrs().map(Iterator::collect).unwrap_or_default();
+    // A machine with both families is one machine: IPv4 where there is any.
+    let (four, six): (Vec<_>, Vec<_>) = all.into_iter().partition(SocketAddr::is_ipv4);
+    if four.is_empty() { six } else { four }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_checked_and_loopback_is_told_from_the_rest() {
+        for (text, local) in [
+            ("tcp://127.0.0.1:7000", true),
+            ("tcp://localhost:*", true),
+            ("tcp://[::1]:7000", true),
+            ("inproc://x", true),
+            ("tcp://0.0.0.0:7000", false),
+            ("tcp://*:7000", false),
+            ("tcp://replay-0:7000", false),
+        ] {
+            assert_eq!(text.parse::<Endpoint>().unwrap().is_local(), local, "{text}");
+        }
+        for text in ["", "tcp://:7000", "tcp://host", "tcp://host:70000", "udp://host:1", "inproc://"] {
+            assert!(text.parse::<Endpoint>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_that_are_unknown_or_single_stay_names() {
+        let given = ["tcp://localhost:7000".to_owned(), "tcp://no-such-host.invalid:7001".to_owned()];
+        let shards = resolve_shards(&given).unwrap();
+        assert_eq!(shards.iter().map(Endpoint::as_str).collect::<Vec<_>>(), given);
+    }
+}

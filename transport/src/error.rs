@@ -1,0 +1,133 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use common::ExitCode;
+
+use crate::message::Refusal;
+use crate::wire::WireError;
+
+/// Why a link failed.
+#[derive(Debug, thiserror::Error)]
+pub enum TransportError {
+    /// The messaging library refused an operation.
+    #[error("cannot {operation} {endpoint}: {source}")]
+    Socket {
+        /// What was tried, as a verb: "bind", "connect".
+        operation: &'static str,
+        /// The address.
+        endpoint: String,
+        /// What the library says.
+        source: zmq::Error,
+    },
+    /// An address cannot be understood.
+    #[error("address `{text}`: {message}")]
+    Address {
+        /// As given.
+        text: String,
+        /// What would be right.
+        message: &'static str,
+    },
+    /// A bind beyond loopback without keys.
+    #[error(
+        "refusing to bind {endpoint} without encryption: give `transport.keys` (made by `longshore keygen`), bind a \
+         loopback address, or allow it with `transport.insecure = true`"
+    )]
+    InsecureBind {
+        /// The address.
+        endpoint: String,
+    },
+    /// A key file is missing, unreadable, readable by others, or holds no key.
+    #[error("key file {}: {message}", path.display())]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and what would be right.
+        message: String,
+    },
+    /// CURVE is configured and the linked library cannot do it.
+    #[error(
+        "keys are configured, but the linked libzmq {version} was built without CURVE; use the system's libzmq (Debian: \
+         libzmq3-dev) and build inside the project's folder"
+    )]
+    NoCurve {
+        /// Version of the library.
+        version: String,
+    },
+    /// A peer refused the handshake.
+    #[error("{endpoint} refused: {message} ({reason})")]
+    Refused {
+        /// The peer.
+        endpoint: String,
+        /// Why, for programs.
+        reason: Refusal,
+        /// Why, in the peer's words.
+        message: String,
+    },
+    /// No peer could be reached within the deadline.
+    #[error(
+        "{what} at {endpoints} could not be reached within {after:?} (is it running, and does it know our key?)"
+    )]
+    Unreachable {
+        /// Who: "the learner", "every replay shard".
+        what: &'static str,
+        /// Where.
+        endpoints: String,
+        /// The deadline.
+        after: Duration,
+    },
+    /// Trajectories were not acknowledged within the deadline.
+    #[error("{items} trajectories were not acknowledged within {after:?}, by: {shards}")]
+    Unflushed {
+        /// How many.
+        items: usize,
+        /// Whose.
+        shards: String,
+        /// The deadline.
+        after: Duration,
+    },
+    /// The learner has ended the run; nothing more is wanted.
+    #[error("the run has finished")]
+    RunFinished,
+    /// The caller asked to end.
+    #[error("interrupted")]
+    Interrupted,
+    /// A message of ours cannot be encoded, or one of theirs decoded.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// A thread could not be started.
+    #[error("cannot start the thread {name}: {source}")]
+    Thread {
+        /// Its name.
+        name: &'static str,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
+impl TransportError {
+    /// The exit status of a program that ends for this reason.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            TransportError::Address { .. } => ExitCode::Config,
+            TransportError::InsecureBind { .. }
+            | TransportError::Key { .. }
+            | TransportError::NoCurve { .. } => ExitCode::Security,
+            TransportError::Refused { .. } => ExitCode::Refused,
+            TransportError::Unreachable { .. } | TransportError::Unflushed { .. } => ExitCode::Unreachable,
+            TransportError::RunFinished => ExitCode::Success,
+            TransportError::Interrupted => ExitCode::Interrupted,
+            TransportError::Socket { .. } | TransportError::Wire(_) | TransportError::Thread { .. } => {
+                ExitCode::Failure
+            }
+        }
+    }
+
+    pub(crate) fn socket(
+        operation: &'static str,
+        endpoint: &str,
+    ) -> impl FnOnce(zmq::Error) -> TransportError {
+        let endpoint = endpoint.to_owned();
+        move |source| TransportError::Socket { operation, endpoint, source }
+    }
+}

@@ -1,0 +1,375 @@
+//! What the services say to each other. `docs/formats.md` draws every message.
+
+use std::fmt;
+
+use common::ids::{
+    ActorId, Digest, Incarnation, LearnerEpoch, PolicyVersion, RunId, SequenceNumber, ShardId,
+};
+use common::trajectory::TrajectoryHeader;
+use serde::{Deserialize, Serialize};
+
+use crate::wire::{self, WireError};
+
+/// Who a peer is; each role has one key pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Role {
+    /// Trains, publishes weights.
+    Learner,
+    /// Stores trajectories.
+    Replay,
+    /// Plays episodes.
+    Actor,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Role; 3] = [Role::Learner, Role::Replay, Role::Actor];
+
+    /// Its name in key files and messages.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Learner => "learner",
+            Role::Replay => "replay",
+            Role::Actor => "actor",
+        }
+    }
+
+    pub(crate) fn from_name(name: &str) -> Option<Role> {
+        Role::ALL.into_iter().find(|role| role.name() == name)
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// The first message on a link. It is written in the oldest protocol that its sender speaks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hello {
+    /// Newest protocol that the sender speaks.
+    pub protocol: u16,
+    /// Oldest protocol that the sender speaks.
+    pub protocol_oldest: u16,
+    /// Who is speaking.
+    pub role: Role,
+    /// The run it belongs to; none for an actor that has yet to be told.
+    pub run: Option<RunId>,
+    /// Digest of the observation and action schema.
+    pub schema: Digest,
+    /// Digest of the configuration, for the log.
+    pub config: Option<Digest>,
+    /// The learner's fencing epoch.
+    pub epoch: Option<LearnerEpoch>,
+    /// Which actor.
+    pub actor: Option<ActorId>,
+    /// Which life of the actor.
+    pub incarnation: Option<Incarnation>,
+    /// An actor's oldest trajectory for this shard that nobody has acknowledged.
+    pub first_sequence: SequenceNumber,
+}
+
+/// The handshake succeeded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// The protocol to go on with.
+    pub protocol: u16,
+    /// The run.
+    pub run: RunId,
+    /// The learner's epoch as the sender knows it.
+    pub epoch: LearnerEpoch,
+    /// Which shard answers; none for a learner.
+    pub shard: Option<ShardId>,
+    /// To an actor: the sequence number that is stored next.
+    pub next: SequenceNumber,
+    /// To an actor: sequence numbers below this may be sent.
+    pub limit: SequenceNumber,
+}
+
+/// Why a handshake was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Refusal {
+    /// The peer serves another run.
+    OtherRun,
+    /// Observation or action schemas differ.
+    OtherSchema,
+    /// No protocol version is common to both.
+    Protocol,
+    /// A learner of a newer epoch has taken over.
+    OldEpoch,
+    /// The key belongs to another role than the one claimed, or the role has no business here.
+    WrongRole,
+    /// The handshake lacks what its role must say.
+    Incomplete,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Refusal::OtherRun => "other run",
+            Refusal::OtherSchema => "other schema",
+            Refusal::Protocol => "no common protocol",
+            Refusal::OldEpoch => "old epoch",
+            Refusal::WrongRole => "wrong role",
+            Refusal::Incomplete => "incomplete handshake",
+        })
+    }
+}
+
+/// The handshake failed for good.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Refused {
+    /// For programs.
+    pub reason: Refusal,
+    /// For people.
+    pub message: String,
+}
+
+/// The handshake cannot succeed yet; to be tried again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NotReady {
+    /// What is missing.
+    pub message: String,
+}
+
+/// Length and CRC32C of a frame that follows the envelope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BulkDigest {
+    /// Bytes.
+    pub length: u64,
+    /// CRC32C.
+    pub crc: u32,
+}
+
+impl BulkDigest {
+    /// Of `bytes`.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        BulkDigest { length: bytes.len() as u64, crc: crc32c::crc32c(bytes) }
+    }
+}
+
+/// One trajectory for a shard; body and frames follow as two frames.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Insert {
+    /// What the shard may read.
+    pub header: TrajectoryHeader,
+    /// The steps.
+    pub body: BulkDigest,
+    /// The states.
+    pub frames: BulkDigest,
+}
+
+/// To an actor: what is stored, and what may be sent. Each says everything anew, so a lost one does no harm.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ack {
+    /// Every sequence number below this is stored.
+    pub next: SequenceNumber,
+    /// Sequence numbers below this may be sent.
+    pub limit: SequenceNumber,
+}
+
+/// What a shard is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SampleKind {
+    /// Each trajectory once, oldest first.
+    Fifo,
+    /// Among all that are stored.
+    Uniform,
+    /// Those of one version that were not given yet.
+    Turn(PolicyVersion),
+}
+
+/// A request for trajectories.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// Returned with the answer.
+    pub request: u64,
+    /// Which.
+    pub kind: SampleKind,
+    /// At least so many steps, where there are.
+    pub steps: u64,
+    /// The shard answers with what it has after this long, in milliseconds.
+    pub patience_ms: u32,
+}
+
+/// A trajectory in a [`Batch`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Item {
+    /// The shard's key of it.
+    pub key: u64,
+    /// Header.
+    pub header: TrajectoryHeader,
+    /// How often it was given out, this time included.
+    pub times_sampled: u32,
+    /// The steps.
+    pub body: BulkDigest,
+    /// The states.
+    pub frames: BulkDigest,
+}
+
+/// The answer to [`Sample`]; bodies and frames follow, two frames an item.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Batch {
+    /// Of the request.
+    pub request: u64,
+    /// May be empty.
+    pub items: Vec<Item>,
+}
+
+/// What a shard counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShardStats {
+    /// Which shard.
+    pub shard: ShardId,
+    /// Trajectories stored now.
+    pub items: u64,
+    /// Bytes stored now.
+    pub bytes: u64,
+    /// Steps stored now that were never sampled in order.
+    pub waiting_steps: u64,
+    /// Trajectories ever stored.
+    pub inserted: u64,
+    /// Trajectories ever given out, repetitions counted.
+    pub sampled: u64,
+    /// Trajectories that made room for others.
+    pub evicted: u64,
+    /// Those of them that nobody had sampled.
+    pub dropped: u64,
+    /// Trajectories that came twice.
+    pub duplicates: u64,
+}
+
+/// A version is out; sent to all, and repeated.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Announcement {
+    /// The run.
+    pub run: RunId,
+    /// The newest version.
+    pub version: PolicyVersion,
+}
+
+/// A request for the newest weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pull {
+    /// What the asker has; it is answered when there is something newer.
+    pub have: Option<PolicyVersion>,
+}
+
+/// The newest weights, which follow as one frame.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Weights {
+    /// Their version.
+    pub version: PolicyVersion,
+    /// Share of the run's budget that was spent when they were made, 0 to 1.
+    pub budget_share: f32,
+    /// The weights.
+    pub weights: BulkDigest,
+}
+
+macro_rules! messages {
+    ($($(#[$doc:meta])* $number:literal => $name:ident($payload:ty),)*) => {
+        /// Every message; the number of a kind is part of the format and never changes.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Message {
+            $($(#[$doc])* $name($payload),)*
+        }
+
+        impl Message {
+            /// Its number in the envelope.
+            #[must_use]
+            pub fn kind(&self) -> u16 {
+                match self { $(Message::$name(_) => $number,)* }
+            }
+
+            pub(crate) fn encode_payload(&self) -> Result<Vec<u8>, WireError> {
+                match self { $(Message::$name(payload) => wire::encode_value(payload),)* }
+            }
+
+            pub(crate) fn decode_payload(kind: u16, bytes: &[u8]) -> Result<Message, WireError> {
+                match kind {
+                    $($number => Ok(Message::$name(wire::decode_value(bytes)?)),)*
+                    _ => Err(WireError::UnknownKind { kind }),
+                }
+            }
+        }
+    };
+}
+
+messages! {
+    /// Opens a link.
+    1 => Hello(Hello),
+    /// Accepts it.
+    2 => Welcome(Welcome),
+    /// Refuses it for good.
+    3 => Refused(Refused),
+    /// Refuses it for now.
+    4 => NotReady(NotReady),
+    /// The receiver does not know the sender (it was restarted): say hello again.
+    5 => UnknownPeer(()),
+    /// Is anybody there?
+    6 => Ping(()),
+    /// Yes.
+    7 => Pong(()),
+    /// The learner has ended the run.
+    8 => RunFinished(()),
+    /// Actor to shard.
+    16 => Insert(Insert),
+    /// Shard to actor.
+    17 => Ack(Ack),
+    /// Learner to shard.
+    18 => Sample(Sample),
+    /// Shard to learner.
+    19 => Batch(Batch),
+    /// Learner to shard.
+    20 => StatsRequest(()),
+    /// Shard to learner.
+    21 => Stats(ShardStats),
+    /// Learner to everybody.
+    32 => Announcement(Announcement),
+    /// Actor to learner.
+    33 => Pull(Pull),
+    /// Learner to actor.
+    34 => Weights(Weights),
+}
+
+impl Message {
+    /// Digests of the frames that follow the envelope, in their order.
+    pub(crate) fn bulk(&self) -> Vec<BulkDigest> {
+        match self {
+            Message::Insert(insert) => vec![insert.body, insert.frames],
+            Message::Batch(batch) => batch.items.iter().flat_map(|item| [item.body, item.frames]).collect(),
+            Message::Weights(weights) => vec![weights.weights],
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Hello {
+    /// What every hello says; the rest is absent.
+    #[must_use]
+    pub fn new(role: Role, schema: Digest) -> Self {
+        Hello {
+            protocol: wire::PROTOCOL,
+            protocol_oldest: wire::PROTOCOL_OLDEST,
+            role,
+            run: None,
+            schema,
+            config: None,
+            epoch: None,
+            actor: None,
+            incarnation: None,
+            first_sequence: SequenceNumber(0),
+        }
+    }
+
+    /// The newest protocol that both ends speak.
+    #[must_use]
+    pub fn common_protocol(&self) -> Option<u16> {
+        let newest = self.protocol.min(wire::PROTOCOL);
+        let oldest = self.protocol_oldest.max(wire::PROTOCOL_OLDEST);
+        (newest >= oldest).then_some(newest)
+    }
+}

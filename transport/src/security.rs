@@ -1,0 +1,161 @@
+//! Who may talk to whom, and the context that all sockets of a process share.
+
+use std::sync::Arc;
+
+use common::config::TransportConfig;
+
+use crate::zap::ZapHandler;
+use crate::{Endpoint, Keys, Role, TransportError};
+
+const DEFAULT_MAX_FRAME_BYTES: i64 = 256 << 20;
+
+/// How TCP links are protected.
+#[derive(Clone, Debug)]
+pub enum Security {
+    /// Neither encrypted nor authenticated: loopback alone may be bound, unless `insecure` says otherwise.
+    Plain {
+        /// Allows any bind.
+        insecure: bool,
+    },
+    /// Encrypted; a peer is known by its key, and each socket accepts certain roles only.
+    Curve(Arc<Keys>),
+}
+
+/// Which roles a bound socket serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Domain {
+    /// A replay shard's socket.
+    Shard,
+    /// The learner's sockets.
+    Weights,
+}
+
+impl Domain {
+    const ALL: [Domain; 2] = [Domain::Shard, Domain::Weights];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Domain::Shard => "longshore.shard",
+            Domain::Weights => "longshore.weights",
+        }
+    }
+
+    pub(crate) fn from_name(name: &[u8]) -> Option<Domain> {
+        Domain::ALL.into_iter().find(|domain| domain.name().as_bytes() == name)
+    }
+
+    pub(crate) fn admits(self, role: Role) -> bool {
+        match self {
+            Domain::Shard => matches!(role, Role::Learner | Role::Actor),
+            Domain::Weights => matches!(role, Role::Replay | Role::Actor),
+        }
+    }
+}
+
+/// What sockets are made of: one context (services of one process that share it can talk over `inproc://`) and how
+/// links are protected. Clones share the context.
+#[derive(Clone)]
+pub struct Transport {
+    context: zmq::Context,
+    security: Security,
+    max_frame_bytes: i64,
+    // Answers for the context's bound sockets as long as anybody may bind one.
+    _zap: Option<Arc<ZapHandler>>,
+}
+
+impl Transport {
+    /// For services within one process.
+    #[must_use]
+    pub fn inproc() -> Self {
+        Transport {
+            context: zmq::Context::new(),
+            security: Security::Plain { insecure: false },
+            max_frame_bytes: DEFAULT_MAX_FRAME_BYTES,
+            _zap: None,
+        }
+    }
+
+    /// For services of their own processes.
+    ///
+    /// # Errors
+    /// [`TransportError::NoCurve`]; [`TransportError::Thread`].
+    pub fn tcp(security: Security) -> Result<Self, TransportError> {
+        let mut transport = Transport { security, ..Transport::inproc() };
+        if let Security::Curve(keys) = &transport.security {
+            curve_support()?;
+            let handler = ZapHandler::start(&transport.context, Arc::clone(keys))?;
+            transport._zap = Some(Arc::new(handler));
+        }
+        Ok(transport)
+    }
+
+    /// What a service of `role` needs by its configuration.
+    ///
+    /// # Errors
+    /// [`TransportError::Key`] and what [`Transport::tcp`] gives.
+    pub fn from_config(config: &TransportConfig, role: Role) -> Result<Self, TransportError> {
+        let security = match &config.keys {
+            Some(folder) => Security::Curve(Arc::new(Keys::load(folder, role)?)),
+            None => Security::Plain { insecure: config.insecure },
+        };
+        let mut transport = Transport::tcp(security)?;
+        transport.max_frame_bytes = i64::from(config.max_frame_mib) << 20;
+        Ok(transport)
+    }
+
+    pub(crate) fn context(&self) -> &zmq::Context {
+        &self.context
+    }
+
+    pub(crate) fn security(&self) -> &Security {
+        &self.security
+    }
+
+    pub(crate) fn max_frame_bytes(&self) -> i64 {
+        self.max_frame_bytes
+    }
+
+    pub(crate) fn check_bind(&self, endpoint: &Endpoint) -> Result<(), TransportError> {
+        match self.security {
+            Security::Plain { insecure: false } if !endpoint.is_local() => {
+                Err(TransportError::InsecureBind { endpoint: endpoint.to_string() })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl std::fmt::Debug for Transport {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Transport").field("security", &self.security).finish_non_exhaustive()
+    }
+}
+
+/// The version of the linked libzmq, when it can do CURVE.
+///
+/// # Errors
+/// [`TransportError::NoCurve`].
+pub fn curve_support() -> Result<String, TransportError> {
+    let (major, minor, patch) = zmq::version();
+    let version = format!("{major}.{minor}.{patch}");
+    if zmq::has("curve") == Some(true) { Ok(version) } else { Err(TransportError::NoCurve { version }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_linked_library_can_do_curve() {
+        curve_support().unwrap();
+    }
+
+    #[test]
+    fn a_bind_beyond_loopback_needs_keys_or_a_word() {
+        let outside: Endpoint = "tcp://0.0.0.0:7000".parse().unwrap();
+        let plain = Transport::tcp(Security::Plain { insecure: false }).unwrap();
+        let error = plain.check_bind(&outside).unwrap_err();
+        assert_eq!(error.exit_code(), common::ExitCode::Security);
+        Transport::tcp(Security::Plain { insecure: true }).unwrap().check_bind(&outside).unwrap();
+    }
+}

@@ -1,0 +1,212 @@
+//! The answering end of links: one bound socket that many peers talk to.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::message::{Message, Role};
+use crate::security::Domain;
+use crate::{Endpoint, Transport, TransportError, socket, wire};
+
+/// Names one connection of a peer; a peer that reconnects gets another.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct PeerId(Vec<u8>);
+
+impl fmt::Debug for PeerId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "PeerId({:02x?})", self.0)
+    }
+}
+
+/// A message and who sent it.
+#[derive(Debug)]
+pub struct Incoming {
+    /// The connection it came on.
+    pub peer: PeerId,
+    /// The role that the peer's key proves; none without CURVE.
+    pub role: Option<Role>,
+    /// The message.
+    pub message: Message,
+    /// The frames that it promises.
+    pub bulk: Vec<Vec<u8>>,
+}
+
+/// What a wait ended with.
+#[derive(Debug)]
+pub enum Received {
+    /// A message.
+    Message(Box<Incoming>),
+    /// A [`Relay`] asked for attention.
+    Woken,
+    /// The timeout.
+    Nothing,
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// It is on its way.
+    Sent,
+    /// The peer has gone; its connection will not come back under this id.
+    Gone,
+    /// The peer does not read what it is sent; the message was dropped.
+    Full,
+}
+
+/// A bound socket, owned by one thread.
+pub struct Server {
+    router: zmq::Socket,
+    relay: zmq::Socket,
+    relay_address: String,
+    transport: Transport,
+    endpoint: Endpoint,
+}
+
+impl Server {
+    /// Binds a replay shard's socket: learner and actors may connect.
+    ///
+    /// # Errors
+    /// [`TransportError::InsecureBind`], [`TransportError::Socket`].
+    pub fn bind_shard(transport: &Transport, endpoint: &Endpoint) -> Result<Self, TransportError> {
+        Server::bind(transport, endpoint, Domain::Shard)
+    }
+
+    pub(crate) fn bind(
+        transport: &Transport,
+        endpoint: &Endpoint,
+        domain: Domain,
+    ) -> Result<Self, TransportError> {
+        static RELAYS: AtomicU64 = AtomicU64::new(0);
+        let router = socket::bind(transport, zmq::ROUTER, endpoint, domain)?;
+        let relay_address = format!("inproc://longshore.relay.{}", RELAYS.fetch_add(1, Ordering::Relaxed));
+        let relay =
+            transport.context().socket(zmq::PULL).map_err(TransportError::socket("open", &relay_address))?;
+        relay.bind(&relay_address).map_err(TransportError::socket("bind", &relay_address))?;
+        let endpoint = match router.get_last_endpoint() {
+            Ok(Ok(text)) => text.parse()?,
+            _ => endpoint.clone(),
+        };
+        Ok(Server { router, relay, relay_address, transport: transport.clone(), endpoint })
+    }
+
+    /// Where it is bound, with the port that the system chose for `*`.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// A handle for another thread to send through this socket.
+    ///
+    /// # Errors
+    /// [`TransportError::Socket`].
+    pub fn relay(&self) -> Result<Relay, TransportError> {
+        let fail = |operation| TransportError::socket(operation, &self.relay_address);
+        let socket = self.transport.context().socket(zmq::PUSH).map_err(fail("open"))?;
+        socket.set_linger(0).map_err(fail("set up"))?;
+        socket.connect(&self.relay_address).map_err(fail("connect to"))?;
+        Ok(Relay { socket })
+    }
+
+    /// Waits for the next message; passes on meanwhile what relays send. Malformed messages are counted and dropped.
+    pub fn receive(&self, timeout: Duration) -> Received {
+        socket::wait(&[&self.router, &self.relay], timeout);
+        let mut woken = false;
+        while let Ok(mut frames) = self.relay.recv_multipart(zmq::DONTWAIT) {
+            let peer = PeerId(frames.remove(0));
+            if frames.is_empty() {
+                woken = true;
+            } else {
+                self.send_frames(&peer, frames);
+            }
+        }
+        if woken {
+            return Received::Woken;
+        }
+        self.receive_message().map_or(Received::Nothing, |incoming| Received::Message(Box::new(incoming)))
+    }
+
+    /// Sends without waiting.
+    ///
+    /// # Errors
+    /// [`TransportError::Wire`].
+    pub fn send(
+        &self,
+        peer: &PeerId,
+        message: &Message,
+        bulk: Vec<Vec<u8>>,
+    ) -> Result<Delivery, TransportError> {
+        let mut frames = vec![wire::encode(message)?];
+        frames.extend(bulk);
+        Ok(self.send_frames(peer, frames))
+    }
+
+    fn send_frames(&self, peer: &PeerId, frames: Vec<Vec<u8>>) -> Delivery {
+        let mut all = Vec::with_capacity(frames.len() + 1);
+        all.push(peer.0.clone());
+        all.extend(frames);
+        match socket::send(&self.router, all) {
+            Ok(()) => Delivery::Sent,
+            Err(zmq::Error::EAGAIN) => {
+                metrics::counter!("longshore_messages_dropped_total", "reason" => "queue full").increment(1);
+                Delivery::Full
+            }
+            Err(_) => Delivery::Gone,
+        }
+    }
+
+    fn receive_message(&self) -> Option<Incoming> {
+        let peer = PeerId(self.router.recv_bytes(zmq::DONTWAIT).ok()?);
+        let mut role = None;
+        let mut frames = Vec::new();
+        while self.router.get_rcvmore().unwrap_or(false) {
+            let mut frame = self.router.recv_msg(zmq::DONTWAIT).ok()?;
+            if frames.is_empty() {
+                role = frame.gets("User-Id").and_then(Role::from_name);
+            }
+            frames.push(frame.to_vec());
+        }
+        match wire::decode(&frames) {
+            Ok(message) => Some(Incoming { peer, role, message, bulk: frames.into_iter().skip(1).collect() }),
+            Err(error) => {
+                metrics::counter!("longshore_malformed_messages_total").increment(1);
+                tracing::warn!(endpoint = %self.endpoint, ?peer, %error, "a message was dropped");
+                None
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Server").field("endpoint", &self.endpoint).finish_non_exhaustive()
+    }
+}
+
+/// Sends through a [`Server`]'s socket from another thread.
+pub struct Relay {
+    socket: zmq::Socket,
+}
+
+impl Relay {
+    /// Hands a message to the server's thread, which sends it when it next waits.
+    ///
+    /// # Errors
+    /// [`TransportError::Wire`]; [`TransportError::Socket`] when the server has gone.
+    pub fn send(&self, peer: &PeerId, message: &Message, bulk: Vec<Vec<u8>>) -> Result<(), TransportError> {
+        let mut frames = vec![peer.0.clone(), wire::encode(message)?];
+        frames.extend(bulk);
+        socket::send(&self.socket, frames).map_err(TransportError::socket("send to", "the server's thread"))
+    }
+
+    /// Ends the server's wait.
+    pub fn wake(&self) {
+        // A full queue wakes it as well.
+        let _ = self.socket.send(Vec::new(), zmq::DONTWAIT);
+    }
+}
+
+impl fmt::Debug for Relay {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Relay").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,104 @@
+//! Every option that a ZeroMQ socket of ours has: the library's defaults drop, hang or grow without bound.
+
+use std::time::Duration;
+
+use crate::security::{Domain, Security, Transport};
+use crate::{Endpoint, Role, TransportError};
+
+/// A closing socket sends what is queued for this long.
+const LINGER: Duration = Duration::from_secs(1);
+/// Messages that a socket queues for one peer. Credits and one request at a time keep links far below it.
+const HIGH_WATER_MARK: i32 = 10_000;
+const HEARTBEAT: Duration = Duration::from_secs(2);
+const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(10);
+const HANDSHAKE: Duration = Duration::from_secs(5);
+const RECONNECT: Duration = Duration::from_millis(100);
+const RECONNECT_MAX: Duration = Duration::from_secs(2);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A socket bound to `endpoint`, which accepts the roles that have business in `domain`.
+pub(crate) fn bind(
+    transport: &Transport,
+    kind: zmq::SocketType,
+    endpoint: &Endpoint,
+    domain: Domain,
+) -> Result<zmq::Socket, TransportError> {
+    let fail = |operation| TransportError::socket(operation, endpoint.as_str());
+    transport.check_bind(endpoint)?;
+    let socket = open(transport, kind).map_err(fail("open"))?;
+    if kind == zmq::ROUTER {
+        // Otherwise what is sent to a peer that has gone is dropped without a word.
+        socket.set_router_mandatory(true).map_err(fail("set up"))?;
+    }
+    if let Security::Curve(keys) = transport.security() {
+        let set = || {
+            socket.set_curve_server(true)?;
+            socket.set_curve_secretkey(keys.own().secret())?;
+            socket.set_zap_domain(domain.name())
+        };
+        set().map_err(fail("encrypt"))?;
+    }
+    socket.bind(endpoint.as_str()).map_err(fail("bind"))?;
+    Ok(socket)
+}
+
+/// A socket that connects to a peer of role `server`; the connection is made in the background, again and again.
+pub(crate) fn connect(
+    transport: &Transport,
+    kind: zmq::SocketType,
+    endpoint: &Endpoint,
+    server: Role,
+) -> Result<zmq::Socket, TransportError> {
+    let fail = |operation| TransportError::socket(operation, endpoint.as_str());
+    let socket = open(transport, kind).map_err(fail("open"))?;
+    if kind == zmq::SUB {
+        socket.set_subscribe(b"").map_err(fail("subscribe to"))?;
+    }
+    if let Security::Curve(keys) = transport.security() {
+        let set = || {
+            socket.set_curve_serverkey(keys.public(server))?;
+            socket.set_curve_publickey(keys.own().public())?;
+            socket.set_curve_secretkey(keys.own().secret())
+        };
+        set().map_err(fail("encrypt"))?;
+    }
+    socket.connect(endpoint.as_str()).map_err(fail("connect to"))?;
+    Ok(socket)
+}
+
+fn open(transport: &Transport, kind: zmq::SocketType) -> Result<zmq::Socket, zmq::Error> {
+    let socket = transport.context().socket(kind)?;
+    socket.set_linger(millis(LINGER))?;
+    socket.set_sndhwm(HIGH_WATER_MARK)?;
+    socket.set_rcvhwm(HIGH_WATER_MARK)?;
+    socket.set_maxmsgsize(transport.max_frame_bytes())?;
+    socket.set_heartbeat_ivl(millis(HEARTBEAT))?;
+    socket.set_heartbeat_timeout(millis(HEARTBEAT_TIMEOUT))?;
+    socket.set_heartbeat_ttl(millis(HEARTBEAT_TIMEOUT))?;
+    socket.set_handshake_ivl(millis(HANDSHAKE))?;
+    socket.set_reconnect_ivl(millis(RECONNECT))?;
+    socket.set_reconnect_ivl_max(millis(RECONNECT_MAX))?;
+    socket.set_connect_timeout(millis(CONNECT_TIMEOUT))?;
+    Ok(socket)
+}
+
+/// Sends a multipart message without waiting; `EAGAIN` when the queue is full.
+pub(crate) fn send(socket: &zmq::Socket, frames: Vec<Vec<u8>>) -> Result<(), zmq::Error> {
+    socket.send_multipart(frames, zmq::DONTWAIT)
+}
+
+/// Waits for `sockets` to have something to read.
+pub(crate) fn wait(sockets: &[&zmq::Socket], timeout: Duration) {
+    let mut items: Vec<_> = sockets.iter().map(|socket| socket.as_poll_item(zmq::POLLIN)).collect();
+    if items.is_empty() {
+        std::thread::sleep(timeout);
+    } else if let Err(error) = zmq::poll(&mut items, i64::from(millis(timeout))) {
+        // A signal; the caller looks at its sockets and comes back.
+        tracing::trace!(%error, "waiting was cut short");
+    }
+}
+
+/// Rounded up, so that a short wait is no busy loop.
+fn millis(duration: Duration) -> i32 {
+    i32::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
+}

@@ -1,0 +1,126 @@
+//! The authenticator of ZeroMQ (its RFC 27): says for each connecting key whose it is and whether it may come in.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::security::Domain;
+use crate::{Keys, TransportError};
+
+const ADDRESS: &str = "inproc://zeromq.zap.01";
+const POLL: Duration = Duration::from_millis(100);
+const LOG_PERIOD: Duration = Duration::from_secs(5);
+
+/// Answers on a thread of its own until it is dropped.
+pub(crate) struct ZapHandler {
+    stop: common::Shutdown,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl ZapHandler {
+    pub(crate) fn start(context: &zmq::Context, keys: Arc<Keys>) -> Result<Self, TransportError> {
+        let socket = context.socket(zmq::REP).map_err(TransportError::socket("open", ADDRESS))?;
+        socket.set_linger(0).map_err(TransportError::socket("set up", ADDRESS))?;
+        socket.bind(ADDRESS).map_err(TransportError::socket("bind", ADDRESS))?;
+        let stop = common::Shutdown::new();
+        let stopped = stop.clone();
+        let thread = std::thread::Builder::new()
+            .name("zap".to_owned())
+            .spawn(move || serve(&socket, &keys, &stopped))
+            .map_err(|source| TransportError::Thread { name: "zap", source })?;
+        Ok(ZapHandler { stop, thread: Some(thread) })
+    }
+}
+
+impl Drop for ZapHandler {
+    fn drop(&mut self) {
+        self.stop.trigger();
+        if let Some(thread) = self.thread.take() {
+            // It can only have panicked, and then there is nothing to wait for.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn serve(socket: &zmq::Socket, keys: &Keys, stop: &common::Shutdown) {
+    let mut log = RefusalLog::default();
+    while !stop.is_triggered() {
+        crate::socket::wait(&[socket], POLL);
+        while let Ok(request) = socket.recv_multipart(zmq::DONTWAIT) {
+            let verdict = judge(&request, keys);
+            if let Err(reason) = &verdict {
+                metrics::counter!("longshore_peers_refused_total", "reason" => "key").increment(1);
+                log.refused(&request, reason);
+            }
+            let reply = answer(&request, &verdict);
+            if let Err(error) = socket.send_multipart(reply, zmq::DONTWAIT) {
+                tracing::debug!(%error, "an authentication went unanswered");
+            }
+        }
+    }
+}
+
+/// The name of the role that may come in. Request frames: version, id, domain, address, identity, mechanism, key.
+fn judge(request: &[Vec<u8>], keys: &Keys) -> Result<&'static str, &'static str> {
+    let [version, _, domain, _, _, mechanism, key] = request else { return Err("a malformed request") };
+    if version != b"1.0" || mechanism != b"CURVE" {
+        return Err("no CURVE key");
+    }
+    let role = keys.role_of(key).ok_or("an unknown key")?;
+    let domain = Domain::from_name(domain).ok_or("an unknown domain")?;
+    if domain.admits(role) { Ok(role.name()) } else { Err("a role that has no business here") }
+}
+
+/// Reply frames: version, id, status, text, user id, metadata.
+fn answer(request: &[Vec<u8>], verdict: &Result<&'static str, &'static str>) -> Vec<Vec<u8>> {
+    let id = request.get(1).cloned().unwrap_or_default();
+    let (status, text, user) = match verdict {
+        Ok(role) => ("200", "OK", *role),
+        Err(reason) => ("400", *reason, ""),
+    };
+    vec![b"1.0".to_vec(), id, status.into(), text.into(), user.into(), Vec::new()]
+}
+
+/// A stranger tries again and again: one line in five seconds tells of it.
+#[derive(Default)]
+struct RefusalLog {
+    last: Option<Instant>,
+    unlogged: u64,
+}
+
+impl RefusalLog {
+    fn refused(&mut self, request: &[Vec<u8>], reason: &str) {
+        self.unlogged += 1;
+        if self.last.is_some_and(|last| last.elapsed() < LOG_PERIOD) {
+            return;
+        }
+        let address =
+            request.get(3).map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
+        tracing::warn!(address, reason, attempts = self.unlogged, "turned a peer away");
+        self.last = Some(Instant::now());
+        self.unlogged = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{KeyPair, Role};
+
+    fn request(domain: &str, key: &[u8]) -> Vec<Vec<u8>> {
+        let frames: [&[u8]; 7] = [b"1.0", b"1", domain.as_bytes(), b"127.0.0.1", b"", b"CURVE", key];
+        frames.iter().map(|frame| frame.to_vec()).collect()
+    }
+
+    #[test]
+    fn keys_open_the_doors_of_their_role_only() {
+        let pairs = [(); 3].map(|()| KeyPair::generate().unwrap());
+        let keys = Keys::from_pairs(Role::Replay, pairs[1].clone(), &pairs);
+        let key = |role: Role| pairs[role as usize].public().to_vec();
+        assert_eq!(judge(&request("longshore.shard", &key(Role::Actor)), &keys), Ok("actor"));
+        assert!(judge(&request("longshore.weights", &key(Role::Learner)), &keys).is_err());
+        assert!(judge(&request("elsewhere", &key(Role::Actor)), &keys).is_err());
+        assert!(judge(&request("longshore.shard", &[7; 32]), &keys).is_err());
+        assert!(judge(&request("longshore.shard", &key(Role::Actor))[..5], &keys).is_err());
+    }
+}
