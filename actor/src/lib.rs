@@ -1,1 +1,9 @@
-//! actor.
+//! Plays episodes, records trajectories and follows the weights.
+
+mod error;
+mod group;
+mod player;
+mod rollout;
+
+pub use error::ActorError;
+pub use player::{Counters, Identity, Outgoing, Player};

@@ -122,6 +122,8 @@ pub struct TrajectoryBody {
     pub steps: Vec<Step>,
     /// Offered load of the episode (1.0 is 100%), for statistics by load.
     pub load: f32,
+    /// Length of the episode's arrivals, for the same statistics.
+    pub horizon: SimTime,
     /// Whether the episode ended with the last step; otherwise a bootstrap frame follows.
     pub ended: bool,
 }

@@ -1,0 +1,34 @@
+use common::ExitCode;
+
+/// What ends an actor.
+#[derive(Debug, thiserror::Error)]
+pub enum ActorError {
+    /// Networks or weights.
+    #[error(transparent)]
+    Policy(#[from] policy::PolicyError),
+    /// The network could not decide.
+    #[error(transparent)]
+    Scheduler(#[from] simulator::SchedulerError),
+    /// The network decided what is not possible.
+    #[error("the policy decided what the cluster refuses: {0}")]
+    Action(#[from] simulator::ActionError),
+    /// The workload could not be loaded.
+    #[error(transparent)]
+    Simulator(#[from] simulator::SimulatorError),
+    /// Links to shards and learner.
+    #[error(transparent)]
+    Transport(#[from] transport::TransportError),
+}
+
+impl ActorError {
+    /// The exit status of an actor that ends with this error.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            ActorError::Policy(error) => error.exit_code(),
+            ActorError::Simulator(_) => ExitCode::Input,
+            ActorError::Transport(error) => error.exit_code(),
+            ActorError::Scheduler(_) | ActorError::Action(_) => ExitCode::Failure,
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! Plays many environments together: one forward pass answers every environment that asks.
+
+use std::sync::Arc;
+
+use common::config::Config;
+use common::ids::{ActorId, GroupId, Incarnation, PolicyVersion, RunId, SequenceNumber};
+use common::trajectory::{TrajectoryBody, TrajectoryHeader};
+use common::{Decision, RunSeed, SimTime, Stream};
+use policy::{PolicyScheduler, Record};
+use simulator::{DecisionRequest, Episodes, Progress, Scheduler, Simulation};
+
+use crate::ActorError;
+use crate::group::fill_group_returns;
+use crate::rollout::{Piece, Rollout};
+
+/// Who plays.
+#[derive(Clone, Copy, Debug)]
+pub struct Identity {
+    /// The run.
+    pub run: RunId,
+    /// The actor.
+    pub actor: ActorId,
+    /// Which life of it.
+    pub incarnation: Incarnation,
+}
+
+/// A trajectory ready to be sent.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// Its header; the sequence number is the writer's to set.
+    pub header: TrajectoryHeader,
+    /// Its steps.
+    pub body: TrajectoryBody,
+    /// Its states.
+    pub frames: Vec<u8>,
+}
+
+/// What happened since the counters were last taken.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counters {
+    /// Decisions that were recorded.
+    pub steps: u64,
+    /// Decisions without alternative.
+    pub forced: u64,
+    /// Episodes that ended.
+    pub episodes: u64,
+    /// Sum of their undiscounted weighted rewards.
+    pub returns: f64,
+}
+
+/// The environments that are stepped together. Rollouts of one group lie side by side and start together.
+pub struct Player {
+    config: Arc<Config>,
+    identity: Identity,
+    scheduler: PolicyScheduler,
+    episodes: Arc<Episodes>,
+    version: PolicyVersion,
+    groups: Vec<Group>,
+    next_group: u64,
+    ordinal: u64,
+    counters: Counters,
+}
+
+struct Group {
+    id: GroupId,
+    episode: RunSeed,
+    rollouts: Vec<Environment>,
+}
+
+struct Environment {
+    /// Place in the batch.
+    place: usize,
+    /// `None` once its episode is over.
+    simulation: Option<Simulation>,
+    rollout: Rollout,
+    load: f32,
+    horizon: SimTime,
+    total: f64,
+}
+
+impl Player {
+    /// A player with `config.actor.environments` environments; none is started yet.
+    #[must_use]
+    pub fn new(config: Arc<Config>, identity: Identity, scheduler: PolicyScheduler, episodes: Arc<Episodes>) -> Self {
+        Player {
+            config,
+            identity,
+            scheduler,
+            episodes,
+            version: PolicyVersion::default(),
+            groups: Vec::new(),
+            next_group: 0,
+            ordinal: 0,
+            counters: Counters::default(),
+        }
+    }
+
+    /// Plays on with other weights.
+    ///
+    /// # Errors
+    /// [`ActorError::Policy`] where they do not fit.
+    pub fn follow(&mut self, version: PolicyVersion, weights: &[u8]) -> Result<(), ActorError> {
+        self.scheduler.read_weights(weights)?;
+        self.version = version;
+        Ok(())
+    }
+
+    /// The version that plays.
+    #[must_use]
+    pub fn version(&self) -> PolicyVersion {
+        self.version
+    }
+
+    /// Takes the counters.
+    #[must_use]
+    pub fn take_counters(&mut self) -> Counters {
+        std::mem::take(&mut self.counters)
+    }
+
+    fn rollouts(&self) -> usize {
+        self.config.learner.group.as_ref().map_or(1, |group| group.rollouts)
+    }
+
+    /// Starts groups until every environment plays. The episode of a group depends on the actor and the group's number
+    /// alone; a fresh incarnation must not play the old one's episodes again, so that its number counts too.
+    pub fn fill(&mut self) -> Result<(), ActorError> {
+        self.start_until(self.config.actor.environments / self.rollouts())
+    }
+
+    /// Starts one group for every place, numbered from `turn`: what a lockstep turn plays.
+    pub fn fill_turn(&mut self, turn: u64) -> Result<(), ActorError> {
+        let groups = self.config.actor.environments / self.rollouts();
+        self.next_group = turn * groups as u64;
+        self.ordinal = 0;
+        self.start_until(groups)
+    }
+
+    fn start_until(&mut self, groups: usize) -> Result<(), ActorError> {
+        while self.groups.len() < groups {
+            let used: Vec<usize> = self.groups.iter().map(|group| group.rollouts[0].place).collect();
+            let size = self.rollouts();
+            let first = (0..groups).map(|group| group * size).find(|place| !used.contains(place));
+            let first = first.expect("there are fewer groups than places for them");
+            let group = self.start_group(first)?;
+            self.groups.push(group);
+        }
+        Ok(())
+    }
+
+    fn start_group(&mut self, first: usize) -> Result<Group, ActorError> {
+        let Identity { actor, incarnation, .. } = self.identity;
+        let number = self.next_group;
+        self.next_group += 1;
+        let mine = self.config.seed.episode(Stream::Training, actor.0).episode(Stream::Training, incarnation.0);
+        let episode = mine.episode(Stream::Training, number);
+        let mut rollouts = Vec::with_capacity(self.rollouts());
+        for rollout in 0..self.rollouts() {
+            let place = first + rollout;
+            self.scheduler.seed_environment(place, episode.episode(Stream::Actions, rollout as u64));
+            self.scheduler.episode_started(place);
+            rollouts.push(Environment::new(place, self.episodes.training(episode, self.scheduler.follows_events())));
+        }
+        let id = GroupId(episode.0);
+        Ok(Group { id, episode, rollouts })
+    }
+
+    /// One decision of every environment that asks. Returns the trajectories that this completed.
+    ///
+    /// # Errors
+    /// [`ActorError`] where the network fails or decides what is not possible.
+    pub fn step(&mut self) -> Result<Vec<Outgoing>, ActorError> {
+        let mut decisions: Vec<Decision> = Vec::new();
+        let environments = self.groups.iter().flat_map(|group| &group.rollouts);
+        let requests: Vec<DecisionRequest<'_>> = environments
+            .filter_map(|environment| {
+                let simulation = environment.simulation.as_ref()?;
+                Some(DecisionRequest { environment: environment.place, view: simulation.view() })
+            })
+            .collect();
+        if !requests.is_empty() {
+            self.scheduler.decide(&requests, &mut decisions)?;
+        }
+        drop(requests);
+        let records = self.scheduler.take_records();
+        self.apply(decisions.into_iter().zip(records))?;
+        Ok(self.collect())
+    }
+
+    fn apply(&mut self, decisions: impl Iterator<Item = (Decision, Record)>) -> Result<(), ActorError> {
+        let asking = self.groups.iter_mut().flat_map(|group| &mut group.rollouts);
+        let asking = asking.filter(|environment| environment.simulation.is_some());
+        for (environment, (decision, record)) in asking.zip(decisions) {
+            if record.frame.is_forced() {
+                self.counters.forced += 1;
+            } else {
+                self.counters.steps += 1;
+            }
+            environment.play(decision, record, self.version, self.scheduler.schema(), &self.config)?;
+        }
+        Ok(())
+    }
+
+    /// Takes what may be sent: with the group baseline only whole groups, otherwise every finished piece.
+    fn collect(&mut self) -> Vec<Outgoing> {
+        let grouped = self.config.learner.group.is_some();
+        let mut outgoing = Vec::new();
+        let mut playing = Vec::with_capacity(self.groups.len());
+        for mut group in std::mem::take(&mut self.groups) {
+            let over = group.rollouts.iter().all(|environment| environment.simulation.is_none());
+            if over || !grouped {
+                let mut pieces: Vec<Vec<Piece>> =
+                    group.rollouts.iter_mut().map(|environment| environment.rollout.take_finished()).collect();
+                if grouped {
+                    let curves: Vec<_> = group.rollouts.iter().map(|member| member.rollout.curve()).collect();
+                    fill_group_returns(&curves, &mut pieces, &self.config.reward);
+                }
+                for (environment, pieces) in group.rollouts.iter().zip(pieces) {
+                    outgoing.extend(pieces.into_iter().map(|piece| self.outgoing(&group, environment, piece)));
+                }
+            }
+            if over {
+                self.counters.episodes += group.rollouts.len() as u64;
+                self.counters.returns += group.rollouts.iter().map(|environment| environment.total).sum::<f64>();
+            } else {
+                playing.push(group);
+            }
+        }
+        self.groups = playing;
+        outgoing
+    }
+
+    fn outgoing(&mut self, group: &Group, environment: &Environment, piece: Piece) -> Outgoing {
+        let header = TrajectoryHeader {
+            run: self.identity.run,
+            actor: self.identity.actor,
+            incarnation: self.identity.incarnation,
+            sequence: SequenceNumber(0),
+            ordinal: self.ordinal,
+            scenario: self.episodes.scenario(),
+            episode: group.episode,
+            group: self.config.learner.group.as_ref().map(|_| group.id),
+            first_version: piece.first_version,
+            last_version: piece.last_version,
+            priority: 1.0,
+            schema: self.scheduler.schema().digest(),
+            steps: piece.steps.len() as u32,
+        };
+        self.ordinal += 1;
+        let body = TrajectoryBody {
+            steps: piece.steps,
+            load: environment.load,
+            horizon: environment.horizon,
+            ended: piece.ended,
+        };
+        Outgoing { header, body, frames: piece.frames }
+    }
+
+    /// Whether every episode that was started is over.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.groups.is_empty()
+    }
+}
+
+impl Environment {
+    fn new(place: usize, mut simulation: Simulation) -> Self {
+        let (load, horizon) = (simulation.load() as f32, simulation.horizon());
+        let progress = simulation.advance();
+        let mut environment = Environment {
+            place,
+            simulation: Some(simulation),
+            rollout: Rollout::default(),
+            load,
+            horizon,
+            total: 0.0,
+        };
+        if let Some(simulation) = &mut environment.simulation {
+            // What happened before the first question is nobody's doing.
+            let _ = simulation.take_reward();
+        }
+        environment.end_if(progress);
+        environment
+    }
+
+    fn play(
+        &mut self,
+        decision: Decision,
+        record: Record,
+        version: PolicyVersion,
+        schema: &state_graph::Schema,
+        config: &Config,
+    ) -> Result<(), ActorError> {
+        let Some(simulation) = &mut self.simulation else { return Ok(()) };
+        let at = simulation.now();
+        simulation.apply(decision.action)?;
+        self.rollout.record(record, decision.action, at, version, schema, config.actor.unroll);
+        let progress = simulation.advance();
+        let reward = simulation.take_reward();
+        self.total += f64::from(config.reward.weigh(&reward));
+        self.rollout.credit(reward, simulation.now(), &config.reward);
+        self.end_if(progress);
+        Ok(())
+    }
+
+    fn end_if(&mut self, progress: Progress) {
+        if progress == Progress::Finished
+            && let Some(simulation) = self.simulation.take()
+        {
+            self.rollout.end(simulation.now());
+        }
+    }
+}

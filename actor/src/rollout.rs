@@ -1,0 +1,121 @@
+//! Records one episode of one environment as pieces of bounded length.
+
+use common::SimTime;
+use common::config::RewardConfig;
+use common::ids::PolicyVersion;
+use common::trajectory::{Reward, Step};
+use policy::Record;
+use state_graph::{FrameEncoder, Schema};
+
+/// A piece of an episode with its states already encoded.
+#[derive(Debug)]
+pub struct Piece {
+    /// Its steps.
+    pub steps: Vec<Step>,
+    /// Their frames, and the bootstrap frame where the episode goes on.
+    pub frames: Vec<u8>,
+    /// Whether the episode ended with it.
+    pub ended: bool,
+    /// Policy version at the first step.
+    pub first_version: PolicyVersion,
+    /// Policy version at the last step.
+    pub last_version: PolicyVersion,
+}
+
+/// A stretch of time between two questions and the reward that it brought.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stretch {
+    /// When it began.
+    pub start: SimTime,
+    /// Weighted reward until the next stretch begins.
+    pub reward: f32,
+}
+
+/// One episode in the making.
+#[derive(Debug, Default)]
+pub struct Rollout {
+    steps: Vec<Step>,
+    encoder: FrameEncoder,
+    versions: Option<(PolicyVersion, PolicyVersion)>,
+    curve: Vec<Stretch>,
+    finished: Vec<Piece>,
+}
+
+impl Rollout {
+    /// Notes a decision. A forced one is no step: what it brings goes to the step before.
+    pub fn record(
+        &mut self,
+        record: Record,
+        action: common::Action,
+        at: SimTime,
+        version: PolicyVersion,
+        schema: &Schema,
+        unroll: usize,
+    ) {
+        self.curve.push(Stretch { start: at, reward: 0.0 });
+        if record.frame.is_forced() {
+            return;
+        }
+        if self.steps.len() >= unroll {
+            self.encoder.push(schema, record.frame.clone());
+            self.close(false);
+        }
+        self.versions = Some((self.versions.map_or(version, |(first, _)| first), version));
+        self.encoder.push(schema, record.frame);
+        self.steps.push(Step {
+            time: at,
+            elapsed: SimTime::ZERO,
+            action,
+            choice: record.choice,
+            log_probability: record.log_probability,
+            reward: Reward::default(),
+            weighted_reward: 0.0,
+            discount: 1.0,
+            value: 0.0,
+            group: None,
+        });
+    }
+
+    /// Credits what happened since the last decision until `now`.
+    pub fn credit(&mut self, reward: Reward, now: SimTime, config: &RewardConfig) {
+        let weighted = config.weigh(&reward);
+        if let Some(stretch) = self.curve.last_mut() {
+            stretch.reward += weighted;
+        }
+        let Some(step) = self.steps.last_mut() else { return };
+        step.reward.latency += reward.latency;
+        step.reward.fairness += reward.fairness;
+        step.reward.utilisation += reward.utilisation;
+        step.reward.slo += reward.slo;
+        step.reward.cost += reward.cost;
+        step.weighted_reward += weighted;
+        step.elapsed = now.since(step.time);
+        step.discount = config.discount(step.elapsed);
+    }
+
+    /// The episode is over at `now`.
+    pub fn end(&mut self, now: SimTime) {
+        self.close(true);
+        self.curve.push(Stretch { start: now, reward: 0.0 });
+    }
+
+    fn close(&mut self, ended: bool) {
+        let steps = std::mem::take(&mut self.steps);
+        let frames = self.encoder.finish();
+        if let Some((first_version, last_version)) = self.versions.take() {
+            self.finished.push(Piece { steps, frames, ended, first_version, last_version });
+        }
+    }
+
+    /// Takes the pieces that are complete.
+    #[must_use]
+    pub fn take_finished(&mut self) -> Vec<Piece> {
+        std::mem::take(&mut self.finished)
+    }
+
+    /// Rewards over time, for the group baseline; the last stretch marks the end.
+    #[must_use]
+    pub fn curve(&self) -> &[Stretch] {
+        &self.curve
+    }
+}

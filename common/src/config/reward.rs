@@ -1,0 +1,66 @@
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+
+use crate::SimTime;
+use crate::trajectory::Reward;
+
+/// What is learnt from: fixed weights of the reward's parts, and a discount.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields, default)]
+pub struct RewardConfig {
+    /// Weight of −∫ Σ 1/T_ref: undiscounted it is minus the sum of slowdowns, the mean over invocations.
+    #[garde(range(min = 0.0))]
+    pub latency: f64,
+    /// Weight of the same with each job weighted towards the geometric mean over functions.
+    #[garde(range(min = 0.0))]
+    pub fairness: f64,
+    /// Weight of the utilisation.
+    #[garde(range(min = 0.0))]
+    pub utilisation: f64,
+    /// Weight of a violated objective.
+    #[garde(range(min = 0.0))]
+    pub slo: f64,
+    /// Weight of a US dollar.
+    #[garde(range(min = 0.0))]
+    pub cost: f64,
+    /// The discount over Δt seconds is exp(−Δt / this); 0: none.
+    #[garde(range(min = 0.0))]
+    pub discount_seconds: f64,
+}
+
+impl Default for RewardConfig {
+    fn default() -> Self {
+        RewardConfig {
+            latency: 1.0,
+            fairness: 0.0,
+            utilisation: 0.0,
+            slo: 0.0,
+            cost: 0.0,
+            discount_seconds: 0.0,
+        }
+    }
+}
+
+impl RewardConfig {
+    /// The weighted sum of a reward's parts.
+    #[must_use]
+    pub fn weigh(&self, reward: &Reward) -> f32 {
+        let parts = [
+            (self.latency, reward.latency),
+            (self.fairness, reward.fairness),
+            (self.utilisation, reward.utilisation),
+            (self.slo, reward.slo),
+            (self.cost, reward.cost),
+        ];
+        parts.iter().map(|(weight, part)| *weight as f32 * part).sum()
+    }
+
+    /// The discount over a stretch of simulated time.
+    #[must_use]
+    pub fn discount(&self, elapsed: SimTime) -> f32 {
+        if self.discount_seconds == 0.0 {
+            return 1.0;
+        }
+        (-elapsed.seconds() / self.discount_seconds).exp() as f32
+    }
+}

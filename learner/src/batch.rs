@@ -1,0 +1,111 @@
+//! Trajectories as a learner uses them: steps in one table, states beside them.
+
+use std::ops::Range;
+
+use common::ids::PolicyVersion;
+use common::trajectory::{Choice, Step, TrajectoryBody, TrajectoryHeader};
+use state_graph::{Frame, FrameDecoder, Schema};
+
+use crate::LearnerError;
+use crate::scale::Condition;
+
+/// A piece of an episode within a batch.
+#[derive(Clone, Debug)]
+pub struct Piece {
+    /// Its steps.
+    pub steps: Range<usize>,
+    /// The state after its last step, as a place in [`Batch::frames`]; none where the episode ended.
+    pub bootstrap: Option<usize>,
+    /// Which episodes it is like.
+    pub condition: Condition,
+}
+
+/// What one round of learning works on.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Steps of all pieces, one piece after the other.
+    pub steps: Vec<Step>,
+    /// The state of each step, then the bootstrap states.
+    pub frames: Vec<Frame>,
+    /// The pieces.
+    pub pieces: Vec<Piece>,
+    /// Oldest policy version that acted.
+    pub oldest: Option<PolicyVersion>,
+}
+
+/// A trajectory whose body and frames were read.
+#[derive(Debug)]
+pub struct Decoded {
+    version: PolicyVersion,
+    body: TrajectoryBody,
+    frames: Vec<Frame>,
+}
+
+impl Decoded {
+    /// Checks that steps, frames and choices belong together.
+    ///
+    /// # Errors
+    /// [`LearnerError::Trajectory`] that names the actor.
+    pub fn new(
+        schema: &Schema,
+        header: &TrajectoryHeader,
+        body: TrajectoryBody,
+        frames: &[u8],
+    ) -> Result<Self, LearnerError> {
+        let fail = |message: String| LearnerError::Trajectory { actor: header.actor, message };
+        let count = body.steps.len() + usize::from(!body.ended);
+        if body.steps.is_empty() || body.steps.len() != header.steps as usize {
+            return Err(fail(format!("{} steps where its header says {}", body.steps.len(), header.steps)));
+        }
+        let frames = FrameDecoder::decode_all(schema, frames, count).map_err(|error| fail(error.to_string()))?;
+        for (step, frame) in body.steps.iter().zip(&frames) {
+            let possible = match step.choice {
+                Choice::Wait => frame.may_wait,
+                Choice::Start(option) => option < frame.options,
+            };
+            let numbers = [step.weighted_reward, step.discount].iter().chain(&step.log_probability).all(|x| x.is_finite());
+            if !possible || !numbers || frame.is_forced() {
+                return Err(fail(format!("the decision at {} is not possible in its state", step.time)));
+            }
+        }
+        Ok(Decoded { version: header.first_version, body, frames })
+    }
+
+    /// Steps in it.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.body.steps.len()
+    }
+
+    /// Never: a trajectory has at least one step.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.body.steps.is_empty()
+    }
+}
+
+impl Batch {
+    /// Puts trajectories together.
+    #[must_use]
+    pub fn new(trajectories: Vec<Decoded>) -> Self {
+        let mut batch = Batch::default();
+        let mut bootstraps = Vec::new();
+        for trajectory in trajectories {
+            let start = batch.steps.len();
+            let mut frames = trajectory.frames;
+            if !trajectory.body.ended {
+                bootstraps.extend(frames.pop().map(|frame| (batch.pieces.len(), frame)));
+            }
+            let condition = Condition::new(trajectory.body.load, trajectory.body.horizon.seconds());
+            batch.oldest = Some(batch.oldest.map_or(trajectory.version, |oldest| oldest.min(trajectory.version)));
+            batch.steps.extend(trajectory.body.steps);
+            batch.frames.extend(frames);
+            batch.pieces.push(Piece { steps: start..batch.steps.len(), bootstrap: None, condition });
+        }
+        for (piece, frame) in bootstraps {
+            batch.pieces[piece].bootstrap = Some(batch.frames.len());
+            batch.frames.push(frame);
+        }
+        batch
+    }
+}

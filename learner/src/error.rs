@@ -1,0 +1,69 @@
+use common::ExitCode;
+
+/// What ends a learner.
+#[derive(Debug, thiserror::Error)]
+pub enum LearnerError {
+    /// A tensor operation failed.
+    #[error("tensor operation failed: {0}")]
+    Tensor(#[from] tch::TchError),
+    /// Networks or checkpoints.
+    #[error(transparent)]
+    Policy(#[from] policy::PolicyError),
+    /// The optimiser's saved state does not fit.
+    #[error("the optimiser's state cannot be used: {0}")]
+    OptimizerState(String),
+    /// Links to shards and actors.
+    #[error(transparent)]
+    Transport(#[from] transport::TransportError),
+    /// The run folder is held by another learner, or the disk refused.
+    #[error(transparent)]
+    Durable(#[from] durable::DurableError),
+    /// The configuration asks for something that does not go together.
+    #[error("{0}")]
+    Config(String),
+    /// Too many updates in a row were not finite.
+    #[error("training diverged: {skipped} updates in a row had a loss or gradient that is not finite")]
+    Diverged {
+        /// Updates skipped in a row.
+        skipped: u32,
+    },
+    /// The simulator could not be set up.
+    #[error(transparent)]
+    Simulator(#[from] simulator::SimulatorError),
+    /// Validation failed.
+    #[error("validation failed: {0}")]
+    Validation(String),
+    /// A trajectory that cannot be read. It is dropped and counted; this is what the log says.
+    #[error("a trajectory of actor {actor} cannot be read: {message}")]
+    Trajectory {
+        /// Who sent it.
+        actor: common::ids::ActorId,
+        /// What is wrong.
+        message: String,
+    },
+    /// A file of the run folder could not be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// The file.
+        path: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
+impl LearnerError {
+    /// The exit status of a learner that ends with this error.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            LearnerError::Policy(error) => error.exit_code(),
+            LearnerError::OptimizerState(_) => ExitCode::Checkpoint,
+            LearnerError::Transport(error) => error.exit_code(),
+            LearnerError::Durable(durable::DurableError::Held { .. }) => ExitCode::Locked,
+            LearnerError::Config(_) => ExitCode::Config,
+            LearnerError::Diverged { .. } => ExitCode::Diverged,
+            LearnerError::Simulator(_) => ExitCode::Input,
+            _ => ExitCode::Failure,
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Running magnitudes by which advantages and returns are brought to order one.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Share of the old magnitude that survives a batch.
+const DECAY: f64 = 0.9;
+
+/// A running root mean square.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RunningRms {
+    mean_square: f64,
+    weight: f64,
+}
+
+impl RunningRms {
+    /// Takes the values of one batch in.
+    pub fn update(&mut self, values: impl Iterator<Item = f32>) {
+        let (sum, count) = values.fold((0.0, 0_u64), |(sum, count), value| {
+            (sum + f64::from(value) * f64::from(value), count + 1)
+        });
+        if count > 0 {
+            self.mean_square = DECAY * self.mean_square + (1.0 - DECAY) * sum / count as f64;
+            self.weight = DECAY * self.weight + (1.0 - DECAY);
+        }
+    }
+
+    /// The magnitude, corrected for its start from nothing; 1 before any value.
+    #[must_use]
+    pub fn value(&self) -> f32 {
+        if self.weight == 0.0 {
+            return 1.0;
+        }
+        (self.mean_square / self.weight).sqrt().max(1e-6) as f32
+    }
+}
+
+/// Which episodes are alike enough to share a magnitude: load in steps of 10%, length in powers of two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Condition {
+    load: u16,
+    length: u16,
+}
+
+impl Condition {
+    /// `load` is 1.0 for 100%, `seconds` the length of the episode's arrivals.
+    #[must_use]
+    pub fn new(load: f32, seconds: f64) -> Self {
+        Condition { load: (load * 10.0).round() as u16, length: seconds.max(1.0).log2().round() as u16 }
+    }
+
+    fn key(self) -> String {
+        format!("{}/{}", self.load, self.length)
+    }
+}
+
+/// A [`RunningRms`] for every condition.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RmsByCondition(BTreeMap<String, RunningRms>);
+
+impl RmsByCondition {
+    /// Takes the values of one batch in.
+    pub fn update(&mut self, values: &[(Condition, f32)]) {
+        let mut groups: BTreeMap<Condition, Vec<f32>> = BTreeMap::new();
+        for (condition, value) in values {
+            groups.entry(*condition).or_default().push(*value);
+        }
+        for (condition, values) in groups {
+            self.0.entry(condition.key()).or_default().update(values.into_iter());
+        }
+    }
+
+    /// The magnitude of a condition; 1 where it was never seen.
+    #[must_use]
+    pub fn value(&self, condition: Condition) -> f32 {
+        self.0.get(&condition.key()).map_or(1.0, RunningRms::value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_magnitude_is_right_from_the_first_batch_on() {
+        let mut rms = RunningRms::default();
+        assert_eq!(rms.value(), 1.0);
+        for _ in 0..3 {
+            rms.update([3.0, -3.0].into_iter());
+            assert!((rms.value() - 3.0).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn conditions_do_not_mix() {
+        let (light, heavy) = (Condition::new(0.1, 50.0), Condition::new(1.8, 50.0));
+        let mut scale = RmsByCondition::default();
+        scale.update(&[(light, 0.1), (heavy, 40.0)]);
+        assert!((scale.value(light) - 0.1).abs() < 1e-6);
+        assert!((scale.value(heavy) - 40.0).abs() < 1e-4);
+        assert_eq!(scale.value(Condition::new(0.5, 200.0)), 1.0);
+    }
+}

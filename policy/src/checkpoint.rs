@@ -1,0 +1,160 @@
+//! Checkpoints: a folder of files that appears whole or not at all, with a manifest that holds the hash of each.
+//!
+//! A checkpoint is read only after every file was found with the length and SHA-256 that the manifest says, so a
+//! truncated or altered one is refused with the file's name.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use common::RunSeed;
+use common::config::Config;
+use common::ids::{Digest, PolicyVersion};
+use serde::{Deserialize, Serialize};
+
+use crate::{Behaviour, PolicyError, PolicyNetwork, PolicyScheduler, schema_of};
+
+const MANIFEST: &str = "manifest.json";
+/// The file of the policy network's weights in every checkpoint.
+const POLICY: &str = "policy.safetensors";
+
+/// Length and hash of a file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FileEntry {
+    /// Bytes.
+    pub bytes: u64,
+    /// SHA-256 in hex.
+    pub sha256: String,
+}
+
+/// What a checkpoint is of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Layout of this file; 1.
+    pub schema: u32,
+    /// The run, in hex.
+    pub run: String,
+    /// Policy version.
+    pub version: PolicyVersion,
+    /// Environment steps learnt from so far.
+    pub environment_steps: u64,
+    /// Score on the validation seeds (lower is better), where it was evaluated.
+    pub validation: Option<f64>,
+    /// Digest of the observation schema, in hex.
+    pub observation: String,
+    /// The run's effective configuration.
+    pub config: Config,
+    /// The files beside the manifest, by name.
+    pub files: BTreeMap<String, FileEntry>,
+}
+
+/// A checkpoint whose files were all verified.
+#[derive(Debug)]
+pub struct Checkpoint {
+    folder: PathBuf,
+    /// Its manifest.
+    pub manifest: Manifest,
+    contents: BTreeMap<String, Vec<u8>>,
+}
+
+/// Writes a checkpoint folder; `manifest.files` is filled in from `files`.
+///
+/// # Errors
+/// [`PolicyError::Checkpoint`] when the disk refuses.
+pub fn write_checkpoint(folder: &Path, mut manifest: Manifest, files: &[(&str, Vec<u8>)]) -> Result<(), PolicyError> {
+    let entry = |bytes: &[u8]| FileEntry { bytes: bytes.len() as u64, sha256: Digest::of(bytes).to_string() };
+    manifest.files = files.iter().map(|(name, bytes)| ((*name).to_owned(), entry(bytes))).collect();
+    let fail = |message: String| PolicyError::Checkpoint { path: folder.to_owned(), message };
+    let text = serde_json::to_vec_pretty(&manifest).map_err(|error| fail(error.to_string()))?;
+    durable::atomic_folder(folder, |temporary| {
+        for (name, bytes) in files {
+            fs::write(temporary.join(name), bytes)?;
+        }
+        fs::write(temporary.join(MANIFEST), &text)
+    })
+    .map_err(|error| fail(error.to_string()))
+}
+
+impl Checkpoint {
+    /// Opens a checkpoint folder and verifies every file.
+    ///
+    /// # Errors
+    /// [`PolicyError::Checkpoint`] that names the file and what is wrong with it.
+    pub fn open(folder: &Path) -> Result<Self, PolicyError> {
+        let path = folder.join(MANIFEST);
+        let fail = |path: &Path, message: String| PolicyError::Checkpoint { path: path.to_owned(), message };
+        let text = fs::read(&path).map_err(|error| fail(&path, error.to_string()))?;
+        let manifest: Manifest =
+            serde_json::from_slice(&text).map_err(|error| fail(&path, format!("no valid manifest: {error}")))?;
+        if manifest.schema != 1 {
+            return Err(fail(&path, format!("schema {} where this version reads schema 1", manifest.schema)));
+        }
+        let mut contents = BTreeMap::new();
+        for (name, entry) in &manifest.files {
+            let path = folder.join(name);
+            let bytes = fs::read(&path).map_err(|error| fail(&path, error.to_string()))?;
+            if bytes.len() as u64 != entry.bytes {
+                let message = format!("{} bytes where the manifest says {}: truncated?", bytes.len(), entry.bytes);
+                return Err(fail(&path, message));
+            }
+            if Digest::of(&bytes).to_string() != entry.sha256 {
+                return Err(fail(&path, "its SHA-256 is not the manifest's: the file was altered".to_owned()));
+            }
+            contents.insert(name.clone(), bytes);
+        }
+        Ok(Checkpoint { folder: folder.to_owned(), manifest, contents })
+    }
+
+    /// Where it lies.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The verified content of a file.
+    ///
+    /// # Errors
+    /// [`PolicyError::Checkpoint`] where the checkpoint has no such file.
+    pub fn file(&self, name: &str) -> Result<&[u8], PolicyError> {
+        self.contents.get(name).map(Vec::as_slice).ok_or_else(|| PolicyError::Checkpoint {
+            path: self.folder.clone(),
+            message: format!("holds no {name}"),
+        })
+    }
+
+    /// The policy as a scheduler that decides greedily.
+    ///
+    /// # Errors
+    /// [`PolicyError`] where the weights do not fit the configuration in the manifest.
+    pub fn scheduler(&self, name: &str) -> Result<PolicyScheduler, PolicyError> {
+        let config = &self.manifest.config;
+        let network = PolicyNetwork::new(&schema_of(&config.simulator), &config.policy, RunSeed::default());
+        network.parameters().read_bytes(self.file(POLICY)?)?;
+        Ok(PolicyScheduler::new(name, network, Behaviour::Greedy))
+    }
+}
+
+/// The checkpoint that `path` means: itself, or of a run folder the best, else the newest.
+///
+/// # Errors
+/// [`PolicyError::Checkpoint`] where there is none.
+pub fn find_checkpoint(path: &Path) -> Result<PathBuf, PolicyError> {
+    if path.join(MANIFEST).is_file() {
+        return Ok(path.to_owned());
+    }
+    let checkpoints = path.join("checkpoints");
+    let best = checkpoints.join("best");
+    if best.join(MANIFEST).is_file() {
+        return Ok(best);
+    }
+    newest_checkpoint(&checkpoints).ok_or_else(|| PolicyError::Checkpoint {
+        path: path.to_owned(),
+        message: "is neither a checkpoint (a folder with manifest.json) nor a run folder with checkpoints/".to_owned(),
+    })
+}
+
+fn newest_checkpoint(checkpoints: &Path) -> Option<PathBuf> {
+    let entries = fs::read_dir(checkpoints).ok()?;
+    let complete = entries.flatten().map(|entry| entry.path()).filter(|path| path.join(MANIFEST).is_file());
+    complete.filter(|path| path.extension().is_none()).max()
+}

@@ -1,0 +1,42 @@
+use std::path::PathBuf;
+
+use common::ExitCode;
+
+/// What can go wrong with networks and their files.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    /// A tensor operation failed.
+    #[error("tensor operation failed: {0}")]
+    Tensor(#[from] tch::TchError),
+    /// Weights do not belong to this network or are damaged.
+    #[error("weights cannot be used: {0}")]
+    Weights(String),
+    /// A checkpoint is missing or damaged.
+    #[error("checkpoint {}: {message}", path.display())]
+    Checkpoint {
+        /// Folder or file.
+        path: PathBuf,
+        /// What is wrong and what would be right.
+        message: String,
+    },
+    /// A file could not be read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
+impl PolicyError {
+    /// The exit status of a program that ends with this error.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            PolicyError::Tensor(_) => ExitCode::Failure,
+            PolicyError::Weights(_) | PolicyError::Checkpoint { .. } => ExitCode::Checkpoint,
+            PolicyError::File { .. } => ExitCode::Failure,
+        }
+    }
+}

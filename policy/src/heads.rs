@@ -1,0 +1,194 @@
+//! The three stages of a decision: which invocation starts (or *wait*), with which size, on which node. Each stage is
+//! conditioned on those before; scores are computed on embeddings, so any number of nodes works.
+
+use state_graph::Schema;
+use tch::{Kind, Tensor};
+
+use crate::batch::{Choices, GraphBatch, matrix};
+use crate::encoder::Embeddings;
+use crate::layers::Linear;
+use crate::parameters::Initialiser;
+use crate::segment::index;
+
+/// Stands for −∞ without making NaN in an entropy.
+const MASKED: f64 = -1e9;
+/// Gain of the last layers: the first policy is close to uniform.
+const LAST_GAIN: f64 = 0.1;
+
+/// Scores for every stage.
+#[derive(Debug)]
+pub(crate) struct ActionHeads {
+    candidate: Linear,
+    candidate_context: Linear,
+    candidate_options: Option<Linear>,
+    candidate_score: Linear,
+    wait: [Linear; 2],
+    size: StageHead,
+    node: StageHead,
+    node_resource: Linear,
+}
+
+/// What the stages after the first share: an invocation, a size and the features of the options left.
+#[derive(Debug)]
+struct StageHead {
+    invocation: Linear,
+    sizes: Tensor,
+    options: Option<Linear>,
+    score: Linear,
+}
+
+impl StageHead {
+    fn new(init: &mut Initialiser, name: &str, schema: &Schema, width: usize) -> Self {
+        let options = schema.options.len();
+        StageHead {
+            invocation: Linear::new(init, &format!("{name}.invocation"), width, width, 1.0),
+            sizes: init.uniform(format!("{name}.sizes"), &[schema.sizes as i64, width as i64], 0.5),
+            options: (options > 0)
+                .then(|| Linear::without_bias(init, &format!("{name}.options"), options, width, 1.0)),
+            score: Linear::new(init, &format!("{name}.score"), width, 1, LAST_GAIN),
+        }
+    }
+
+    fn hidden(&self, embeddings: &Embeddings, rows: &StageRows) -> Tensor {
+        let invocations = embeddings.nodes.index_select(0, &index(&rows.invocations));
+        let hidden = self.invocation.forward(&invocations) + self.sizes.index_select(0, &index(&rows.sizes));
+        match &self.options {
+            Some(options) => hidden + options.forward(&rows.features(hidden_kind(embeddings))),
+            None => hidden,
+        }
+    }
+}
+
+fn hidden_kind(embeddings: &Embeddings) -> Kind {
+    embeddings.nodes.kind()
+}
+
+/// The alternatives of a later stage, over all graphs that have any.
+#[derive(Debug, Default)]
+pub(crate) struct StageRows {
+    /// Graph of each alternative.
+    pub(crate) graphs: Vec<i64>,
+    /// Node number of the invocation that was chosen.
+    invocations: Vec<i64>,
+    /// Size of each alternative.
+    pub(crate) sizes: Vec<i64>,
+    /// Node number of each alternative's resource (third stage only).
+    resources: Vec<i64>,
+    /// Features, averaged over the options that an alternative leaves.
+    option_features: Vec<f32>,
+    option_width: usize,
+    /// The first option that each alternative leaves, as a place in the table of options.
+    pub(crate) options: Vec<usize>,
+}
+
+impl StageRows {
+    /// Alternatives in the table.
+    pub(crate) fn len(&self) -> usize {
+        self.graphs.len()
+    }
+
+    fn features(&self, kind: Kind) -> Tensor {
+        matrix(&self.option_features, self.option_width).to_kind(kind)
+    }
+
+    /// The sizes that `candidate` may be given. Graphs with one size only are left out: nothing is decided there.
+    pub(crate) fn push_sizes(&mut self, choices: &Choices, width: usize, graph: usize, candidate: usize) {
+        self.option_width = width;
+        let options = choices.options(candidate);
+        let sizes = &choices.option_sizes[options.clone()];
+        if sizes.first() == sizes.last() {
+            return;
+        }
+        for same in sizes.chunk_by(|a, b| a == b) {
+            let first = options.start + offset(sizes, same);
+            self.push(choices, graph, candidate, first, same.len());
+        }
+    }
+
+    /// The nodes that `candidate` may go to with the size of option `option`. Graphs with one node only are left out.
+    pub(crate) fn push_nodes(
+        &mut self,
+        choices: &Choices,
+        width: usize,
+        graph: usize,
+        candidate: usize,
+        size: u32,
+    ) {
+        self.option_width = width;
+        let options = choices.options(candidate);
+        let fitting = options.clone().filter(|&option| choices.option_sizes[option] == size).count();
+        if fitting < 2 {
+            return;
+        }
+        for option in options.filter(|&option| choices.option_sizes[option] == size) {
+            self.push(choices, graph, candidate, option, 1);
+            self.resources.push(choices.option_nodes[option]);
+        }
+    }
+
+    fn push(&mut self, choices: &Choices, graph: usize, candidate: usize, first: usize, count: usize) {
+        self.graphs.push(graph as i64);
+        self.invocations.push(choices.candidate_nodes[candidate]);
+        self.sizes.push(i64::from(choices.option_sizes[first]));
+        self.options.push(first);
+        let width = self.option_width;
+        let rows = &choices.option_features[first * width..(first + count) * width];
+        let mean = |column: usize| rows.iter().skip(column).step_by(width).sum::<f32>() / count as f32;
+        self.option_features.extend((0..width).map(mean));
+    }
+}
+
+/// Where `part` starts within `whole`, of which it is a sub-slice.
+fn offset(whole: &[u32], part: &[u32]) -> usize {
+    (part.as_ptr() as usize - whole.as_ptr() as usize) / size_of::<u32>()
+}
+
+impl ActionHeads {
+    pub(crate) fn new(init: &mut Initialiser, schema: &Schema, width: usize) -> Self {
+        let options = schema.options.len();
+        ActionHeads {
+            candidate: Linear::new(init, "which.invocation", width, width, 1.0),
+            candidate_context: Linear::without_bias(init, "which.context", width, width, 1.0),
+            candidate_options: (options > 0)
+                .then(|| Linear::without_bias(init, "which.options", options, width, 1.0)),
+            candidate_score: Linear::new(init, "which.score", width, 1, LAST_GAIN),
+            wait: [
+                Linear::new(init, "wait.0", width, width, std::f64::consts::SQRT_2),
+                Linear::new(init, "wait.1", width, 1, LAST_GAIN),
+            ],
+            size: StageHead::new(init, "size", schema, width),
+            node: StageHead::new(init, "node", schema, width),
+            node_resource: Linear::without_bias(init, "node.resource", width, width, 1.0),
+        }
+    }
+
+    /// Scores of the first stage: one a candidate, then one a graph for *wait*.
+    pub(crate) fn which(&self, batch: &GraphBatch, embeddings: &Embeddings) -> Tensor {
+        let choices = &batch.choices;
+        let kind = embeddings.nodes.kind();
+        let candidates = embeddings.nodes.index_select(0, &index(&choices.candidate_nodes));
+        let context = self.candidate_context.forward(&embeddings.context);
+        let mut hidden = self.candidate.forward(&candidates)
+            + context.index_select(0, &index(&choices.candidate_graphs));
+        if let Some(options) = &self.candidate_options {
+            let features = matrix(&choices.candidate_features, choices.candidate_features.len() / choices.candidate_nodes.len().max(1));
+            hidden = hidden + options.forward(&features.to_kind(kind));
+        }
+        let starts = self.candidate_score.forward(&hidden.relu()).squeeze_dim(1);
+        let waits = self.wait[1].forward(&self.wait[0].forward(&embeddings.context).relu()).squeeze_dim(1);
+        let masked: Vec<bool> = choices.may_wait.iter().map(|&allowed| !allowed).collect();
+        Tensor::cat(&[starts, waits.masked_fill(&Tensor::from_slice(&masked), MASKED)], 0)
+    }
+
+    /// Scores of the second stage.
+    pub(crate) fn size(&self, embeddings: &Embeddings, rows: &StageRows) -> Tensor {
+        self.size.score.forward(&self.size.hidden(embeddings, rows).relu()).squeeze_dim(1)
+    }
+
+    /// Scores of the third stage.
+    pub(crate) fn node(&self, embeddings: &Embeddings, rows: &StageRows) -> Tensor {
+        let resources = embeddings.nodes.index_select(0, &index(&rows.resources));
+        let hidden = self.node.hidden(embeddings, rows) + self.node_resource.forward(&resources);
+        self.node.score.forward(&hidden.relu()).squeeze_dim(1)
+    }
+}

@@ -1,0 +1,212 @@
+//! The policy and value networks, for either scenario.
+
+use common::RunSeed;
+use common::config::PolicyConfig;
+use common::trajectory::Choice;
+use state_graph::Schema;
+use tch::{Kind, Tensor};
+
+use crate::batch::GraphBatch;
+use crate::encoder::{Embeddings, Encoder};
+use crate::heads::{ActionHeads, StageRows};
+use crate::layers::Linear;
+use crate::parameters::{Initialiser, Parameters};
+use crate::segment::{self, index};
+
+/// Streams of initial values are this far apart between networks.
+const NETWORK_STREAMS: u64 = 1 << 20;
+
+/// Which decision, as a distribution over (invocation or *wait*, size, node).
+#[derive(Debug)]
+pub struct PolicyNetwork {
+    schema: Schema,
+    encoder: Encoder,
+    heads: ActionHeads,
+    parameters: Parameters,
+}
+
+/// What the policy says of decisions that were taken.
+#[derive(Debug)]
+pub struct Evaluation {
+    /// `[graphs, 3]`: log-probability of each stage; zero where a stage had one alternative.
+    pub stages: Tensor,
+    /// `[graphs]`: their sum.
+    pub log_probability: Tensor,
+    /// `[graphs]`: mean over the stages that had a choice of entropy / log(alternatives); between 0 and 1.
+    pub entropy: Tensor,
+}
+
+impl PolicyNetwork {
+    /// A network with initial weights drawn from `seed`.
+    #[must_use]
+    pub fn new(schema: &Schema, config: &PolicyConfig, seed: RunSeed) -> Self {
+        Self::of_kind(schema, config, seed, Kind::Float)
+    }
+
+    /// The same with parameters of another kind; `Double` is for checking gradients.
+    #[must_use]
+    pub fn of_kind(schema: &Schema, config: &PolicyConfig, seed: RunSeed, kind: Kind) -> Self {
+        let mut init = Initialiser::new(seed, 0, kind);
+        let encoder = Encoder::new(&mut init, schema, config, config.layers);
+        let heads = ActionHeads::new(&mut init, schema, config.width);
+        PolicyNetwork { schema: schema.clone(), encoder, heads, parameters: init.parameters }
+    }
+
+    /// Its parameters.
+    #[must_use]
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// The schema of the frames that it reads.
+    #[must_use]
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    pub(crate) fn embed(&self, batch: &GraphBatch) -> Embeddings {
+        self.encoder.forward(batch, 0.0)
+    }
+
+    pub(crate) fn heads(&self) -> &ActionHeads {
+        &self.heads
+    }
+
+    /// What the policy says of `taken`, one choice a graph. With gradient; `dropout` acts on the attention's output.
+    #[must_use]
+    pub fn evaluate(&self, batch: &GraphBatch, taken: &[Choice], dropout: f64) -> Evaluation {
+        let embeddings = self.encoder.forward(batch, dropout);
+        let width = self.schema.options.len();
+        let (mut sizes, mut nodes) = (StageRows::default(), StageRows::default());
+        let choices = &batch.choices;
+        let candidates = choices.candidate_nodes.len();
+        let mut which_taken = Vec::with_capacity(taken.len());
+        let mut started: Vec<Option<usize>> = Vec::with_capacity(taken.len());
+        for (graph, choice) in taken.iter().enumerate() {
+            let Choice::Start(option) = choice else {
+                which_taken.push((candidates + graph) as i64);
+                started.push(None);
+                continue;
+            };
+            let option = choices.option_starts[graph] + *option as usize;
+            let candidate = choices.candidate_of(graph, option);
+            which_taken.push(candidate as i64);
+            started.push(Some(option));
+            sizes.push_sizes(choices, width, graph, candidate);
+            nodes.push_nodes(choices, width, graph, candidate, choices.option_sizes[option]);
+        }
+        let which = self.which_stage(batch, &embeddings, &which_taken);
+        let size = self.later_stage(&sizes, batch, || self.heads.size(&embeddings, &sizes), |row| {
+            let option = started[sizes.graphs[row] as usize];
+            option.is_some_and(|option| i64::from(choices.option_sizes[option]) == sizes.sizes[row])
+        });
+        let node = self.later_stage(&nodes, batch, || self.heads.node(&embeddings, &nodes), |row| {
+            started[nodes.graphs[row] as usize] == Some(nodes.options[row])
+        });
+        combine(&[which, size, node])
+    }
+
+    fn which_stage(&self, batch: &GraphBatch, embeddings: &Embeddings, taken: &[i64]) -> Stage {
+        let choices = &batch.choices;
+        let mut graphs = choices.candidate_graphs.clone();
+        graphs.extend(0..batch.graphs);
+        let counts: Vec<i64> = (0..taken.len())
+            .map(|graph| choices.candidates(graph).len() as i64 + i64::from(choices.may_wait[graph]))
+            .collect();
+        Stage::new(&self.heads.which(batch, embeddings), &graphs, taken, &counts)
+    }
+
+    fn later_stage(
+        &self,
+        rows: &StageRows,
+        batch: &GraphBatch,
+        logits: impl FnOnce() -> Tensor,
+        is_taken: impl Fn(usize) -> bool,
+    ) -> Stage {
+        let options = (batch.globals.kind(), batch.globals.device());
+        if rows.len() == 0 {
+            let zero = || Tensor::zeros([batch.graphs], options);
+            return Stage { log_probability: zero(), entropy: zero(), decided: zero() };
+        }
+        let mut counts = vec![0_i64; batch.graphs as usize];
+        rows.graphs.iter().for_each(|&graph| counts[graph as usize] += 1);
+        // Alternatives of one graph are neighbours, so the taken ones come in the order of their graphs.
+        let taken: Vec<i64> = (0..rows.len()).filter(|&row| is_taken(row)).map(|row| row as i64).collect();
+        let decided: Vec<i64> = (0..batch.graphs).filter(|&graph| counts[graph as usize] > 0).collect();
+        Stage::scattered(&logits(), &rows.graphs, &taken, &counts, &decided)
+    }
+}
+
+/// One stage over all graphs.
+struct Stage {
+    log_probability: Tensor,
+    entropy: Tensor,
+    decided: Tensor,
+}
+
+impl Stage {
+    fn new(logits: &Tensor, graphs: &[i64], taken: &[i64], counts: &[i64]) -> Self {
+        let everybody: Vec<i64> = (0..counts.len() as i64).collect();
+        Self::scattered(logits, graphs, taken, counts, &everybody)
+    }
+
+    /// `taken` holds the row that each of the `decided` graphs took.
+    fn scattered(logits: &Tensor, graphs: &[i64], taken: &[i64], counts: &[i64], decided: &[i64]) -> Self {
+        let segments = counts.len() as i64;
+        let graphs = index(graphs);
+        let logs = segment::log_softmax(logits, &graphs, segments);
+        let chosen = logs.index_select(0, &index(taken));
+        let log_probability = segment::sum(&chosen, &index(decided), segments);
+        let alternatives = index(counts).to_kind(logits.kind());
+        let decided = alternatives.gt(1.0).to_kind(logits.kind());
+        let entropy = segment::entropy(&logs, &graphs, segments) / alternatives.clamp_min(2.0).log() * &decided;
+        Stage { log_probability, entropy, decided }
+    }
+}
+
+fn combine(stages: &[Stage; 3]) -> Evaluation {
+    let columns: Vec<&Tensor> = stages.iter().map(|stage| &stage.log_probability).collect();
+    let table = Tensor::stack(&columns, 1);
+    let entropies: Tensor = stages.iter().map(|stage| &stage.entropy).sum();
+    let decided: Tensor = stages.iter().map(|stage| &stage.decided).sum();
+    Evaluation {
+        log_probability: table.sum_dim_intlist([1_i64].as_slice(), false, None),
+        stages: table,
+        entropy: entropies / decided.clamp_min(1.0),
+    }
+}
+
+/// What a state is worth, in units of the learner's return scale. Its encoder shares nothing with the policy's.
+#[derive(Debug)]
+pub struct ValueNetwork {
+    encoder: Encoder,
+    output: [Linear; 2],
+    parameters: Parameters,
+}
+
+impl ValueNetwork {
+    /// A network with initial weights drawn from `seed`.
+    #[must_use]
+    pub fn new(schema: &Schema, config: &PolicyConfig, seed: RunSeed) -> Self {
+        let mut init = Initialiser::new(seed, NETWORK_STREAMS, Kind::Float);
+        let encoder = Encoder::new(&mut init, schema, config, config.value_layers);
+        let output = [
+            Linear::new(&mut init, "value.0", config.width, config.width, std::f64::consts::SQRT_2),
+            Linear::new(&mut init, "value.1", config.width, 1, 0.1),
+        ];
+        ValueNetwork { encoder, output, parameters: init.parameters }
+    }
+
+    /// Its parameters.
+    #[must_use]
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// `[graphs]`.
+    #[must_use]
+    pub fn forward(&self, batch: &GraphBatch) -> Tensor {
+        let embeddings = self.encoder.forward(batch, 0.0);
+        self.output[1].forward(&self.output[0].forward(&embeddings.context).relu()).squeeze_dim(1)
+    }
+}

@@ -1,0 +1,281 @@
+//! The learnt policy as a scheduler: one forward pass for all environments that ask.
+
+use common::trajectory::Choice;
+use common::{Action, Decision, RunSeed, Stream};
+use rand_chacha::ChaCha8Rng;
+use simulator::{DecisionRequest, Scheduler, SchedulerError};
+use state_graph::{Frame, Schema};
+use tch::Tensor;
+
+use crate::batch::GraphBatch;
+use crate::encoder::Embeddings;
+use crate::heads::StageRows;
+use crate::network::PolicyNetwork;
+use crate::observer::{Observed, Observer};
+use crate::sampling::{Pick, pick};
+use crate::{Parameters, PolicyError};
+
+/// How a scheduler decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Behaviour {
+    /// The most probable alternative of each stage, the first of equals: for evaluation.
+    Greedy,
+    /// Draws, each environment from a stream of its own: for learning.
+    Sample,
+}
+
+/// What was decided for one request and on what grounds.
+#[derive(Debug)]
+pub struct Record {
+    /// The state.
+    pub frame: Frame,
+    /// What was taken.
+    pub choice: Choice,
+    /// Log-probability of each stage.
+    pub log_probability: [f32; 3],
+}
+
+/// A policy network that schedules.
+#[derive(Debug)]
+pub struct PolicyScheduler {
+    name: String,
+    network: PolicyNetwork,
+    behaviour: Behaviour,
+    observer: Observer,
+    streams: Vec<ChaCha8Rng>,
+    records: Vec<Record>,
+}
+
+impl PolicyScheduler {
+    /// `name` is shown in tables.
+    #[must_use]
+    pub fn new(name: &str, network: PolicyNetwork, behaviour: Behaviour) -> Self {
+        PolicyScheduler {
+            name: name.to_owned(),
+            network,
+            behaviour,
+            observer: Observer::default(),
+            streams: Vec::new(),
+            records: Vec::new(),
+        }
+    }
+
+    /// Gives `environment` a stream of its own for the actions of its next episode.
+    pub fn seed_environment(&mut self, environment: usize, seed: RunSeed) {
+        while self.streams.len() <= environment {
+            self.streams.push(RunSeed::default().rng(Stream::Actions, 0));
+        }
+        self.streams[environment] = seed.rng(Stream::Actions, 0);
+    }
+
+    /// Replaces the weights by those of safetensors bytes.
+    ///
+    /// # Errors
+    /// As [`Parameters::read_bytes`].
+    pub fn read_weights(&mut self, bytes: &[u8]) -> Result<(), PolicyError> {
+        self.network.parameters().read_bytes(bytes)
+    }
+
+    /// Copies the weights of a network of the same shape.
+    ///
+    /// # Errors
+    /// As [`Parameters::copy_from`].
+    pub fn copy_weights(&mut self, from: &Parameters) -> Result<(), PolicyError> {
+        self.network.parameters().copy_from(from)
+    }
+
+    /// The schema of its frames.
+    #[must_use]
+    pub fn schema(&self) -> &Schema {
+        self.network.schema()
+    }
+
+    /// Takes the grounds of the last decisions, one a request, in order.
+    #[must_use]
+    pub fn take_records(&mut self) -> Vec<Record> {
+        std::mem::take(&mut self.records)
+    }
+
+    /// Decides for every frame; forced ones cost no forward pass.
+    fn choose(&mut self, observed: &[Observed], environments: &[usize]) -> Result<Vec<Chosen>, PolicyError> {
+        let open: Vec<usize> = (0..observed.len()).filter(|&place| !observed[place].frame.is_forced()).collect();
+        let mut chosen: Vec<Chosen> = observed.iter().map(|observed| Chosen::forced(&observed.frame)).collect();
+        if open.is_empty() {
+            return Ok(chosen);
+        }
+        let frames: Vec<&Frame> = open.iter().map(|&place| &observed[place].frame).collect();
+        let batch = GraphBatch::collate(self.network.schema(), &frames);
+        let network = &self.network;
+        let (which, embeddings) = tch::no_grad(|| {
+            let embeddings = network.embed(&batch);
+            (values(&network.heads().which(&batch, &embeddings)), embeddings)
+        });
+        let which = which?;
+        let mut draft = Draft::new(&batch, &open, environments);
+        self.pick_invocations(&mut draft, &which);
+        self.pick_sizes(&mut draft, &embeddings)?;
+        self.pick_nodes(&mut draft, &embeddings)?;
+        for (graph, &place) in open.iter().enumerate() {
+            chosen[place] = draft.chosen(graph);
+        }
+        Ok(chosen)
+    }
+
+    fn pick(&mut self, environment: usize, scores: &[f32]) -> (usize, f32) {
+        match self.behaviour {
+            Behaviour::Greedy => pick::<ChaCha8Rng>(scores, &mut Pick::Greedy),
+            Behaviour::Sample => {
+                if self.streams.len() <= environment {
+                    self.seed_environment(environment, RunSeed(environment as u64));
+                }
+                pick(scores, &mut Pick::Sample(&mut self.streams[environment]))
+            }
+        }
+    }
+
+    fn pick_invocations(&mut self, draft: &mut Draft<'_>, which: &[f32]) {
+        let choices = &draft.batch.choices;
+        let candidates = choices.candidate_nodes.len();
+        let mut scores = Vec::new();
+        for graph in 0..draft.batch.graphs as usize {
+            let range = choices.candidates(graph);
+            scores.clear();
+            scores.extend_from_slice(&which[range.clone()]);
+            if choices.may_wait[graph] {
+                scores.push(which[candidates + graph]);
+            }
+            let (place, log_probability) = self.pick(draft.environments[graph], &scores);
+            draft.log_probabilities[graph][0] = log_probability;
+            if place < range.len() {
+                let candidate = range.start + place;
+                let option = choices.options(candidate).start;
+                draft.taken[graph] = Some((candidate, option));
+            }
+        }
+    }
+
+    fn pick_sizes(&mut self, draft: &mut Draft<'_>, embeddings: &Embeddings) -> Result<(), PolicyError> {
+        let (choices, width) = (&draft.batch.choices, self.network.schema().options.len());
+        let mut rows = StageRows::default();
+        for (graph, taken) in draft.taken.iter().enumerate() {
+            if let Some((candidate, _)) = taken {
+                rows.push_sizes(choices, width, graph, *candidate);
+            }
+        }
+        if rows.len() == 0 {
+            return Ok(());
+        }
+        let scores = values(&tch::no_grad(|| self.network.heads().size(embeddings, &rows)))?;
+        self.pick_stage(draft, &rows, 1, &scores);
+        Ok(())
+    }
+
+    fn pick_nodes(&mut self, draft: &mut Draft<'_>, embeddings: &Embeddings) -> Result<(), PolicyError> {
+        let (choices, width) = (&draft.batch.choices, self.network.schema().options.len());
+        let mut rows = StageRows::default();
+        for (graph, taken) in draft.taken.iter().enumerate() {
+            if let Some((candidate, option)) = taken {
+                rows.push_nodes(choices, width, graph, *candidate, choices.option_sizes[*option]);
+            }
+        }
+        if rows.len() == 0 {
+            return Ok(());
+        }
+        let scores = values(&tch::no_grad(|| self.network.heads().node(embeddings, &rows)))?;
+        self.pick_stage(draft, &rows, 2, &scores);
+        Ok(())
+    }
+
+    fn pick_stage(&mut self, draft: &mut Draft<'_>, rows: &StageRows, stage: usize, scores: &[f32]) {
+        let mut start = 0;
+        for same in rows.graphs.chunk_by(|a, b| a == b) {
+            let graph = same[0] as usize;
+            let (place, log_probability) = self.pick(draft.environments[graph], &scores[start..start + same.len()]);
+            draft.log_probabilities[graph][stage] = log_probability;
+            if let Some((_, option)) = &mut draft.taken[graph] {
+                *option = rows.options[start + place];
+            }
+            start += same.len();
+        }
+    }
+}
+
+fn values(tensor: &Tensor) -> Result<Vec<f32>, PolicyError> {
+    Ok(Vec::try_from(&tensor.f_contiguous()?)?)
+}
+
+/// Decisions in the making, one a graph of the batch.
+struct Draft<'a> {
+    batch: &'a GraphBatch,
+    environments: Vec<usize>,
+    taken: Vec<Option<(usize, usize)>>,
+    log_probabilities: Vec<[f32; 3]>,
+}
+
+impl<'a> Draft<'a> {
+    fn new(batch: &'a GraphBatch, open: &[usize], environments: &[usize]) -> Self {
+        Draft {
+            batch,
+            environments: open.iter().map(|&place| environments[place]).collect(),
+            taken: vec![None; open.len()],
+            log_probabilities: vec![[0.0; 3]; open.len()],
+        }
+    }
+
+    fn chosen(&self, graph: usize) -> Chosen {
+        let first = self.batch.choices.option_starts[graph];
+        let choice = self.taken[graph].map_or(Choice::Wait, |(_, option)| Choice::Start((option - first) as u32));
+        Chosen { choice, log_probability: self.log_probabilities[graph] }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Chosen {
+    choice: Choice,
+    log_probability: [f32; 3],
+}
+
+impl Chosen {
+    fn forced(frame: &Frame) -> Self {
+        let choice = if frame.options > 0 { Choice::Start(0) } else { Choice::Wait };
+        Chosen { choice, log_probability: [0.0; 3] }
+    }
+}
+
+impl Scheduler for PolicyScheduler {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn follows_events(&self) -> bool {
+        true
+    }
+
+    fn episode_started(&mut self, environment: usize) {
+        self.observer.episode_started(environment);
+    }
+
+    fn decide(
+        &mut self,
+        requests: &[DecisionRequest<'_>],
+        decisions: &mut Vec<Decision>,
+    ) -> Result<(), SchedulerError> {
+        let observed: Vec<Observed> = requests.iter().map(|request| self.observer.observe(request)).collect();
+        let environments: Vec<usize> = requests.iter().map(|request| request.environment).collect();
+        let chosen = self.choose(&observed, &environments).map_err(|error| SchedulerError::Failed {
+            scheduler: self.name.clone(),
+            source: Box::new(error),
+        })?;
+        self.records.clear();
+        for (observed, chosen) in observed.into_iter().zip(chosen) {
+            let action = match chosen.choice {
+                Choice::Wait => Action::Wait,
+                Choice::Start(option) => observed.actions[option as usize],
+            };
+            decisions.push(Decision { action, log_probability: chosen.log_probability, value: 0.0 });
+            let Chosen { choice, log_probability } = chosen;
+            self.records.push(Record { frame: observed.frame, choice, log_probability });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,50 @@
+//! Sums and softmaxes over groups of rows: edges by the node that they enter, candidates by their graph.
+
+use tch::{Kind, Tensor};
+
+/// Row g of the result is the sum of the rows whose `segment` is g.
+pub(crate) fn sum(rows: &Tensor, segment: &Tensor, segments: i64) -> Tensor {
+    let mut shape = rows.size();
+    shape[0] = segments;
+    Tensor::zeros(shape.as_slice(), (rows.kind(), rows.device())).index_add(0, segment, rows)
+}
+
+/// The largest row of each segment, without gradient; meant to be subtracted before an exponential.
+fn max(rows: &Tensor, segment: &Tensor, segments: i64) -> Tensor {
+    let mut shape = rows.size();
+    shape[0] = segments;
+    tch::no_grad(|| {
+        Tensor::full(shape.as_slice(), f64::NEG_INFINITY, (rows.kind(), rows.device())).index_reduce(
+            0,
+            segment,
+            &rows.detach(),
+            "amax",
+            true,
+        )
+    })
+}
+
+/// Softmax over the rows of each segment, column by column.
+pub(crate) fn softmax(rows: &Tensor, segment: &Tensor, segments: i64) -> Tensor {
+    let largest = max(rows, segment, segments);
+    let weights = (rows - largest.index_select(0, segment)).exp();
+    let totals = sum(&weights, segment, segments);
+    weights / totals.index_select(0, segment)
+}
+
+/// Logarithm of the softmax over the values of each segment.
+pub(crate) fn log_softmax(values: &Tensor, segment: &Tensor, segments: i64) -> Tensor {
+    let shifted = values - max(values, segment, segments).index_select(0, segment);
+    let totals = sum(&shifted.exp(), segment, segments).log();
+    shifted - totals.index_select(0, segment)
+}
+
+/// Entropy of each segment's distribution given its log-probabilities, in nats.
+pub(crate) fn entropy(log_probabilities: &Tensor, segment: &Tensor, segments: i64) -> Tensor {
+    sum(&(log_probabilities * log_probabilities.exp()), segment, segments).neg()
+}
+
+/// A tensor of indices.
+pub(crate) fn index(values: &[i64]) -> Tensor {
+    Tensor::from_slice(values).to_kind(Kind::Int64)
+}

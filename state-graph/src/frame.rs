@@ -1,0 +1,189 @@
+//! One state in flat arrays. Sections lie one after the other in the order of the schema: globals, node types, edge
+//! types, options; their indices likewise.
+
+use std::ops::Range;
+
+use crate::schema::{EDGE_TYPES, EdgeType, NODE_TYPES, NodeType, Schema};
+
+/// Sections of features in a frame: globals, each node type, each edge type, options.
+pub(crate) const SECTIONS: usize = 1 + NODE_TYPES + EDGE_TYPES + 1;
+
+/// The state of a cluster at one decision.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Frame {
+    /// Number of nodes of each type.
+    pub nodes: [u32; NODE_TYPES],
+    /// Number of edges of each type.
+    pub edges: [u32; EDGE_TYPES],
+    /// Number of options: starts that are possible, sorted by (invocation, size, node).
+    pub options: u32,
+    /// Whether *wait* may be chosen.
+    pub may_wait: bool,
+    /// All features, section by section.
+    pub features: Vec<f32>,
+    /// For each edge type its sources then its targets; then of the options the invocations, sizes and resources.
+    pub indices: Vec<u32>,
+}
+
+impl Frame {
+    /// Where the features of each section lie, given the schema's widths.
+    pub(crate) fn sections(&self, schema: &Schema) -> [Range<usize>; SECTIONS] {
+        let mut start = 0;
+        let mut section = 0;
+        let mut ranges = [const { 0..0 }; SECTIONS];
+        let mut push = |length: usize| {
+            ranges[section] = start..start + length;
+            start += length;
+            section += 1;
+        };
+        push(schema.globals.len());
+        (0..NODE_TYPES).for_each(|kind| push(self.nodes[kind] as usize * schema.nodes[kind].len()));
+        (0..EDGE_TYPES).for_each(|kind| push(self.edges[kind] as usize * schema.edges[kind].len()));
+        push(self.options as usize * schema.options.len());
+        ranges
+    }
+
+    /// Features of the whole cluster.
+    #[must_use]
+    pub fn globals(&self, schema: &Schema) -> &[f32] {
+        &self.features[self.sections(schema)[0].clone()]
+    }
+
+    /// Features of the nodes of one type, row by row.
+    #[must_use]
+    pub fn node_features(&self, schema: &Schema, kind: NodeType) -> &[f32] {
+        &self.features[self.sections(schema)[1 + kind as usize].clone()]
+    }
+
+    /// Features of the edges of one type, row by row.
+    #[must_use]
+    pub fn edge_features(&self, schema: &Schema, kind: EdgeType) -> &[f32] {
+        &self.features[self.sections(schema)[1 + NODE_TYPES + kind as usize].clone()]
+    }
+
+    /// Features of the options, row by row.
+    #[must_use]
+    pub fn option_features(&self, schema: &Schema) -> &[f32] {
+        &self.features[self.sections(schema)[SECTIONS - 1].clone()]
+    }
+
+    /// Sources and targets of the edges of one type, as places within their node types.
+    #[must_use]
+    pub fn edge_ends(&self, kind: EdgeType) -> (&[u32], &[u32]) {
+        let before: u32 = self.edges[..kind as usize].iter().sum();
+        let (start, count) = (2 * before as usize, self.edges[kind as usize] as usize);
+        (&self.indices[start..start + count], &self.indices[start + count..start + 2 * count])
+    }
+
+    /// Invocations, sizes and resources of the options.
+    #[must_use]
+    pub fn option_indices(&self) -> [&[u32]; 3] {
+        let start = 2 * self.edges.iter().sum::<u32>() as usize;
+        let count = self.options as usize;
+        [0, 1, 2].map(|column| &self.indices[start + column * count..start + (column + 1) * count])
+    }
+
+    /// Whether the frame leaves nothing to decide: *wait* alone, or one option alone.
+    #[must_use]
+    pub fn is_forced(&self) -> bool {
+        self.options + u32::from(self.may_wait) <= 1
+    }
+}
+
+/// Collects the parts of a frame in any order and lays them out.
+#[derive(Debug, Default)]
+pub struct FrameBuilder {
+    globals: Vec<f32>,
+    nodes: [(u32, Vec<f32>); NODE_TYPES],
+    edges: [EdgeRows; EDGE_TYPES],
+    options: OptionRows,
+    may_wait: bool,
+}
+
+#[derive(Debug, Default)]
+struct EdgeRows {
+    sources: Vec<u32>,
+    targets: Vec<u32>,
+    features: Vec<f32>,
+}
+
+#[derive(Debug, Default)]
+struct OptionRows {
+    columns: [Vec<u32>; 3],
+    features: Vec<f32>,
+}
+
+impl FrameBuilder {
+    /// Forgets the last frame and keeps the memory.
+    pub fn clear(&mut self) {
+        self.globals.clear();
+        for (count, features) in &mut self.nodes {
+            *count = 0;
+            features.clear();
+        }
+        for rows in &mut self.edges {
+            rows.sources.clear();
+            rows.targets.clear();
+            rows.features.clear();
+        }
+        self.options.columns.iter_mut().for_each(Vec::clear);
+        self.options.features.clear();
+        self.may_wait = false;
+    }
+
+    /// Sets the features of the whole cluster.
+    pub fn globals(&mut self, features: &[f32]) {
+        self.globals.clear();
+        self.globals.extend_from_slice(features);
+    }
+
+    /// Adds a node and returns its place within its type.
+    pub fn node(&mut self, kind: NodeType, features: &[f32]) -> u32 {
+        let (count, rows) = &mut self.nodes[kind as usize];
+        rows.extend_from_slice(features);
+        *count += 1;
+        *count - 1
+    }
+
+    /// Adds an edge between places within the edge type's node types.
+    pub fn edge(&mut self, kind: EdgeType, source: u32, target: u32, features: &[f32]) {
+        let rows = &mut self.edges[kind as usize];
+        rows.sources.push(source);
+        rows.targets.push(target);
+        rows.features.extend_from_slice(features);
+    }
+
+    /// Adds an option. They must come sorted by (invocation, size, resource).
+    pub fn option(&mut self, invocation: u32, size: u32, resource: u32, features: &[f32]) {
+        for (column, value) in self.options.columns.iter_mut().zip([invocation, size, resource]) {
+            column.push(value);
+        }
+        self.options.features.extend_from_slice(features);
+    }
+
+    /// Says whether *wait* may be chosen.
+    pub fn may_wait(&mut self, allowed: bool) {
+        self.may_wait = allowed;
+    }
+
+    /// Lays the collected parts out as one frame.
+    #[must_use]
+    pub fn build(&self) -> Frame {
+        let mut frame = Frame { may_wait: self.may_wait, ..Frame::default() };
+        frame.features.extend_from_slice(&self.globals);
+        for (kind, (count, features)) in self.nodes.iter().enumerate() {
+            frame.nodes[kind] = *count;
+            frame.features.extend_from_slice(features);
+        }
+        for (kind, rows) in self.edges.iter().enumerate() {
+            frame.edges[kind] = rows.sources.len() as u32;
+            frame.features.extend_from_slice(&rows.features);
+            frame.indices.extend_from_slice(&rows.sources);
+            frame.indices.extend_from_slice(&rows.targets);
+        }
+        frame.options = self.options.columns[0].len() as u32;
+        frame.features.extend_from_slice(&self.options.features);
+        self.options.columns.iter().for_each(|column| frame.indices.extend_from_slice(column));
+        frame
+    }
+}

@@ -1,0 +1,165 @@
+//! Frames of the `slots` scenario: one resource node, an invocation node for each visible or running job, allocation
+//! edges for running jobs and request edges for visible ones; backlog and arrivals are global. Small enough to be
+//! built anew at each decision.
+
+use common::slots::{ARRIVAL_MEMORY, PROFILE, RESOURCES, RunningJob, SlotsObservation, VisibleJob};
+
+use crate::schema::names;
+use crate::{EdgeType, Frame, FrameBuilder, NodeType, Schema};
+
+/// Longest job, by which lengths are scaled.
+const LONGEST: f32 = 15.0;
+
+/// Names of every feature.
+#[must_use]
+pub fn schema() -> Schema {
+    let machine = (0..RESOURCES).flat_map(|resource| (0..PROFILE).map(move |step| format!("free_{resource}_{step}")));
+    let mut nodes: [Vec<String>; 3] = Default::default();
+    nodes[NodeType::Resource as usize] = machine.collect();
+    nodes[NodeType::Invocation as usize] = names(&[
+        "length", "inverse_length", "demand_0", "demand_1", "waited_log", "waited", "remaining", "running",
+        "fits_now", "earliest_fit", "long",
+    ]);
+    let mut edges: [Vec<String>; crate::EDGE_TYPES] = Default::default();
+    edges[EdgeType::Allocation as usize] = names(&["given_0", "given_1", "remaining"]);
+    edges[EdgeType::Request as usize] = names(&["fits_now", "earliest_fit", "headroom_0", "headroom_1"]);
+    Schema {
+        globals: names(&[
+            "backlog", "since_last_arrival", "recent_arrivals", "visible", "running", "free_0", "free_1",
+            "arrivals_quiet", "visible_long", "visible_work",
+        ]),
+        nodes,
+        edges,
+        options: Vec::new(),
+        sizes: 1,
+    }
+}
+
+/// The frame of an observation; option i starts the i-th visible job that fits now. `builder` lends its memory.
+pub fn frame(observation: &SlotsObservation, builder: &mut FrameBuilder) -> Frame {
+    builder.clear();
+    builder.globals(&globals(observation));
+    let mut profile = [0.0; RESOURCES * PROFILE];
+    for (resource, row) in observation.free.iter().enumerate() {
+        for (step, &free) in row.iter().enumerate() {
+            profile[resource * PROFILE + step] = free as f32 / observation.capacity[resource] as f32;
+        }
+    }
+    let machine = builder.node(NodeType::Resource, &profile);
+    for job in &observation.visible {
+        visible_job(observation, job, machine, builder);
+    }
+    for job in &observation.running {
+        running_job(observation, job, machine, builder);
+    }
+    builder.may_wait(observation.may_wait);
+    builder.build()
+}
+
+fn globals(observation: &SlotsObservation) -> [f32; 10] {
+    let long = observation.visible.iter().filter(|job| job.length >= 10).count();
+    let work: u32 = observation.visible.iter().map(|job| job.length * job.demand.iter().sum::<u32>()).sum();
+    let free = |resource: usize| observation.free[resource][0] as f32 / observation.capacity[resource] as f32;
+    [
+        observation.backlog as f32 / 30.0,
+        observation.since_last_arrival as f32 / ARRIVAL_MEMORY as f32,
+        observation.recent_arrivals as f32 / ARRIVAL_MEMORY as f32,
+        observation.visible.len() as f32 / 10.0,
+        observation.running.len() as f32 / 10.0,
+        free(0),
+        free(1),
+        f32::from(u8::from(observation.since_last_arrival >= ARRIVAL_MEMORY)),
+        long as f32 / 10.0,
+        work as f32 / 500.0,
+    ]
+}
+
+fn visible_job(observation: &SlotsObservation, job: &VisibleJob, machine: u32, builder: &mut FrameBuilder) {
+    let fits = job.earliest_fit == 0;
+    let earliest = job.earliest_fit as f32 / PROFILE as f32;
+    let share = |resource: usize| job.demand[resource] as f32 / observation.capacity[resource] as f32;
+    let node = builder.node(
+        NodeType::Invocation,
+        &[
+            job.length as f32 / LONGEST,
+            1.0 / job.length as f32,
+            share(0),
+            share(1),
+            (1.0 + job.waited as f32).ln() / 4.0,
+            (job.waited as f32 / 50.0).min(4.0),
+            0.0,
+            0.0,
+            f32::from(u8::from(fits)),
+            earliest,
+            f32::from(u8::from(job.length >= 10)),
+        ],
+    );
+    let headroom = |resource: usize| {
+        (observation.free[resource][0] as f32 - job.demand[resource] as f32) / observation.capacity[resource] as f32
+    };
+    builder.edge(
+        EdgeType::Request,
+        node,
+        machine,
+        &[f32::from(u8::from(fits)), earliest, headroom(0), headroom(1)],
+    );
+    if fits {
+        builder.option(node, 0, machine, &[]);
+    }
+}
+
+fn running_job(observation: &SlotsObservation, job: &RunningJob, machine: u32, builder: &mut FrameBuilder) {
+    let share = |resource: usize| job.demand[resource] as f32 / observation.capacity[resource] as f32;
+    let remaining = job.remaining as f32 / LONGEST;
+    let node = builder.node(
+        NodeType::Invocation,
+        &[
+            job.length as f32 / LONGEST,
+            1.0 / job.length as f32,
+            share(0),
+            share(1),
+            0.0,
+            0.0,
+            remaining,
+            1.0,
+            0.0,
+            0.0,
+            f32::from(u8::from(job.length >= 10)),
+        ],
+    );
+    builder.edge(EdgeType::Allocation, node, machine, &[share(0), share(1), remaining]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use common::ids::InvocationId;
+
+    #[test]
+    fn options_are_the_jobs_that_fit() {
+        let job = |id: u64, earliest_fit: u32| VisibleJob {
+            id: InvocationId(id),
+            slot: id as u32,
+            length: 3,
+            demand: [2, 5],
+            waited: 1,
+            earliest_fit,
+        };
+        let observation = SlotsObservation {
+            visible: vec![job(0, 0), job(1, 4), job(2, 0)],
+            running: vec![RunningJob { id: InvocationId(9), length: 12, demand: [5, 1], remaining: 7 }],
+            free: [[5; PROFILE], [9; PROFILE]],
+            capacity: [10, 10],
+            may_wait: true,
+            ..SlotsObservation::default()
+        };
+        let frame = frame(&observation, &mut FrameBuilder::default());
+        let schema = schema();
+        assert_eq!(frame.nodes, [0, 1, 4]);
+        assert_eq!(frame.option_indices()[0], [0, 2]);
+        assert_eq!(frame.edge_ends(EdgeType::Allocation), (&[3][..], &[0][..]));
+        assert_eq!(frame.node_features(&schema, NodeType::Resource)[PROFILE], 0.9);
+        assert_eq!(frame.features.len(), frame.sections(&schema)[super::super::frame::SECTIONS - 1].end);
+        assert!(!frame.is_forced());
+    }
+}
