@@ -4,6 +4,8 @@ mod error;
 mod group;
 mod player;
 mod rollout;
+mod service;
 
 pub use error::ActorError;
 pub use player::{Counters, Identity, Outgoing, Player};
+pub use service::{ActorSummary, run};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use common::config::Config;
+use common::config::{Config, Mode};
 use common::ids::{ActorId, GroupId, Incarnation, PolicyVersion, RunId, SequenceNumber};
 use common::trajectory::{TrajectoryBody, TrajectoryHeader};
 use common::{Decision, RunSeed, SimTime, Stream};
@@ -158,7 +158,8 @@ impl Player {
             let place = first + rollout;
             self.scheduler.seed_environment(place, episode.episode(Stream::Actions, rollout as u64));
             self.scheduler.episode_started(place);
-            rollouts.push(Environment::new(place, self.episodes.training(episode, self.scheduler.follows_events())));
+            let simulation = self.episodes.training(episode, self.scheduler.follows_events());
+            rollouts.push(Environment::new(place, simulation, self.version));
         }
         let id = GroupId(episode.0);
         Ok(Group { id, episode, rollouts })
@@ -201,7 +202,7 @@ impl Player {
     }
 
     /// Takes what may be sent: with the group baseline only whole groups, otherwise every finished piece.
-    fn collect(&mut self) -> Vec<Outgoing> {
+    pub(crate) fn collect(&mut self) -> Vec<Outgoing> {
         let grouped = self.config.learner.group.is_some();
         let mut outgoing = Vec::new();
         let mut playing = Vec::with_capacity(self.groups.len());
@@ -263,7 +264,7 @@ impl Player {
 }
 
 impl Environment {
-    fn new(place: usize, mut simulation: Simulation) -> Self {
+    fn new(place: usize, mut simulation: Simulation, version: PolicyVersion) -> Self {
         let (load, horizon) = (simulation.load() as f32, simulation.horizon());
         let progress = simulation.advance();
         let mut environment = Environment {
@@ -278,7 +279,7 @@ impl Environment {
             // What happened before the first question is nobody's doing.
             let _ = simulation.take_reward();
         }
-        environment.end_if(progress);
+        environment.end_if(progress, version);
         environment
     }
 
@@ -293,20 +294,25 @@ impl Environment {
         let Some(simulation) = &mut self.simulation else { return Ok(()) };
         let at = simulation.now();
         simulation.apply(decision.action)?;
-        self.rollout.record(record, decision.action, at, version, schema, config.actor.unroll);
+        let unroll = match config.learner.mode {
+            Mode::Async => config.actor.unroll,
+            // A turn counts whole episodes.
+            Mode::Lockstep => usize::MAX,
+        };
+        self.rollout.record(record, decision.action, at, version, schema, unroll);
         let progress = simulation.advance();
         let reward = simulation.take_reward();
         self.total += f64::from(config.reward.weigh(&reward));
         self.rollout.credit(reward, simulation.now(), &config.reward);
-        self.end_if(progress);
+        self.end_if(progress, version);
         Ok(())
     }
 
-    fn end_if(&mut self, progress: Progress) {
+    fn end_if(&mut self, progress: Progress, version: PolicyVersion) {
         if progress == Progress::Finished
             && let Some(simulation) = self.simulation.take()
         {
-            self.rollout.end(simulation.now());
+            self.rollout.end(simulation.now(), version);
         }
     }
 }

@@ -93,8 +93,12 @@ impl Rollout {
         step.discount = config.discount(step.elapsed);
     }
 
-    /// The episode is over at `now`.
-    pub fn end(&mut self, now: SimTime) {
+    /// The episode is over at `now`. An episode in which nothing was to be decided still yields one piece, without
+    /// steps, so that episodes can be counted.
+    pub fn end(&mut self, now: SimTime, version: PolicyVersion) {
+        if self.finished.is_empty() {
+            self.versions.get_or_insert((version, version));
+        }
         self.close(true);
         self.curve.push(Stretch { start: now, reward: 0.0 });
     }

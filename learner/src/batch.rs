@@ -54,7 +54,7 @@ impl Decoded {
     ) -> Result<Self, LearnerError> {
         let fail = |message: String| LearnerError::Trajectory { actor: header.actor, message };
         let count = body.steps.len() + usize::from(!body.ended);
-        if body.steps.is_empty() || body.steps.len() != header.steps as usize {
+        if body.steps.len() != header.steps as usize {
             return Err(fail(format!("{} steps where its header says {}", body.steps.len(), header.steps)));
         }
         let frames = FrameDecoder::decode_all(schema, frames, count).map_err(|error| fail(error.to_string()))?;
@@ -77,7 +77,7 @@ impl Decoded {
         self.body.steps.len()
     }
 
-    /// Never: a trajectory has at least one step.
+    /// Whether there was nothing to decide in the whole episode.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.body.steps.is_empty()
@@ -90,7 +90,7 @@ impl Batch {
     pub fn new(trajectories: Vec<Decoded>) -> Self {
         let mut batch = Batch::default();
         let mut bootstraps = Vec::new();
-        for trajectory in trajectories {
+        for trajectory in trajectories.into_iter().filter(|trajectory| !trajectory.is_empty()) {
             let start = batch.steps.len();
             let mut frames = trajectory.frames;
             if !trajectory.body.ended {

@@ -10,6 +10,7 @@ mod client;
 mod endpoint;
 mod error;
 mod keys;
+mod links;
 mod message;
 mod sampler;
 mod security;
@@ -23,6 +24,7 @@ mod zap;
 pub use client::LinkOptions;
 pub use endpoint::{Endpoint, resolve_shards};
 pub use error::TransportError;
+pub use links::Links;
 pub use keys::{KeyPair, Keys, make_keys};
 pub use message::{
     Ack, Announcement, Batch, BulkDigest, Hello, Insert, Item, Message, NotReady, Pull, Refusal, Refused,

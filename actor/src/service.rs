@@ -1,0 +1,186 @@
+//! The actor as a service: follow the weights, play, send.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::config::{Config, Mode};
+use common::ids::{ActorId, Incarnation, PolicyVersion};
+use common::{RunSeed, Shutdown};
+use policy::{Behaviour, PolicyNetwork, PolicyScheduler, schema_of};
+use simulator::Episodes;
+use transport::{
+    ActorIdentity, LinkOptions, Links, Role, TrajectoryWriter, TransportError, WeightsFollower, WriterOptions, wire,
+};
+
+use crate::player::{Identity, Outgoing, Player};
+use crate::{ActorError, Counters};
+
+/// How long the last trajectories may take to be acknowledged when an actor ends.
+const FAREWELL: Duration = Duration::from_secs(5);
+/// How long one wait for weights lasts before the end of the run is looked for again.
+const WEIGHTS_WAIT: Duration = Duration::from_secs(1);
+
+/// What an actor did.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ActorSummary {
+    /// Recorded decisions.
+    pub steps: u64,
+    /// Finished episodes.
+    pub episodes: u64,
+}
+
+/// Plays until the run finishes or `shutdown` is triggered.
+///
+/// # Errors
+/// [`ActorError`]; a shutdown and the end of the run are none.
+pub fn run(config: Arc<Config>, actor: ActorId, links: &Links, shutdown: &Shutdown) -> Result<ActorSummary, ActorError> {
+    match Service::start(config, actor, links, shutdown).and_then(Service::play) {
+        Err(ActorError::Transport(TransportError::RunFinished | TransportError::Interrupted)) => {
+            Ok(ActorSummary::default())
+        }
+        other => other,
+    }
+}
+
+struct Service {
+    config: Arc<Config>,
+    player: Player,
+    follower: WeightsFollower,
+    writer: TrajectoryWriter,
+    shutdown: Shutdown,
+    summary: ActorSummary,
+}
+
+impl Service {
+    fn start(
+        config: Arc<Config>,
+        actor: ActorId,
+        links: &Links,
+        shutdown: &Shutdown,
+    ) -> Result<Self, ActorError> {
+        let episodes = Arc::new(Episodes::new(&config.simulator)?);
+        let schema = schema_of(&config.simulator);
+        let network = PolicyNetwork::new(&schema, &config.policy, RunSeed::default());
+        let scheduler = PolicyScheduler::new("policy", network, Behaviour::Sample);
+        let link = LinkOptions::from(&config.transport);
+        let (follower, run, _) = WeightsFollower::connect(
+            &links.transport,
+            &links.weights,
+            Role::Actor,
+            schema.digest(),
+            link,
+            shutdown,
+        )?;
+        // A lockstep turn is a function of the seed and the turn alone; otherwise a restarted actor plays on with
+        // other episodes than before.
+        let incarnation = match config.learner.mode {
+            Mode::Lockstep => Incarnation(0),
+            Mode::Async => Incarnation(rand::random()),
+        };
+        tracing::info!(%run, %actor, %incarnation, environments = config.actor.environments, "actor plays");
+        let writer = TrajectoryWriter::connect(
+            &links.transport,
+            &links.shards,
+            ActorIdentity { run, actor, incarnation, schema: schema.digest() },
+            WriterOptions { spool: config.actor.spool, link },
+            shutdown,
+        )?;
+        let player = Player::new(Arc::clone(&config), Identity { run, actor, incarnation }, scheduler, episodes);
+        Ok(Service { config, player, follower, writer, shutdown: shutdown.clone(), summary: ActorSummary::default() })
+    }
+
+    fn play(mut self) -> Result<ActorSummary, ActorError> {
+        self.first_weights()?;
+        let played = match self.config.learner.mode {
+            Mode::Async => self.play_freely(),
+            Mode::Lockstep => self.play_turns(),
+        };
+        match played {
+            Ok(()) | Err(ActorError::Transport(TransportError::RunFinished | TransportError::Interrupted)) => {}
+            Err(error) => return Err(error),
+        }
+        if !self.over()
+            && let Err(error) = self.writer.flush(FAREWELL)
+        {
+            tracing::warn!(%error, "the last trajectories were not acknowledged");
+        }
+        tracing::info!(steps = self.summary.steps, episodes = self.summary.episodes, "actor ends");
+        Ok(self.summary)
+    }
+
+    fn over(&self) -> bool {
+        self.shutdown.is_triggered() || self.follower.run_finished() || self.writer.run_finished()
+    }
+
+    fn first_weights(&mut self) -> Result<(), ActorError> {
+        while !self.over() {
+            if let Some((version, weights)) = self.follower.wait_newer(None, WEIGHTS_WAIT)? {
+                return self.follow(version, &weights);
+            }
+            self.writer.poll();
+        }
+        Err(TransportError::RunFinished.into())
+    }
+
+    fn follow(&mut self, version: PolicyVersion, weights: &[u8]) -> Result<(), ActorError> {
+        tracing::debug!(%version, "new weights");
+        metrics::gauge!("longshore_policy_version").set(version.number as f64);
+        self.player.follow(version, weights)
+    }
+
+    fn play_freely(&mut self) -> Result<(), ActorError> {
+        while !self.over() {
+            if let Some((version, weights)) = self.follower.newest()? {
+                self.follow(version, &weights)?;
+            }
+            self.player.fill()?;
+            for outgoing in self.player.step()? {
+                self.send(outgoing)?;
+            }
+            self.writer.poll();
+            self.count();
+        }
+        Ok(())
+    }
+
+    fn play_turns(&mut self) -> Result<(), ActorError> {
+        loop {
+            self.player.fill_turn(self.player.version().number)?;
+            let mut played = self.player.collect();
+            while !self.player.is_idle() {
+                played.extend(self.player.step()?);
+            }
+            for outgoing in played {
+                self.send(outgoing)?;
+            }
+            self.writer.flush(Duration::from_secs_f64(self.config.transport.reach_deadline_seconds))?;
+            self.count();
+            let current = self.player.version();
+            let (version, weights) = loop {
+                if self.over() {
+                    return Ok(());
+                }
+                if let Some(newer) = self.follower.wait_newer(Some(current), WEIGHTS_WAIT)? {
+                    break newer;
+                }
+                self.writer.poll();
+            };
+            self.follow(version, &weights)?;
+        }
+    }
+
+    fn send(&mut self, outgoing: Outgoing) -> Result<(), ActorError> {
+        let body = wire::encode_body(&outgoing.body).map_err(TransportError::from)?;
+        self.writer.insert(outgoing.header, body, outgoing.frames)?;
+        Ok(())
+    }
+
+    fn count(&mut self) {
+        let Counters { steps, episodes, forced, .. } = self.player.take_counters();
+        self.summary.steps += steps;
+        self.summary.episodes += episodes;
+        metrics::counter!("longshore_env_steps_total").increment(steps);
+        metrics::counter!("longshore_forced_decisions_total").increment(forced);
+        metrics::counter!("longshore_episodes_total").increment(episodes);
+    }
+}

@@ -1,0 +1,53 @@
+//! What a service needs to reach the others, as one argument: in one process or over TCP, the services are the same.
+
+use common::config::TransportConfig;
+
+use crate::message::Role;
+use crate::{Endpoint, Transport, TransportError, WeightsEndpoints, resolve_shards};
+
+/// Sockets' context and the addresses of the other services.
+#[derive(Clone, Debug)]
+pub struct Links {
+    /// What sockets are made of.
+    pub transport: Transport,
+    /// The replay shards, by their ids.
+    pub shards: Vec<Endpoint>,
+    /// The learner's addresses: what it binds, or what actors connect to.
+    pub weights: WeightsEndpoints,
+}
+
+impl Links {
+    /// Within one process; clones of it reach each other.
+    #[must_use]
+    pub fn inproc(shards: usize) -> Self {
+        Links {
+            transport: Transport::inproc(),
+            shards: (0..shards).map(|shard| Endpoint::inproc(&format!("longshore.shard.{shard}"))).collect(),
+            weights: WeightsEndpoints::inproc(),
+        }
+    }
+
+    /// As an actor's process needs them.
+    ///
+    /// # Errors
+    /// [`TransportError::Key`], [`TransportError::Address`].
+    pub fn of_actor(config: &TransportConfig) -> Result<Self, TransportError> {
+        Ok(Links {
+            transport: Transport::from_config(config, Role::Actor)?,
+            shards: resolve_shards(&config.shards)?,
+            weights: WeightsEndpoints::of_actors(config)?,
+        })
+    }
+
+    /// As the learner's process needs them.
+    ///
+    /// # Errors
+    /// [`TransportError::Key`], [`TransportError::Address`].
+    pub fn of_learner(config: &TransportConfig) -> Result<Self, TransportError> {
+        Ok(Links {
+            transport: Transport::from_config(config, Role::Learner)?,
+            shards: resolve_shards(&config.shards)?,
+            weights: WeightsEndpoints::of_learner(config)?,
+        })
+    }
+}
