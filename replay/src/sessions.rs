@@ -1,0 +1,127 @@
+//! What a shard remembers of each life of an actor: what came, and what may come.
+
+use common::ids::{ActorId, Incarnation, SequenceNumber};
+use dashmap::DashMap;
+use transport::Ack;
+
+/// Names a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct SessionKey {
+    pub(crate) actor: ActorId,
+    pub(crate) incarnation: Incarnation,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Session {
+    /// The sequence number that is stored next.
+    next: u64,
+    /// Sequence numbers below this may be sent; it never falls.
+    limit: u64,
+}
+
+/// What is to be done with an arrival.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// It is the next: store it.
+    New,
+    /// It came before: acknowledge it again.
+    Duplicate,
+    /// Something before it is missing: the actor must begin again.
+    Gap,
+}
+
+/// The sessions of all actors. Sequence numbers count without gaps, so the next one is all that deduplication needs.
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    sessions: DashMap<SessionKey, Session>,
+    credits: u64,
+}
+
+impl Sessions {
+    pub(crate) fn new(credits: u32) -> Self {
+        Sessions { sessions: DashMap::new(), credits: u64::from(credits) }
+    }
+
+    /// Opens or finds the session of an actor whose oldest unacknowledged item is `first`.
+    pub(crate) fn open(&self, key: SessionKey, first: SequenceNumber, may_insert: bool) -> Ack {
+        let mut session = self.sessions.entry(key).or_insert(Session { next: first.0, limit: first.0 });
+        session.next = session.next.max(first.0);
+        session.limit = session.limit.max(session.next);
+        session.grant(may_insert, self.credits)
+    }
+
+    /// Judges an arrival and, when it is new, counts it.
+    pub(crate) fn arrive(&self, key: SessionKey, sequence: SequenceNumber) -> Arrival {
+        let Some(mut session) = self.sessions.get_mut(&key) else { return Arrival::Gap };
+        match sequence.0.cmp(&session.next) {
+            std::cmp::Ordering::Less => Arrival::Duplicate,
+            std::cmp::Ordering::Greater => Arrival::Gap,
+            std::cmp::Ordering::Equal => {
+                session.next += 1;
+                Arrival::New
+            }
+        }
+    }
+
+    /// What the actor is to be told now.
+    pub(crate) fn acknowledge(&self, key: SessionKey, may_insert: bool) -> Option<Ack> {
+        self.sessions.get_mut(&key).map(|mut session| session.grant(may_insert, self.credits))
+    }
+
+    /// New credits for an actor that lacks some; none when it has all.
+    pub(crate) fn refill(&self, key: SessionKey) -> Option<Ack> {
+        let mut session = self.sessions.get_mut(&key)?;
+        (session.limit < session.next + self.credits).then(|| session.grant(true, self.credits))
+    }
+}
+
+impl Session {
+    fn grant(&mut self, may_insert: bool, credits: u64) -> Ack {
+        if may_insert {
+            self.limit = self.next + credits;
+        }
+        Ack { next: SequenceNumber(self.next), limit: SequenceNumber(self.limit) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: SessionKey = SessionKey { actor: ActorId(1), incarnation: Incarnation(2) };
+
+    fn ack(next: u64, limit: u64) -> Ack {
+        Ack { next: SequenceNumber(next), limit: SequenceNumber(limit) }
+    }
+
+    #[test]
+    fn what_came_before_is_a_duplicate_and_what_skips_is_a_gap() {
+        let sessions = Sessions::new(4);
+        assert_eq!(sessions.arrive(KEY, SequenceNumber(0)), Arrival::Gap);
+        assert_eq!(sessions.open(KEY, SequenceNumber(5), true), ack(5, 9));
+        assert_eq!(sessions.arrive(KEY, SequenceNumber(5)), Arrival::New);
+        assert_eq!(sessions.arrive(KEY, SequenceNumber(5)), Arrival::Duplicate);
+        assert_eq!(sessions.arrive(KEY, SequenceNumber(7)), Arrival::Gap);
+    }
+
+    #[test]
+    fn a_reconnecting_actor_is_told_what_had_arrived() {
+        let sessions = Sessions::new(4);
+        sessions.open(KEY, SequenceNumber(0), true);
+        for sequence in 0..3 {
+            assert_eq!(sessions.arrive(KEY, SequenceNumber(sequence)), Arrival::New);
+        }
+        assert_eq!(sessions.open(KEY, SequenceNumber(1), true), ack(3, 7));
+    }
+
+    #[test]
+    fn credits_are_withheld_but_never_taken_back() {
+        let sessions = Sessions::new(4);
+        assert_eq!(sessions.open(KEY, SequenceNumber(0), false), ack(0, 0));
+        assert_eq!(sessions.refill(KEY), Some(ack(0, 4)));
+        assert_eq!(sessions.refill(KEY), None);
+        assert_eq!(sessions.arrive(KEY, SequenceNumber(0)), Arrival::New);
+        assert_eq!(sessions.acknowledge(KEY, false), Some(ack(1, 4)));
+        assert_eq!(sessions.acknowledge(KEY, true), Some(ack(1, 5)));
+    }
+}

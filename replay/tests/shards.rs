@@ -1,0 +1,236 @@
+//! Shards with real links: what an actor inserts is what a learner samples, whatever happens on the way.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use common::Shutdown;
+use common::ids::{ActorId, LearnerEpoch, PolicyVersion, RunId};
+use support::{
+    PATIENCE, RUN, RunningShard, curve, insert, learner, link, pairs, plain, sampler, wait_until, writer,
+};
+use transport::{
+    Endpoint, KeyPair, Refusal, Role, Selector, TrajectorySampler, Transport, TransportError,
+};
+
+const ANY_PORT: &str = "tcp://127.0.0.1:*";
+
+fn endpoints(shards: &[&RunningShard]) -> Vec<Endpoint> {
+    shards.iter().map(|shard| shard.endpoint.clone()).collect()
+}
+
+/// Two actors write, one learner samples: each item comes once, whole, and both shards had their share.
+fn everything_arrives_once(
+    of_shard: &Transport,
+    of_learner: &Transport,
+    of_actor: &Transport,
+    addresses: [&str; 2],
+) {
+    let settings = ["replay.credits=4", "replay.max_waiting_steps=200"];
+    let shards = [0, 1].map(|id| RunningShard::start(of_shard, id, addresses[id as usize], &settings));
+    let addresses = endpoints(&[&shards[0], &shards[1]]);
+    let mut sampler = sampler(of_learner, &addresses);
+    let actors: Vec<_> = [1, 2]
+        .map(|actor| {
+            let mut writer = writer(of_actor, &addresses, actor, RUN);
+            std::thread::spawn(move || {
+                (0..100).for_each(|ordinal| insert(&mut writer, actor, ordinal, 1).unwrap());
+                writer.flush(PATIENCE).unwrap();
+            })
+        })
+        .into();
+    let mut seen = BTreeSet::new();
+    while seen.len() < 200 {
+        let items = sampler.sample(Selector::Fifo, 500, Duration::from_millis(500)).unwrap();
+        for item in items {
+            assert_eq!(item.body, item.header.ordinal.to_le_bytes());
+            assert_eq!(item.frames, vec![item.header.ordinal as u8; 1000]);
+            assert!(seen.insert((item.header.actor, item.header.ordinal)), "an item came twice");
+        }
+    }
+    actors.into_iter().for_each(|actor| actor.join().unwrap());
+    let replayed = sampler.sample(Selector::Uniform, 100, PATIENCE).unwrap();
+    assert!(replayed.len() >= 10 && replayed.iter().all(|item| item.times_sampled >= 2));
+    let stats = sampler.stats().unwrap();
+    assert!(stats.len() == 2 && stats.iter().all(|shard| shard.inserted == 100), "{stats:?}");
+    for shard in shards {
+        assert!(!shard.stop().run_finished);
+    }
+}
+
+#[test]
+fn everything_arrives_once_within_a_process() {
+    let transport = Transport::inproc();
+    everything_arrives_once(&transport, &transport, &transport, ["inproc://shard-0", "inproc://shard-1"]);
+}
+
+#[test]
+fn everything_arrives_once_over_encrypted_tcp() {
+    let pairs = pairs();
+    let [learner, shard, actor] = Role::ALL.map(|role| curve(role, &pairs));
+    everything_arrives_once(&shard, &learner, &actor, [ANY_PORT, ANY_PORT]);
+}
+
+#[test]
+fn a_turn_is_complete_ordered_and_of_one_version() {
+    let transport = Transport::inproc();
+    let shards = [0, 1].map(|id| RunningShard::start(&transport, id, &format!("inproc://turn-{id}"), &[]));
+    let addresses = endpoints(&[&shards[0], &shards[1]]);
+    let mut sampler = sampler(&transport, &addresses);
+    let version = PolicyVersion { epoch: LearnerEpoch(1), number: 7 };
+    let selector = Selector::Turn { version, count: 12 };
+    let mut writers = [1, 0].map(|actor| (actor, writer(&transport, &addresses, actor, RUN)));
+    for (actor, writer) in &mut writers {
+        insert(writer, *actor, 0, 6).unwrap();
+        (1..6).for_each(|ordinal| insert(writer, *actor, ordinal, 7).unwrap());
+        writer.flush(PATIENCE).unwrap();
+    }
+    assert_eq!(sampler.sample(selector, 0, Duration::from_millis(100)).unwrap(), []);
+    for (actor, writer) in &mut writers {
+        insert(writer, *actor, 6, 7).unwrap();
+    }
+    let turn = sampler.sample(selector, 0, PATIENCE).unwrap();
+    let order: Vec<_> = turn.iter().map(|item| (item.header.actor, item.header.ordinal)).collect();
+    let expected: Vec<_> = [0, 1].into_iter().flat_map(|actor| (1..7).map(move |n| (ActorId(actor), n))).collect();
+    assert_eq!(order, expected);
+    shards.map(RunningShard::stop);
+}
+
+#[test]
+fn a_stranger_is_turned_away() {
+    let pairs = pairs();
+    let shard = RunningShard::start(&curve(Role::Replay, &pairs), 0, ANY_PORT, &[]);
+    let addresses = endpoints(&[&shard]);
+    let mut sampler = sampler(&curve(Role::Learner, &pairs), &addresses);
+    let mut false_pairs = pairs.clone();
+    false_pairs[Role::Actor as usize] = KeyPair::generate().unwrap();
+    // One with a key that nobody knows, one without a key, and a learner's key where a shard's peer is no learner.
+    for transport in [curve(Role::Actor, &false_pairs), plain()] {
+        let identity = learner(RUN, 1);
+        let options = transport::LinkOptions { reach_deadline: Duration::from_millis(500), ..link() };
+        let mut stranger =
+            TrajectorySampler::connect(&transport, &addresses, identity, options, &Shutdown::new()).unwrap();
+        let error = stranger.sample(Selector::Fifo, 1, PATIENCE).unwrap_err();
+        assert!(matches!(error, TransportError::Unreachable { .. }), "{error}");
+        assert_eq!(error.exit_code(), common::ExitCode::Unreachable);
+    }
+    // An actor's key does not make a learner.
+    let mut actor = TrajectorySampler::connect(
+        &curve(Role::Actor, &pairs),
+        &addresses,
+        learner(RUN, 9),
+        link(),
+        &Shutdown::new(),
+    )
+    .unwrap();
+    let error = actor.sample(Selector::Fifo, 1, PATIENCE).unwrap_err();
+    assert!(matches!(error, TransportError::Refused { reason: Refusal::WrongRole, .. }), "{error}");
+    assert_eq!(sampler.stats().unwrap().len(), 1);
+    shard.stop();
+}
+
+#[test]
+fn other_runs_and_older_learners_are_refused_and_newer_ones_take_over() {
+    let transport = Transport::inproc();
+    let shard = RunningShard::start(&transport, 0, "inproc://claimed", &[]);
+    let addresses = endpoints(&[&shard]);
+    let mut first = sampler(&transport, &addresses);
+    let other = RunId([9; 16]);
+    let mut intruder = writer(&transport, &addresses, 1, other);
+    let error = insert(&mut intruder, 1, 0, 1).unwrap_err();
+    assert!(matches!(error, TransportError::Refused { reason: Refusal::OtherRun, .. }), "{error}");
+    assert_eq!(error.exit_code(), common::ExitCode::Refused);
+
+    let connect = |run, epoch| {
+        TrajectorySampler::connect(&transport, &addresses, learner(run, epoch), link(), &Shutdown::new()).unwrap()
+    };
+    let refused = |mut sampler: TrajectorySampler| match sampler.sample(Selector::Fifo, 1, PATIENCE) {
+        Err(TransportError::Refused { reason, .. }) => reason,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(refused(connect(other, 5)), Refusal::OtherRun);
+    assert_eq!(refused(connect(RUN, 0)), Refusal::OldEpoch);
+
+    let mut writer = writer(&transport, &addresses, 2, RUN);
+    insert(&mut writer, 2, 0, 1).unwrap();
+    let mut second = connect(RUN, 2);
+    assert_eq!(second.sample(Selector::Fifo, 1, PATIENCE).unwrap().len(), 1);
+    let error = first.sample(Selector::Fifo, 1, PATIENCE).unwrap_err();
+    assert!(matches!(error, TransportError::Refused { reason: Refusal::OldEpoch, .. }), "{error}");
+    insert(&mut writer, 2, 1, 1).unwrap();
+    assert_eq!(second.sample(Selector::Fifo, 1, PATIENCE).unwrap().len(), 1);
+    shard.stop();
+}
+
+#[test]
+fn a_shard_that_dies_costs_its_share_and_is_found_again() {
+    let transport = plain();
+    let first = RunningShard::start(&transport, 0, ANY_PORT, &[]);
+    let second = RunningShard::start(&transport, 1, ANY_PORT, &[]);
+    let addresses = endpoints(&[&first, &second]);
+    let mut sampler = sampler(&transport, &addresses);
+    let mut writer = writer(&transport, &addresses, 1, RUN);
+    (0..10).for_each(|ordinal| insert(&mut writer, 1, ordinal, 1).unwrap());
+    writer.flush(PATIENCE).unwrap();
+    second.stop();
+    // Some of these go to the dead shard's spool before its loss is noticed, the rest to the other.
+    (10..40).for_each(|ordinal| insert(&mut writer, 1, ordinal, 1).unwrap());
+    let second = RunningShard::start(&transport, 1, addresses[1].as_str(), &[]);
+    wait_until(|| {
+        sampler.poll().unwrap();
+        writer.poll();
+        writer.flush(Duration::ZERO).is_ok() && sampler.live_shards() == 2
+    });
+    let mut seen = BTreeSet::new();
+    wait_until(|| {
+        let items = sampler.sample(Selector::Fifo, 10, Duration::from_millis(200)).unwrap();
+        items.iter().for_each(|item| assert!(seen.insert(item.header.ordinal)));
+        // The dead shard took five acknowledged items with it: it keeps them in memory.
+        seen.len() == 35
+    });
+    first.stop();
+    second.stop();
+}
+
+#[test]
+fn actors_do_not_run_ahead_of_a_learner_that_does_not_ask() {
+    let transport = Transport::inproc();
+    let settings = ["replay.credits=2", "replay.max_waiting_steps=50"];
+    let shard = RunningShard::start(&transport, 0, "inproc://limited", &settings);
+    let addresses = endpoints(&[&shard]);
+    let mut sampler = sampler(&transport, &addresses);
+    let mut writer = writer(&transport, &addresses, 1, RUN);
+    let actor = std::thread::spawn(move || {
+        (0..100).for_each(|ordinal| insert(&mut writer, 1, ordinal, 1).unwrap());
+        writer.flush(PATIENCE)
+    });
+    wait_until(|| sampler.stats().unwrap()[0].waiting_steps >= 50);
+    std::thread::sleep(Duration::from_millis(100));
+    let waiting = sampler.stats().unwrap()[0].waiting_steps;
+    assert!((50..=70).contains(&waiting), "{waiting} steps wait: at most two credits more than the limit");
+    // More than the limit is served all the same when the learner asks for it.
+    let batch = sampler.sample(Selector::Fifo, 900, PATIENCE).unwrap();
+    assert!(batch.len() >= 90);
+    wait_until(|| sampler.sample(Selector::Fifo, 1000, Duration::from_millis(100)).unwrap().is_empty());
+    actor.join().unwrap().unwrap();
+    shard.stop();
+}
+
+#[test]
+fn the_end_of_the_run_ends_shards_and_releases_actors() {
+    let transport = Transport::inproc();
+    let shard = RunningShard::start(&transport, 0, "inproc://ending", &["replay.credits=1", "replay.max_waiting_steps=1"]);
+    let addresses = endpoints(&[&shard]);
+    let mut sampler = sampler(&transport, &addresses);
+    let mut writer = writer(&transport, &addresses, 1, RUN);
+    let actor = std::thread::spawn(move || {
+        (0..).map(|ordinal| insert(&mut writer, 1, ordinal, 1)).find_map(Result::err).unwrap()
+    });
+    wait_until(|| sampler.stats().unwrap()[0].items > 0);
+    sampler.finish().unwrap();
+    let summary = shard.join();
+    assert!(summary.run_finished && summary.run == Some(RUN));
+    let error = actor.join().unwrap();
+    assert!(matches!(error, TransportError::RunFinished), "{error}");
+}

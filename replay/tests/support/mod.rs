@@ -1,0 +1,135 @@
+//! Shards, learners and actors of one test, without policies.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use common::Shutdown;
+use common::config::Config;
+use common::ids::{
+    ActorId, Digest, Incarnation, LearnerEpoch, PolicyVersion, RunId, SequenceNumber, ShardId,
+};
+use common::seed::RunSeed;
+use common::trajectory::{Scenario, TrajectoryHeader};
+use replay::{ReplaySummary, Shard};
+use telemetry::Readiness;
+use transport::{
+    ActorIdentity, Endpoint, KeyPair, Keys, LearnerIdentity, LinkOptions, Role, Security, TrajectorySampler,
+    TrajectoryWriter, Transport, TransportError, WriterOptions,
+};
+
+pub const SCHEMA: Digest = Digest([5; 32]);
+pub const RUN: RunId = RunId([1; 16]);
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A shard on a thread of its own.
+pub struct RunningShard {
+    pub endpoint: Endpoint,
+    shutdown: Shutdown,
+    thread: JoinHandle<ReplaySummary>,
+}
+
+impl RunningShard {
+    pub fn start(transport: &Transport, shard: u32, endpoint: &str, settings: &[&str]) -> Self {
+        let config = config(settings);
+        let endpoint = endpoint.parse().unwrap();
+        let shard = Shard::bind(&config, ShardId(shard), &endpoint, transport, Readiness::new()).unwrap();
+        let (endpoint, shutdown) = (shard.endpoint().clone(), Shutdown::new());
+        let stop = shutdown.clone();
+        RunningShard { endpoint, shutdown, thread: std::thread::spawn(move || shard.serve(&stop).unwrap()) }
+    }
+
+    pub fn stop(self) -> ReplaySummary {
+        self.shutdown.trigger();
+        self.thread.join().unwrap()
+    }
+
+    pub fn join(self) -> ReplaySummary {
+        self.thread.join().unwrap()
+    }
+}
+
+pub fn config(settings: &[&str]) -> Config {
+    let settings: Vec<_> = settings.iter().map(|setting| (*setting).to_owned()).collect();
+    let text = "schema = 1\nname = \"test\"\nseed = 1\n[simulator]\nscenario = \"slots\"\n";
+    common::config::parse(text, "test", &settings).unwrap()
+}
+
+/// Key pairs of all roles, in the order of `Role::ALL`.
+pub fn pairs() -> [KeyPair; 3] {
+    [(); 3].map(|()| KeyPair::generate().unwrap())
+}
+
+pub fn curve(role: Role, pairs: &[KeyPair; 3]) -> Transport {
+    let keys = Keys::from_pairs(role, pairs[role as usize].clone(), pairs);
+    Transport::tcp(Security::Curve(Arc::new(keys))).unwrap()
+}
+
+pub fn plain() -> Transport {
+    Transport::tcp(Security::Plain { insecure: false }).unwrap()
+}
+
+/// Impatient enough for tests.
+pub fn link() -> LinkOptions {
+    LinkOptions {
+        heartbeat: Duration::from_millis(100),
+        peer_timeout: Duration::from_secs(1),
+        reach_deadline: PATIENCE,
+        ..LinkOptions::default()
+    }
+}
+
+pub fn learner(run: RunId, epoch: u32) -> LearnerIdentity {
+    LearnerIdentity { run, epoch: LearnerEpoch(epoch), schema: SCHEMA, config: Digest([0; 32]) }
+}
+
+pub fn sampler(transport: &Transport, shards: &[Endpoint]) -> TrajectorySampler {
+    let mut sampler =
+        TrajectorySampler::connect(transport, shards, learner(RUN, 1), link(), &Shutdown::new()).unwrap();
+    wait_until(|| {
+        sampler.poll().unwrap();
+        sampler.live_shards() == shards.len()
+    });
+    sampler
+}
+
+pub fn writer(transport: &Transport, shards: &[Endpoint], actor: u64, run: RunId) -> TrajectoryWriter {
+    let identity =
+        ActorIdentity { run, actor: ActorId(actor), incarnation: Incarnation(actor * 7 + 1), schema: SCHEMA };
+    let options = WriterOptions { spool: 1000, link: link() };
+    TrajectoryWriter::connect(transport, shards, identity, options, &Shutdown::new()).unwrap()
+}
+
+/// An item of ten steps; `ordinal` is also in its bytes.
+pub fn insert(
+    writer: &mut TrajectoryWriter,
+    actor: u64,
+    ordinal: u64,
+    version: u64,
+) -> Result<(), TransportError> {
+    let version = PolicyVersion { epoch: LearnerEpoch(1), number: version };
+    let header = TrajectoryHeader {
+        run: RUN,
+        actor: ActorId(actor),
+        incarnation: Incarnation(actor * 7 + 1),
+        sequence: SequenceNumber(0),
+        ordinal,
+        scenario: Scenario::Slots,
+        episode: RunSeed(ordinal),
+        group: None,
+        first_version: version,
+        last_version: version,
+        priority: 1.0,
+        schema: SCHEMA,
+        steps: 10,
+    };
+    writer.insert(header, ordinal.to_le_bytes().to_vec(), vec![ordinal as u8; 1000])
+}
+
+pub fn wait_until(mut condition: impl FnMut() -> bool) {
+    let start = std::time::Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < PATIENCE, "what was waited for did not happen");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
