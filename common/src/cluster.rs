@@ -8,6 +8,7 @@ use crate::time::SimTime;
 
 /// A worker node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct NodeSpec {
     /// CPU in thousandths of a vCPU.
     pub cpu_millicores: u32,
@@ -18,9 +19,15 @@ pub struct NodeSpec {
     /// Speed factor against the reference machine.
     pub speed: f64,
     /// Multiplies the price of what runs here.
+    #[serde(default = "usual_price")]
     pub price_class: f64,
     /// Zone, a place in the latency matrix.
+    #[serde(default)]
     pub zone: u32,
+}
+
+fn usual_price() -> f64 {
+    1.0
 }
 
 /// Priority class of a function.

@@ -1,38 +1,56 @@
 //! Episodes by seed, from whatever a configuration loads once.
 
-use common::config::{SimulatorConfig, SlotsConfig, SlotsMixture};
+use std::sync::Arc;
+
+use common::config::{ServerlessConfig, SimulatorConfig, SlotsConfig, SlotsMixture};
 use common::trajectory::Scenario;
-use common::{RunSeed, Stream};
+use common::{RunSeed, SimTime, Stream};
 use rand::Rng;
 
 use crate::error::SimulatorError;
+use crate::serverless::{EpisodeRules, Part, ServerlessSimulation, Workload};
 use crate::simulation::Simulation;
 use crate::slots::{self, JobSequence, SlotsSimulation};
 
 /// Everything that is loaded once, and the episodes that seeds make of it.
 pub struct Episodes {
-    scenario: Scenario,
     slots: SlotsConfig,
+    serverless: Option<(ServerlessConfig, Arc<Workload>)>,
 }
 
 impl Episodes {
-    /// Loads what the configuration names.
+    /// Loads what the configured scenario needs.
     ///
     /// # Errors
-    /// When a file that it names is missing or malformed.
+    /// When a file that it names is missing or malformed, or a function fits nowhere.
     pub fn new(config: &SimulatorConfig) -> Result<Self, SimulatorError> {
-        Ok(Episodes { scenario: config.scenario, slots: config.slots.clone() })
+        let serverless = match config.scenario {
+            Scenario::Slots => None,
+            Scenario::Serverless => {
+                Some((config.serverless.clone(), Arc::new(Workload::new(&config.serverless)?)))
+            }
+        };
+        Ok(Episodes { slots: config.slots.clone(), serverless })
     }
 
     /// Which scenario is configured.
     #[must_use]
     pub fn scenario(&self) -> Scenario {
-        self.scenario
+        if self.serverless.is_some() { Scenario::Serverless } else { Scenario::Slots }
     }
 
-    /// A training episode: load and length are drawn from its seed.
+    /// The functions of `serverless`.
     #[must_use]
-    pub fn training(&self, episode: RunSeed, _follow_events: bool) -> Simulation {
+    pub fn workload(&self) -> Option<&Workload> {
+        self.serverless.as_ref().map(|(_, workload)| &**workload)
+    }
+
+    /// A training episode: load and length (`slots`) or the place of the window (`serverless`) are drawn from its seed.
+    #[must_use]
+    pub fn training(&self, episode: RunSeed, follow_events: bool) -> Simulation {
+        if let Some((config, _)) = &self.serverless {
+            return self.serverless(episode, Part::Training, config.load, follow_events);
+        }
         let mut rng = episode.rng(Stream::Scenario, 0);
         let part = draw_part(&self.slots.training, &mut rng);
         let [low, high] = part.loads;
@@ -46,7 +64,34 @@ impl Episodes {
         let load = load_percent / 100.0;
         let rate = slots::arrival_rate(load, self.slots.capacity);
         let jobs = JobSequence::draw(&mut episode.rng(Stream::Arrivals, 0), rate, steps);
-        Simulation::Slots(SlotsSimulation::new(&self.slots, jobs, load))
+        Simulation::Slots(Box::new(SlotsSimulation::new(&self.slots, jobs, load)))
+    }
+
+    /// A `serverless` episode of `part` at offered load `load` (1.0 is 100%). In training `sjf` plays the warm-up;
+    /// elsewhere who is evaluated plays it.
+    ///
+    /// # Panics
+    /// When the configured scenario is another.
+    #[must_use]
+    pub fn serverless(&self, episode: RunSeed, part: Part, load: f64, follow_events: bool) -> Simulation {
+        let (config, workload) =
+            self.serverless.as_ref().expect("a serverless episode is asked of a serverless configuration");
+        let warm_up = workload.warm_up();
+        let dispatch = |zone: u32| SimTime::from_seconds(config.zone_latency_ms[0][zone as usize] / 1000.0);
+        let rules = EpisodeRules {
+            load,
+            keep_alive: SimTime::from_seconds(config.keep_alive_seconds),
+            ask_again: SimTime::from_millis(config.ask_again_ms),
+            drain_limit: SimTime::from_seconds(config.drain_limit_seconds),
+            dispatch: config.nodes.iter().map(|node| dispatch(node.zone)).collect(),
+            counts_from: warm_up,
+            asks_from: if part == Part::Training { warm_up } else { SimTime::ZERO },
+            oracle: config.oracle,
+            follow_events,
+        };
+        let window = workload.window(episode, part, load);
+        let simulation = ServerlessSimulation::new(workload.clone(), rules, window);
+        Simulation::Serverless(Box::new(simulation))
     }
 }
 

@@ -1,5 +1,7 @@
 use common::ids::InvocationId;
 
+use crate::serverless::TraceError;
+
 /// Why a simulation refused an action. The simulation is unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ActionError {
@@ -44,6 +46,21 @@ pub enum SchedulerError {
 /// Why a simulation could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum SimulatorError {
+    /// A trace could not be read.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    /// A function needs more memory than any node has, or than any offered size gives.
+    #[error(
+        "function `{function}` needs {peak_mb} MB; no offered size of it fits on a node (the largest has {largest_mb} MB)"
+    )]
+    FunctionTooLarge {
+        /// Its name.
+        function: String,
+        /// Its peak, MB.
+        peak_mb: u32,
+        /// Memory of the largest node, MB.
+        largest_mb: u32,
+    },
     /// A list of jobs that this machine can never run.
     #[error("job {job}: {message}")]
     Job {

@@ -8,6 +8,7 @@ mod episodes;
 mod error;
 pub mod heuristics;
 mod scheduler;
+pub mod serverless;
 mod simulation;
 pub mod slots;
 

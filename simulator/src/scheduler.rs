@@ -4,13 +4,15 @@ use common::Decision;
 use common::trajectory::Scenario;
 
 use crate::error::SchedulerError;
-use crate::slots;
+use crate::{serverless, slots};
 
 /// A borrowed look at one cluster at a decision.
 #[derive(Clone, Copy)]
 pub enum ClusterView<'a> {
     /// Job slots.
     Slots(slots::SlotsView<'a>),
+    /// Worker nodes running functions.
+    Serverless(serverless::ServerlessView<'a>),
 }
 
 impl ClusterView<'_> {
@@ -19,6 +21,7 @@ impl ClusterView<'_> {
     pub fn scenario(&self) -> Scenario {
         match self {
             ClusterView::Slots(_) => Scenario::Slots,
+            ClusterView::Serverless(_) => Scenario::Serverless,
         }
     }
 }

@@ -5,6 +5,7 @@ use common::{Action, SimTime};
 
 use crate::error::ActionError;
 use crate::scheduler::ClusterView;
+use crate::serverless::ServerlessSimulation;
 use crate::slots::SlotsSimulation;
 
 /// How far a simulation ran on its own.
@@ -19,7 +20,9 @@ pub enum Progress {
 /// One episode, played by alternating [`Simulation::advance`] and [`Simulation::apply`].
 pub enum Simulation {
     /// Job slots.
-    Slots(SlotsSimulation),
+    Slots(Box<SlotsSimulation>),
+    /// Worker nodes running functions.
+    Serverless(Box<ServerlessSimulation>),
 }
 
 impl Simulation {
@@ -27,6 +30,7 @@ impl Simulation {
     pub fn advance(&mut self) -> Progress {
         match self {
             Simulation::Slots(slots) => slots.advance(),
+            Simulation::Serverless(serverless) => serverless.advance(),
         }
     }
 
@@ -35,6 +39,7 @@ impl Simulation {
     pub fn view(&self) -> ClusterView<'_> {
         match self {
             Simulation::Slots(slots) => ClusterView::Slots(slots.view()),
+            Simulation::Serverless(serverless) => ClusterView::Serverless(serverless.view()),
         }
     }
 
@@ -45,6 +50,7 @@ impl Simulation {
     pub fn apply(&mut self, action: Action) -> Result<(), ActionError> {
         match self {
             Simulation::Slots(slots) => slots.apply(action),
+            Simulation::Serverless(serverless) => serverless.apply(action),
         }
     }
 
@@ -52,6 +58,7 @@ impl Simulation {
     pub fn take_reward(&mut self) -> Reward {
         match self {
             Simulation::Slots(slots) => slots.take_reward(),
+            Simulation::Serverless(serverless) => serverless.take_reward(),
         }
     }
 
@@ -60,6 +67,7 @@ impl Simulation {
     pub fn now(&self) -> SimTime {
         match self {
             Simulation::Slots(slots) => slots.now(),
+            Simulation::Serverless(serverless) => serverless.now(),
         }
     }
 
@@ -68,6 +76,7 @@ impl Simulation {
     pub fn load(&self) -> f64 {
         match self {
             Simulation::Slots(slots) => slots.load(),
+            Simulation::Serverless(serverless) => serverless.load(),
         }
     }
 
@@ -76,6 +85,7 @@ impl Simulation {
     pub fn scenario(&self) -> Scenario {
         match self {
             Simulation::Slots(_) => Scenario::Slots,
+            Simulation::Serverless(_) => Scenario::Serverless,
         }
     }
 
@@ -84,6 +94,16 @@ impl Simulation {
     pub fn as_slots(&self) -> Option<&SlotsSimulation> {
         match self {
             Simulation::Slots(slots) => Some(slots),
+            Simulation::Serverless(_) => None,
+        }
+    }
+
+    /// The `serverless` episode inside, likewise.
+    #[must_use]
+    pub fn as_serverless(&self) -> Option<&ServerlessSimulation> {
+        match self {
+            Simulation::Slots(_) => None,
+            Simulation::Serverless(serverless) => Some(serverless),
         }
     }
 }

@@ -1,4 +1,5 @@
 //! Job sequences whose start times under every rule are known from an independent program.
+#![expect(clippy::unwrap_used, reason = "a test may fail by a panic, in its helpers too")]
 
 use std::collections::BTreeMap;
 
@@ -59,7 +60,7 @@ fn fixtures() -> Fixtures {
 
 fn play(jobs: JobSequence, scheduler: &str) -> (Simulation, f64) {
     let config = SlotsConfig { drop_penalty: 0.0, ..SlotsConfig::default() };
-    let mut simulation = Simulation::Slots(SlotsSimulation::new(&config, jobs, 1.0));
+    let mut simulation = Simulation::Slots(Box::new(SlotsSimulation::new(&config, jobs, 1.0)));
     let mut scheduler = heuristic(scheduler, Scenario::Slots).unwrap();
     let mut reward = 0.0;
     let mut decisions = Vec::new();

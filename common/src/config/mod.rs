@@ -6,6 +6,8 @@ mod learner;
 mod load;
 mod policy;
 mod replay;
+mod reward;
+mod serverless;
 mod simulator;
 mod transport;
 
@@ -18,6 +20,8 @@ pub use learner::{Advantage, LearnerConfig, Mode, Schedule};
 pub use load::{ConfigError, load, parse};
 pub use policy::PolicyConfig;
 pub use replay::ReplayConfig;
+pub use reward::RewardConfig;
+pub use serverless::*;
 pub use simulator::*;
 pub use transport::TransportConfig;
 
@@ -39,6 +43,10 @@ pub struct Config {
     /// What is simulated.
     #[garde(dive)]
     pub simulator: SimulatorConfig,
+    /// What is learnt from.
+    #[garde(dive)]
+    #[serde(default)]
+    pub reward: RewardConfig,
     /// The networks.
     #[garde(dive)]
     #[serde(default)]

@@ -1,6 +1,7 @@
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 
+use super::ServerlessConfig;
 use crate::trajectory::Scenario;
 
 /// What is simulated.
@@ -14,6 +15,10 @@ pub struct SimulatorConfig {
     #[garde(dive)]
     #[serde(default)]
     pub slots: SlotsConfig,
+    /// `serverless`.
+    #[garde(dive)]
+    #[serde(default)]
+    pub serverless: ServerlessConfig,
 }
 
 /// Multi-resource job slots (DeepRM's setting).

@@ -1,10 +1,13 @@
 //! Schedulers that follow a fixed rule, by name.
 
+mod serverless;
 mod slots;
 
 use common::trajectory::Scenario;
 
-use crate::scheduler::Scheduler;
+use crate::error::SchedulerError;
+use crate::scheduler::{ClusterView, Scheduler};
+pub(crate) use serverless::Rule as ServerlessRule;
 
 /// A name that no rule of the scenario has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,7 +28,7 @@ pub struct UnknownScheduler {
 pub fn heuristic(name: &str, scenario: Scenario) -> Result<Box<dyn Scheduler>, UnknownScheduler> {
     let found = match scenario {
         Scenario::Slots => slots::by_name(name),
-        Scenario::Serverless => None,
+        Scenario::Serverless => serverless::by_name(name),
     };
     found.ok_or_else(|| UnknownScheduler {
         name: name.to_owned(),
@@ -39,7 +42,7 @@ pub fn heuristic(name: &str, scenario: Scenario) -> Result<Box<dyn Scheduler>, U
 pub fn known_heuristics(scenario: Scenario) -> &'static [&'static str] {
     match scenario {
         Scenario::Slots => slots::NAMES,
-        Scenario::Serverless => &[],
+        Scenario::Serverless => serverless::NAMES,
     }
 }
 
@@ -47,4 +50,8 @@ pub fn known_heuristics(scenario: Scenario) -> &'static [&'static str] {
 fn knob(name: &str, prefix: &str) -> Option<f64> {
     let value: f64 = name.strip_prefix(prefix)?.parse().ok()?;
     (value.is_finite() && value >= 0.0).then_some(value)
+}
+
+fn wrong_scenario(scheduler: &str, view: &ClusterView<'_>) -> SchedulerError {
+    SchedulerError::WrongScenario { scheduler: scheduler.to_owned(), scenario: view.scenario() }
 }

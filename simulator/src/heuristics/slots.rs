@@ -5,7 +5,7 @@ use common::ids::NodeId;
 use common::slots::RESOURCES;
 use common::{Action, Decision};
 
-use super::knob;
+use super::{knob, wrong_scenario};
 use crate::error::SchedulerError;
 use crate::scheduler::{ClusterView, DecisionRequest, Scheduler};
 use crate::slots::{SlotsView, WaitingJob};
@@ -87,7 +87,9 @@ impl Scheduler for SlotsHeuristic {
         decisions: &mut Vec<Decision>,
     ) -> Result<(), SchedulerError> {
         for request in requests {
-            let ClusterView::Slots(view) = request.view;
+            let ClusterView::Slots(view) = request.view else {
+                return Err(wrong_scenario(&self.name, &request.view));
+            };
             decisions.push(Decision::certain(self.rule.choose(&view)));
         }
         Ok(())

@@ -1,0 +1,286 @@
+use std::path::PathBuf;
+
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+
+use crate::cluster::NodeSpec;
+use crate::seed::RunSeed;
+
+/// Where the invocations of `serverless` come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WorkloadKind {
+    /// Synthetic functions with nearly regular arrivals.
+    #[default]
+    Steady,
+    /// A recorded trace.
+    Trace,
+}
+
+/// A cluster of worker nodes that runs functions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerlessConfig {
+    /// Worker nodes.
+    #[garde(length(min = 1, max = 100_000), inner(custom(sound_node)))]
+    pub nodes: Vec<NodeSpec>,
+    /// Network time between zones in milliseconds; requests are dispatched from zone 0.
+    #[garde(custom(square(&self.nodes)))]
+    pub zone_latency_ms: Vec<Vec<f64>>,
+    /// Which workload.
+    #[garde(custom(has_its_section(&self.trace)))]
+    pub workload: WorkloadKind,
+    /// Offered load to which rates are scaled; 1.0 is 100%.
+    #[garde(range(min = 0.001, max = 100.0))]
+    pub load: f64,
+    /// `workload = "steady"`.
+    #[garde(dive)]
+    pub steady: SteadyConfig,
+    /// `workload = "trace"`.
+    #[garde(dive)]
+    pub trace: Option<TraceConfig>,
+    /// Length of a training episode (its arrivals) in seconds, warm-up included.
+    #[garde(range(min = 1.0, max = 1e7))]
+    pub window_seconds: f64,
+    /// The same for validation; 0: the whole range of a trace.
+    #[garde(range(min = 0.0, max = 1e7))]
+    pub validation_window_seconds: f64,
+    /// The same for tests; 0: the whole range of a trace.
+    #[garde(range(min = 0.0, max = 1e7))]
+    pub test_window_seconds: f64,
+    /// Start of every episode that no figure counts. In training `sjf` plays it before the policy is asked.
+    #[garde(range(min = 0.0, max = 1e6))]
+    pub warm_up_seconds: f64,
+    /// What has not finished so long after the last possible arrival is counted as unfinished.
+    #[garde(range(min = 0.0, max = 1e6))]
+    pub drain_limit_seconds: f64,
+    /// How long an idle container is kept.
+    #[garde(range(min = 0.0, max = 1e6))]
+    pub keep_alive_seconds: f64,
+    /// After a *wait* the scheduler is asked again after so many milliseconds at the latest.
+    #[garde(range(min = 1, max = 60_000))]
+    pub ask_again_ms: u64,
+    /// Sizes that a scheduler may choose from, as multiples of a function's default memory, ascending.
+    #[garde(length(min = 1, max = 16), custom(ascending))]
+    pub size_multiples: Vec<f64>,
+    /// Memory at which a container has one vCPU; CPU and bandwidth follow memory linearly.
+    #[garde(range(min = 1.0))]
+    pub mb_per_vcpu: f64,
+    /// Bandwidth of a container that has one vCPU, in Mbit/s.
+    #[garde(range(min = 0.001))]
+    pub mbps_per_vcpu: f64,
+    /// Observations of each function, at most, that history holds when an episode starts.
+    #[garde(range(max = 1_000_000))]
+    pub history: u32,
+    /// Schedulers see true durations in place of estimates, to show what estimates cost.
+    #[garde(skip)]
+    pub oracle: bool,
+    /// Runtimes with their cold starts.
+    #[garde(length(min = 1), dive)]
+    pub runtimes: Vec<RuntimeConfig>,
+    /// Properties that are drawn once a function (runtime, priority, isolation tag, history) derive from it.
+    #[garde(skip)]
+    pub functions_seed: RunSeed,
+    /// A function's objective is violated when latency exceeds this × the 95th percentile of its reference duration.
+    #[garde(range(min = 1.0))]
+    pub slo_factor: f64,
+}
+
+/// A runtime and how long its containers take to start.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct RuntimeConfig {
+    /// Name.
+    #[garde(length(min = 1))]
+    pub name: String,
+    /// Relative share of the functions.
+    #[garde(range(min = 0.0))]
+    pub share: f64,
+    /// Median of the log-normal cold start, milliseconds.
+    #[garde(range(min = 0.0))]
+    pub median_ms: f64,
+    /// Its σ.
+    #[garde(range(min = 0.0, max = 5.0))]
+    pub sigma: f64,
+}
+
+/// Synthetic functions whose gaps between arrivals are normal with CV 0.3, truncated at 0.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields, default)]
+pub struct SteadyConfig {
+    /// Functions.
+    #[garde(range(min = 1, max = 100_000))]
+    pub functions: u32,
+    /// Median of the log-normal mean duration of a function, seconds.
+    #[garde(range(min = 0.001))]
+    pub median_seconds: f64,
+    /// Its σ.
+    #[garde(range(min = 0.0, max = 5.0))]
+    pub duration_sigma: f64,
+    /// σ of the log-normal rate of a function.
+    #[garde(range(min = 0.0, max = 5.0))]
+    pub rate_sigma: f64,
+    /// Coefficient of variation of the gaps; so small that their truncation at 0 does not move the mean.
+    #[garde(range(min = 0.0, max = 0.35))]
+    pub gap_cv: f64,
+    /// σ of the log-normal noise on every duration.
+    #[garde(range(min = 0.0, max = 5.0))]
+    pub noise_sigma: f64,
+    /// σ of the log-normal input size.
+    #[garde(range(min = 0.0, max = 5.0))]
+    pub input_sigma: f64,
+}
+
+/// A recorded trace (Azure Functions 2019). Relative paths are relative to the current folder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct TraceConfig {
+    /// Counts a minute by function.
+    #[garde(skip)]
+    pub invocations: PathBuf,
+    /// Percentiles of durations by function.
+    #[garde(skip)]
+    pub durations: PathBuf,
+    /// Memory by function or by application.
+    #[garde(skip)]
+    pub memory: PathBuf,
+    /// First and last minute column that training episodes are drawn from.
+    #[garde(custom(ordered))]
+    pub training_minutes: [u32; 2],
+    /// The same for validation.
+    #[garde(custom(ordered))]
+    pub validation_minutes: [u32; 2],
+    /// The same for tests.
+    #[garde(custom(ordered))]
+    pub test_minutes: [u32; 2],
+    /// Rates are scaled once so that these minutes have the configured load; the training minutes by default.
+    #[garde(inner(custom(ordered)))]
+    #[serde(default)]
+    pub scale_minutes: Option<[u32; 2]>,
+    /// Share of the work (memory × time) to which each function is thinned down; off by default.
+    #[garde(inner(range(min = 0.0001, max = 1.0)))]
+    #[serde(default)]
+    pub max_function_share: Option<f64>,
+    /// Share of a duration that is I/O; the rest is CPU.
+    #[garde(range(min = 0.0, max = 1.0))]
+    #[serde(default = "default_io_share")]
+    pub io_share: f64,
+    /// σ of a log-normal noise on every duration.
+    #[garde(range(min = 0.0, max = 5.0))]
+    #[serde(default)]
+    pub noise_sigma: f64,
+}
+
+fn default_io_share() -> f64 {
+    0.3
+}
+
+impl Default for SteadyConfig {
+    fn default() -> Self {
+        SteadyConfig {
+            functions: 20,
+            median_seconds: 0.7,
+            duration_sigma: 1.0,
+            rate_sigma: 1.0,
+            gap_cv: 0.3,
+            noise_sigma: 0.1,
+            input_sigma: 0.2,
+        }
+    }
+}
+
+impl Default for ServerlessConfig {
+    fn default() -> Self {
+        let node = |speed| NodeSpec {
+            cpu_millicores: 2000,
+            memory_mb: 2048,
+            network_mbps: 1000,
+            speed,
+            price_class: 1.0,
+            zone: 0,
+        };
+        ServerlessConfig {
+            nodes: [1.0, 1.0, 1.25, 0.8].map(node).to_vec(),
+            zone_latency_ms: vec![vec![0.0]],
+            workload: WorkloadKind::Steady,
+            load: 0.7,
+            steady: SteadyConfig::default(),
+            trace: None,
+            window_seconds: 360.0,
+            validation_window_seconds: 0.0,
+            test_window_seconds: 0.0,
+            warm_up_seconds: 60.0,
+            drain_limit_seconds: 1800.0,
+            keep_alive_seconds: 600.0,
+            ask_again_ms: 100,
+            size_multiples: vec![1.0],
+            mb_per_vcpu: 1769.0,
+            mbps_per_vcpu: 600.0,
+            history: 100,
+            oracle: false,
+            runtimes: default_runtimes(),
+            functions_seed: RunSeed(2019),
+            slo_factor: 5.0,
+        }
+    }
+}
+
+/// Medians measured on AWS for small zip functions, by runtime.
+fn default_runtimes() -> Vec<RuntimeConfig> {
+    [
+        ("python", 0.35, 83.0),
+        ("node", 0.35, 140.0),
+        ("java", 0.1, 237.0),
+        ("dotnet", 0.1, 252.0),
+        ("go", 0.1, 49.0),
+    ]
+    .map(|(name, share, median_ms)| RuntimeConfig { name: name.to_owned(), share, median_ms, sigma: 0.4 })
+    .to_vec()
+}
+
+fn has_its_section(trace: &Option<TraceConfig>) -> impl FnOnce(&WorkloadKind, &()) -> garde::Result {
+    let missing = trace.is_none();
+    move |workload, _context| {
+        if *workload == WorkloadKind::Trace && missing {
+            return Err(garde::Error::new(
+                "is \"trace\", which needs a section [simulator.serverless.trace]",
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn sound_node(node: &NodeSpec, _context: &()) -> garde::Result {
+    let positive = node.speed > 0.0 && node.speed.is_finite() && node.price_class >= 0.0;
+    if positive && node.memory_mb > 0 && node.cpu_millicores > 0 && node.network_mbps > 0 {
+        return Ok(());
+    }
+    Err(garde::Error::new("memory, CPU, network and speed must be above 0, the price class at least 0"))
+}
+
+fn square(nodes: &[NodeSpec]) -> impl FnOnce(&Vec<Vec<f64>>, &()) -> garde::Result {
+    let zones = nodes.iter().map(|node| node.zone as usize + 1).max().unwrap_or(1);
+    move |matrix, _context| {
+        let sound = |row: &Vec<f64>| row.len() >= zones && row.iter().all(|&latency| latency >= 0.0);
+        if matrix.len() >= zones && matrix.iter().all(sound) {
+            return Ok(());
+        }
+        Err(garde::Error::new(format!(
+            "must be {zones} rows of {zones} milliseconds, as many as there are zones"
+        )))
+    }
+}
+
+fn ascending(multiples: &[f64], _context: &()) -> garde::Result {
+    if multiples.iter().all(|&multiple| multiple > 0.0) && multiples.is_sorted_by(|a, b| a < b) {
+        return Ok(());
+    }
+    Err(garde::Error::new("must be positive and strictly ascending, e.g. [0.5, 1.0, 2.0]"))
+}
+
+fn ordered(minutes: &[u32; 2], _context: &()) -> garde::Result {
+    if minutes[0] <= minutes[1] {
+        return Ok(());
+    }
+    Err(garde::Error::new(format!("is {minutes:?}; give the first minute, then the last")))
+}

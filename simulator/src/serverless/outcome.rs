@@ -1,0 +1,84 @@
+//! What an episode came to, complete enough for every metric.
+
+/// Number of resources.
+pub const RESOURCES: usize = 3;
+/// Multiples of p95(T_ref) against which latencies are also held, beside each function's own.
+pub const SLO_FACTORS: [f64; 2] = [2.0, 10.0];
+
+/// A resource of a node, as a place in an array.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Resource {
+    /// vCPUs.
+    Cpu = 0,
+    /// Memory, MB.
+    Memory = 1,
+    /// Bandwidth, Mbit/s.
+    Network = 2,
+}
+
+impl Resource {
+    /// All of them, in order.
+    pub const ALL: [Resource; RESOURCES] = [Resource::Cpu, Resource::Memory, Resource::Network];
+
+    /// Its name in tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Resource::Cpu => "cpu",
+            Resource::Memory => "memory",
+            Resource::Network => "network",
+        }
+    }
+}
+
+/// What happened to the counted arrivals of one function.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct FunctionOutcome {
+    /// Arrivals.
+    pub arrivals: u64,
+    /// Σ slowdown over them.
+    pub slowdown_sum: f64,
+}
+
+/// Integrals over the counted time.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Usage {
+    /// Counted time, seconds.
+    pub seconds: f64,
+    /// ∫ used, in resource-seconds.
+    pub used: [f64; RESOURCES],
+    /// ∫ allocated, in resource-seconds: what containers hold (memory also when idle).
+    pub allocated: [f64; RESOURCES],
+    /// ∫ capacity, in resource-seconds.
+    pub capacity: [f64; RESOURCES],
+    /// GB·s of containers that start or run.
+    pub bound_gb_seconds: f64,
+    /// GB·s of idle containers.
+    pub idle_gb_seconds: f64,
+    /// The first, weighted with the price classes of the nodes.
+    pub priced_bound_gb_seconds: f64,
+    /// The second, likewise.
+    pub priced_idle_gb_seconds: f64,
+}
+
+/// What an episode came to. Only arrivals after the warm-up count.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ServerlessOutcome {
+    /// By function.
+    pub functions: Vec<FunctionOutcome>,
+    /// Slowdown of every counted arrival, in order of completion.
+    pub slowdowns: Vec<f32>,
+    /// Latency of every counted arrival in seconds, in the same order.
+    pub latencies: Vec<f32>,
+    /// Of them, those that waited for a cold start.
+    pub cold_starts: u64,
+    /// Of them, those that had not finished by the drain limit.
+    pub unfinished: u64,
+    /// Of them, those whose latency broke their function's objective.
+    pub violations: u64,
+    /// The same for the factors of [`SLO_FACTORS`].
+    pub violations_at: [u64; SLO_FACTORS.len()],
+    /// Use of the cluster.
+    pub usage: Usage,
+}

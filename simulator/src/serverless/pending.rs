@@ -1,0 +1,182 @@
+//! Invocations that wait: by arrival over all, and by arrival within each function. Any of them can leave in constant
+//! time.
+
+/// End of a list.
+const NONE: u32 = u32::MAX;
+
+#[derive(Clone, Copy, Debug)]
+struct Links {
+    next: u32,
+    previous: u32,
+    next_alike: u32,
+    previous_alike: u32,
+    waits: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Line {
+    first: u32,
+    last: u32,
+    count: u32,
+    /// Place among the functions that somebody waits for.
+    place: u32,
+}
+
+/// The queue of an episode. Invocations are places in its list of arrivals.
+#[derive(Debug)]
+pub(super) struct Pending {
+    links: Vec<Links>,
+    first: u32,
+    last: u32,
+    count: usize,
+    lines: Vec<Line>,
+    /// Functions that somebody waits for, in no order.
+    active: Vec<u32>,
+}
+
+impl Pending {
+    pub fn new(invocations: usize, functions: usize) -> Self {
+        let unlinked =
+            Links { next: NONE, previous: NONE, next_alike: NONE, previous_alike: NONE, waits: false };
+        let empty = Line { first: NONE, last: NONE, count: 0, place: NONE };
+        Pending {
+            links: vec![unlinked; invocations],
+            first: NONE,
+            last: NONE,
+            count: 0,
+            lines: vec![empty; functions],
+            active: Vec::with_capacity(functions),
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    pub fn contains(&self, invocation: u64) -> bool {
+        self.links.get(invocation as usize).is_some_and(|links| links.waits)
+    }
+
+    /// Functions that somebody waits for, in no order.
+    pub fn active(&self) -> &[u32] {
+        &self.active
+    }
+
+    /// The oldest that waits for `function`, which somebody does, and how many do.
+    pub fn head(&self, function: u32) -> (u32, u32) {
+        let line = &self.lines[function as usize];
+        (line.first, line.count)
+    }
+
+    /// All that wait, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        let start = Some(self.first).filter(|&first| first != NONE);
+        std::iter::successors(start, |&at| Some(self.links[at as usize].next).filter(|&next| next != NONE))
+    }
+
+    /// All that wait for `function`, oldest first.
+    pub fn line(&self, function: u32) -> impl Iterator<Item = u32> + '_ {
+        let start = Some(self.lines[function as usize].first).filter(|&first| first != NONE);
+        std::iter::successors(start, |&at| {
+            Some(self.links[at as usize].next_alike).filter(|&next| next != NONE)
+        })
+    }
+
+    /// Adds the newest.
+    pub fn push(&mut self, invocation: u32, function: u32) {
+        let line = &mut self.lines[function as usize];
+        if line.count == 0 {
+            line.place = self.active.len() as u32;
+            line.first = invocation;
+            self.active.push(function);
+        }
+        self.links[invocation as usize] = Links {
+            next: NONE,
+            previous: self.last,
+            next_alike: NONE,
+            previous_alike: if line.count == 0 { NONE } else { line.last },
+            waits: true,
+        };
+        if line.count > 0 {
+            self.links[line.last as usize].next_alike = invocation;
+        }
+        line.last = invocation;
+        line.count += 1;
+        match self.last {
+            NONE => self.first = invocation,
+            last => self.links[last as usize].next = invocation,
+        }
+        self.last = invocation;
+        self.count += 1;
+    }
+
+    /// Takes one out that waits for `function`.
+    pub fn remove(&mut self, invocation: u32, function: u32) {
+        let links = self.links[invocation as usize];
+        match links.previous {
+            NONE => self.first = links.next,
+            previous => self.links[previous as usize].next = links.next,
+        }
+        match links.next {
+            NONE => self.last = links.previous,
+            next => self.links[next as usize].previous = links.previous,
+        }
+        let line = &mut self.lines[function as usize];
+        match links.previous_alike {
+            NONE => line.first = links.next_alike,
+            previous => self.links[previous as usize].next_alike = links.next_alike,
+        }
+        match links.next_alike {
+            NONE => line.last = links.previous_alike,
+            next => self.links[next as usize].previous_alike = links.previous_alike,
+        }
+        line.count -= 1;
+        if line.count == 0 {
+            let place = line.place as usize;
+            self.active.swap_remove(place);
+            if let Some(&moved) = self.active.get(place) {
+                self.lines[moved as usize].place = place as u32;
+            }
+        }
+        self.links[invocation as usize].waits = false;
+        self.count -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn it_is_a_list_in_order(functions in prop::collection::vec(0_u32..4, 1..60), removals in prop::collection::vec(any::<prop::sample::Index>(), 0..60)) {
+            let mut pending = Pending::new(functions.len(), 4);
+            let mut expected: Vec<u32> = Vec::new();
+            for (invocation, &function) in functions.iter().enumerate() {
+                pending.push(invocation as u32, function);
+                expected.push(invocation as u32);
+            }
+            for removal in removals {
+                if expected.is_empty() {
+                    break;
+                }
+                let gone = expected.remove(removal.index(expected.len()));
+                pending.remove(gone, functions[gone as usize]);
+                prop_assert!(!pending.contains(u64::from(gone)));
+                prop_assert_eq!(pending.iter().collect::<Vec<_>>(), expected.clone());
+                for &function in pending.active() {
+                    let alike: Vec<u32> =
+                        expected.iter().copied().filter(|&one| functions[one as usize] == function).collect();
+                    prop_assert_eq!(pending.head(function), (alike[0], alike.len() as u32));
+                    prop_assert_eq!(pending.line(function).collect::<Vec<_>>(), alike);
+                }
+            }
+        }
+    }
+}
