@@ -10,9 +10,7 @@ use common::ids::{ActorId, LearnerEpoch, PolicyVersion, RunId};
 use support::{
     PATIENCE, RUN, RunningShard, curve, insert, learner, link, pairs, plain, sampler, wait_until, writer,
 };
-use transport::{
-    Endpoint, KeyPair, Refusal, Role, Selector, TrajectorySampler, Transport, TransportError,
-};
+use transport::{Endpoint, KeyPair, Refusal, Role, Selector, TrajectorySampler, Transport, TransportError};
 
 const ANY_PORT: &str = "tcp://127.0.0.1:*";
 
@@ -53,7 +51,8 @@ fn everything_arrives_once(
     let replayed = sampler.sample(Selector::Uniform, 100, PATIENCE).unwrap();
     assert!(replayed.len() >= 10 && replayed.iter().all(|item| item.times_sampled >= 2));
     let stats = sampler.stats().unwrap();
-    assert!(stats.len() == 2 && stats.iter().all(|shard| shard.inserted == 100), "{stats:?}");
+    assert_eq!(stats.iter().map(|shard| shard.inserted).sum::<u64>(), 200);
+    assert!(stats.len() == 2 && stats.iter().all(|shard| shard.inserted >= 50), "{stats:?}");
     for shard in shards {
         assert!(!shard.stop().run_finished);
     }
@@ -92,9 +91,12 @@ fn a_turn_is_complete_ordered_and_of_one_version() {
     }
     let turn = sampler.sample(selector, 0, PATIENCE).unwrap();
     let order: Vec<_> = turn.iter().map(|item| (item.header.actor, item.header.ordinal)).collect();
-    let expected: Vec<_> = [0, 1].into_iter().flat_map(|actor| (1..7).map(move |n| (ActorId(actor), n))).collect();
+    let expected: Vec<_> =
+        [0, 1].into_iter().flat_map(|actor| (1..7).map(move |n| (ActorId(actor), n))).collect();
     assert_eq!(order, expected);
-    shards.map(RunningShard::stop);
+    for shard in shards {
+        shard.stop();
+    }
 }
 
 #[test]
@@ -143,18 +145,22 @@ fn other_runs_and_older_learners_are_refused_and_newer_ones_take_over() {
     assert_eq!(error.exit_code(), common::ExitCode::Refused);
 
     let connect = |run, epoch| {
-        TrajectorySampler::connect(&transport, &addresses, learner(run, epoch), link(), &Shutdown::new()).unwrap()
+        TrajectorySampler::connect(&transport, &addresses, learner(run, epoch), link(), &Shutdown::new())
     };
-    let refused = |mut sampler: TrajectorySampler| match sampler.sample(Selector::Fifo, 1, PATIENCE) {
-        Err(TransportError::Refused { reason, .. }) => reason,
-        other => panic!("{other:?}"),
+    // The refusal may come while it connects or later.
+    let refused = |run, epoch| {
+        let sampled = connect(run, epoch).and_then(|mut sampler| sampler.sample(Selector::Fifo, 1, PATIENCE));
+        match sampled {
+            Err(TransportError::Refused { reason, .. }) => reason,
+            other => panic!("{other:?}"),
+        }
     };
-    assert_eq!(refused(connect(other, 5)), Refusal::OtherRun);
-    assert_eq!(refused(connect(RUN, 0)), Refusal::OldEpoch);
+    assert_eq!(refused(other, 5), Refusal::OtherRun);
+    assert_eq!(refused(RUN, 0), Refusal::OldEpoch);
 
     let mut writer = writer(&transport, &addresses, 2, RUN);
     insert(&mut writer, 2, 0, 1).unwrap();
-    let mut second = connect(RUN, 2);
+    let mut second = connect(RUN, 2).unwrap();
     assert_eq!(second.sample(Selector::Fifo, 1, PATIENCE).unwrap().len(), 1);
     let error = first.sample(Selector::Fifo, 1, PATIENCE).unwrap_err();
     assert!(matches!(error, TransportError::Refused { reason: Refusal::OldEpoch, .. }), "{error}");
@@ -220,7 +226,12 @@ fn actors_do_not_run_ahead_of_a_learner_that_does_not_ask() {
 #[test]
 fn the_end_of_the_run_ends_shards_and_releases_actors() {
     let transport = Transport::inproc();
-    let shard = RunningShard::start(&transport, 0, "inproc://ending", &["replay.credits=1", "replay.max_waiting_steps=1"]);
+    let shard = RunningShard::start(
+        &transport,
+        0,
+        "inproc://ending",
+        &["replay.credits=1", "replay.max_waiting_steps=1"],
+    );
     let addresses = endpoints(&[&shard]);
     let mut sampler = sampler(&transport, &addresses);
     let mut writer = writer(&transport, &addresses, 1, RUN);

@@ -24,8 +24,8 @@ mod zap;
 pub use client::LinkOptions;
 pub use endpoint::{Endpoint, resolve_shards};
 pub use error::TransportError;
-pub use links::Links;
 pub use keys::{KeyPair, Keys, make_keys};
+pub use links::Links;
 pub use message::{
     Ack, Announcement, Batch, BulkDigest, Hello, Insert, Item, Message, NotReady, Pull, Refusal, Refused,
     Role, Sample, SampleKind, ShardStats, Weights, Welcome,

@@ -1,0 +1,133 @@
+//! Weights from a learner to actors over real links.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use common::Shutdown;
+use common::ids::{Digest, LearnerEpoch, PolicyVersion, RunId};
+use transport::{
+    Keys, LearnerIdentity, LinkOptions, Refusal, Role, Security, Transport, TransportError, WeightsEndpoints,
+    WeightsFollower, WeightsPublisher, make_keys,
+};
+
+const SCHEMA: Digest = Digest([5; 32]);
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn learner(run: u8, epoch: u32) -> LearnerIdentity {
+    let (run, epoch) = (RunId([run; 16]), LearnerEpoch(epoch));
+    LearnerIdentity { run, epoch, schema: SCHEMA, config: Digest([0; 32]) }
+}
+
+fn version(epoch: u32, number: u64) -> PolicyVersion {
+    PolicyVersion { epoch: LearnerEpoch(epoch), number }
+}
+
+fn any_port() -> WeightsEndpoints {
+    let endpoint = || "tcp://127.0.0.1:*".parse().unwrap();
+    WeightsEndpoints { announce: endpoint(), pull: endpoint() }
+}
+
+fn link(reach_deadline: Duration) -> LinkOptions {
+    LinkOptions {
+        heartbeat: Duration::from_millis(100),
+        peer_timeout: Duration::from_secs(1),
+        reach_deadline,
+        ..LinkOptions::default()
+    }
+}
+
+fn follow(
+    transport: &Transport,
+    endpoints: &WeightsEndpoints,
+    schema: Digest,
+) -> Result<WeightsFollower, TransportError> {
+    let options = link(Duration::from_secs(2));
+    let (follower, run, _) =
+        WeightsFollower::connect(transport, endpoints, Role::Actor, schema, options, &Shutdown::new())?;
+    assert_eq!(run, RunId([1; 16]));
+    Ok(follower)
+}
+
+fn publish(publisher: &WeightsPublisher, version: PolicyVersion) {
+    publisher.publish(version, Arc::new(vec![version.number as u8; 100_000]), 0.25);
+}
+
+fn plain() -> Transport {
+    Transport::tcp(Security::Plain { insecure: false }).unwrap()
+}
+
+fn newest_is_followed(of_learner: &Transport, of_actor: &Transport, endpoints: &WeightsEndpoints) {
+    let publisher = WeightsPublisher::bind(of_learner, endpoints, learner(1, 1)).unwrap();
+    publish(&publisher, version(1, 1));
+    let mut follower = follow(of_actor, publisher.endpoints(), SCHEMA).unwrap();
+    let (first, weights) = follower.wait_newer(None, PATIENCE).unwrap().unwrap();
+    assert_eq!((first, weights.len(), weights[0]), (version(1, 1), 100_000, 1));
+    assert_eq!(follower.budget_share(), 0.25);
+    assert_eq!(follower.newest().unwrap(), None);
+    (2..=9).for_each(|number| publish(&publisher, version(1, number)));
+    let (newest, _) = follower.wait_newer(Some(version(1, 8)), PATIENCE).unwrap().unwrap();
+    assert_eq!(newest, version(1, 9));
+    publisher.finish();
+    assert_eq!(follower.wait_newer(Some(newest), PATIENCE).unwrap(), None);
+    assert!(follower.run_finished());
+}
+
+#[test]
+fn the_newest_version_is_followed_within_a_process() {
+    let transport = Transport::inproc();
+    newest_is_followed(&transport, &transport, &WeightsEndpoints::inproc());
+}
+
+#[test]
+fn the_newest_version_is_followed_over_encrypted_tcp() {
+    let folder = tempfile::tempdir().unwrap();
+    make_keys(folder.path(), false).unwrap();
+    let [learner, actor] = [Role::Learner, Role::Actor].map(|role| {
+        let keys = Keys::load(folder.path(), role).unwrap();
+        Transport::tcp(Security::Curve(Arc::new(keys))).unwrap()
+    });
+    newest_is_followed(&learner, &actor, &any_port());
+}
+
+#[test]
+fn a_follower_goes_on_with_a_restarted_learner_and_refuses_another_run() {
+    let transport = plain();
+    let publisher = WeightsPublisher::bind(&transport, &any_port(), learner(1, 1)).unwrap();
+    publish(&publisher, version(1, 5));
+    let endpoints = publisher.endpoints().clone();
+    let mut follower = follow(&transport, &endpoints, SCHEMA).unwrap();
+    assert!(follower.wait_newer(None, PATIENCE).unwrap().is_some());
+    drop(publisher);
+    let publisher = WeightsPublisher::bind(&transport, &endpoints, learner(1, 2)).unwrap();
+    publish(&publisher, version(2, 4));
+    assert_eq!(follower.wait_newer(None, PATIENCE).unwrap().unwrap().0, version(2, 4));
+    drop(publisher);
+    let publisher = WeightsPublisher::bind(&transport, &endpoints, learner(3, 9)).unwrap();
+    publish(&publisher, version(9, 9));
+    let error = follower.wait_newer(None, PATIENCE).unwrap_err();
+    assert!(matches!(error, TransportError::Refused { reason: Refusal::OtherRun, .. }), "{error}");
+}
+
+#[test]
+fn a_learner_that_is_not_there_is_an_error_after_the_deadline() {
+    let transport = plain();
+    let endpoints = {
+        let publisher = WeightsPublisher::bind(&transport, &any_port(), learner(1, 1)).unwrap();
+        publisher.endpoints().clone()
+    };
+    let start = Instant::now();
+    let error = follow(&transport, &endpoints, SCHEMA).unwrap_err();
+    assert!(matches!(error, TransportError::Unreachable { .. }), "{error}");
+    assert_eq!(error.exit_code(), common::ExitCode::Unreachable);
+    assert!(start.elapsed() >= Duration::from_secs(2));
+    assert!(error.to_string().contains(endpoints.pull.as_str()), "{error}");
+}
+
+#[test]
+fn another_schema_is_refused() {
+    let transport = Transport::inproc();
+    let publisher = WeightsPublisher::bind(&transport, &WeightsEndpoints::inproc(), learner(1, 1)).unwrap();
+    publish(&publisher, version(1, 1));
+    let error = follow(&transport, publisher.endpoints(), Digest([6; 32])).unwrap_err();
+    assert!(matches!(error, TransportError::Refused { reason: Refusal::OtherSchema, .. }), "{error}");
+}
