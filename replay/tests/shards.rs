@@ -1,5 +1,7 @@
 //! Shards with real links: what an actor inserts is what a learner samples, whatever happens on the way.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod support;
 
 use std::collections::BTreeSet;

@@ -33,5 +33,5 @@ pub use message::{
 pub use sampler::{LearnerIdentity, SampledItem, Selector, TrajectorySampler};
 pub use security::{Security, Transport, curve_support};
 pub use server::{Delivery, Incoming, PeerId, Received, Relay, Server};
-pub use weights::{WeightsEndpoints, WeightsFollower, WeightsPublisher};
+pub use weights::{VersionedWeights, WeightsEndpoints, WeightsFollower, WeightsPublisher};
 pub use writer::{ActorIdentity, TrajectoryWriter, WriterOptions};

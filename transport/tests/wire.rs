@@ -3,6 +3,8 @@
 //! After a deliberate change of the format (with a new protocol version): `LONGSHORE_BLESS=1 cargo test -p
 //! longshore-transport --test wire` writes the files anew.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::path::PathBuf;
 
 use common::action::Action;
@@ -144,7 +146,7 @@ fn a_trajectory_body_is_written_as_ever_and_read_back() {
 fn bulk_frames_are_counted_and_checked() {
     let (_, insert, bulk) = messages().swap_remove(8);
     let envelope = wire::encode(&insert).unwrap();
-    let with = |bulk: &[Vec<u8>]| wire::decode(&[&[envelope.clone()], bulk].concat());
+    let with = |bulk: &[Vec<u8>]| wire::decode(&[std::slice::from_ref(&envelope), bulk].concat());
     assert_eq!(with(&bulk[..1]), Err(WireError::Frames { expected: 2, found: 1 }));
     let swapped = [bulk[1].clone(), bulk[0].clone()];
     assert_eq!(with(&swapped), Err(WireError::Checksum { part: "a bulk frame" }));

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use common::Shutdown;
 use common::ids::{Digest, LearnerEpoch, PolicyVersion, RunId};
 
-use super::WeightsEndpoints;
+use super::{VersionedWeights, WeightsEndpoints};
 use crate::channel::{Channel, Event, refusal};
 use crate::client::LinkOptions;
 use crate::message::{Hello, Message, Pull, Role};
@@ -24,7 +24,7 @@ pub struct WeightsFollower {
     options: LinkOptions,
     announced: Option<PolicyVersion>,
     have: Option<PolicyVersion>,
-    received: Option<(PolicyVersion, Arc<Vec<u8>>)>,
+    received: Option<VersionedWeights>,
     budget_share: f32,
     /// When the newest was last asked for, and whether the answer is still out.
     pulled: Option<Instant>,
@@ -79,7 +79,7 @@ impl WeightsFollower {
     ///
     /// # Errors
     /// [`TransportError::Refused`].
-    pub fn newest(&mut self) -> Result<Option<(PolicyVersion, Arc<Vec<u8>>)>, TransportError> {
+    pub fn newest(&mut self) -> Result<Option<VersionedWeights>, TransportError> {
         self.advance()?;
         Ok(self.received.take())
     }
@@ -93,7 +93,7 @@ impl WeightsFollower {
         &mut self,
         than: Option<PolicyVersion>,
         timeout: Duration,
-    ) -> Result<Option<(PolicyVersion, Arc<Vec<u8>>)>, TransportError> {
+    ) -> Result<Option<VersionedWeights>, TransportError> {
         let deadline = Instant::now() + timeout;
         loop {
             match self.newest()? {

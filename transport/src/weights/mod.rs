@@ -6,9 +6,15 @@ mod publisher;
 pub use follower::WeightsFollower;
 pub use publisher::WeightsPublisher;
 
+use std::sync::Arc;
+
 use common::config::TransportConfig;
+use common::ids::PolicyVersion;
 
 use crate::{Endpoint, TransportError};
+
+/// A version and its weights, as the learner encoded them.
+pub type VersionedWeights = (PolicyVersion, Arc<Vec<u8>>);
 
 /// The learner's two addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
