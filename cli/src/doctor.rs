@@ -1,0 +1,216 @@
+//! `longshore doctor`: is this machine fit to train on, and if not, what would make it so.
+
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use common::ExitCode;
+use common::config::Config;
+use serde::Serialize;
+use transport::{Keys, Role, TransportError, WeightsEndpoints, curve_support};
+
+/// Below this a training run is likely to be killed for memory.
+const LITTLE_MEMORY_MIB: u64 = 2048;
+/// Checkpoints and metrics of a long run.
+const LITTLE_DISK_MIB: u64 = 1024;
+
+/// Checks what training needs: libraries, memory, disk, keys, ports.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  longshore doctor -c configs/train/cluster.toml --run-folder runs")]
+pub struct DoctorArguments {
+    /// Checks the keys and ports of this configuration, too.
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Sets one value of the configuration.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub settings: Vec<String>,
+    /// Where run folders are written.
+    #[arg(long, value_name = "FOLDER", default_value = "runs")]
+    pub run_folder: PathBuf,
+    /// One JSON object a check: name, state, reason.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How a check ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Fit.
+    Ok,
+    /// It will work, but perhaps not well.
+    Warning,
+    /// It will not work.
+    Failed,
+}
+
+/// One line of the report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What was looked at.
+    pub name: &'static str,
+    /// How it stands.
+    pub state: State,
+    /// What was found and, where it is wrong, what would be right.
+    pub reason: String,
+}
+
+/// Prints every check. `libtorch` loads the tensor library and returns its version, or why it cannot be loaded.
+///
+/// # Errors
+/// A configuration that cannot be read; output that cannot be written.
+pub fn run(
+    arguments: &DoctorArguments,
+    libtorch: impl FnOnce() -> Result<String, String>,
+) -> anyhow::Result<ExitCode> {
+    let config = match &arguments.config {
+        Some(path) => Some(common::config::load(path, &arguments.settings)?),
+        None => None,
+    };
+    let mut checks = vec![
+        libzmq(),
+        outcome("libtorch", libtorch().map(|version| format!("version {version}"))),
+        cores(),
+        memory(),
+        disk(&arguments.run_folder),
+    ];
+    if let Some(config) = &config {
+        checks.push(keys(config));
+        checks.extend(ports(config));
+    }
+    print(&checks, arguments.json)?;
+    let failed = checks.iter().any(|check| check.state == State::Failed);
+    Ok(if failed { ExitCode::Failure } else { ExitCode::Success })
+}
+
+fn print(checks: &[Check], json: bool) -> anyhow::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    for check in checks {
+        if json {
+            writeln!(stdout, "{}", serde_json::to_string(check)?)?;
+            continue;
+        }
+        let state = match check.state {
+            State::Ok => "ok",
+            State::Warning => "warning",
+            State::Failed => "FAILED",
+        };
+        writeln!(stdout, "{state:8} {:16} {}", check.name, check.reason)?;
+    }
+    Ok(())
+}
+
+fn outcome<E: std::fmt::Display>(name: &'static str, result: Result<String, E>) -> Check {
+    match result {
+        Ok(reason) => Check { name, state: State::Ok, reason },
+        Err(error) => Check { name, state: State::Failed, reason: error.to_string() },
+    }
+}
+
+fn libzmq() -> Check {
+    outcome("libzmq", curve_support().map(|version| format!("version {version}, with CURVE")))
+}
+
+fn cores() -> Check {
+    let found = std::thread::available_parallelism().map(|cores| format!("{cores} to use"));
+    outcome("cores", found)
+}
+
+fn memory() -> Check {
+    let read = std::fs::read_to_string("/proc/meminfo").ok();
+    let available = read.as_deref().and_then(available_mib);
+    match available {
+        Some(mib) if mib < LITTLE_MEMORY_MIB => Check {
+            name: "memory",
+            state: State::Warning,
+            reason: format!("{mib} MiB available; lower replay.max_mib and actor.environments"),
+        },
+        Some(mib) => Check { name: "memory", state: State::Ok, reason: format!("{mib} MiB available") },
+        None => Check {
+            name: "memory",
+            state: State::Warning,
+            reason: "unknown: /proc/meminfo names no MemAvailable".to_owned(),
+        },
+    }
+}
+
+fn available_mib(meminfo: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib / 1024)
+}
+
+fn disk(folder: &Path) -> Check {
+    let existing = folder.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."));
+    let output = Command::new("df").arg("-Pk").arg(existing).output();
+    let text = output.ok().map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    let (state, reason) = match text.as_deref().and_then(free_mib) {
+        Some(mib) if mib < LITTLE_DISK_MIB => {
+            (State::Failed, format!("{mib} MiB free at {}; {LITTLE_DISK_MIB} are needed", existing.display()))
+        }
+        Some(mib) => (State::Ok, format!("{mib} MiB free at {}", existing.display())),
+        None => (State::Warning, format!("unknown: df says nothing about {}", existing.display())),
+    };
+    Check { name: "disk", state, reason }
+}
+
+/// The fourth column of the second line, as POSIX has it.
+fn free_mib(df: &str) -> Option<u64> {
+    df.lines().nth(1)?.split_whitespace().nth(3)?.parse::<u64>().ok().map(|kib| kib / 1024)
+}
+
+fn keys(config: &Config) -> Check {
+    let Some(folder) = &config.transport.keys else {
+        let reason = "none configured: links are plain, and bound to loopback only".to_owned();
+        return Check { name: "keys", state: State::Ok, reason };
+    };
+    let found: Result<Vec<Keys>, TransportError> =
+        Role::ALL.into_iter().map(|role| Keys::load(folder, role)).collect();
+    outcome("keys", found.map(|_| format!("{} holds a pair for each role", folder.display())))
+}
+
+/// What a service of this configuration would bind on this machine.
+fn ports(config: &Config) -> Vec<Check> {
+    let mut addresses = Vec::new();
+    if let Ok(weights) = WeightsEndpoints::of_learner(&config.transport) {
+        addresses.extend([weights.announce.to_string(), weights.pull.to_string()]);
+    }
+    let services =
+        [&config.learner.metrics_address, &config.replay.metrics_address, &config.actor.metrics_address];
+    addresses.extend(services.into_iter().flatten().cloned());
+    addresses.iter().map(|address| port(address)).collect()
+}
+
+fn port(address: &str) -> Check {
+    let bare = address.trim_start_matches("tcp://").replace('*', "0");
+    match TcpListener::bind(&bare) {
+        Ok(_) => Check { name: "port", state: State::Ok, reason: format!("{bare} is free") },
+        // Whoever holds it may be the very service that is asked about.
+        Err(error) => Check { name: "port", state: State::Warning, reason: format!("{bare}: {error}") },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_systems_own_words_are_understood() {
+        assert_eq!(available_mib("MemTotal: 1 kB\nMemAvailable:    4194304 kB\n"), Some(4096));
+        assert_eq!(available_mib("MemTotal: 1 kB\n"), None);
+        let df = "Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/sda1 100 50 2097152 5% /\n";
+        assert_eq!(free_mib(df), Some(2048));
+        assert_eq!(free_mib("df: no such file"), None);
+    }
+
+    #[test]
+    fn a_port_in_use_is_a_warning_that_names_it() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("tcp://{}", taken.local_addr().unwrap());
+        let check = port(&address);
+        assert_eq!(check.state, State::Warning);
+        assert!(check.reason.contains(&taken.local_addr().unwrap().to_string()));
+        drop(taken);
+        assert_eq!(port(&address).state, State::Ok);
+    }
+}
