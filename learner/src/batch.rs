@@ -29,8 +29,7 @@ pub struct Batch {
     pub frames: Vec<Frame>,
     /// The pieces.
     pub pieces: Vec<Piece>,
-    /// Oldest policy version that acted.
-    pub oldest: Option<PolicyVersion>,
+    versions: Vec<(u64, usize)>,
 }
 
 /// A trajectory whose body and frames were read.
@@ -97,7 +96,7 @@ impl Batch {
                 bootstraps.extend(frames.pop().map(|frame| (batch.pieces.len(), frame)));
             }
             let condition = Condition::new(trajectory.body.load, trajectory.body.horizon.seconds());
-            batch.oldest = Some(batch.oldest.map_or(trajectory.version, |oldest| oldest.min(trajectory.version)));
+            batch.versions.push((trajectory.version.number, trajectory.body.steps.len()));
             batch.steps.extend(trajectory.body.steps);
             batch.frames.extend(frames);
             batch.pieces.push(Piece { steps: start..batch.steps.len(), bootstrap: None, condition });
@@ -107,5 +106,20 @@ impl Batch {
             batch.frames.push(frame);
         }
         batch
+    }
+    /// Mean over the steps of how many versions their trajectory began behind `newest`.
+    #[must_use]
+    pub fn mean_lag(&self, newest: u64) -> f64 {
+        let steps: usize = self.versions.iter().map(|(_, steps)| steps).sum();
+        let behind = |&(version, steps): &(u64, usize)| newest.saturating_sub(version) as f64 * steps as f64;
+        self.versions.iter().map(behind).sum::<f64>() / steps.max(1) as f64
+    }
+
+    /// Mean undiscounted weighted reward of an episode, judged by the rewards of all pieces and the number of ends.
+    #[must_use]
+    pub fn mean_return(&self) -> f64 {
+        let total: f64 = self.steps.iter().map(|step| f64::from(step.weighted_reward)).sum();
+        let ends = self.pieces.iter().filter(|piece| piece.bootstrap.is_none()).count();
+        total / ends.max(1) as f64
     }
 }

@@ -12,6 +12,9 @@ pub enum LearnerError {
     /// The optimiser's saved state does not fit.
     #[error("the optimiser's state cannot be used: {0}")]
     OptimizerState(String),
+    /// Metrics could not be written.
+    #[error(transparent)]
+    Telemetry(#[from] telemetry::TelemetryError),
     /// Links to shards and actors.
     #[error(transparent)]
     Transport(#[from] transport::TransportError),

@@ -2,14 +2,24 @@
 
 mod adam;
 mod batch;
+mod checkpoints;
 mod error;
+mod feed;
+mod pace;
+mod run_folder;
 mod scale;
+mod service;
 mod update;
+mod validation;
 mod vtrace;
 
 pub use adam::{Adam, clip_gradients};
 pub use batch::{Batch, Decoded, Piece};
+pub use checkpoints::{Checkpoints, Progress};
 pub use error::LearnerError;
+pub use feed::{Verdict, Window};
 pub use scale::{Condition, RmsByCondition, RunningRms};
+pub use service::{LearnerOptions, LearnerSummary, default_run_folder, run};
 pub use update::{Scales, Statistics, Updater};
+pub use validation::{Score, Validator};
 pub use vtrace::{Vtrace, VtraceInput, VtraceParameters, vtrace};

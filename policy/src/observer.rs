@@ -1,11 +1,16 @@
 //! Turns what a scheduler may see into frames, for either scenario.
 
 
+use common::cluster::StartOption;
 use common::config::SimulatorConfig;
+use common::ids::NodeId;
 use common::slots::SlotsObservation;
 use common::trajectory::Scenario;
-use common::{Action, ids::NodeId};
+use common::Action;
+use simulator::serverless::ServerlessView;
+use simulator::slots::SlotsView;
 use simulator::{ClusterView, DecisionRequest};
+use state_graph::serverless::{self, PENDING_WINDOW, ServerlessGraph, TrackerError};
 use state_graph::{Frame, FrameBuilder, Schema, slots};
 
 /// Watches the environments of a batch.
@@ -13,6 +18,9 @@ use state_graph::{Frame, FrameBuilder, Schema, slots};
 pub(crate) struct Observer {
     builder: FrameBuilder,
     slots: SlotsObservation,
+    /// The cluster of each environment as its events tell it.
+    clusters: Vec<Option<ServerlessGraph>>,
+    options: Vec<StartOption>,
 }
 
 /// A state and what each of its options would do.
@@ -27,24 +35,53 @@ pub(crate) struct Observed {
 pub fn schema_of(config: &SimulatorConfig) -> Schema {
     match config.scenario {
         Scenario::Slots => slots::schema(),
-        Scenario::Serverless => slots::schema(),
+        Scenario::Serverless => serverless::schema(config.serverless.size_multiples.len()),
     }
 }
 
 impl Observer {
     /// Forgets an environment.
-    pub(crate) fn episode_started(&mut self, _environment: usize) {}
+    pub(crate) fn episode_started(&mut self, environment: usize) {
+        if let Some(cluster) = self.clusters.get_mut(environment) {
+            *cluster = None;
+        }
+    }
 
     /// The frame of one request.
-    pub(crate) fn observe(&mut self, request: &DecisionRequest<'_>) -> Observed {
+    pub(crate) fn observe(&mut self, request: &DecisionRequest<'_>) -> Result<Observed, TrackerError> {
         match request.view {
-            ClusterView::Slots(view) => {
-                view.observe(&mut self.slots);
-                let fitting = self.slots.visible.iter().filter(|job| job.earliest_fit == 0);
-                let start = |id| Action::Start { invocation: id, memory_mb: 0, node: NodeId(0) };
-                let actions = fitting.map(|job| start(job.id)).collect();
-                Observed { frame: slots::frame(&self.slots, &mut self.builder), actions }
-            }
+            ClusterView::Slots(view) => Ok(self.observe_slots(view)),
+            ClusterView::Serverless(view) => self.observe_cluster(request.environment, view),
         }
+    }
+
+    fn observe_slots(&mut self, view: SlotsView<'_>) -> Observed {
+        view.observe(&mut self.slots);
+        let fitting = self.slots.visible.iter().filter(|job| job.earliest_fit == 0);
+        let start = |id| Action::Start { invocation: id, memory_mb: 0, node: NodeId(0) };
+        let actions = fitting.map(|job| start(job.id)).collect();
+        Observed { frame: slots::frame(&self.slots, &mut self.builder), actions }
+    }
+
+    fn observe_cluster(
+        &mut self,
+        environment: usize,
+        view: ServerlessView<'_>,
+    ) -> Result<Observed, TrackerError> {
+        if self.clusters.len() <= environment {
+            self.clusters.resize(environment + 1, None);
+        }
+        let cluster = self.clusters[environment].get_or_insert_with(|| ServerlessGraph::new(view.spec()));
+        cluster.apply(view.events())?;
+        view.start_options(PENDING_WINDOW, &mut self.options);
+        let start = |option: &StartOption| Action::Start {
+            invocation: option.invocation,
+            memory_mb: option.memory_mb,
+            node: option.node,
+        };
+        Ok(Observed {
+            frame: cluster.frame(view.now(), &self.options, &mut self.builder),
+            actions: self.options.iter().map(start).collect(),
+        })
     }
 }

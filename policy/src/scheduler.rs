@@ -121,6 +121,10 @@ impl PolicyScheduler {
         Ok(chosen)
     }
 
+    fn failure(&self, error: impl std::error::Error + Send + Sync + 'static) -> SchedulerError {
+        SchedulerError::Failed { scheduler: self.name.clone(), source: Box::new(error) }
+    }
+
     fn pick(&mut self, environment: usize, scores: &[f32]) -> (usize, f32) {
         match self.behaviour {
             Behaviour::Greedy => pick::<ChaCha8Rng>(scores, &mut Pick::Greedy),
@@ -260,12 +264,10 @@ impl Scheduler for PolicyScheduler {
         requests: &[DecisionRequest<'_>],
         decisions: &mut Vec<Decision>,
     ) -> Result<(), SchedulerError> {
-        let observed: Vec<Observed> = requests.iter().map(|request| self.observer.observe(request)).collect();
+        let observed: Result<Vec<Observed>, _> = requests.iter().map(|request| self.observer.observe(request)).collect();
+        let observed = observed.map_err(|error| self.failure(error))?;
         let environments: Vec<usize> = requests.iter().map(|request| request.environment).collect();
-        let chosen = self.choose(&observed, &environments).map_err(|error| SchedulerError::Failed {
-            scheduler: self.name.clone(),
-            source: Box::new(error),
-        })?;
+        let chosen = self.choose(&observed, &environments).map_err(|error| self.failure(error))?;
         self.records.clear();
         for (observed, chosen) in observed.into_iter().zip(chosen) {
             let action = match chosen.choice {

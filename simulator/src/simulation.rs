@@ -80,6 +80,15 @@ impl Simulation {
         }
     }
 
+    /// Length of the episode's arrivals.
+    #[must_use]
+    pub fn horizon(&self) -> SimTime {
+        match self {
+            Simulation::Slots(slots) => SimTime::from_seconds(f64::from(slots.sequence().steps())),
+            Simulation::Serverless(serverless) => serverless.horizon(),
+        }
+    }
+
     /// Which scenario it plays.
     #[must_use]
     pub fn scenario(&self) -> Scenario {

@@ -26,7 +26,7 @@ pub fn schema() -> Schema {
     Schema {
         globals: names(&[
             "backlog", "since_last_arrival", "recent_arrivals", "visible", "running", "free_0", "free_1",
-            "arrivals_quiet", "visible_long", "visible_work",
+            "arrivals_quiet", "visible_long", "visible_work", "since_last_arrival_short", "missed_arrivals",
         ]),
         nodes,
         edges,
@@ -56,9 +56,13 @@ pub fn frame(observation: &SlotsObservation, builder: &mut FrameBuilder) -> Fram
     builder.build()
 }
 
-fn globals(observation: &SlotsObservation) -> [f32; 10] {
+fn globals(observation: &SlotsObservation) -> [f32; 12] {
     let long = observation.visible.iter().filter(|job| job.length >= 10).count();
     let work: u32 = observation.visible.iter().map(|job| job.length * job.demand.iter().sum::<u32>()).sum();
+    // Arrivals that the recent rate would have brought since the last one: whether they may be over.
+    let active = (ARRIVAL_MEMORY - observation.since_last_arrival).max(1);
+    let rate = observation.recent_arrivals as f32 / active as f32;
+    let missed = observation.since_last_arrival as f32 * rate;
     let free = |resource: usize| observation.free[resource][0] as f32 / observation.capacity[resource] as f32;
     [
         observation.backlog as f32 / 30.0,
@@ -71,6 +75,8 @@ fn globals(observation: &SlotsObservation) -> [f32; 10] {
         f32::from(u8::from(observation.since_last_arrival >= ARRIVAL_MEMORY)),
         long as f32 / 10.0,
         work as f32 / 500.0,
+        (observation.since_last_arrival as f32 / 5.0).min(1.0),
+        (missed / 5.0).min(2.0),
     ]
 }
 

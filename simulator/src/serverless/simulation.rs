@@ -160,6 +160,12 @@ impl ServerlessSimulation {
         self.now
     }
 
+    /// No arrival comes later.
+    #[must_use]
+    pub fn horizon(&self) -> SimTime {
+        self.window.horizon
+    }
+
     /// Offered load; 1.0 is 100%.
     #[must_use]
     pub fn load(&self) -> f64 {

@@ -1,0 +1,224 @@
+//! Checkpoints of a learner: everything that the next update depends on, so that a resumed run goes on as if it had
+//! never stopped. Which ones are kept is decided by a pure function.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use common::config::Config;
+use common::ids::{LearnerEpoch, PolicyVersion, RunId};
+use policy::{Checkpoint, Manifest, Parameters, decode_tensors, encode_tensors, schema_of, write_checkpoint};
+use serde::{Deserialize, Serialize};
+
+use crate::LearnerError;
+use crate::adam::Adam;
+use crate::update::{Scales, Updater};
+
+const STATE: &str = "learner.json";
+
+/// What a learner knows beside its tensors.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Number of the newest published version.
+    pub version: u64,
+    /// Recorded decisions learnt from.
+    pub environment_steps: u64,
+    /// Rounds of learning.
+    pub rounds: u64,
+    /// Wall time spent in all lives, seconds.
+    pub wall_seconds: f64,
+    /// Running magnitudes.
+    pub scales: Scales,
+    /// Best validation score so far (lower is better).
+    pub best: Option<f64>,
+    /// Newest validation score.
+    pub validation: Option<f64>,
+    /// Whether the budget is spent and the run over.
+    pub finished: bool,
+}
+
+/// The folder of a run's checkpoints.
+#[derive(Debug)]
+pub struct Checkpoints {
+    folder: PathBuf,
+    run: RunId,
+    epoch: LearnerEpoch,
+    config: Config,
+}
+
+impl Checkpoints {
+    /// Those of the run in `run_folder`.
+    #[must_use]
+    pub fn new(run_folder: &Path, run: RunId, epoch: LearnerEpoch, config: &Config) -> Self {
+        Checkpoints { folder: run_folder.join("checkpoints"), run, epoch, config: config.clone() }
+    }
+
+    /// Writes a checkpoint under its version's number, and as `best` where `is_best`; then lets old ones go.
+    ///
+    /// # Errors
+    /// [`LearnerError::Policy`] when the disk refuses.
+    pub fn save(&self, updater: &Updater, progress: &Progress, is_best: bool) -> Result<(), LearnerError> {
+        let files = contents(updater, progress)?;
+        let manifest = Manifest {
+            schema: 1,
+            run: self.run.to_string(),
+            version: PolicyVersion { epoch: self.epoch, number: progress.version },
+            environment_steps: progress.environment_steps,
+            validation: progress.validation,
+            observation: schema_of(&self.config.simulator).digest().to_string(),
+            config: self.config.clone(),
+            files: std::collections::BTreeMap::new(),
+        };
+        write_checkpoint(&self.folder.join(folder_name(progress.version)), manifest.clone(), &files)?;
+        if is_best {
+            write_checkpoint(&self.folder.join("best"), manifest, &files)?;
+        }
+        for number in superseded(&self.numbers(), self.config.learner.keep_checkpoints) {
+            let old = self.folder.join(folder_name(number));
+            if let Err(error) = fs::remove_dir_all(&old) {
+                tracing::warn!(checkpoint = %old.display(), %error, "an old checkpoint stays");
+            }
+        }
+        Ok(())
+    }
+
+    /// Restores the newest checkpoint that is whole; `None` where there is none at all. A damaged one is named in the
+    /// log and passed over.
+    ///
+    /// # Errors
+    /// The newest one's error when every checkpoint is damaged or of other networks.
+    pub fn restore(&self, updater: &mut Updater) -> Result<Option<Progress>, LearnerError> {
+        let mut newest_error = None;
+        for number in self.numbers().into_iter().rev() {
+            let folder = self.folder.join(folder_name(number));
+            match restore_from(&folder, updater) {
+                Ok(progress) => {
+                    tracing::info!(checkpoint = %folder.display(), steps = progress.environment_steps, "resumed");
+                    return Ok(Some(progress));
+                }
+                Err(error) => {
+                    tracing::error!(%error, "a checkpoint cannot be used; trying the one before");
+                    newest_error.get_or_insert(error);
+                }
+            }
+        }
+        newest_error.map_or(Ok(None), Err)
+    }
+
+    fn numbers(&self) -> Vec<u64> {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let mut numbers: Vec<u64> = names.filter_map(|name| name.strip_prefix('v')?.parse().ok()).collect();
+        numbers.sort_unstable();
+        numbers
+    }
+}
+
+/// Sorts as its number does.
+fn folder_name(number: u64) -> String {
+    format!("v{number:08}")
+}
+
+/// Which of the sorted `numbers` are no longer among the `keep` newest.
+fn superseded(numbers: &[u64], keep: usize) -> Vec<u64> {
+    numbers[..numbers.len().saturating_sub(keep)].to_vec()
+}
+
+fn contents(updater: &Updater, progress: &Progress) -> Result<Vec<(&'static str, Vec<u8>)>, LearnerError> {
+    let state = serde_json::to_vec_pretty(progress)
+        .map_err(|error| LearnerError::Config(format!("the learner's state cannot be written: {error}")))?;
+    let optimizer = |adam: &Adam| encode_tensors(&adam.state(), &[]);
+    Ok(vec![
+        ("policy.safetensors", updater.policy.parameters().to_bytes(&[])?),
+        ("value.safetensors", updater.value.parameters().to_bytes(&[])?),
+        ("target_policy.safetensors", updater.target_policy.parameters().to_bytes(&[])?),
+        ("target_value.safetensors", updater.target_value.parameters().to_bytes(&[])?),
+        ("policy_optimizer.safetensors", optimizer(&updater.policy_optimizer)?),
+        ("value_optimizer.safetensors", optimizer(&updater.value_optimizer)?),
+        (STATE, state),
+    ])
+}
+
+fn restore_from(folder: &Path, updater: &mut Updater) -> Result<Progress, LearnerError> {
+    let checkpoint = Checkpoint::open(folder)?;
+    let progress: Progress = serde_json::from_slice(checkpoint.file(STATE)?).map_err(|error| {
+        policy::PolicyError::Checkpoint { path: folder.join(STATE), message: error.to_string() }
+    })?;
+    let read = |parameters: &Parameters, name: &str| parameters.read_bytes(checkpoint.file(name)?);
+    read(updater.policy.parameters(), "policy.safetensors")?;
+    read(updater.value.parameters(), "value.safetensors")?;
+    read(updater.target_policy.parameters(), "target_policy.safetensors")?;
+    read(updater.target_value.parameters(), "target_value.safetensors")?;
+    updater.policy_optimizer.restore(&decode_tensors(checkpoint.file("policy_optimizer.safetensors")?)?)?;
+    updater.value_optimizer.restore(&decode_tensors(checkpoint.file("value_optimizer.safetensors")?)?)?;
+    updater.rounds = progress.rounds;
+    updater.scales = progress.scales.clone();
+    Ok(progress)
+}
+
+/// Starts from another run's networks: policy and value weights alone.
+///
+/// # Errors
+/// [`LearnerError::Policy`] where they are damaged or of another shape.
+pub fn init_from(path: &Path, updater: &Updater) -> Result<(), LearnerError> {
+    let checkpoint = Checkpoint::open(&policy::find_checkpoint(path)?)?;
+    updater.policy.parameters().read_bytes(checkpoint.file("policy.safetensors")?)?;
+    updater.value.parameters().read_bytes(checkpoint.file("value.safetensors")?)?;
+    tracing::info!(checkpoint = %checkpoint.folder().display(), "starts from these weights");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use common::config::parse;
+
+    fn updater(seed: u64) -> (Config, Updater) {
+        let text = format!(
+            "schema = 1\nname = \"t\"\nseed = {seed}\n[simulator]\nscenario = \"slots\"\n[policy]\nwidth = 8\nheads = 2\n\
+             layers = 1\n[learner]\nkeep_checkpoints = 2"
+        );
+        let config = parse(&text, "test", &[]).unwrap();
+        let updater = Updater::new(&schema_of(&config.simulator), &config);
+        (config, updater)
+    }
+
+    fn sum(parameters: &Parameters) -> f64 {
+        parameters.named().iter().map(|(_, value)| value.sum(tch::Kind::Double).double_value(&[])).sum()
+    }
+
+    #[test]
+    fn the_newest_whole_checkpoint_comes_back_and_old_ones_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, first) = updater(1);
+        let checkpoints = Checkpoints::new(folder.path(), RunId([1; 16]), LearnerEpoch(1), &config);
+        for version in 1..=4 {
+            let progress = Progress { version, rounds: version, ..Progress::default() };
+            checkpoints.save(&first, &progress, version == 2).unwrap();
+        }
+        assert_eq!(checkpoints.numbers(), vec![3, 4]);
+        // The newest is truncated: it is passed over.
+        let damaged = folder.path().join("checkpoints/v00000004/policy.safetensors");
+        let bytes = fs::read(&damaged).unwrap();
+        fs::write(&damaged, &bytes[..bytes.len() / 2]).unwrap();
+        let (_, mut second) = updater(2);
+        assert_ne!(sum(first.policy.parameters()), sum(second.policy.parameters()));
+        let progress = checkpoints.restore(&mut second).unwrap().unwrap();
+        assert_eq!((progress.version, second.rounds), (3, 3));
+        assert_eq!(sum(first.policy.parameters()), sum(second.policy.parameters()));
+        // Both damaged: an error that names the newest one's file.
+        fs::remove_file(folder.path().join("checkpoints/v00000003/manifest.json")).unwrap();
+        let error = checkpoints.restore(&mut second).unwrap_err();
+        assert!(error.to_string().contains("v00000004/policy.safetensors"), "{error}");
+        assert_eq!(error.exit_code(), common::ExitCode::Checkpoint);
+        let best = Checkpoint::open(&folder.path().join("checkpoints/best")).unwrap();
+        assert_eq!(best.manifest.version.number, 2);
+    }
+
+    #[test]
+    fn an_empty_folder_is_a_fresh_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, mut updater) = updater(1);
+        let checkpoints = Checkpoints::new(folder.path(), RunId([1; 16]), LearnerEpoch(1), &config);
+        assert_eq!(checkpoints.restore(&mut updater).unwrap(), None);
+    }
+}

@@ -1,0 +1,192 @@
+//! Gathers batches from the shards: fresh trajectories first, replayed ones beside them, stale ones dropped and counted.
+
+use std::time::Duration;
+
+use common::config::{Config, Mode};
+use common::ids::PolicyVersion;
+use state_graph::Schema;
+use transport::{SampledItem, Selector, TrajectorySampler, wire};
+
+use crate::LearnerError;
+use crate::batch::{Batch, Decoded};
+
+/// How long one request to the shards may take before the caller looks around again.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// What was dropped instead of learnt from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dropped {
+    /// Too many versions behind.
+    pub lagging: u64,
+    /// Of an older epoch, numbered above the checkpoint that this learner restored.
+    pub fenced: u64,
+    /// Could not be read.
+    pub damaged: u64,
+}
+
+/// What the newest versions are.
+#[derive(Clone, Copy, Debug)]
+pub struct Window {
+    /// Newest published.
+    pub newest: PolicyVersion,
+    /// Number that this learner's epoch began with.
+    pub restored: u64,
+    /// Published versions that an item may be behind.
+    pub max_lag: u64,
+}
+
+/// Whether an item may still be learnt from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It may.
+    Learn,
+    /// Too old.
+    Lagging,
+    /// Of a future that this learner's restart undid.
+    Fenced,
+}
+
+impl Window {
+    /// The verdict on an item that `version` began to play.
+    #[must_use]
+    pub fn judge(&self, version: PolicyVersion) -> Verdict {
+        let older_epoch = version.epoch < self.newest.epoch;
+        if older_epoch && version.number > self.restored {
+            Verdict::Fenced
+        } else if version.number + self.max_lag < self.newest.number {
+            Verdict::Lagging
+        } else {
+            Verdict::Learn
+        }
+    }
+}
+
+/// The learner's end of the trajectories.
+pub struct Feed {
+    sampler: TrajectorySampler,
+    schema: Schema,
+    mode: Mode,
+    fresh_steps: usize,
+    replayed_steps: usize,
+    turn_items: usize,
+    waiting: Vec<Decoded>,
+    /// What was dropped so far.
+    pub dropped: Dropped,
+}
+
+impl Feed {
+    /// A feed for `config`.
+    #[must_use]
+    pub fn new(sampler: TrajectorySampler, schema: Schema, config: &Config) -> Self {
+        let learner = &config.learner;
+        let replayed_steps = (learner.batch_steps as f64 * learner.replayed_share) as usize;
+        Feed {
+            sampler,
+            schema,
+            mode: learner.mode,
+            fresh_steps: learner.batch_steps - replayed_steps,
+            replayed_steps,
+            turn_items: config.actor.count * config.actor.environments,
+            waiting: Vec::new(),
+            dropped: Dropped::default(),
+        }
+    }
+
+    /// The shards' end.
+    pub fn sampler(&mut self) -> &mut TrajectorySampler {
+        &mut self.sampler
+    }
+
+    /// Steps gathered towards the next batch, and how many it takes.
+    #[must_use]
+    pub fn gathered(&self) -> (usize, usize) {
+        (self.waiting.iter().map(Decoded::len).sum(), self.fresh_steps)
+    }
+
+    /// The next batch with the mean number of versions that its steps are behind, or `None` when it is not complete yet;
+    /// waits half a second at most.
+    ///
+    /// # Errors
+    /// [`LearnerError::Transport`].
+    pub fn next(&mut self, window: Window) -> Result<Option<(Batch, f64)>, LearnerError> {
+        match self.mode {
+            Mode::Lockstep => self.next_turn(window),
+            Mode::Async => self.next_fresh(window),
+        }
+    }
+
+    fn next_turn(&mut self, window: Window) -> Result<Option<(Batch, f64)>, LearnerError> {
+        let turn = Selector::Turn { version: window.newest, count: self.turn_items };
+        let items = self.sampler.sample(turn, 0, PATIENCE)?;
+        if items.is_empty() {
+            return Ok(None);
+        }
+        self.take(items, window, false);
+        Ok(Some((Batch::new(std::mem::take(&mut self.waiting)), 0.0)))
+    }
+
+    fn next_fresh(&mut self, window: Window) -> Result<Option<(Batch, f64)>, LearnerError> {
+        let (gathered, wanted) = self.gathered();
+        if gathered < wanted {
+            let items = self.sampler.sample(Selector::Fifo, wanted - gathered, PATIENCE)?;
+            self.take(items, window, false);
+            if self.gathered().0 < wanted {
+                return Ok(None);
+            }
+        }
+        if self.replayed_steps > 0 {
+            let items = self.sampler.sample(Selector::Uniform, self.replayed_steps, PATIENCE)?;
+            self.take(items, window, true);
+        }
+        let batch = Batch::new(std::mem::take(&mut self.waiting));
+        let lag = batch.mean_lag(window.newest.number);
+        Ok(Some((batch, lag)))
+    }
+
+    fn take(&mut self, items: Vec<SampledItem>, window: Window, replayed: bool) {
+        for item in items {
+            match window.judge(item.header.first_version) {
+                Verdict::Learn => {}
+                Verdict::Lagging => {
+                    // Of replayed items old age is the way of things, not a loss.
+                    self.dropped.lagging += u64::from(!replayed);
+                    continue;
+                }
+                Verdict::Fenced => {
+                    self.dropped.fenced += 1;
+                    continue;
+                }
+            }
+            match self.decode(&item) {
+                Ok(decoded) => self.waiting.push(decoded),
+                Err(error) => {
+                    self.dropped.damaged += 1;
+                    tracing::warn!(%error, "dropped");
+                }
+            }
+        }
+    }
+
+    fn decode(&self, item: &SampledItem) -> Result<Decoded, LearnerError> {
+        let body = wire::decode_body(&item.body).map_err(transport::TransportError::from)?;
+        Decoded::new(&self.schema, &item.header, body, &item.frames)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use common::ids::LearnerEpoch;
+
+    #[test]
+    fn what_a_restart_undid_is_fenced_and_what_is_too_old_is_dropped() {
+        let version = |epoch, number| PolicyVersion { epoch: LearnerEpoch(epoch), number };
+        let window = Window { newest: version(2, 12), restored: 10, max_lag: 3 };
+        assert_eq!(window.judge(version(2, 12)), Verdict::Learn);
+        assert_eq!(window.judge(version(1, 10)), Verdict::Learn);
+        assert_eq!(window.judge(version(1, 11)), Verdict::Fenced);
+        assert_eq!(window.judge(version(2, 11)), Verdict::Learn);
+        assert_eq!(window.judge(version(2, 8)), Verdict::Lagging);
+        assert_eq!(window.judge(version(1, 8)), Verdict::Lagging);
+    }
+}

@@ -1,0 +1,303 @@
+//! The learner as a service: sample, learn, publish; now and then validate and write a checkpoint.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use common::Shutdown;
+use common::config::{Advantage, Config, Mode};
+use common::ids::{Digest, PolicyVersion};
+use policy::schema_of;
+use telemetry::{MetricsLog, Readiness, StatusLine};
+use transport::{LearnerIdentity, LinkOptions, Links, TrajectorySampler, WeightsPublisher};
+
+use crate::LearnerError;
+use crate::checkpoints::{Checkpoints, Progress, init_from};
+use crate::feed::{Feed, Window};
+use crate::pace::Pace;
+use crate::run_folder::RunFolder;
+use crate::update::{Statistics, Updater};
+use crate::validation::Validator;
+
+/// What a learner did.
+#[derive(Clone, Debug)]
+pub struct LearnerSummary {
+    /// Whether the budget was spent (rather than the learner interrupted).
+    pub finished: bool,
+    /// Recorded decisions learnt from, over all lives.
+    pub environment_steps: u64,
+    /// Best validation score.
+    pub best: Option<f64>,
+}
+
+/// Where a learner works and what it starts from.
+#[derive(Clone, Debug)]
+pub struct LearnerOptions {
+    /// The run folder; a run that is in it already is resumed.
+    pub run_folder: PathBuf,
+    /// A checkpoint or run whose weights a fresh run starts from.
+    pub init_from: Option<PathBuf>,
+}
+
+/// Learns until the budget is spent or `shutdown` is triggered; a run that is in the folder already goes on from its
+/// newest checkpoint.
+///
+/// # Errors
+/// [`LearnerError`]; a shutdown is none.
+pub fn run(
+    config: &Arc<Config>,
+    options: &LearnerOptions,
+    links: &Links,
+    readiness: &Readiness,
+    shutdown: &Shutdown,
+) -> Result<LearnerSummary, LearnerError> {
+    check(config)?;
+    readiness.unmet("trajectories", "no batch has arrived yet");
+    let service = Service::start(config, options, links, readiness.clone(), shutdown);
+    match service.and_then(Service::learn) {
+        Err(LearnerError::Transport(transport::TransportError::Interrupted)) => {
+            Ok(LearnerSummary { finished: false, environment_steps: 0, best: None })
+        }
+        other => other,
+    }
+}
+
+/// What single values cannot show.
+fn check(config: &Config) -> Result<(), LearnerError> {
+    let learner = &config.learner;
+    let fail = |message: &str| Err(LearnerError::Config(message.to_owned()));
+    if learner.advantage == Advantage::Group && learner.group.is_none() {
+        return fail("learner.advantage = \"group\" needs learner.group, e.g. learner.group = { rollouts = 8 }");
+    }
+    if let Some(group) = &learner.group
+        && config.actor.environments % group.rollouts != 0
+    {
+        return fail("learner.group.rollouts must divide actor.environments");
+    }
+    if learner.mode == Mode::Lockstep && learner.replayed_share > 0.0 {
+        return fail("learner.mode = \"lockstep\" needs learner.replayed_share = 0: a turn learns from its own episodes");
+    }
+    if learner.mode == Mode::Lockstep && learner.wall_limit_minutes > 0.0 {
+        return fail("learner.mode = \"lockstep\" needs learner.wall_limit_minutes = 0: a clock repeats nothing");
+    }
+    Ok(())
+}
+
+struct Service {
+    config: Arc<Config>,
+    folder: RunFolder,
+    checkpoints: Checkpoints,
+    updater: Updater,
+    progress: Progress,
+    feed: Feed,
+    publisher: WeightsPublisher,
+    validator: Validator,
+    metrics: MetricsLog,
+    status: StatusLine,
+    pace: Pace,
+    readiness: Readiness,
+    shutdown: Shutdown,
+    started: Instant,
+    wall_before: f64,
+    restored: u64,
+}
+
+impl Service {
+    fn start(
+        config: &Arc<Config>,
+        options: &LearnerOptions,
+        links: &Links,
+        readiness: Readiness,
+        shutdown: &Shutdown,
+    ) -> Result<Self, LearnerError> {
+        let folder = RunFolder::open(&options.run_folder, config)?;
+        let schema = schema_of(&config.simulator);
+        let mut updater = Updater::new(&schema, config);
+        let checkpoints = Checkpoints::new(folder.path(), folder.run(), folder.epoch(), config);
+        let restored = checkpoints.restore(&mut updater)?;
+        if let (None, Some(path)) = (&restored, &options.init_from) {
+            init_from(path, &updater)?;
+        }
+        let progress = restored.unwrap_or_default();
+        tracing::info!(
+            run = %folder.run(), epoch = %folder.epoch(), seed = config.seed.0, folder = %folder.path().display(),
+            steps = progress.environment_steps, "learner starts"
+        );
+        let identity = LearnerIdentity {
+            run: folder.run(),
+            epoch: folder.epoch(),
+            schema: schema.digest(),
+            config: Digest::of(format!("{config:?}").as_bytes()),
+        };
+        let publisher = WeightsPublisher::bind(&links.transport, &links.weights, identity)?;
+        let link = LinkOptions::from(&config.transport);
+        let sampler = TrajectorySampler::connect(&links.transport, &links.shards, identity, link, shutdown)?;
+        let metrics = MetricsLog::open(folder.path())?;
+        Ok(Service {
+            config: Arc::clone(config),
+            checkpoints,
+            updater,
+            feed: Feed::new(sampler, schema, config),
+            publisher,
+            validator: Validator::new(config)?,
+            metrics,
+            status: StatusLine::new(),
+            pace: Pace::new(progress.environment_steps, Instant::now()),
+            readiness,
+            shutdown: shutdown.clone(),
+            started: Instant::now(),
+            wall_before: progress.wall_seconds,
+            restored: progress.version,
+            progress,
+            folder,
+        })
+    }
+
+    fn learn(mut self) -> Result<LearnerSummary, LearnerError> {
+        self.publish()?;
+        while !self.is_over() && !self.shutdown.is_triggered() {
+            let window = self.window();
+            match self.feed.next(window)? {
+                Some((batch, lag)) => {
+                    self.readiness.met("trajectories");
+                    let statistics = self.updater.learn(&batch, self.share())?;
+                    self.after(&batch, lag, statistics)?;
+                }
+                None => self.show(),
+            }
+        }
+        self.end()
+    }
+
+    fn window(&self) -> Window {
+        Window {
+            newest: PolicyVersion { epoch: self.folder.epoch(), number: self.progress.version },
+            restored: self.restored,
+            max_lag: self.config.learner.max_lag,
+        }
+    }
+
+    /// Share of the budget that is spent: of the steps, or of the wall time where that is ahead.
+    fn share(&self) -> f64 {
+        let learner = &self.config.learner;
+        let steps = self.progress.environment_steps as f64 / learner.budget_steps as f64;
+        let limit = learner.wall_limit_minutes * 60.0;
+        let wall = if limit > 0.0 { self.wall_seconds() / limit } else { 0.0 };
+        steps.max(wall).min(1.0)
+    }
+
+    fn is_over(&self) -> bool {
+        self.progress.finished || self.share() >= 1.0
+    }
+
+    fn wall_seconds(&self) -> f64 {
+        self.wall_before + self.started.elapsed().as_secs_f64()
+    }
+
+    fn publish(&self) -> Result<(), LearnerError> {
+        let weights = Arc::new(self.updater.policy.parameters().to_bytes(&[])?);
+        self.publisher.publish(self.window().newest, weights, self.share() as f32);
+        metrics::gauge!("longshore_policy_version").set(self.progress.version as f64);
+        Ok(())
+    }
+
+    fn after(&mut self, batch: &crate::Batch, lag: f64, statistics: Statistics) -> Result<(), LearnerError> {
+        self.progress.version += 1;
+        self.progress.environment_steps += batch.steps.len() as u64;
+        self.progress.rounds = self.updater.rounds;
+        self.publish()?;
+        metrics::counter!("longshore_learnt_steps_total").increment(batch.steps.len() as u64);
+        metrics::counter!("longshore_updates_total").increment(statistics.updates);
+        self.pace.learnt(self.progress.environment_steps, statistics.updates, batch.mean_return(), lag);
+        let round = self.progress.rounds;
+        let validate = round % self.config.learner.evaluate_every == 0;
+        let is_best = validate && self.validate()?;
+        if is_best || round % self.config.learner.checkpoint_every == 0 {
+            self.save(is_best)?;
+        }
+        self.log(&statistics)?;
+        self.show();
+        Ok(())
+    }
+
+    /// Whether the policy is the best so far on the validation seeds.
+    fn validate(&mut self) -> Result<bool, LearnerError> {
+        let score = self.validator.score(self.updater.policy.parameters())?;
+        let figures: Vec<(&str, f64)> = score.figures.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+        self.metrics.write(self.progress.environment_steps, &figures)?;
+        self.pace.validated(score.slowdown);
+        self.progress.validation = Some(score.score);
+        let is_best = self.progress.best.is_none_or(|best| score.score < best);
+        if is_best {
+            self.progress.best = Some(score.score);
+        }
+        tracing::info!(score = score.score, slowdown = score.slowdown, best = is_best, "validated");
+        Ok(is_best)
+    }
+
+    fn save(&mut self, is_best: bool) -> Result<(), LearnerError> {
+        self.progress.wall_seconds = self.wall_seconds();
+        self.progress.scales = self.updater.scales.clone();
+        self.checkpoints.save(&self.updater, &self.progress, is_best)
+    }
+
+    fn log(&mut self, statistics: &Statistics) -> Result<(), LearnerError> {
+        let dropped = self.feed.dropped;
+        let share = self.share();
+        let learner = &self.config.learner;
+        let mut values = vec![
+            ("train/policy_loss", statistics.policy_loss),
+            ("train/value_loss", statistics.value_loss),
+            ("train/entropy", statistics.entropy),
+            ("train/gradient_norm", statistics.gradient_norm),
+            ("train/divergence", statistics.divergence),
+            ("train/clipped_share", statistics.clipped),
+            ("train/skipped_updates", statistics.skipped as f64),
+            ("train/learning_rate", learner.learning_rate.at(share)),
+            ("train/entropy_cost", learner.entropy_cost.at(share)),
+            ("data/dropped_lagging", dropped.lagging as f64),
+            ("data/dropped_fenced", dropped.fenced as f64),
+            ("data/dropped_damaged", dropped.damaged as f64),
+        ];
+        values.extend(self.pace.figures());
+        self.metrics.write(self.progress.environment_steps, &values)?;
+        Ok(())
+    }
+
+    fn show(&mut self) {
+        let (gathered, wanted) = self.feed.gathered();
+        let remaining = self.pace.remaining(self.share());
+        let (pace, steps) = (&self.pace, self.progress.environment_steps);
+        self.status.update(|| pace.line(steps, gathered, wanted, remaining));
+    }
+
+    fn end(mut self) -> Result<LearnerSummary, LearnerError> {
+        let over = self.is_over();
+        if over && !self.progress.finished {
+            let is_best = self.validate()?;
+            self.progress.finished = true;
+            self.save(is_best)?;
+        } else if !over {
+            self.save(false)?;
+        }
+        self.status.clear();
+        if over {
+            self.publisher.finish();
+            self.feed.sampler().finish()?;
+            tracing::info!(steps = self.progress.environment_steps, "the budget is spent; the run has finished");
+        } else {
+            tracing::info!(steps = self.progress.environment_steps, "interrupted; start again to go on from here");
+        }
+        Ok(LearnerSummary {
+            finished: over,
+            environment_steps: self.progress.environment_steps,
+            best: self.progress.best,
+        })
+    }
+}
+
+/// The default place of a run: `runs/NAME`.
+#[must_use]
+pub fn default_run_folder(config: &Config) -> PathBuf {
+    Path::new("runs").join(&config.name)
+}

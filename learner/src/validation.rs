@@ -1,0 +1,150 @@
+//! Scores a policy on validation seeds while it learns; the best checkpoint is chosen by this score.
+
+use common::config::Config;
+use common::trajectory::Scenario;
+use common::{RunSeed, Stream};
+use evaluation::{Contender, ServerlessPlan, SlotsPlan, evaluate_serverless, evaluate_slots};
+use policy::{Behaviour, Parameters, PolicyNetwork, PolicyScheduler, schema_of};
+use simulator::{Episodes, serverless::Part};
+
+use crate::LearnerError;
+
+/// The rule that a score is relative to.
+const YARDSTICK: &str = "sjf";
+/// What a dropped job weighs in the score, beyond those that the yardstick drops.
+const DROP_WEIGHT: f64 = 5.0;
+
+/// A policy's result on the validation seeds.
+#[derive(Clone, Debug, Default)]
+pub struct Score {
+    /// What checkpoints are compared by; lower is better, 0 is as good as shortest job first.
+    pub score: f64,
+    /// The primary figure of the scenario, averaged over its points.
+    pub slowdown: f64,
+    /// Every figure by its name, for the logs.
+    pub figures: Vec<(String, f64)>,
+}
+
+/// One point of the validation: its name, the figures whose logarithms are averaged, and the share dropped.
+#[derive(Clone, Debug)]
+struct Point {
+    name: String,
+    slowdowns: Vec<f64>,
+    dropped: f64,
+}
+
+/// Plays the validation episodes.
+pub struct Validator {
+    config: Config,
+    episodes: Episodes,
+    scheduler: PolicyScheduler,
+    yardstick: Vec<Point>,
+}
+
+impl Validator {
+    /// Loads the workload and plays the yardstick.
+    ///
+    /// # Errors
+    /// [`LearnerError::Simulator`], [`LearnerError::Validation`].
+    pub fn new(config: &Config) -> Result<Self, LearnerError> {
+        let network = PolicyNetwork::new(&schema_of(&config.simulator), &config.policy, RunSeed::default());
+        let episodes = Episodes::new(&config.simulator)?;
+        let yardstick = play(config, &episodes, Contender::Heuristic(YARDSTICK.to_owned()))?;
+        let scheduler = PolicyScheduler::new("policy", network, Behaviour::Greedy);
+        Ok(Validator { config: config.clone(), episodes, scheduler, yardstick })
+    }
+
+    /// Scores the policy with these weights.
+    ///
+    /// # Errors
+    /// [`LearnerError::Validation`].
+    pub fn score(&mut self, weights: &Parameters) -> Result<Score, LearnerError> {
+        self.scheduler.copy_weights(weights)?;
+        let points = play(&self.config, &self.episodes, Contender::Single(&mut self.scheduler))?;
+        Ok(score(&points, &self.yardstick))
+    }
+}
+
+fn play(config: &Config, episodes: &Episodes, contender: Contender<'_>) -> Result<Vec<Point>, LearnerError> {
+    match config.simulator.scenario {
+        Scenario::Slots => play_slots(config, episodes, contender),
+        Scenario::Serverless => play_serverless(config, episodes, contender),
+    }
+}
+
+fn play_slots(
+    config: &Config,
+    episodes: &Episodes,
+    contender: Contender<'_>,
+) -> Result<Vec<Point>, LearnerError> {
+    let evaluation = &config.evaluation;
+    let plan = SlotsPlan {
+        loads: evaluation.loads.clone(),
+        steps: evaluation.steps.clone(),
+        episodes: evaluation.validation_episodes,
+        seed: config.seed,
+        stream: Stream::Validation,
+        threads: evaluation.threads,
+        batch: evaluation.validation_episodes as usize,
+    };
+    let points = evaluate_slots(episodes, &mut [contender], &plan, &|_, _| {}).map_err(failed)?;
+    let point = |point: evaluation::SlotsPoint| Point {
+        name: format!("load_{}_steps_{}", point.load, point.steps),
+        slowdowns: vec![point.slowdown],
+        dropped: point.dropped_share,
+    };
+    Ok(points.into_iter().map(point).collect())
+}
+
+/// The primary slowdown and its guard, at the configured load.
+fn play_serverless(
+    config: &Config,
+    episodes: &Episodes,
+    contender: Contender<'_>,
+) -> Result<Vec<Point>, LearnerError> {
+    let evaluation = &config.evaluation;
+    let plan = ServerlessPlan {
+        part: Part::Validation,
+        loads: vec![config.simulator.serverless.load * 100.0],
+        seeds: evaluation.validation_episodes,
+        seed: config.seed,
+        stream: Stream::Validation,
+        threads: evaluation.threads,
+        batch: evaluation.validation_episodes as usize,
+        workload: config.name.clone(),
+    };
+    let records = evaluate_serverless(episodes, &mut [contender], &plan, &|_, _| {}).map_err(failed)?;
+    let point = |record: evaluation::ServerlessRecord| Point {
+        name: format!("load_{}", record.load),
+        slowdowns: ["slowdown", "slowdown_mean"].iter().map(|key| record.metrics[key].mean).collect(),
+        dropped: 0.0,
+    };
+    Ok(records.into_iter().map(point).collect())
+}
+
+fn failed(error: impl std::fmt::Display) -> LearnerError {
+    LearnerError::Validation(error.to_string())
+}
+
+/// Mean over the points of the logarithm of slowdown over the yardstick's, plus what is dropped beyond it.
+fn score(points: &[Point], yardstick: &[Point]) -> Score {
+    let mut score = Score::default();
+    for (point, reference) in points.iter().zip(yardstick) {
+        let more_dropped = (point.dropped - reference.dropped).max(0.0);
+        let pairs = point.slowdowns.iter().zip(&reference.slowdowns);
+        let relative: f64 = pairs.map(|(mine, theirs)| (mine / theirs).ln()).sum();
+        score.score += relative / point.slowdowns.len() as f64 + DROP_WEIGHT * more_dropped;
+        score.slowdown += point.slowdowns[0];
+        score.figures.push((format!("eval/slowdown/{}", point.name), point.slowdowns[0]));
+        if let Some(guard) = point.slowdowns.get(1) {
+            score.figures.push((format!("eval/slowdown_guard/{}", point.name), *guard));
+        }
+        score.figures.push((format!("eval/dropped/{}", point.name), point.dropped));
+    }
+    let count = points.len().max(1) as f64;
+    score.score /= count;
+    score.slowdown /= count;
+    score.figures.push(("eval/slowdown_mean".to_owned(), score.slowdown));
+    score.figures.push(("eval/score".to_owned(), score.score));
+    score
+}

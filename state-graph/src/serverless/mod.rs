@@ -1,0 +1,102 @@
+//! Frames of the `serverless` scenario. [`ServerlessGraph`] follows cluster events and keeps what is needed of every
+//! function, node, container and invocation up to date; a frame then shows a bounded window of it: functions with
+//! somebody waiting or a container, every resource, the invocations that could start, and those that will finish first.
+
+mod features;
+mod tracker;
+
+use common::SimTime;
+use common::cluster::StartOption;
+
+use crate::schema::names;
+use crate::{EDGE_TYPES, EdgeType, Frame, FrameBuilder, NodeType, Schema};
+
+pub use tracker::{ServerlessGraph, TrackerError};
+
+/// Running invocations that a frame shows: those that are expected to finish first.
+pub const RUNNING_WINDOW: usize = 32;
+/// Functions whose oldest pending invocation a frame shows.
+pub const PENDING_WINDOW: usize = 24;
+
+/// Names of every feature, for a scheduler that decides between `sizes` sizes.
+#[must_use]
+pub fn schema(sizes: usize) -> Schema {
+    let mut nodes: [Vec<String>; 3] = Default::default();
+    nodes[NodeType::Function as usize] = names(&features::FUNCTION);
+    nodes[NodeType::Resource as usize] = names(&features::RESOURCE);
+    nodes[NodeType::Invocation as usize] = names(&features::INVOCATION);
+    let mut edges: [Vec<String>; EDGE_TYPES] = Default::default();
+    edges[EdgeType::InstanceOf as usize] = names(&["pending"]);
+    edges[EdgeType::Warm as usize] = names(&features::WARM);
+    edges[EdgeType::Allocation as usize] = names(&features::ALLOCATION);
+    edges[EdgeType::Request as usize] = names(&features::OPTION);
+    Schema { globals: names(&features::GLOBAL), nodes, edges, options: names(&features::OPTION), sizes }
+}
+
+impl ServerlessGraph {
+    /// The state at `now`; option i of the frame is `options[i]`, which come sorted by (invocation, size, node).
+    /// `builder` lends its memory.
+    pub fn frame(&self, now: SimTime, options: &[StartOption], builder: &mut FrameBuilder) -> Frame {
+        builder.clear();
+        builder.globals(&features::global(self, now));
+        let mut functions = vec![None; self.functions.len()];
+        for (function, state) in self.functions.iter().enumerate() {
+            if state.pending + state.busy + state.idle > 0 {
+                let row = features::function(self, function, now);
+                functions[function] = Some(builder.node(NodeType::Function, &row));
+            }
+        }
+        let resources: Vec<u32> = (0..self.nodes.len())
+            .map(|node| builder.node(NodeType::Resource, &features::resource(self, node, now)))
+            .collect();
+        for (function, node, idle) in self.idle_groups() {
+            if let Some(place) = functions[function] {
+                builder.edge(EdgeType::Warm, place, resources[node], &features::warm(&idle, now));
+            }
+        }
+        self.add_running(now, &functions, &resources, builder);
+        self.add_options(now, options, &functions, &resources, builder);
+        builder.may_wait(true);
+        builder.build()
+    }
+
+    fn add_running(
+        &self,
+        now: SimTime,
+        functions: &[Option<u32>],
+        resources: &[u32],
+        builder: &mut FrameBuilder,
+    ) {
+        for container in self.soonest_to_finish(now, RUNNING_WINDOW) {
+            let Some(function) = functions[container.function] else { continue };
+            let node = builder.node(NodeType::Invocation, &features::running(self, container, now));
+            builder.edge(EdgeType::InstanceOf, node, function, &[0.0]);
+            let row = features::allocation(self, container, now);
+            builder.edge(EdgeType::Allocation, node, resources[container.node], &row);
+        }
+    }
+
+    fn add_options(
+        &self,
+        now: SimTime,
+        options: &[StartOption],
+        functions: &[Option<u32>],
+        resources: &[u32],
+        builder: &mut FrameBuilder,
+    ) {
+        for group in options.chunk_by(|a, b| a.invocation == b.invocation) {
+            let Some(pending) = self.pending(group[0].invocation) else { continue };
+            let row = features::pending(self, pending, now);
+            let node = builder.node(NodeType::Invocation, &row);
+            if let Some(function) = functions[pending.function] {
+                builder.edge(EdgeType::InstanceOf, node, function, &[1.0]);
+            }
+            for option in group {
+                let row = features::option(self, pending, option);
+                let resource = resources[option.node.0 as usize];
+                builder.edge(EdgeType::Request, node, resource, &row);
+                builder.option(node, option.size, resource, &row);
+            }
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! Follows a cluster by its events. Every event costs time that does not depend on how much there is, but for the
+//! removal of a container from its group.
+
+use std::collections::{BTreeMap, HashMap};
+
+use common::SimTime;
+use common::cluster::{ClusterEvent, ClusterSpec, DurationEstimate, TimedEvent};
+use common::ids::{ContainerId, InvocationId};
+
+/// Windows over which arrivals are averaged, seconds.
+pub(super) const ARRIVAL_WINDOWS: [f64; 4] = [1.0, 10.0, 60.0, 600.0];
+/// Weight of a new observation in averages over starts.
+const START_WEIGHT: f64 = 0.05;
+
+/// An event that does not fit what came before.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TrackerError {
+    /// Of an invocation that is not pending.
+    #[error("an event at {at} names {invocation}, which is not pending")]
+    UnknownInvocation {
+        /// When.
+        at: SimTime,
+        /// Which.
+        invocation: InvocationId,
+    },
+    /// Of a container that does not exist.
+    #[error("an event at {at} names container {container}, which does not exist")]
+    UnknownContainer {
+        /// When.
+        at: SimTime,
+        /// Which.
+        container: ContainerId,
+    },
+    /// Of a function or node that the cluster does not have.
+    #[error("an event at {at} names a function or node that the cluster does not have")]
+    OutOfRange {
+        /// When.
+        at: SimTime,
+    },
+}
+
+/// An average rate that decays with time since it was last touched.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct DecayingRate {
+    value: f64,
+    at: SimTime,
+}
+
+impl DecayingRate {
+    /// Events a second, averaged over about `window` seconds.
+    pub(super) fn value(&self, now: SimTime, window: f64) -> f64 {
+        self.value * (-now.since(self.at).seconds() / window).exp()
+    }
+
+    fn add(&mut self, now: SimTime, window: f64) {
+        self.value = self.value(now, window) + 1.0 / window;
+        self.at = now;
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct FunctionState {
+    pub(super) estimate: DurationEstimate,
+    pub(super) arrivals: [DecayingRate; ARRIVAL_WINDOWS.len()],
+    pub(super) last_arrival: Option<SimTime>,
+    /// Running mean and mean square of the gaps between arrivals, seconds.
+    pub(super) gap: [f64; 2],
+    /// Recent share of cold starts.
+    pub(super) cold_share: f64,
+    pub(super) pending: u32,
+    pub(super) busy: u32,
+    pub(super) idle: u32,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct NodeState {
+    /// Memory of containers that start or run, MB.
+    pub(super) bound_mb: u32,
+    /// Memory of idle containers, MB.
+    pub(super) idle_mb: u32,
+    pub(super) busy: u32,
+    pub(super) idle: u32,
+    /// Starts over the last minute or so.
+    pub(super) starts: DecayingRate,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Pending {
+    pub(super) function: usize,
+    pub(super) arrived: SimTime,
+    pub(super) input_size: f64,
+}
+
+/// What a container does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Phase {
+    Starting { since: SimTime, work: Pending },
+    Busy { since: SimTime, work: Pending },
+    Idle { expires: SimTime },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Container {
+    pub(super) function: usize,
+    pub(super) node: usize,
+    pub(super) memory_mb: u32,
+    pub(super) phase: Phase,
+}
+
+impl Container {
+    /// Seconds until it is expected to fall idle; `None` when it is.
+    pub(super) fn remaining(&self, estimate: &DurationEstimate, now: SimTime) -> Option<f64> {
+        match self.phase {
+            Phase::Starting { since, .. } => {
+                Some((estimate.cold_start - now.since(since).seconds()).max(0.0) + estimate.mean)
+            }
+            Phase::Busy { since, .. } => Some((estimate.mean - now.since(since).seconds()).max(0.0)),
+            Phase::Idle { .. } => None,
+        }
+    }
+}
+
+/// Idle containers of one function on one node.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct IdleGroup {
+    pub(super) count: u32,
+    pub(super) first_expiry: SimTime,
+}
+
+/// The visible state of a cluster, kept up to date from its events.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ServerlessGraph {
+    pub(super) spec: ClusterSpec,
+    pub(super) functions: Vec<FunctionState>,
+    pub(super) nodes: Vec<NodeState>,
+    waiting: HashMap<InvocationId, Pending>,
+    /// In the order of their ids, so that frames do not depend on hashing.
+    containers: BTreeMap<ContainerId, Container>,
+    pub(super) arrivals: [DecayingRate; ARRIVAL_WINDOWS.len()],
+    /// Recent share of cold starts in the whole cluster.
+    pub(super) cold_share: f64,
+}
+
+impl ServerlessGraph {
+    /// A cluster in which nothing has happened yet.
+    #[must_use]
+    pub fn new(spec: &ClusterSpec) -> Self {
+        let state = |estimate: &DurationEstimate| FunctionState { estimate: *estimate, ..FunctionState::default() };
+        ServerlessGraph {
+            functions: spec.estimates.iter().map(state).collect(),
+            nodes: vec![NodeState::default(); spec.nodes.len()],
+            spec: spec.clone(),
+            ..ServerlessGraph::default()
+        }
+    }
+
+    /// Takes events in, in their order.
+    ///
+    /// # Errors
+    /// [`TrackerError`] for one that does not fit; those before it have taken effect.
+    pub fn apply(&mut self, events: &[TimedEvent]) -> Result<(), TrackerError> {
+        events.iter().try_for_each(|event| self.apply_one(event))
+    }
+
+    fn apply_one(&mut self, event: &TimedEvent) -> Result<(), TrackerError> {
+        let at = event.at;
+        match &event.event {
+            ClusterEvent::Arrived { invocation, function, input_size } => {
+                let function = function.0 as usize;
+                let state = self.functions.get_mut(function).ok_or(TrackerError::OutOfRange { at })?;
+                state.arrive(at);
+                let rates = self.arrivals.iter_mut().zip(ARRIVAL_WINDOWS);
+                rates.for_each(|(rate, window)| rate.add(at, window));
+                self.waiting.insert(*invocation, Pending { function, arrived: at, input_size: *input_size });
+                Ok(())
+            }
+            ClusterEvent::Started { invocation, container, node, memory_mb, cold } => {
+                let unknown = TrackerError::UnknownInvocation { at, invocation: *invocation };
+                let work = self.waiting.remove(invocation).ok_or(unknown)?;
+                self.start(at, *container, node.0 as usize, *memory_mb, *cold, work)
+            }
+            ClusterEvent::Ready { container } => {
+                let found = self.container_mut(at, *container)?;
+                if let Phase::Starting { work, .. } = found.phase {
+                    found.phase = Phase::Busy { since: at, work };
+                }
+                Ok(())
+            }
+            ClusterEvent::Finished { container, expires, estimate, .. } => {
+                let found = self.container_mut(at, *container)?;
+                found.phase = Phase::Idle { expires: *expires };
+                let Container { function, node, memory_mb, .. } = *found;
+                let (function, node) = (&mut self.functions[function], &mut self.nodes[node]);
+                function.estimate = *estimate;
+                function.busy = function.busy.saturating_sub(1);
+                function.idle += 1;
+                node.fall_idle(memory_mb);
+                Ok(())
+            }
+            ClusterEvent::Gone { container, .. } => self.remove(at, *container),
+        }
+    }
+
+    fn start(
+        &mut self,
+        at: SimTime,
+        container: ContainerId,
+        node: usize,
+        memory_mb: u32,
+        cold: bool,
+        work: Pending,
+    ) -> Result<(), TrackerError> {
+        let function = &mut self.functions[work.function];
+        let state = self.nodes.get_mut(node).ok_or(TrackerError::OutOfRange { at })?;
+        function.pending = function.pending.saturating_sub(1);
+        function.busy += 1;
+        if cold {
+            state.bind_new(memory_mb);
+        } else {
+            function.idle = function.idle.saturating_sub(1);
+            state.bind_idle(memory_mb);
+        }
+        state.starts.add(at, 60.0);
+        let observed = f64::from(u8::from(cold));
+        function.cold_share += START_WEIGHT * (observed - function.cold_share);
+        self.cold_share += START_WEIGHT * (observed - self.cold_share);
+        let phase = if cold { Phase::Starting { since: at, work } } else { Phase::Busy { since: at, work } };
+        self.containers.insert(container, Container { function: work.function, node, memory_mb, phase });
+        Ok(())
+    }
+
+    fn remove(&mut self, at: SimTime, container: ContainerId) -> Result<(), TrackerError> {
+        let gone = self.containers.remove(&container).ok_or(TrackerError::UnknownContainer { at, container })?;
+        let (function, node) = (&mut self.functions[gone.function], &mut self.nodes[gone.node]);
+        if matches!(gone.phase, Phase::Idle { .. }) {
+            function.idle = function.idle.saturating_sub(1);
+            node.drop_idle(gone.memory_mb);
+        } else {
+            function.busy = function.busy.saturating_sub(1);
+            node.drop_busy(gone.memory_mb);
+        }
+        Ok(())
+    }
+
+    fn container_mut(&mut self, at: SimTime, container: ContainerId) -> Result<&mut Container, TrackerError> {
+        self.containers.get_mut(&container).ok_or(TrackerError::UnknownContainer { at, container })
+    }
+
+    pub(super) fn pending(&self, invocation: InvocationId) -> Option<&Pending> {
+        self.waiting.get(&invocation)
+    }
+
+    /// Invocations that wait.
+    #[must_use]
+    pub fn pending_count(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// (function, node, group) of all idle containers, by function and node.
+    pub(super) fn idle_groups(&self) -> impl Iterator<Item = (usize, usize, IdleGroup)> {
+        let mut groups: BTreeMap<(usize, usize), IdleGroup> = BTreeMap::new();
+        for container in self.containers.values() {
+            let Phase::Idle { expires } = container.phase else { continue };
+            let group = groups.entry((container.function, container.node)).or_default();
+            group.first_expiry = if group.count == 0 { expires } else { group.first_expiry.min(expires) };
+            group.count += 1;
+        }
+        groups.into_iter().map(|((function, node), group)| (function, node, group))
+    }
+
+    /// Containers that work, those expected to finish first at the front, at most `window`.
+    pub(super) fn soonest_to_finish(&self, now: SimTime, window: usize) -> Vec<&Container> {
+        let mut busy: Vec<(f64, &Container)> = self
+            .containers
+            .values()
+            .filter_map(|container| {
+                let estimate = &self.functions[container.function].estimate;
+                Some((container.remaining(estimate, now)?, container))
+            })
+            .collect();
+        // The sort is stable and the containers come in the order of their ids: ties are no matter of chance.
+        busy.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+        busy.into_iter().take(window).map(|(_, container)| container).collect()
+    }
+
+    /// Seconds until the first busy container of each function is expected to fall idle.
+    pub(super) fn soonest_own(&self, function: usize, now: SimTime) -> Option<f64> {
+        let estimate = &self.functions[function].estimate;
+        let own = self.containers.values().filter(|container| container.function == function);
+        own.filter_map(|container| container.remaining(estimate, now)).min_by(f64::total_cmp)
+    }
+}
+
+impl FunctionState {
+    fn arrive(&mut self, at: SimTime) {
+        self.arrivals.iter_mut().zip(ARRIVAL_WINDOWS).for_each(|(rate, window)| rate.add(at, window));
+        if let Some(last) = self.last_arrival {
+            let gap = at.since(last).seconds();
+            let [mean, square] = &mut self.gap;
+            *mean += START_WEIGHT * (gap - *mean);
+            *square += START_WEIGHT * (gap * gap - *square);
+        }
+        self.last_arrival = Some(at);
+        self.pending += 1;
+    }
+
+    /// Coefficient of variation of the gaps between arrivals, 0 before there were two.
+    pub(super) fn gap_variation(&self) -> f64 {
+        let [mean, square] = self.gap;
+        if mean <= 0.0 { 0.0 } else { (square - mean * mean).max(0.0).sqrt() / mean }
+    }
+}
+
+impl NodeState {
+    fn bind_new(&mut self, memory_mb: u32) {
+        self.bound_mb += memory_mb;
+        self.busy += 1;
+    }
+
+    fn bind_idle(&mut self, memory_mb: u32) {
+        self.bind_new(memory_mb);
+        self.drop_idle(memory_mb);
+    }
+
+    fn fall_idle(&mut self, memory_mb: u32) {
+        self.drop_busy(memory_mb);
+        self.idle_mb += memory_mb;
+        self.idle += 1;
+    }
+
+    fn drop_idle(&mut self, memory_mb: u32) {
+        self.idle_mb = self.idle_mb.saturating_sub(memory_mb);
+        self.idle = self.idle.saturating_sub(1);
+    }
+
+    fn drop_busy(&mut self, memory_mb: u32) {
+        self.bound_mb = self.bound_mb.saturating_sub(memory_mb);
+        self.busy = self.busy.saturating_sub(1);
+    }
+}
