@@ -6,7 +6,9 @@ set -eu
 
 DEBIAN_IMAGE=${DEBIAN_IMAGE:-debian:bookworm-slim}
 RUST_IMAGE=${RUST_IMAGE:-rust:1.95-slim-bookworm}
-CERTIFICATES=/etc/ssl/certs/ca-certificates.crt
+HOST_CERTIFICATES=/etc/ssl/certs/ca-certificates.crt
+# Beside Debian's own bundle, which installing ca-certificates would write anew.
+CERTIFICATES=/etc/ssl/host-certificates.crt
 
 say() { printf 'base-images: %s\n' "$*" >&2; }
 present() { docker image inspect "$1" >/dev/null 2>&1; }
@@ -22,8 +24,8 @@ make_debian() {
     trap 'as_root rm -rf "$work"' EXIT
     as_root env PATH="/usr/sbin:/sbin:$PATH" debootstrap --variant=minbase bookworm "$work/root" >&2
     # A network that inspects traffic has certificates of its own: what this machine trusts, the image trusts.
-    as_root mkdir -p "$work/root/etc/ssl/certs"
-    as_root cp "$CERTIFICATES" "$work/root$CERTIFICATES"
+    as_root mkdir -p "$work/root/etc/ssl"
+    as_root cp "$HOST_CERTIFICATES" "$work/root$CERTIFICATES"
     as_root rm -rf "$work/root/var/cache/apt/archives" "$work/root/var/lib/apt/lists"
     as_root mkdir -p "$work/root/var/cache/apt/archives/partial" "$work/root/var/lib/apt/lists/partial"
     as_root tar -C "$work/root" -c . | docker import \

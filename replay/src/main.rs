@@ -35,7 +35,7 @@ struct Arguments {
 fn main() -> std::process::ExitCode {
     let arguments = Arguments::parse();
     let code = match serve(&arguments) {
-        Ok(()) => ExitCode::Success,
+        Ok(code) => code,
         Err(error) => {
             tracing::error!("{error:#}");
             exit_code(&error)
@@ -44,7 +44,7 @@ fn main() -> std::process::ExitCode {
     code.into()
 }
 
-fn serve(arguments: &Arguments) -> anyhow::Result<()> {
+fn serve(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     telemetry::set_up_logging(if arguments.log_json { LogFormat::Json } else { LogFormat::Plain })?;
     let config = common::config::load(&arguments.config, &arguments.settings)?;
     let endpoint = endpoint(arguments, &config)?;
@@ -56,8 +56,8 @@ fn serve(arguments: &Arguments) -> anyhow::Result<()> {
         None => None,
     };
     let shard = Shard::bind(&config, ShardId(arguments.shard), &endpoint, &transport, readiness)?;
-    shard.serve(&shutdown)?;
-    Ok(())
+    let summary = shard.serve(&shutdown)?;
+    Ok(if summary.run_finished { ExitCode::Success } else { ExitCode::Interrupted })
 }
 
 fn endpoint(arguments: &Arguments, config: &Config) -> anyhow::Result<Endpoint> {

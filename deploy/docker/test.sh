@@ -1,0 +1,76 @@
+#!/bin/bash
+# Trains in containers: up, scaled while it runs, the learner killed and started again, down. Ends with a verdict line.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+export COMPOSE_PROJECT_NAME=longshore-test-$$
+RUN=/runs/compose
+PATIENCE=${LONGSHORE_TEST_PATIENCE:-300}
+
+say() { printf 'docker-test: %s\n' "$*" >&2; }
+compose() { if docker compose version >/dev/null 2>&1; then docker compose "$@"; else docker-compose "$@"; fi; }
+
+fail() {
+    say "the last lines of every service:"
+    compose logs --tail 30 >&2 || true
+    echo "docker-test: FAILED: $*"
+    exit 1
+}
+
+# Environment steps that the learner has written down; 0 before the first line.
+steps() {
+    local line
+    line=$(compose exec -T learner tail -n 1 "$RUN/metrics.jsonl" 2>/dev/null || true)
+    line=$(sed -n 's/.*"step":\([0-9]*\).*/\1/p' <<< "$line")
+    echo "${line:-0}"
+}
+
+# wait_for WHAT COMMAND...: until the command succeeds.
+wait_for() {
+    local what=$1 start=$SECONDS
+    shift
+    until "$@"; do
+        ((SECONDS - start < PATIENCE)) || fail "$what did not happen within $PATIENCE s"
+        sleep 2
+    done
+    say "$what (after $((SECONDS - start)) s)"
+}
+
+steps_above() { (($(steps) > $1)); }
+has_checkpoint() { [[ -n $(compose exec -T learner sh -c "ls $RUN/checkpoints 2>/dev/null" || true) ]]; }
+# The whole log is read: a reader that stops early would make the writer fail.
+learner_says() { compose logs --no-color learner 2>/dev/null | grep -c "$1" >/dev/null; }
+actors() { compose ps -q actor | wc -l; }
+
+tear_down() { compose down --volumes --timeout 5 >&2 2>&1 || true; }
+
+deploy/docker/base-images.sh
+say "building"
+compose build >&2
+trap tear_down EXIT
+say "starting"
+compose up -d >&2
+wait_for "the learner learns" steps_above 0
+wait_for "it writes a checkpoint" has_checkpoint
+
+say "scaling to 4 actors"
+compose up -d --no-recreate --scale actor=4 >&2
+[[ $(actors) == 4 ]] || fail "there are $(actors) actors, not 4"
+wait_for "it goes on with 4 actors" steps_above "$(steps)"
+
+before=$(steps)
+learner=$(compose ps -q learner)
+say "killing the learner at step $before"
+docker kill -s KILL "$learner" >&2
+docker start "$learner" >&2
+wait_for "the learner resumes from its checkpoint" learner_says resumed
+wait_for "it passes step $before" steps_above "$before"
+[[ $(actors) == 4 ]] || fail "an actor was lost: $(actors) are left"
+for shard in replay-0 replay-1; do
+    [[ $(docker inspect -f '{{.RestartCount}}' "$(compose ps -q "$shard")") == 0 ]] || fail "$shard was restarted"
+done
+
+say "ending in order"
+compose stop --timeout 60 >&2
+echo "docker-test: passed (step $(docker run --rm -v "${COMPOSE_PROJECT_NAME}_runs:/runs" "${LONGSHORE_IMAGE:-longshore}" \
+    tail -n 1 "$RUN/metrics.jsonl" | sed -n 's/.*"step":\([0-9]*\).*/\1/p'), 4 actors, 1 kill of the learner)"
