@@ -1,7 +1,27 @@
-//! Compares schedulers: episodes × schedulers, statistics, tables, pictures.
+//! Schedulers compared: the same episodes for each, statistics that say how sure they are, tables, pictures and JSON
+//! records.
+//!
+//! A heuristic and a learnt policy go through the same [`play_batch`]; nothing here can tell them apart. Results are the
+//! same whatever the number of threads, decision times aside.
 
+mod contender;
+mod error;
+mod jobs;
+mod picture;
 mod play;
+mod serverless;
 mod slots;
+mod statistics;
+mod table;
 
-pub use play::{PlayError, play};
-pub use slots::{SlotsEpisodes, SlotsPoint, slots_point};
+pub use contender::{CLAIRVOYANT_INSERTION, Contender};
+pub use error::EvaluationError;
+pub use jobs::{JobsRecord, evaluate_jobs, read_jobs};
+pub use picture::{serverless_picture, slots_picture};
+pub use play::{DecisionTimes, Progress, play_batch};
+pub use serverless::{
+    Difference, METRICS, Metric, ServerlessPlan, ServerlessRecord, evaluate_serverless, serverless_table,
+};
+pub use slots::{SlotsPlan, SlotsPoint, evaluate_slots, slots_table};
+pub use statistics::{Interval, bootstrap_interval, ratio_of_sums};
+pub use table::Table;

@@ -152,6 +152,12 @@ impl SlotsSimulation {
         &self.sequence
     }
 
+    /// Units of each resource.
+    #[must_use]
+    pub fn capacity(&self) -> u32 {
+        self.capacity
+    }
+
     /// Steps so far.
     #[must_use]
     pub fn step_number(&self) -> u32 {

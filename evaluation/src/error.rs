@@ -1,0 +1,70 @@
+use std::path::PathBuf;
+
+use common::Action;
+use simulator::{ActionError, SchedulerError, SimulatorError, UnknownScheduler};
+
+/// Why an evaluation could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum EvaluationError {
+    /// No rule has that name.
+    #[error(transparent)]
+    Unknown(#[from] UnknownScheduler),
+    /// A scheduler could not decide.
+    #[error(transparent)]
+    Scheduler(#[from] SchedulerError),
+    /// A scheduler decided something impossible.
+    #[error("scheduler `{scheduler}` chose {action:?}: {source}")]
+    Action {
+        /// Its name.
+        scheduler: String,
+        /// What it chose.
+        action: Action,
+        /// Why that is impossible.
+        source: ActionError,
+    },
+    /// A scheduler gave another number of decisions than it was asked for.
+    #[error("scheduler `{scheduler}` gave {given} decisions for {asked} requests")]
+    DecisionCount {
+        /// Its name.
+        scheduler: String,
+        /// Decisions that it gave.
+        given: usize,
+        /// Requests that it got.
+        asked: usize,
+    },
+    /// A contender that has no meaning in this scenario.
+    #[error("`{0}` is a reference of scenario `slots` alone")]
+    ReferenceOfSlots(&'static str),
+    /// The configuration is of another scenario.
+    #[error("the configuration plays scenario `{found}`, not `{expected}`")]
+    WrongScenario {
+        /// What it plays.
+        found: common::trajectory::Scenario,
+        /// What it should play.
+        expected: common::trajectory::Scenario,
+    },
+    /// A simulation could not be made.
+    #[error(transparent)]
+    Simulator(#[from] SimulatorError),
+    /// A file of jobs could not be read.
+    #[error("{}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A file of jobs is malformed.
+    #[error("{}: `{key}`: {message}", path.display())]
+    Jobs {
+        /// The file.
+        path: PathBuf,
+        /// Where in it.
+        key: String,
+        /// What is wrong and what would be right.
+        message: String,
+    },
+    /// A picture could not be drawn.
+    #[error("the picture could not be drawn: {0}")]
+    Picture(String),
+}

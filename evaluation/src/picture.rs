@@ -1,0 +1,183 @@
+//! SVG pictures of results.
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+
+use crate::error::EvaluationError;
+use crate::serverless::ServerlessRecord;
+use crate::slots::{SlotsPoint, in_order_of_appearance};
+use crate::statistics::Interval;
+
+const WIDTH: u32 = 1120;
+const HEIGHT: u32 = 560;
+const FONT: &str = "sans-serif";
+
+/// Colours that differ in lightness as well, so that they are told apart by everybody.
+const COLOURS: [RGBColor; 10] = [
+    RGBColor(0, 0, 0),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 114, 178),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
+    RGBColor(120, 120, 120),
+    RGBColor(148, 84, 40),
+    RGBColor(178, 171, 0),
+];
+
+/// Mean slowdown against load, a panel for each episode length, with a bar of one standard error up and down.
+///
+/// # Errors
+/// When nothing is there to be drawn, or the drawing library fails.
+pub fn slots_picture(points: &[SlotsPoint]) -> Result<String, EvaluationError> {
+    let lengths = in_order_of_appearance(points.iter().map(|point| point.steps));
+    let schedulers = in_order_of_appearance(points.iter().map(|point| point.scheduler.clone()));
+    draw(lengths.len(), |panels| {
+        for (steps, panel) in lengths.iter().zip(panels) {
+            let here: Vec<&SlotsPoint> = points.iter().filter(|point| point.steps == *steps).collect();
+            slots_panel(panel, *steps, &here, &schedulers)?;
+        }
+        Ok(())
+    })
+}
+
+/// Primary slowdown and guard against load, a panel each, with 95% intervals.
+///
+/// # Errors
+/// When nothing is there to be drawn, or the drawing library fails.
+pub fn serverless_picture(records: &[ServerlessRecord]) -> Result<String, EvaluationError> {
+    let panels = [
+        ("slowdown", "geometric mean over functions (primary)"),
+        ("slowdown_mean", "mean over invocations (guard)"),
+    ];
+    let schedulers = in_order_of_appearance(records.iter().map(|record| record.scheduler.clone()));
+    let workload = records.first().map(|record| record.workload.clone()).unwrap_or_default();
+    draw(panels.len(), |areas| {
+        for ((metric, title), area) in panels.iter().zip(areas) {
+            let series = series_of(records, &schedulers, metric);
+            let title = format!("{workload}: {title}");
+            panel(area, &title, "slowdown (×, log scale, 95% interval)", &series)?;
+        }
+        Ok(())
+    })
+}
+
+/// A line: name and (load, value with interval).
+type Series = (String, Vec<(f64, Interval)>);
+
+fn series_of(records: &[ServerlessRecord], schedulers: &[String], metric: &str) -> Vec<Series> {
+    // Side by side, so that intervals at one load do not cover each other.
+    let shift = |place: usize| 0.4 * (place as f64 - (schedulers.len() as f64 - 1.0) / 2.0);
+    let line = |(place, name): (usize, &String)| {
+        let points = records
+            .iter()
+            .filter(|record| record.scheduler == *name)
+            .map(|record| (record.load + shift(place), record.metrics[metric]))
+            .collect();
+        (name.clone(), points)
+    };
+    schedulers.iter().enumerate().map(line).collect()
+}
+
+type PanelError = Box<dyn std::error::Error>;
+
+fn slots_panel(
+    area: &DrawingArea<SVGBackend<'_>, Shift>,
+    steps: u32,
+    points: &[&SlotsPoint],
+    schedulers: &[String],
+) -> Result<(), PanelError> {
+    let series: Vec<Series> = schedulers
+        .iter()
+        .map(|name| {
+            let mine = points.iter().filter(|point| point.scheduler == *name);
+            let with_bar = |point: &&SlotsPoint| {
+                let (mean, error) = (point.slowdown, point.slowdown_stderr);
+                (point.load, Interval { mean, low: mean - error, high: mean + error })
+            };
+            (name.clone(), mine.map(with_bar).collect())
+        })
+        .collect();
+    let dropped = points.iter().map(|point| point.dropped_share).fold(0.0, f64::max);
+    let episodes = points.iter().map(|point| point.episodes).max().unwrap_or(0);
+    let title =
+        format!("{steps} steps, {episodes} episodes a point, at most {:.1}% dropped", 100.0 * dropped);
+    panel(area, &title, "mean slowdown (×, log scale, ± standard error)", &series)
+}
+
+fn draw(
+    panels: usize,
+    paint: impl FnOnce(&[DrawingArea<SVGBackend<'_>, Shift>]) -> Result<(), PanelError>,
+) -> Result<String, EvaluationError> {
+    let mut svg = String::new();
+    {
+        let fail = |error: PanelError| EvaluationError::Picture(error.to_string());
+        let root = SVGBackend::with_string(&mut svg, (WIDTH, HEIGHT)).into_drawing_area();
+        root.fill(&WHITE).map_err(|error| fail(error.into()))?;
+        paint(&root.split_evenly((1, panels.max(1)))).map_err(fail)?;
+        root.present().map_err(|error| fail(error.into()))?;
+    }
+    Ok(svg)
+}
+
+fn panel(
+    area: &DrawingArea<SVGBackend<'_>, Shift>,
+    title: &str,
+    value_label: &str,
+    series: &[Series],
+) -> Result<(), PanelError> {
+    let points: Vec<&(f64, Interval)> =
+        series.iter().flat_map(|(_, points)| points).filter(|(_, value)| value.mean > 0.0).collect();
+    if points.is_empty() {
+        return Err("there are no points to draw".into());
+    }
+    let lowest = points.iter().map(|(load, _)| *load).fold(f64::INFINITY, f64::min);
+    let highest = points.iter().map(|(load, _)| *load).fold(0.0, f64::max);
+    let bottom =
+        points.iter().map(|(_, value)| value.low.max(value.mean / 10.0)).fold(f64::INFINITY, f64::min);
+    let top = points.iter().map(|(_, value)| value.high).fold(1.0, f64::max);
+    let margin = ((highest - lowest) * 0.04).max(3.0);
+    let mut chart = ChartBuilder::on(area)
+        .caption(title, (FONT, 17))
+        .margin(12)
+        .x_label_area_size(46)
+        .y_label_area_size(58)
+        .build_cartesian_2d(lowest - margin..highest + margin, (bottom.min(1.0)..top * 1.3).log_scale())?;
+    chart
+        .configure_mesh()
+        .x_desc("offered load (% of capacity)")
+        .y_desc(value_label)
+        .axis_desc_style((FONT, 15))
+        .label_style((FONT, 13))
+        .light_line_style(RGBColor(240, 240, 240))
+        .y_label_formatter(&|value| {
+            format!("{value:.3}").trim_end_matches('0').trim_end_matches('.').to_owned()
+        })
+        .draw()?;
+    for (place, (name, points)) in series.iter().enumerate() {
+        let colour = COLOURS[place % COLOURS.len()];
+        let style = colour.stroke_width(2);
+        let line = points.iter().map(|(load, value)| (*load, value.mean));
+        chart
+            .draw_series(LineSeries::new(line, style))?
+            .label(name)
+            .legend(move |(x, y)| PathElement::new(vec![(x, y), (x + 18, y)], style));
+        chart.draw_series(
+            points.iter().map(|(load, value)| Circle::new((*load, value.mean), 3, colour.filled())),
+        )?;
+        chart.draw_series(
+            points
+                .iter()
+                .map(|(load, value)| PathElement::new(vec![(*load, value.low), (*load, value.high)], style)),
+        )?;
+    }
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::UpperLeft)
+        .background_style(WHITE.mix(0.85))
+        .border_style(RGBColor(200, 200, 200))
+        .label_font((FONT, 13))
+        .draw()?;
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! Means that say how sure they are.
+
+use common::{RunSeed, Stream};
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+
+/// Resamplings behind an interval.
+const RESAMPLINGS: usize = 2000;
+
+/// A mean with its 95% interval.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Interval {
+    /// Mean.
+    pub mean: f64,
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+/// m = Σ sums / Σ counts over episodes, and its standard error √Σ (sum − m·count)² / Σ count.
+#[must_use]
+pub fn ratio_of_sums(episodes: &[(f64, u64)]) -> (f64, f64) {
+    let total: f64 = episodes.iter().map(|(sum, _)| sum).sum();
+    let count: u64 = episodes.iter().map(|(_, count)| count).sum();
+    if count == 0 {
+        return (f64::NAN, f64::NAN);
+    }
+    let mean = total / count as f64;
+    let squares: f64 = episodes.iter().map(|(sum, count)| (sum - mean * *count as f64).powi(2)).sum();
+    (mean, squares.sqrt() / count as f64)
+}
+
+/// The mean of `values` (one a seed) with its 95% percentile bootstrap interval; the same for the same values.
+#[must_use]
+pub fn bootstrap_interval(values: &[f64]) -> Interval {
+    let count = values.len();
+    if count == 0 {
+        return Interval { mean: f64::NAN, low: f64::NAN, high: f64::NAN };
+    }
+    let mean = values.iter().sum::<f64>() / count as f64;
+    let mut rng = RunSeed(0).rng(Stream::Bootstrap, count as u64);
+    let mut means: Vec<f64> = (0..RESAMPLINGS)
+        .map(|_| (0..count).map(|_| values[rng.random_range(0..count)]).sum::<f64>() / count as f64)
+        .collect();
+    means.sort_by(f64::total_cmp);
+    let at = |share: f64| means[((RESAMPLINGS - 1) as f64 * share).round() as usize];
+    Interval { mean, low: at(0.025), high: at(0.975) }
+}
+
+/// The value that a share of `sorted` does not exceed; NaN where there is none.
+pub(crate) fn quantile(sorted: &[f32], share: f64) -> f64 {
+    let place = ((sorted.len() as f64 - 1.0) * share).round() as usize;
+    sorted.get(place).map_or(f64::NAN, |&value| f64::from(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ratio_of_sums_weighs_episodes_by_their_jobs() {
+        let (mean, error) = ratio_of_sums(&[(2.0, 1), (10.0, 5)]);
+        assert!((mean - 2.0).abs() < 1e-12);
+        assert_eq!(error, 0.0);
+        let (mean, error) = ratio_of_sums(&[(3.0, 1), (1.0, 1)]);
+        assert!((mean - 2.0).abs() < 1e-12);
+        assert!((error - 2_f64.sqrt() / 2.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn intervals_cover_the_truth_about_as_often_as_they_say() {
+        let mut rng = RunSeed(2).rng(Stream::Bootstrap, 1);
+        let covered = (0..200)
+            .filter(|_| {
+                let values: Vec<f64> = (0..30).map(|_| rng.random::<f64>()).collect();
+                let interval = bootstrap_interval(&values);
+                (interval.low..=interval.high).contains(&0.5)
+            })
+            .count();
+        assert!((176..=199).contains(&covered), "{covered} of 200");
+    }
+}
