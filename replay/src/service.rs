@@ -106,10 +106,11 @@ impl Shard {
         let mut reported = Instant::now();
         let ended = |finished: Option<Instant>| finished.is_some_and(|since| since.elapsed() >= FAREWELL);
         while !shutdown.is_triggered() && !ended(self.finished) {
-            if let Received::Message(incoming) = self.server.receive(POLL) {
-                self.handle(*incoming)?;
+            match self.server.receive(POLL) {
+                Received::Message(incoming) => self.handle(*incoming)?,
+                // Only sampling makes room, and it wakes this thread.
+                Received::Woken | Received::Nothing => self.refill()?,
             }
-            self.refill()?;
             if reported.elapsed() >= METRICS_PERIOD {
                 reported = Instant::now();
                 self.report();

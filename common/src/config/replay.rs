@@ -14,7 +14,8 @@ pub struct ReplayConfig {
     /// Bytes of trajectories one shard holds, in MiB; the oldest goes first.
     #[garde(range(min = 1))]
     pub max_mib: usize,
-    /// Trajectories that one actor may have on the way to one shard, unacknowledged.
+    /// Trajectories that one actor may have on the way to one shard, unacknowledged. What actors may run ahead beyond
+    /// `max_waiting_steps` is bounded by this, times actors, times `actor.unroll`.
     #[garde(range(min = 1, max = 65_536))]
     pub credits: u32,
     /// Steps that may wait, never sampled, in one shard before it withholds credits, so that actors do not run far
@@ -38,7 +39,7 @@ impl Default for ReplayConfig {
             shards: 2,
             max_items: 100_000,
             max_mib: 512,
-            credits: 32,
+            credits: 8,
             max_waiting_steps: 8192,
             min_items: 1,
             bind: None,
