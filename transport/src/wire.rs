@@ -70,6 +70,14 @@ pub enum WireError {
         /// The decoder's words.
         message: String,
     },
+    /// A frame is larger than peers accept.
+    #[error("a frame of {found} bytes is larger than transport.max_frame_mib allows ({limit} bytes)")]
+    TooLarge {
+        /// Its bytes.
+        found: u64,
+        /// The most that is accepted.
+        limit: u64,
+    },
     /// Fewer or more bulk frames than the payload promises.
     #[error("{expected} bulk frames were promised and {found} came")]
     Frames {

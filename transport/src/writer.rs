@@ -10,7 +10,8 @@ use common::trajectory::TrajectoryHeader;
 use crate::channel::{Channel, Event, refusal, wait_any};
 use crate::client::{Complaint, LinkOptions};
 use crate::message::{Ack, BulkDigest, Hello, Insert, Message, Role, Welcome};
-use crate::{Endpoint, Transport, TransportError, wire};
+use crate::wire::{self, WireError};
+use crate::{Endpoint, Transport, TransportError};
 
 const POLL: Duration = Duration::from_millis(20);
 
@@ -44,6 +45,7 @@ pub struct TrajectoryWriter {
     links: Vec<ShardLink>,
     turn: usize,
     options: WriterOptions,
+    max_frame_bytes: u64,
     shutdown: Shutdown,
     started: Instant,
     finished: bool,
@@ -89,6 +91,7 @@ impl TrajectoryWriter {
             links: shards.iter().map(link).collect(),
             turn: 0,
             options,
+            max_frame_bytes: transport.max_frame_bytes().unsigned_abs(),
             shutdown: shutdown.clone(),
             started: Instant::now(),
             finished: false,
@@ -102,13 +105,19 @@ impl TrajectoryWriter {
     ///
     /// # Errors
     /// [`TransportError::Refused`], [`TransportError::Unreachable`] when no shard was ever reached,
-    /// [`TransportError::RunFinished`], [`TransportError::Interrupted`].
+    /// [`TransportError::RunFinished`], [`TransportError::Interrupted`], [`TransportError::Wire`] when it is larger than
+    /// `transport.max_frame_mib`.
     pub fn insert(
         &mut self,
         header: TrajectoryHeader,
         body: Vec<u8>,
         frames: Vec<u8>,
     ) -> Result<(), TransportError> {
+        let largest = body.len().max(frames.len()) as u64;
+        if largest > self.max_frame_bytes {
+            // The receiver would cut the connection, again and again.
+            return Err(WireError::TooLarge { found: largest, limit: self.max_frame_bytes }.into());
+        }
         let mut complaint = Complaint::new(self.options.link.complaint_period);
         let waiting = Instant::now();
         loop {
