@@ -16,12 +16,12 @@ pub enum Contender<'a> {
     ClairvoyantInsertion,
 }
 
-impl Contender<'_> {
+impl<'a> Contender<'a> {
     /// The rule (or reference) called `name`.
     ///
     /// # Errors
     /// For an unknown name; the error lists the known ones.
-    pub fn by_name(name: &str, scenario: Scenario) -> Result<Contender<'static>, UnknownScheduler> {
+    pub fn by_name(name: &str, scenario: Scenario) -> Result<Contender<'a>, UnknownScheduler> {
         if name == CLAIRVOYANT_INSERTION && scenario == Scenario::Slots {
             return Ok(Contender::ClairvoyantInsertion);
         }

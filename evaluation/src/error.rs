@@ -13,14 +13,14 @@ pub enum EvaluationError {
     #[error(transparent)]
     Scheduler(#[from] SchedulerError),
     /// A scheduler decided something impossible.
-    #[error("scheduler `{scheduler}` chose {action:?}: {source}")]
+    #[error("scheduler `{scheduler}` chose {action:?}: {cause}")]
     Action {
         /// Its name.
         scheduler: String,
         /// What it chose.
         action: Action,
         /// Why that is impossible.
-        source: ActionError,
+        cause: ActionError,
     },
     /// A scheduler gave another number of decisions than it was asked for.
     #[error("scheduler `{scheduler}` gave {given} decisions for {asked} requests")]
@@ -47,12 +47,12 @@ pub enum EvaluationError {
     #[error(transparent)]
     Simulator(#[from] SimulatorError),
     /// A file of jobs could not be read.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {cause}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// What the system says.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// A file of jobs is malformed.
     #[error("{}: `{key}`: {message}", path.display())]

@@ -67,7 +67,7 @@ struct GivenJob {
 /// When the file is missing or malformed, or a job can never run.
 pub fn read_jobs(path: &Path) -> Result<Vec<NamedJobs>, EvaluationError> {
     let text = std::fs::read_to_string(path)
-        .map_err(|source| EvaluationError::Read { path: path.to_owned(), source })?;
+        .map_err(|cause| EvaluationError::Read { path: path.to_owned(), cause })?;
     let fail = |key: String, message: String| EvaluationError::Jobs { path: path.to_owned(), key, message };
     let mut reader = serde_json::Deserializer::from_str(&text);
     let file: File = serde_path_to_error::deserialize(&mut reader)

@@ -42,7 +42,8 @@ pub fn slots_picture(points: &[SlotsPoint]) -> Result<String, EvaluationError> {
     })
 }
 
-/// Primary slowdown and guard against load, a panel each, with 95% intervals.
+/// Primary slowdown and guard, a panel each, with 95% intervals: against load, or scheduler by scheduler where there is one
+/// load only.
 ///
 /// # Errors
 /// When nothing is there to be drawn, or the drawing library fails.
@@ -52,28 +53,60 @@ pub fn serverless_picture(records: &[ServerlessRecord]) -> Result<String, Evalua
         ("slowdown_mean", "mean over invocations (guard)"),
     ];
     let schedulers = in_order_of_appearance(records.iter().map(|record| record.scheduler.clone()));
+    let loads = in_order_of_appearance(records.iter().map(|record| record.load.to_bits()));
     let workload = records.first().map(|record| record.workload.clone()).unwrap_or_default();
+    let axis = match loads.as_slice() {
+        [load] => Axis {
+            label: format!("scheduler, at {}% load", f64::from_bits(*load)),
+            names: schedulers.clone(),
+        },
+        _ => Axis::load(),
+    };
     draw(panels.len(), |areas| {
         for ((metric, title), area) in panels.iter().zip(areas) {
-            let series = series_of(records, &schedulers, metric);
+            let series = series_of(records, &schedulers, metric, &axis);
             let title = format!("{workload}: {title}");
-            panel(area, &title, "slowdown (×, log scale, 95% interval)", &series)?;
+            panel(area, &title, &axis, "slowdown (×, log scale, 95% interval)", &series)?;
         }
         Ok(())
     })
 }
 
-/// A line: name and (load, value with interval).
+/// A line: name and (place on the axis, value with interval).
 type Series = (String, Vec<(f64, Interval)>);
 
-fn series_of(records: &[ServerlessRecord], schedulers: &[String], metric: &str) -> Vec<Series> {
+/// What lies across: loads in percent, or names at 0, 1, 2 and so on.
+struct Axis {
+    label: String,
+    names: Vec<String>,
+}
+
+impl Axis {
+    fn load() -> Self {
+        Axis { label: "offered load (% of capacity)".to_owned(), names: Vec::new() }
+    }
+
+    fn tick(&self, value: f64) -> String {
+        if self.names.is_empty() {
+            return format!("{value}");
+        }
+        let whole = value >= 0.0 && (value - value.round()).abs() < 1e-6;
+        let name = whole.then(|| self.names.get(value.round() as usize)).flatten();
+        name.cloned().unwrap_or_default()
+    }
+}
+
+fn series_of(records: &[ServerlessRecord], schedulers: &[String], metric: &str, axis: &Axis) -> Vec<Series> {
     // Side by side, so that intervals at one load do not cover each other.
     let shift = |place: usize| 0.4 * (place as f64 - (schedulers.len() as f64 - 1.0) / 2.0);
+    let across = |record: &ServerlessRecord, place: usize| {
+        if axis.names.is_empty() { record.load + shift(place) } else { place as f64 }
+    };
     let line = |(place, name): (usize, &String)| {
         let points = records
             .iter()
             .filter(|record| record.scheduler == *name)
-            .map(|record| (record.load + shift(place), record.metrics[metric]))
+            .map(|record| (across(record, place), record.metrics[metric]))
             .collect();
         (name.clone(), points)
     };
@@ -101,9 +134,13 @@ fn slots_panel(
         .collect();
     let dropped = points.iter().map(|point| point.dropped_share).fold(0.0, f64::max);
     let episodes = points.iter().map(|point| point.episodes).max().unwrap_or(0);
-    let title =
-        format!("{steps} steps, {episodes} episodes a point, at most {:.1}% dropped", 100.0 * dropped);
-    panel(area, &title, "mean slowdown (×, log scale, ± standard error)", &series)
+    let dropped = if dropped > 0.0 {
+        format!("at most {:.1}% dropped", 100.0 * dropped)
+    } else {
+        "nothing dropped".to_owned()
+    };
+    let title = format!("{steps} steps, {episodes} episodes a point, {dropped}");
+    panel(area, &title, &Axis::load(), "mean slowdown (×, log scale, ± standard error)", &series)
 }
 
 fn draw(
@@ -124,6 +161,7 @@ fn draw(
 fn panel(
     area: &DrawingArea<SVGBackend<'_>, Shift>,
     title: &str,
+    axis: &Axis,
     value_label: &str,
     series: &[Series],
 ) -> Result<(), PanelError> {
@@ -137,7 +175,7 @@ fn panel(
     let bottom =
         points.iter().map(|(_, value)| value.low.max(value.mean / 10.0)).fold(f64::INFINITY, f64::min);
     let top = points.iter().map(|(_, value)| value.high).fold(1.0, f64::max);
-    let margin = ((highest - lowest) * 0.04).max(3.0);
+    let margin = if axis.names.is_empty() { ((highest - lowest) * 0.04).max(3.0) } else { 0.6 };
     let mut chart = ChartBuilder::on(area)
         .caption(title, (FONT, 17))
         .margin(12)
@@ -146,11 +184,13 @@ fn panel(
         .build_cartesian_2d(lowest - margin..highest + margin, (bottom.min(1.0)..top * 1.3).log_scale())?;
     chart
         .configure_mesh()
-        .x_desc("offered load (% of capacity)")
+        .x_desc(&axis.label)
+        .x_label_formatter(&|value| axis.tick(*value))
+        .disable_x_mesh()
         .y_desc(value_label)
         .axis_desc_style((FONT, 15))
         .label_style((FONT, 13))
-        .light_line_style(RGBColor(240, 240, 240))
+        .y_max_light_lines(0)
         .y_label_formatter(&|value| {
             format!("{value:.3}").trim_end_matches('0').trim_end_matches('.').to_owned()
         })

@@ -144,10 +144,10 @@ fn apply(
         });
     }
     for ((_, simulation), decision) in environments.iter_mut().flatten().zip(decisions) {
-        simulation.apply(decision.action).map_err(|source| EvaluationError::Action {
+        simulation.apply(decision.action).map_err(|cause| EvaluationError::Action {
             scheduler: scheduler.name().to_owned(),
             action: decision.action,
-            source,
+            cause,
         })?;
     }
     Ok(())

@@ -40,7 +40,8 @@ fn azure() -> ServerlessConfig {
             io_share: 0.3,
             noise_sigma: 0.0,
         }),
-        test_window_seconds: 600.0,
+        validation_window_seconds: 240.0,
+        test_window_seconds: 240.0,
         ..ServerlessConfig::default()
     }
 }
@@ -156,7 +157,7 @@ fn play_at_random(seed: u64) -> (ServerlessOutcome, f64, usize) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
     #[test]
     fn whatever_is_decided_the_books_hold(seed in any::<u64>()) {
         let (outcome, reward, _) = play_at_random(seed);

@@ -21,12 +21,12 @@ const MEMORY_COLUMN: &str = "AverageAllocatedMb";
 #[derive(Debug, thiserror::Error)]
 pub enum TraceError {
     /// The file is missing, or a line of it is no CSV.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {cause}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// What the reader says, with the line.
-        source: csv::Error,
+        cause: csv::Error,
     },
     /// A column is missing.
     #[error("{}: has no column `{column}`; its columns are {}", path.display(), found.join(", "))]
@@ -204,7 +204,7 @@ struct Table<'a> {
 
 impl<'a> Table<'a> {
     fn open(path: &'a Path) -> Result<Self, TraceError> {
-        let fail = |source| TraceError::Read { path: path.to_owned(), source };
+        let fail = |cause| TraceError::Read { path: path.to_owned(), cause };
         let mut reader = csv::Reader::from_path(path).map_err(fail)?;
         let header = reader.headers().map_err(fail)?.clone();
         Ok(Table { path, reader, header, record: StringRecord::new() })
@@ -244,7 +244,7 @@ impl<'a> Table<'a> {
         let more = self
             .reader
             .read_record(&mut self.record)
-            .map_err(|source| TraceError::Read { path: self.path.to_owned(), source })?;
+            .map_err(|cause| TraceError::Read { path: self.path.to_owned(), cause })?;
         Ok(more.then_some(Row { path: self.path, header: &self.header, record: &self.record }))
     }
 }
