@@ -10,7 +10,8 @@ use std::time::Duration;
 use common::Shutdown;
 use common::ids::{ActorId, LearnerEpoch, PolicyVersion, RunId};
 use support::{
-    PATIENCE, RUN, RunningShard, curve, insert, learner, link, pairs, plain, sampler, wait_until, writer,
+    PATIENCE, RUN, RunningShard, curve, insert, learner, link, pairs, plain, sampler, try_writer, wait_until,
+    writer,
 };
 use transport::{Endpoint, KeyPair, Refusal, Role, Selector, TrajectorySampler, Transport, TransportError};
 
@@ -141,8 +142,9 @@ fn other_runs_and_older_learners_are_refused_and_newer_ones_take_over() {
     let addresses = endpoints(&[&shard]);
     let mut first = sampler(&transport, &addresses);
     let other = RunId([9; 16]);
-    let mut intruder = writer(&transport, &addresses, 1, other);
-    let error = insert(&mut intruder, 1, 0, 1).unwrap_err();
+    let error = try_writer(&transport, &addresses, 1, other)
+        .and_then(|mut intruder| insert(&mut intruder, 1, 0, 1))
+        .unwrap_err();
     assert!(matches!(error, TransportError::Refused { reason: Refusal::OtherRun, .. }), "{error}");
     assert_eq!(error.exit_code(), common::ExitCode::Refused);
 
@@ -246,4 +248,13 @@ fn the_end_of_the_run_ends_shards_and_releases_actors() {
     assert!(summary.run_finished && summary.run == Some(RUN));
     let error = actor.join().unwrap();
     assert!(matches!(error, TransportError::RunFinished), "{error}");
+}
+
+#[test]
+fn a_trajectory_that_no_peer_would_accept_is_refused_at_once() {
+    let config = support::config(&["transport.max_frame_mib=1"]);
+    let transport = Transport::from_config(&config.transport, Role::Actor).unwrap();
+    let mut writer = writer(&transport, &["tcp://127.0.0.1:9".parse().unwrap()], 1, RUN);
+    let error = writer.insert(support::header(1, 0, 1), Vec::new(), vec![0; (1 << 20) + 1]).unwrap_err();
+    assert!(error.to_string().contains("max_frame_mib"), "{error}");
 }

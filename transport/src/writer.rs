@@ -66,7 +66,7 @@ impl TrajectoryWriter {
     /// Begins to connect to every shard; does not wait for them.
     ///
     /// # Errors
-    /// None today beside those of sockets.
+    /// [`TransportError::Refused`] where a shard refuses at once; [`TransportError::Socket`].
     pub fn connect(
         transport: &Transport,
         shards: &[Endpoint],
@@ -98,7 +98,10 @@ impl TrajectoryWriter {
             fault: None,
         };
         writer.poll();
-        Ok(writer)
+        match writer.fault.take() {
+            Some(fault) => Err(fault),
+            None => Ok(writer),
+        }
     }
 
     /// Takes a trajectory; waits while every shard is out of credits or gone, or the spool is full, and says so.

@@ -94,21 +94,25 @@ pub fn sampler(transport: &Transport, shards: &[Endpoint]) -> TrajectorySampler 
 }
 
 pub fn writer(transport: &Transport, shards: &[Endpoint], actor: u64, run: RunId) -> TrajectoryWriter {
+    try_writer(transport, shards, actor, run).unwrap()
+}
+
+pub fn try_writer(
+    transport: &Transport,
+    shards: &[Endpoint],
+    actor: u64,
+    run: RunId,
+) -> Result<TrajectoryWriter, TransportError> {
     let identity =
         ActorIdentity { run, actor: ActorId(actor), incarnation: Incarnation(actor * 7 + 1), schema: SCHEMA };
     let options = WriterOptions { spool: 1000, link: link() };
-    TrajectoryWriter::connect(transport, shards, identity, options, &Shutdown::new()).unwrap()
+    TrajectoryWriter::connect(transport, shards, identity, options, &Shutdown::new())
 }
 
-/// An item of ten steps; `ordinal` is also in its bytes.
-pub fn insert(
-    writer: &mut TrajectoryWriter,
-    actor: u64,
-    ordinal: u64,
-    version: u64,
-) -> Result<(), TransportError> {
+/// Of an item of ten steps.
+pub fn header(actor: u64, ordinal: u64, version: u64) -> TrajectoryHeader {
     let version = PolicyVersion { epoch: LearnerEpoch(1), number: version };
-    let header = TrajectoryHeader {
+    TrajectoryHeader {
         run: RUN,
         actor: ActorId(actor),
         incarnation: Incarnation(actor * 7 + 1),
@@ -122,8 +126,17 @@ pub fn insert(
         priority: 1.0,
         schema: SCHEMA,
         steps: 10,
-    };
-    writer.insert(header, ordinal.to_le_bytes().to_vec(), vec![ordinal as u8; 1000])
+    }
+}
+
+/// An item of ten steps; `ordinal` is also in its bytes.
+pub fn insert(
+    writer: &mut TrajectoryWriter,
+    actor: u64,
+    ordinal: u64,
+    version: u64,
+) -> Result<(), TransportError> {
+    writer.insert(header(actor, ordinal, version), ordinal.to_le_bytes().to_vec(), vec![ordinal as u8; 1000])
 }
 
 pub fn wait_until(mut condition: impl FnMut() -> bool) {
