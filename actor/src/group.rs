@@ -25,8 +25,7 @@ impl ReturnCurve {
         ReturnCurve { starts: stretches.iter().map(|stretch| stretch.start).collect(), returns }
     }
 
-    /// Linear between the times at which something was asked; zero after the end. Any function of the *other* rollouts
-    /// is a baseline without bias, so that the line is not exact costs variance only.
+    /// Linear between instants; zero after the end.
     fn at(&self, time: SimTime) -> f32 {
         let after = self.starts.partition_point(|&start| start < time);
         if after == self.starts.len() {

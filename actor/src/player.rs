@@ -300,10 +300,16 @@ impl Environment {
             Mode::Lockstep => usize::MAX,
         };
         self.rollout.record(record, decision.action, at, version, schema, unroll);
-        let progress = simulation.advance();
-        let reward = simulation.take_reward();
-        self.total += f64::from(config.reward.weigh(&reward));
-        self.rollout.credit(reward, simulation.now(), &config.reward);
+        // Instant by instant, so that the group baseline knows what each stretch of time brought.
+        let progress = loop {
+            let progress = simulation.tick();
+            let reward = simulation.take_reward();
+            self.total += f64::from(config.reward.weigh(&reward));
+            self.rollout.credit(reward, simulation.now(), &config.reward);
+            if let Some(progress) = progress {
+                break progress;
+            }
+        };
         self.end_if(progress, version);
         Ok(())
     }

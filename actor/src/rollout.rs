@@ -22,7 +22,7 @@ pub struct Piece {
     pub last_version: PolicyVersion,
 }
 
-/// A stretch of time between two questions and the reward that it brought.
+/// A stretch of time in which nothing happened, and the reward that it brought.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stretch {
     /// When it began.
@@ -52,7 +52,9 @@ impl Rollout {
         schema: &Schema,
         unroll: usize,
     ) {
-        self.curve.push(Stretch { start: at, reward: 0.0 });
+        if self.curve.last().is_none_or(|stretch| stretch.start < at) {
+            self.curve.push(Stretch { start: at, reward: 0.0 });
+        }
         if record.frame.is_forced() {
             return;
         }
@@ -76,11 +78,14 @@ impl Rollout {
         });
     }
 
-    /// Credits what happened since the last decision until `now`.
+    /// Credits what happened since the last call until `now`.
     pub fn credit(&mut self, reward: Reward, now: SimTime, config: &RewardConfig) {
         let weighted = config.weigh(&reward);
         if let Some(stretch) = self.curve.last_mut() {
             stretch.reward += weighted;
+            if now > stretch.start {
+                self.curve.push(Stretch { start: now, reward: 0.0 });
+            }
         }
         let Some(step) = self.steps.last_mut() else { return };
         step.reward.latency += reward.latency;

@@ -56,7 +56,7 @@ pub struct Check {
     pub reason: String,
 }
 
-/// Prints every check. `libtorch` loads the tensor library and returns its version, or why it cannot be loaded.
+/// Prints every check. `libtorch` loads the tensor library and says which, or why it cannot be loaded.
 ///
 /// # Errors
 /// A configuration that cannot be read; output that cannot be written.
@@ -70,7 +70,7 @@ pub fn run(
     };
     let mut checks = vec![
         libzmq(),
-        outcome("libtorch", libtorch().map(|version| format!("version {version}"))),
+        outcome("libtorch", libtorch()),
         cores(),
         memory(),
         disk(&arguments.run_folder),

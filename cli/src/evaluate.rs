@@ -1,6 +1,6 @@
 //! `longshore evaluate`: schedulers compared on episodes that nobody learnt from.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -13,15 +13,13 @@ use evaluation::{Contender, ServerlessPlan, SlotsPlan};
 use serde::Serialize;
 use simulator::serverless::Part;
 use simulator::{Episodes, Scheduler, UnknownScheduler};
+use telemetry::StatusLine;
 
 /// What is shown without a flag, in each scenario.
 const SLOTS_SCHEDULERS: &str = "fcfs_skip,fcfs_strict,sjf,packer,tetris,sjf_wait40,tetris_hold";
 const SERVERLESS_SCHEDULERS: &str = "fcfs,sjf,packer,tetris,wait_warm_0.5";
 /// Progress is shown from here on.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Time between two lines of progress, on a terminal and elsewhere.
-const REDRAW: Duration = Duration::from_millis(250);
-const PLAIN_LINES: Duration = Duration::from_secs(10);
 
 /// Compares schedulers: the same unseen episodes for each.
 #[derive(Debug, clap::Args)]
@@ -175,7 +173,7 @@ fn run_slots(arguments: &SlotsArguments, load_policy: LoadPolicy<'_>) -> anyhow:
     let progress = ProgressLine::new();
     let points =
         evaluation::evaluate_slots(&episodes, &mut contenders, &plan, &|done, all| progress.show(done, all));
-    progress.clear();
+    drop(progress);
     let points = points?;
     if let Some(path) = &arguments.shared.svg {
         write_picture(path, &evaluation::slots_picture(&points)?)?;
@@ -230,7 +228,7 @@ fn run_serverless(arguments: &ServerlessArguments, load_policy: LoadPolicy<'_>) 
     let records = evaluation::evaluate_serverless(&episodes, &mut contenders, &plan, &|done, all| {
         progress.show(done, all)
     });
-    progress.clear();
+    drop(progress);
     let records = records?;
     if let Some(path) = &arguments.shared.svg {
         write_picture(path, &evaluation::serverless_picture(&records)?)?;
@@ -296,45 +294,26 @@ fn write_picture(path: &Path, svg: &str) -> anyhow::Result<()> {
     durable::atomic_write(path, svg.as_bytes()).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// How far the evaluation is, on stderr, once it takes more than two seconds: one line that is rewritten on a terminal, now
-/// and then a plain line elsewhere.
+/// How far the evaluation is, once it takes more than two seconds.
 struct ProgressLine {
     started: Instant,
-    live: bool,
-    last: Mutex<Option<Instant>>,
+    line: Mutex<StatusLine>,
 }
 
 impl ProgressLine {
     fn new() -> Self {
-        ProgressLine {
-            started: Instant::now(),
-            live: std::io::stderr().is_terminal(),
-            last: Mutex::new(None),
-        }
+        ProgressLine { started: Instant::now(), line: Mutex::new(StatusLine::new()) }
     }
 
     fn show(&self, done: u64, all: u64) {
         let elapsed = self.started.elapsed();
         // Whoever does not get the lock leaves the line to who has it.
-        let Ok(mut last) = self.last.try_lock() else { return };
-        let pause = if self.live { REDRAW } else { PLAIN_LINES };
-        if elapsed < PATIENCE || last.is_some_and(|last| last.elapsed() < pause) {
+        let Ok(mut line) = self.line.try_lock() else { return };
+        if elapsed < PATIENCE {
             return;
         }
-        *last = Some(Instant::now());
         let left = elapsed.mul_f64((all - done) as f64 / done.max(1) as f64);
-        let (start, end) = if self.live { ("\r\x1b[K", "") } else { ("", "\n") };
-        let text =
-            format!("{start}evaluated {done} of {all} episodes, about {:.0} s left{end}", left.as_secs_f64());
-        // A closed stderr is no reason to stop.
-        let _ = std::io::stderr().write_all(text.as_bytes());
-    }
-
-    fn clear(&self) {
-        let shown = self.last.lock().is_ok_and(|last| last.is_some());
-        if self.live && shown {
-            let _ = std::io::stderr().write_all(b"\r\x1b[K");
-        }
+        line.update(|| format!("evaluated {done} of {all} episodes, about {:.0} s left", left.as_secs_f64()));
     }
 }
 

@@ -1,1 +1,48 @@
-fn main() {}
+//! `longshore`: trains schedulers for serverless clusters and compares them.
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use cli::{doctor, evaluate, exit, keygen, report, train};
+
+/// Trains schedulers for serverless clusters and compares them with the best rules known.
+#[derive(Parser)]
+#[command(name = "longshore", version, after_help = exit::help())]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Train(train::TrainArguments),
+    Evaluate(evaluate::EvaluateArguments),
+    Doctor(doctor::DoctorArguments),
+    Keygen(keygen::KeygenArguments),
+    /// Prints a completion script for a shell.
+    #[command(after_help = "Example:\n  longshore completions bash > ~/.local/share/bash-completion/completions/longshore")]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if let Err(error) = telemetry::set_up_logging(telemetry::LogFormat::Plain) {
+        return exit::fail(&error.into()).into();
+    }
+    let result = match &arguments.command {
+        Command::Train(arguments) => train::run(arguments),
+        Command::Evaluate(arguments) => {
+            evaluate::run(arguments, &report::load_policy).map(|()| common::ExitCode::Success)
+        }
+        Command::Doctor(arguments) => doctor::run(arguments, policy::libtorch_check),
+        Command::Keygen(arguments) => keygen::run(arguments),
+        Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut Arguments::command(), "longshore", &mut std::io::stdout());
+            Ok(common::ExitCode::Success)
+        }
+    };
+    result.unwrap_or_else(|error| exit::fail(&error)).into()
+}

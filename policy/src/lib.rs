@@ -21,11 +21,21 @@ pub use observer::schema_of;
 pub use parameters::{Parameters, decode_tensors, encode_tensors};
 pub use scheduler::{Behaviour, PolicyScheduler, Record};
 
-/// Whether the linked libtorch loads and computes; a first tensor shows it.
-#[must_use]
-pub fn libtorch_computes() -> bool {
+/// Loads libtorch, computes with it, and says which file it is.
+///
+/// # Errors
+/// What failed, in words.
+pub fn libtorch_check() -> Result<String, String> {
     let total = tch::Tensor::f_from_slice(&[1.0_f32, 2.0]).and_then(|tensor| tensor.f_sum(tch::Kind::Float));
-    total.is_ok_and(|total| total.double_value(&[]) == 3.0)
+    match total {
+        Ok(total) if total.double_value(&[]) == 3.0 => {}
+        Ok(total) => return Err(format!("1 + 2 gave {total:?}")),
+        Err(error) => return Err(error.to_string()),
+    }
+    // Linux lists every mapped library; elsewhere it is enough that it computes.
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    let path = maps.lines().find_map(|line| line.find('/').map(|at| &line[at..]).filter(|p| p.contains("libtorch_cpu")));
+    Ok(path.map_or("computes".to_owned(), |path| format!("computes; loaded from {path}")))
 }
 
 /// Sets the threads of tensor operations in this process; 0: every core.

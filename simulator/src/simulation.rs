@@ -28,9 +28,19 @@ pub enum Simulation {
 impl Simulation {
     /// Runs time on until a start is possible or the episode is over. Waits without alternative are never asked.
     pub fn advance(&mut self) -> Progress {
+        loop {
+            if let Some(progress) = self.tick() {
+                return progress;
+            }
+        }
+    }
+
+    /// Runs on to the next instant at which something happens, for whoever wants to see the reward in between; `None`
+    /// when there was nothing to decide on the way.
+    pub fn tick(&mut self) -> Option<Progress> {
         match self {
-            Simulation::Slots(slots) => slots.advance(),
-            Simulation::Serverless(serverless) => serverless.advance(),
+            Simulation::Slots(slots) => slots.tick(),
+            Simulation::Serverless(serverless) => serverless.tick(),
         }
     }
 

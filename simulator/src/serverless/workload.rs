@@ -1,9 +1,8 @@
 //! A workload: functions with their truths, and the episodes that seeds make of them.
 
-use common::cluster::{ClusterSpec, DurationEstimate, FunctionSpec, NodeSpec, Priority};
-use common::config::{RuntimeConfig, ServerlessConfig, WorkloadKind};
+use common::cluster::{ClusterSpec, NodeSpec};
+use common::config::{ServerlessConfig, WorkloadKind};
 use common::{RunSeed, SimTime, Stream};
-use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
@@ -11,6 +10,7 @@ use super::arrivals::{Arrival, Window};
 use super::estimates::Estimator;
 use super::function::{Durations, FunctionModel, MemoryShares, inverse_cdf};
 use super::outcome::RESOURCES;
+use super::specs::{self, ColdStart};
 use super::steady::{self, SteadySource};
 use super::trace::TraceSource;
 use crate::error::SimulatorError;
@@ -42,31 +42,39 @@ pub(super) struct Described {
     pub history: u64,
 }
 
-/// Log-normal cold start.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ColdStart {
-    median_seconds: f64,
-    sigma: f64,
-}
-
-impl ColdStart {
-    fn new(runtime: &RuntimeConfig) -> Self {
-        ColdStart { median_seconds: runtime.median_ms / 1000.0, sigma: runtime.sigma }
-    }
-
-    /// The time that belongs to a standard normal draw, in seconds.
-    pub fn seconds(self, draw: f32) -> f64 {
-        self.median_seconds * (self.sigma * f64::from(draw)).exp()
-    }
-
-    fn mean(self) -> f64 {
-        self.median_seconds * (self.sigma * self.sigma / 2.0).exp()
-    }
-}
-
 enum Source {
     Steady(SteadySource),
     Trace(TraceSource),
+}
+
+impl Source {
+    fn open(
+        config: &ServerlessConfig,
+        shares: MemoryShares,
+    ) -> Result<(Source, Vec<Described>), SimulatorError> {
+        if let (WorkloadKind::Trace, Some(trace)) = (config.workload, &config.trace) {
+            let (source, described) = TraceSource::read(trace)?;
+            return Ok((Source::Trace(source), described));
+        }
+        let (source, described) = steady::functions(&config.steady, config.functions_seed, shares);
+        Ok((Source::Steady(source), described))
+    }
+
+    /// Thins what has too large a share of the work, memory × time.
+    fn limit_shares(&mut self, models: &[FunctionModel], tiers: &[u32]) {
+        if let Source::Trace(trace) = self {
+            let work = |(model, &tier): (&FunctionModel, &u32)| model.mean_seconds() * f64::from(tier);
+            trace.limit_shares(&models.iter().zip(tiers).map(work).collect::<Vec<_>>());
+        }
+    }
+
+    /// Arrivals of each function a second, before scaling.
+    fn rates(&self) -> Vec<f64> {
+        match self {
+            Source::Steady(steady) => steady.rates.clone(),
+            Source::Trace(trace) => trace.rates(),
+        }
+    }
 }
 
 /// Everything about functions and arrivals that is made once; simulations share it.
@@ -90,33 +98,18 @@ impl Workload {
     /// Makes the functions, and reads the trace where one is configured.
     ///
     /// # Errors
-    /// When a trace file is missing or malformed, or no function fits on any node.
+    /// When a trace file is missing or malformed, no function fits on any node, or nothing ever arrives.
     pub fn new(config: &ServerlessConfig) -> Result<Self, SimulatorError> {
         let shares = MemoryShares { mb_per_vcpu: config.mb_per_vcpu, mbps_per_vcpu: config.mbps_per_vcpu };
-        let (mut source, described) = match (config.workload, &config.trace) {
-            (WorkloadKind::Trace, Some(trace)) => {
-                let (source, described) = TraceSource::read(trace)?;
-                (Source::Trace(source), described)
-            }
-            _ => {
-                let (source, described) = steady::functions(&config.steady, config.functions_seed, shares);
-                (Source::Steady(source), described)
-            }
-        };
+        let (mut source, described) = Source::open(config, shares)?;
         let models: Vec<FunctionModel> = described.iter().map(|one| model(one, shares)).collect();
         let tiers: Vec<u32> = described.iter().map(|one| tier(one.peak_memory_mb)).collect();
-        let work: Vec<f64> =
-            models.iter().zip(&tiers).map(|(model, &tier)| model.mean_seconds() * f64::from(tier)).collect();
-        if let Source::Trace(trace) = &mut source {
-            trace.limit_shares(&work);
-        }
-        let rates = match &source {
-            Source::Steady(steady) => steady.rates.clone(),
-            Source::Trace(trace) => trace.rates(),
-        };
-        let loads = offered_loads(&config.nodes, &models, &tiers, &rates);
+        source.limit_shares(&models, &tiers);
+        let loads = offered_loads(&config.nodes, &models, &tiers, &source.rates());
         let unscaled_load = loads.iter().copied().fold(0.0, f64::max);
-        let total: f64 = loads.iter().sum();
+        if unscaled_load <= 0.0 {
+            return Err(SimulatorError::NoArrivals);
+        }
         let mut workload = Workload {
             cluster: ClusterSpec {
                 nodes: config.nodes.clone(),
@@ -128,15 +121,33 @@ impl Workload {
             cold_starts: Vec::new(),
             estimators: Vec::new(),
             sizes: Vec::new(),
-            scarcity: loads.map(|load| load / total),
+            scarcity: loads.map(|load| load / loads.iter().sum::<f64>()),
             unscaled_load,
             source,
             warm_up: SimTime::from_seconds(config.warm_up_seconds),
             windows: [config.window_seconds, config.validation_window_seconds, config.test_window_seconds],
         };
-        workload.add_specs(config, &described, &tiers)?;
-        workload.learn_history(config, &described);
+        workload.specify(config, &described, &tiers)?;
         Ok(workload)
+    }
+
+    /// Draws what a platform knows of the functions.
+    fn specify(
+        &mut self,
+        config: &ServerlessConfig,
+        described: &[Described],
+        tiers: &[u32],
+    ) -> Result<(), SimulatorError> {
+        for (place, (one, &memory)) in described.iter().zip(tiers).enumerate() {
+            let drawn = specs::draw(config, place, one, memory)?;
+            self.cluster.functions.push(drawn.spec);
+            self.cold_starts.push(drawn.cold_start);
+            self.sizes.push(drawn.sizes);
+        }
+        let scale = config.load / self.unscaled_load;
+        self.estimators = specs::history(config, described, &self.models, &self.cold_starts, scale);
+        self.cluster.estimates = self.estimators.iter().map(Estimator::get).collect();
+        Ok(())
     }
 
     /// What an observer needs before the first event.
@@ -171,68 +182,6 @@ impl Workload {
         let cold_draw = StandardNormal.sample(&mut rngs.cold);
         Arrival { at, function: function as u32, cold_draw, work }
     }
-
-    fn add_specs(
-        &mut self,
-        config: &ServerlessConfig,
-        described: &[Described],
-        tiers: &[u32],
-    ) -> Result<(), SimulatorError> {
-        let largest = config.nodes.iter().map(|node| node.memory_mb).max().unwrap_or(0);
-        for (place, (one, &memory)) in described.iter().zip(tiers).enumerate() {
-            let mut rng = config.functions_seed.rng(Stream::Functions, place as u64);
-            let runtime = draw_runtime(&config.runtimes, &mut rng);
-            let priority = match rng.random::<f64>() {
-                draw if draw < 0.2 => Priority::Low,
-                draw if draw < 0.9 => Priority::Normal,
-                _ => Priority::High,
-            };
-            let sizes: Vec<Option<u32>> = config
-                .size_multiples
-                .iter()
-                .map(|multiple| (f64::from(memory) * multiple).round() as u32)
-                .map(|size| (size >= one.peak_memory_mb && size <= largest).then_some(size))
-                .collect();
-            if sizes.iter().all(Option::is_none) {
-                return Err(SimulatorError::FunctionTooLarge {
-                    function: one.name.clone(),
-                    peak_mb: one.peak_memory_mb,
-                    largest_mb: largest,
-                });
-            }
-            self.sizes.push(sizes);
-            self.cold_starts.push(ColdStart::new(&config.runtimes[runtime]));
-            self.cluster.functions.push(FunctionSpec {
-                name: one.name.clone(),
-                application: one.application,
-                default_memory_mb: memory,
-                peak_memory_mb: one.peak_memory_mb,
-                priority,
-                slo_factor: config.slo_factor,
-                isolation_tag: rng.random_range(0..4),
-                runtime: runtime as u32,
-            });
-        }
-        Ok(())
-    }
-
-    /// Lets the platform have seen some invocations of each function before the first episode.
-    fn learn_history(&mut self, config: &ServerlessConfig, described: &[Described]) {
-        let scale = config.load / self.unscaled_load;
-        let mut observed: Vec<Vec<f64>> = Vec::with_capacity(described.len());
-        for (place, one) in described.iter().enumerate() {
-            // Behind the stream numbers of the functions' other properties.
-            let mut rng = config.functions_seed.rng(Stream::Functions, (1 << 32) + place as u64);
-            let count = (one.history as f64 * scale.max(1.0)).min(f64::from(config.history)) as usize;
-            let model = &self.models[place];
-            observed.push((0..count).map(|_| model.reference_seconds(&model.draw(&mut rng))).collect());
-        }
-        let prior = typical(&mut observed);
-        for (seconds, cold) in observed.iter_mut().zip(&self.cold_starts) {
-            self.estimators.push(Estimator::from_history(seconds, &prior, cold.mean()));
-        }
-        self.cluster.estimates = self.estimators.iter().map(Estimator::get).collect();
-    }
 }
 
 /// Random numbers of one function's arrivals: when and what, and the cold starts apart from them.
@@ -248,18 +197,6 @@ impl ArrivalRngs {
             cold: episode.rng(Stream::Execution, function as u64),
         }
     }
-}
-
-/// What to think of a function that was never seen: the median function.
-fn typical(observed: &mut [Vec<f64>]) -> DurationEstimate {
-    let unknown = DurationEstimate { mean: 1.0, p95: 3.0, deviation: 1.0, ..DurationEstimate::default() };
-    let mut known: Vec<DurationEstimate> = observed
-        .iter_mut()
-        .filter(|seconds| !seconds.is_empty())
-        .map(|seconds| Estimator::from_history(seconds, &unknown, 0.0).get())
-        .collect();
-    known.sort_by(|a, b| a.mean.total_cmp(&b.mean));
-    known.get(known.len() / 2).copied().unwrap_or(unknown)
 }
 
 fn model(one: &Described, shares: MemoryShares) -> FunctionModel {
@@ -314,16 +251,4 @@ fn offered_loads(
         demand[1] / sum(|node| f64::from(node.memory_mb)),
         demand[2] / sum(|node| f64::from(node.network_mbps)),
     ]
-}
-
-fn draw_runtime(runtimes: &[RuntimeConfig], rng: &mut impl Rng) -> usize {
-    let total: f64 = runtimes.iter().map(|runtime| runtime.share).sum();
-    let mut left = rng.random::<f64>() * total;
-    for (place, runtime) in runtimes.iter().enumerate() {
-        left -= runtime.share;
-        if left < 0.0 {
-            return place;
-        }
-    }
-    runtimes.len() - 1
 }

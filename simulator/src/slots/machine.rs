@@ -86,17 +86,16 @@ impl SlotsSimulation {
         }
     }
 
-    /// See [`crate::Simulation::advance`].
-    pub fn advance(&mut self) -> Progress {
-        loop {
-            if self.any_fits() {
-                return Progress::Decision;
-            }
-            if self.is_over() {
-                return Progress::Finished;
-            }
-            self.step();
+    /// See [`crate::Simulation::tick`].
+    pub fn tick(&mut self) -> Option<Progress> {
+        if self.any_fits() {
+            return Some(Progress::Decision);
         }
+        if self.is_over() {
+            return Some(Progress::Finished);
+        }
+        self.step();
+        None
     }
 
     /// See [`crate::Simulation::view`].
@@ -175,9 +174,9 @@ impl SlotsSimulation {
         self.running.is_empty() && self.now - self.last_arrival >= LONGEST_IDLE_WAIT
     }
 
-    /// Whether no job will arrive any more. A truth that no policy may see.
-    pub(super) fn arrivals_over(&self) -> bool {
-        self.next == self.sequence.jobs().len()
+    /// Whether the last step in which a job may arrive has come. A truth that no policy may see.
+    pub(super) fn horizon_reached(&self) -> bool {
+        self.now + 1 >= self.sequence.steps()
     }
 
     pub(super) fn job(&self, place: u32) -> &Job {
@@ -199,7 +198,7 @@ impl SlotsSimulation {
     }
 
     fn is_over(&self) -> bool {
-        self.in_system == 0 && self.arrivals_over()
+        self.in_system == 0 && self.next == self.sequence.jobs().len()
     }
 
     fn start(&mut self, id: InvocationId) -> Result<(), ActionError> {

@@ -62,11 +62,11 @@ impl<'a> SlotsView<'a> {
         self.simulation.may_wait()
     }
 
-    /// Privileged: whether no job will arrive any more. No policy may see it; `tetris_hold` does, to show what knowing
-    /// the horizon is worth.
+    /// Privileged: whether the last step in which a job may arrive has come. No policy may see it; `tetris_hold` does, to
+    /// show what knowing the horizon is worth.
     #[must_use]
-    pub fn arrivals_over(&self) -> bool {
-        self.simulation.arrivals_over()
+    pub fn horizon_reached(&self) -> bool {
+        self.simulation.horizon_reached()
     }
 
     /// Everything that a policy may see.
@@ -153,7 +153,7 @@ mod tests {
         let jobs = vec![job(0, 3, [6, 1]), job(1, 12, [4, 2]), job(2, 1, [7, 1])];
         let sequence = JobSequence::given(jobs, 50, 10).unwrap();
         let mut simulation = SlotsSimulation::new(&SlotsConfig::default(), sequence, 1.0);
-        simulation.advance();
+        while simulation.tick().is_none() {}
         for id in 0..2 {
             let invocation = InvocationId(id);
             simulation.apply(Action::Start { invocation, memory_mb: 0, node: NodeId(0) }).unwrap();

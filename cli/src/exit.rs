@@ -1,0 +1,44 @@
+//! Which exit status an error becomes, and the list of them for `--help`.
+
+use common::ExitCode;
+use common::config::ConfigError;
+
+/// Logs an error with its causes and returns the exit status that it stands for.
+#[must_use]
+pub fn fail(error: &anyhow::Error) -> ExitCode {
+    tracing::error!("{error:#}");
+    code_of(error)
+}
+
+/// The exit status of the first cause that names one.
+#[must_use]
+pub fn code_of(error: &anyhow::Error) -> ExitCode {
+    error.chain().find_map(code_of_cause).unwrap_or(ExitCode::Failure)
+}
+
+fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<ExitCode> {
+    if cause.is::<ConfigError>() || cause.is::<simulator::UnknownScheduler>() {
+        return Some(ExitCode::Config);
+    }
+    if cause.is::<simulator::SimulatorError>() {
+        return Some(ExitCode::Input);
+    }
+    None.or_else(|| cause.downcast_ref::<learner::LearnerError>().map(learner::LearnerError::exit_code))
+        .or_else(|| cause.downcast_ref::<actor::ActorError>().map(actor::ActorError::exit_code))
+        .or_else(|| cause.downcast_ref::<replay::ReplayError>().map(replay::ReplayError::exit_code))
+        .or_else(|| cause.downcast_ref::<policy::PolicyError>().map(policy::PolicyError::exit_code))
+        .or_else(|| cause.downcast_ref::<transport::TransportError>().map(transport::TransportError::exit_code))
+}
+
+/// The end of `longshore --help`.
+#[must_use]
+pub fn help() -> String {
+    let mut text = String::from(
+        "Examples:\n  longshore train\n  longshore train -c configs/train/azure2019.toml\n  \
+         longshore evaluate slots --load 110,130 --steps 50 --scheduler sjf,tetris,runs/slots\n\nExit status:\n",
+    );
+    for code in ExitCode::ALL {
+        text.push_str(&format!("  {:>3}  {}\n", code as u8, code.meaning()));
+    }
+    text
+}

@@ -1,0 +1,142 @@
+//! The end of a run: the best checkpoint beside the heuristics on test seeds that nothing has seen, as a table, a picture
+//! and JSON lines in `report/`.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use common::Stream;
+use common::config::Config;
+use common::trajectory::Scenario;
+use evaluation::{
+    Contender, Progress, ServerlessPlan, SlotsPlan, evaluate_serverless, evaluate_slots, serverless_picture,
+    serverless_table, slots_picture, slots_table,
+};
+use policy::{Checkpoint, find_checkpoint};
+use serde::Serialize;
+use simulator::serverless::Part;
+use simulator::{Episodes, Scheduler};
+use telemetry::StatusLine;
+
+/// Environments that the policy is asked about together.
+const TOGETHER: usize = 64;
+
+/// Table, picture and records of an evaluation.
+struct Comparison {
+    table: String,
+    picture: String,
+    lines: Vec<String>,
+}
+
+/// Evaluates the run's best checkpoint and writes `report/`; prints the table, or JSON lines.
+///
+/// # Errors
+/// When there is no usable checkpoint, or a file cannot be written.
+pub fn write(config: &Config, run_folder: &Path, json: bool) -> anyhow::Result<()> {
+    let checkpoint = Checkpoint::open(&find_checkpoint(run_folder)?)?;
+    tracing::info!(
+        checkpoint = %checkpoint.folder().display(), version = %checkpoint.manifest.version,
+        "evaluating the best checkpoint on test seeds"
+    );
+    policy::set_threads(config.evaluation.threads);
+    let mut policy = checkpoint.scheduler("policy")?;
+    let status = std::sync::Mutex::new(StatusLine::new());
+    let started = Instant::now();
+    let progress = |done: u64, total: u64| {
+        if let Ok(mut status) = status.lock() {
+            status.update(|| format!("evaluating: {done} of {total} episodes, {}s", started.elapsed().as_secs()));
+        }
+    };
+    let comparison = match config.simulator.scenario {
+        Scenario::Slots => compare_slots(config, &mut policy, &progress)?,
+        Scenario::Serverless => compare_serverless(config, &mut policy, &progress)?,
+    };
+    if let Ok(mut status) = status.lock() {
+        status.clear();
+    }
+    let folder = run_folder.join("report");
+    store(&folder, &comparison).with_context(|| format!("failed to write {}", folder.display()))?;
+    let mut stdout = std::io::stdout().lock();
+    if json {
+        comparison.lines.iter().try_for_each(|line| writeln!(stdout, "{line}"))?;
+    } else {
+        write!(stdout, "{}", comparison.table)?;
+        writeln!(stdout, "Table, picture and records: {}", folder.display())?;
+    }
+    Ok(())
+}
+
+fn contenders<'a>(config: &Config, policy: &'a mut dyn Scheduler) -> anyhow::Result<Vec<Contender<'a>>> {
+    let mut contenders = Vec::new();
+    for name in &config.evaluation.schedulers {
+        contenders.push(Contender::by_name(name, config.simulator.scenario)?);
+    }
+    contenders.push(Contender::Single(policy));
+    Ok(contenders)
+}
+
+fn compare_slots(config: &Config, policy: &mut dyn Scheduler, progress: Progress<'_>) -> anyhow::Result<Comparison> {
+    let evaluation = &config.evaluation;
+    let plan = SlotsPlan {
+        loads: evaluation.loads.clone(),
+        steps: evaluation.steps.clone(),
+        episodes: evaluation.test_episodes,
+        seed: config.seed,
+        stream: Stream::Test,
+        threads: evaluation.threads,
+        batch: TOGETHER,
+    };
+    let episodes = Episodes::new(&config.simulator)?;
+    let points = evaluate_slots(&episodes, &mut contenders(config, policy)?, &plan, progress)?;
+    Ok(Comparison { table: slots_table(&points), picture: slots_picture(&points)?, lines: lines(&points)? })
+}
+
+fn compare_serverless(
+    config: &Config,
+    policy: &mut dyn Scheduler,
+    progress: Progress<'_>,
+) -> anyhow::Result<Comparison> {
+    let evaluation = &config.evaluation;
+    let plan = ServerlessPlan {
+        part: Part::Test,
+        loads: vec![config.simulator.serverless.load * 100.0],
+        seeds: evaluation.test_episodes,
+        seed: config.seed,
+        stream: Stream::Test,
+        threads: evaluation.threads,
+        batch: TOGETHER,
+        workload: config.name.clone(),
+    };
+    let episodes = Episodes::new(&config.simulator)?;
+    let records = evaluate_serverless(&episodes, &mut contenders(config, policy)?, &plan, progress)?;
+    Ok(Comparison {
+        table: serverless_table(&records),
+        picture: serverless_picture(&records)?,
+        lines: lines(&records)?,
+    })
+}
+
+fn lines<T: Serialize>(records: &[T]) -> anyhow::Result<Vec<String>> {
+    records.iter().map(|record| Ok(serde_json::to_string(record)?)).collect()
+}
+
+fn store(folder: &Path, comparison: &Comparison) -> anyhow::Result<()> {
+    fs::create_dir_all(folder)?;
+    durable::atomic_write(&folder.join("table.txt"), comparison.table.as_bytes())?;
+    durable::atomic_write(&folder.join("slowdown.svg"), comparison.picture.as_bytes())?;
+    let mut text = comparison.lines.join("\n");
+    text.push('\n');
+    durable::atomic_write(&folder.join("results.jsonl"), text.as_bytes())?;
+    Ok(())
+}
+
+/// The policy of a run folder or checkpoint, named by its path.
+///
+/// # Errors
+/// When there is none or it is damaged.
+pub fn load_policy(path: &Path) -> anyhow::Result<Box<dyn Scheduler>> {
+    let checkpoint = Checkpoint::open(&find_checkpoint(path)?)?;
+    Ok(Box::new(checkpoint.scheduler(&path.display().to_string())?))
+}

@@ -1,0 +1,92 @@
+//! Actors, shards and learner in one process: the very services that production starts, over `inproc://`.
+
+use std::sync::Arc;
+use std::thread::{Scope, ScopedJoinHandle};
+
+use anyhow::Context as _;
+use common::Shutdown;
+use common::config::{Config, Mode};
+use common::ids::{ActorId, ShardId};
+use learner::{LearnerOptions, LearnerSummary};
+use telemetry::Readiness;
+use transport::Links;
+
+/// Starts every service, learns, and ends them in order: the learner first, then those who serve it.
+///
+/// # Errors
+/// The learner's error, else the first one of an actor or shard.
+pub fn train(config: &Arc<Config>, options: &LearnerOptions, shutdown: &Shutdown) -> anyhow::Result<LearnerSummary> {
+    let links = Links::inproc(config.replay.shards);
+    std::thread::scope(|scope| {
+        let mut helpers = Vec::new();
+        for shard in 0..config.replay.shards {
+            helpers.push(spawn_shard(scope, config, shard, &links, shutdown)?);
+        }
+        for actor in 0..config.actor.count {
+            helpers.push(spawn_actor(scope, config, actor, &links, shutdown)?);
+        }
+        policy::set_threads(config.learner.threads);
+        let learnt = learner::run(config, options, &links, &Readiness::new(), shutdown);
+        if !matches!(&learnt, Ok(summary) if summary.finished) {
+            // Nobody told the others that the run has ended.
+            shutdown.trigger();
+        }
+        let helped: anyhow::Result<()> = helpers.into_iter().map(join).collect();
+        match learnt {
+            Ok(summary) if summary.finished => Ok(summary),
+            Ok(summary) => helped.map(|()| summary),
+            Err(error) => Err(error.into()),
+        }
+    })
+}
+
+type Helper<'scope> = ScopedJoinHandle<'scope, anyhow::Result<()>>;
+
+fn spawn_shard<'scope, 'env>(
+    scope: &'scope Scope<'scope, 'env>,
+    config: &Arc<Config>,
+    shard: usize,
+    links: &Links,
+    shutdown: &Shutdown,
+) -> anyhow::Result<Helper<'scope>> {
+    let (config, shutdown) = (Arc::clone(config), shutdown.clone());
+    let (endpoint, transport) = (links.shards[shard].clone(), links.transport.clone());
+    // Bound before anybody connects: inproc addresses must exist first.
+    let shard = replay::Shard::bind(&config, ShardId(shard as u32), &endpoint, &transport, Readiness::new())?;
+    let serve = move || {
+        let served = shard.serve(&shutdown).map(|_| ()).context("a replay shard failed");
+        if served.is_err() {
+            shutdown.trigger();
+        }
+        served
+    };
+    Ok(std::thread::Builder::new().name("shard".to_owned()).spawn_scoped(scope, serve)?)
+}
+
+fn spawn_actor<'scope, 'env>(
+    scope: &'scope Scope<'scope, 'env>,
+    config: &Arc<Config>,
+    actor: usize,
+    links: &Links,
+    shutdown: &Shutdown,
+) -> anyhow::Result<Helper<'scope>> {
+    let (config, links, shutdown) = (Arc::clone(config), links.clone(), shutdown.clone());
+    let play = move || {
+        let threads = match config.learner.mode {
+            Mode::Async => config.actor.threads,
+            // Turns follow each other: whoever plays has the machine.
+            Mode::Lockstep => config.learner.threads,
+        };
+        policy::set_threads(threads);
+        let played = actor::run(config, ActorId(actor as u64), &links, &shutdown).map(|_| ()).context("an actor failed");
+        if played.is_err() {
+            shutdown.trigger();
+        }
+        played
+    };
+    Ok(std::thread::Builder::new().name("actor".to_owned()).spawn_scoped(scope, play)?)
+}
+
+fn join(helper: Helper<'_>) -> anyhow::Result<()> {
+    helper.join().map_err(|_| anyhow::anyhow!("a service panicked; the log above says where"))?
+}

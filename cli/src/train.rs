@@ -1,0 +1,58 @@
+//! `longshore train`: the whole job in one process, ending in a table and a picture.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use common::ExitCode;
+use learner::{LearnerOptions, default_run_folder};
+
+use crate::{report, services};
+
+/// Trains a policy in one process and shows how it compares with the heuristics.
+///
+/// A run that was interrupted goes on from its newest checkpoint when the command is given again; a finished one is only
+/// evaluated again.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  longshore train\n  longshore train -c configs/train/azure2019.toml\n  \
+                  longshore train --set learner.entropy_cost.from=0.03 --run-folder runs/entropy"
+)]
+pub struct TrainArguments {
+    /// The configuration.
+    #[arg(short, long, value_name = "FILE", default_value = "configs/train/slots.toml")]
+    pub config: PathBuf,
+    /// Sets one value, e.g. `learner.budget_steps=100000`; may be given many times.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub settings: Vec<String>,
+    /// Where the run lives; `runs/NAME` when it is not given.
+    #[arg(long, value_name = "FOLDER")]
+    pub run_folder: Option<PathBuf>,
+    /// A checkpoint or run folder whose weights a fresh run starts from.
+    #[arg(long, value_name = "RUN")]
+    pub init_from: Option<PathBuf>,
+    /// Ends after learning: no evaluation on the test seeds.
+    #[arg(long)]
+    pub no_report: bool,
+    /// One JSON object on stdout for each point of the final evaluation.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Trains, evaluates and reports.
+///
+/// # Errors
+/// Whatever a service ends with.
+pub fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
+    let config = Arc::new(common::config::load(&arguments.config, &arguments.settings)?);
+    let shutdown = telemetry::shutdown_on_signals()?;
+    let run_folder = arguments.run_folder.clone().unwrap_or_else(|| default_run_folder(&config));
+    let options = LearnerOptions { run_folder: run_folder.clone(), init_from: arguments.init_from.clone() };
+    let summary = services::train(&config, &options, &shutdown)?;
+    if !summary.finished {
+        return Ok(ExitCode::Interrupted);
+    }
+    if !arguments.no_report {
+        report::write(&config, &run_folder, arguments.json)?;
+    }
+    Ok(ExitCode::Success)
+}

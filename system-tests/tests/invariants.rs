@@ -1,0 +1,158 @@
+//! Holds the invariants of ARCHITECTURE.md against the sources and manifests themselves.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Which of the project's crates each crate may name in its dependencies.
+const MAY_IMPORT: [(&str, &[&str]); 13] = [
+    ("common", &[]),
+    ("simulator", &["common"]),
+    ("state-graph", &["common"]),
+    ("durable", &[]),
+    ("telemetry", &["common"]),
+    ("transport", &["common"]),
+    ("policy", &["common", "simulator", "state-graph", "durable"]),
+    ("evaluation", &["common", "simulator", "durable", "policy"]),
+    ("actor", &["common", "simulator", "state-graph", "policy", "transport", "telemetry"]),
+    ("replay", &["common", "transport", "telemetry", "durable"]),
+    (
+        "learner",
+        &["common", "simulator", "state-graph", "policy", "transport", "telemetry", "durable", "evaluation"],
+    ),
+    (
+        "cli",
+        &[
+            "common", "simulator", "state-graph", "policy", "transport", "telemetry", "durable", "actor", "replay",
+            "learner", "evaluation",
+        ],
+    ),
+    (
+        "system-tests",
+        &[
+            "common", "simulator", "state-graph", "policy", "transport", "telemetry", "durable", "actor", "replay",
+            "learner", "evaluation", "cli",
+        ],
+    ),
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// Names in a section of a manifest.
+fn dependencies(krate: &str, section: &str) -> Vec<String> {
+    let text = fs::read_to_string(root().join(krate).join("Cargo.toml")).unwrap();
+    let after = text.split(&format!("[{section}]\n")).nth(1).unwrap_or("");
+    let lines = after.lines().take_while(|line| !line.starts_with('['));
+    lines.filter_map(|line| line.split(['.', ' ', '=']).next()).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
+/// Every Rust source of a crate, without the comments.
+fn sources(krate: &str) -> Vec<(PathBuf, String)> {
+    fn walk(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+                found.push((path, code.join("\n")));
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(&root().join(krate).join("src"), &mut found);
+    assert!(!found.is_empty(), "{krate} has sources");
+    found
+}
+
+fn no_source_names(krates: &[&str], forbidden: &[&str]) {
+    for krate in krates {
+        for (path, code) in sources(krate) {
+            for word in forbidden {
+                assert!(!code.contains(word), "{} names `{word}`", path.display());
+            }
+        }
+    }
+}
+
+fn crates() -> Vec<&'static str> {
+    MAY_IMPORT.iter().map(|(name, _)| *name).collect()
+}
+
+#[test]
+fn imports_point_down() {
+    let allowed: BTreeMap<&str, &[&str]> = MAY_IMPORT.into_iter().collect();
+    let text = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let members = text.split("members = [").nth(1).unwrap().split(']').next().unwrap();
+    let members: Vec<&str> = members.split('"').skip(1).step_by(2).collect();
+    let mut expected = crates();
+    expected.sort_unstable();
+    let mut found = members.clone();
+    found.sort_unstable();
+    assert_eq!(found, expected, "every member of the workspace has its place in the house");
+    for krate in members {
+        for dependency in dependencies(krate, "dependencies") {
+            let is_ours = allowed.contains_key(dependency.as_str());
+            assert!(
+                !is_ours || allowed[krate].contains(&dependency.as_str()),
+                "{krate} may not import {dependency}"
+            );
+        }
+    }
+}
+
+#[test]
+fn only_transport_names_zmq() {
+    for krate in crates().into_iter().filter(|krate| *krate != "transport") {
+        assert!(!dependencies(krate, "dependencies").contains(&"zmq".to_owned()), "{krate} depends on zmq");
+        no_source_names(&[krate], &["zmq::"]);
+    }
+}
+
+#[test]
+fn tensors_stay_where_they_belong() {
+    let may = ["policy", "learner", "actor"];
+    for krate in crates().into_iter().filter(|krate| !may.contains(krate)) {
+        assert!(!dependencies(krate, "dependencies").contains(&"tch".to_owned()), "{krate} depends on tch");
+        no_source_names(&[krate], &["tch::"]);
+    }
+    // Through no crate below it either.
+    let mut below = vec!["replay".to_owned()];
+    let mut seen = Vec::new();
+    while let Some(krate) = below.pop() {
+        let names = dependencies(&krate, "dependencies");
+        assert!(!names.iter().any(|name| name == "tch" || name == "torch-sys"), "replay links libtorch through {krate}");
+        below.extend(names.into_iter().filter(|name| crates().contains(&name.as_str()) && !seen.contains(name)));
+        seen.push(krate);
+    }
+}
+
+#[test]
+fn what_is_simulated_reads_no_clock_and_opens_no_socket() {
+    let forbidden = ["Instant::now", "SystemTime", "std::net", "thread::sleep", "rand::rng(", "rand::random", "thread_rng"];
+    no_source_names(&["common", "simulator", "state-graph"], &forbidden);
+}
+
+#[test]
+fn only_identities_are_drawn_from_the_system() {
+    let may = ["actor", "learner", "transport"];
+    let others: Vec<&str> = crates().into_iter().filter(|krate| !may.contains(krate)).collect();
+    no_source_names(&others, &["rand::random", "rand::rng(", "OsRng", "from_os_rng"]);
+}
+
+#[test]
+fn nothing_is_unsafe() {
+    let text = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    assert!(text.contains("unsafe_code = \"deny\""));
+    for krate in crates() {
+        let manifest = fs::read_to_string(root().join(krate).join("Cargo.toml")).unwrap();
+        assert!(manifest.contains("[lints]\nworkspace = true"), "{krate} takes the workspace's lints");
+        for (path, code) in sources(krate) {
+            let word = ["allow(", "unsafe_code"].concat();
+            assert!(!code.contains(&word), "{} allows unsafe code", path.display());
+        }
+    }
+}
