@@ -7,6 +7,7 @@
 mod contender;
 mod error;
 mod jobs;
+mod metrics;
 mod picture;
 mod play;
 mod serverless;
@@ -17,11 +18,10 @@ mod table;
 pub use contender::{CLAIRVOYANT_INSERTION, Contender};
 pub use error::EvaluationError;
 pub use jobs::{JobsRecord, evaluate_jobs, read_jobs};
+pub use metrics::{METRICS, Metric};
 pub use picture::{serverless_picture, slots_picture};
 pub use play::{DecisionTimes, Progress, play_batch};
-pub use serverless::{
-    Difference, METRICS, Metric, ServerlessPlan, ServerlessRecord, evaluate_serverless, serverless_table,
-};
+pub use serverless::{Difference, ServerlessPlan, ServerlessRecord, evaluate_serverless, serverless_table};
 pub use slots::{SlotsPlan, SlotsPoint, evaluate_slots, slots_table};
 pub use statistics::{Interval, bootstrap_interval, ratio_of_sums};
 pub use table::Table;

@@ -1,6 +1,8 @@
 //! SVG pictures of results.
 
 use plotters::coord::Shift;
+use plotters::coord::combinators::LogCoord;
+use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
 use crate::error::EvaluationError;
@@ -158,6 +160,31 @@ fn draw(
     Ok(svg)
 }
 
+/// Everything of a panel but its lines.
+struct Frame {
+    across: std::ops::Range<f64>,
+    up: std::ops::Range<f64>,
+}
+
+impl Frame {
+    /// Holds all points, and starts at 1 where nothing lies below.
+    fn around(series: &[Series], axis: &Axis) -> Result<Self, PanelError> {
+        let points: Vec<&(f64, Interval)> =
+            series.iter().flat_map(|(_, points)| points).filter(|(_, value)| value.mean > 0.0).collect();
+        if points.is_empty() {
+            return Err("there are no points to draw".into());
+        }
+        let lowest = points.iter().map(|(place, _)| *place).fold(f64::INFINITY, f64::min);
+        let highest = points.iter().map(|(place, _)| *place).fold(0.0, f64::max);
+        let bottom = points.iter().map(|(_, value)| value.low.max(value.mean / 10.0)).fold(1.0, f64::min);
+        let top = points.iter().map(|(_, value)| value.high).fold(1.0, f64::max);
+        let margin = if axis.names.is_empty() { ((highest - lowest) * 0.04).max(3.0) } else { 0.6 };
+        Ok(Frame { across: lowest - margin..highest + margin, up: bottom..top * 1.3 })
+    }
+}
+
+type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, LogCoord<f64>>>;
+
 fn panel(
     area: &DrawingArea<SVGBackend<'_>, Shift>,
     title: &str,
@@ -165,23 +192,13 @@ fn panel(
     value_label: &str,
     series: &[Series],
 ) -> Result<(), PanelError> {
-    let points: Vec<&(f64, Interval)> =
-        series.iter().flat_map(|(_, points)| points).filter(|(_, value)| value.mean > 0.0).collect();
-    if points.is_empty() {
-        return Err("there are no points to draw".into());
-    }
-    let lowest = points.iter().map(|(load, _)| *load).fold(f64::INFINITY, f64::min);
-    let highest = points.iter().map(|(load, _)| *load).fold(0.0, f64::max);
-    let bottom =
-        points.iter().map(|(_, value)| value.low.max(value.mean / 10.0)).fold(f64::INFINITY, f64::min);
-    let top = points.iter().map(|(_, value)| value.high).fold(1.0, f64::max);
-    let margin = if axis.names.is_empty() { ((highest - lowest) * 0.04).max(3.0) } else { 0.6 };
+    let frame = Frame::around(series, axis)?;
     let mut chart = ChartBuilder::on(area)
         .caption(title, (FONT, 17))
         .margin(12)
         .x_label_area_size(46)
         .y_label_area_size(58)
-        .build_cartesian_2d(lowest - margin..highest + margin, (bottom.min(1.0)..top * 1.3).log_scale())?;
+        .build_cartesian_2d(frame.across, frame.up.log_scale())?;
     chart
         .configure_mesh()
         .x_desc(&axis.label)
@@ -196,22 +213,36 @@ fn panel(
         })
         .draw()?;
     for (place, (name, points)) in series.iter().enumerate() {
-        let colour = COLOURS[place % COLOURS.len()];
-        let style = colour.stroke_width(2);
-        let line = points.iter().map(|(load, value)| (*load, value.mean));
-        chart
-            .draw_series(LineSeries::new(line, style))?
-            .label(name)
-            .legend(move |(x, y)| PathElement::new(vec![(x, y), (x + 18, y)], style));
-        chart.draw_series(
-            points.iter().map(|(load, value)| Circle::new((*load, value.mean), 3, colour.filled())),
-        )?;
-        chart.draw_series(
-            points
-                .iter()
-                .map(|(load, value)| PathElement::new(vec![(*load, value.low), (*load, value.high)], style)),
-        )?;
+        line(&mut chart, COLOURS[place % COLOURS.len()], name, points)?;
     }
+    if axis.names.is_empty() {
+        legend(&mut chart)?;
+    }
+    Ok(())
+}
+
+/// A line through the values, with a mark and a bar at each.
+fn line(
+    chart: &mut Chart<'_, '_>,
+    colour: RGBColor,
+    name: &str,
+    points: &[(f64, Interval)],
+) -> Result<(), PanelError> {
+    let style = colour.stroke_width(2);
+    chart
+        .draw_series(LineSeries::new(points.iter().map(|(place, value)| (*place, value.mean)), style))?
+        .label(name)
+        .legend(move |(x, y)| PathElement::new(vec![(x, y), (x + 18, y)], style));
+    let mark = |(place, value): &(f64, Interval)| Circle::new((*place, value.mean), 3, colour.filled());
+    chart.draw_series(points.iter().map(mark))?;
+    let bar = |(place, value): &(f64, Interval)| {
+        PathElement::new(vec![(*place, value.low), (*place, value.high)], style)
+    };
+    chart.draw_series(points.iter().map(bar))?;
+    Ok(())
+}
+
+fn legend<'a, 'b: 'a>(chart: &mut Chart<'a, 'b>) -> Result<(), PanelError> {
     chart
         .configure_series_labels()
         .position(SeriesLabelPosition::UpperLeft)

@@ -49,6 +49,11 @@ pub enum SimulatorError {
     /// A trace could not be read.
     #[error(transparent)]
     Trace(#[from] TraceError),
+    /// Rates cannot be scaled.
+    #[error(
+        "no invocation arrives in the minutes that the load is scaled on; choose others (`scale_minutes`)"
+    )]
+    NoArrivals,
     /// A function needs more memory than any node has, or than any offered size gives.
     #[error(
         "function `{function}` needs {peak_mb} MB; no offered size of it fits on a node (the largest has {largest_mb} MB)"

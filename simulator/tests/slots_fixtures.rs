@@ -119,9 +119,9 @@ fn a_drop_costs_its_penalty() {
     let job = |id| Job { id: InvocationId(id), arrival: 1, length: 15, demand: [10, 1] };
     let jobs = JobSequence::given((0..4).map(job).collect(), 10, 10).unwrap();
     let config = SlotsConfig { visible: 1, backlog: 1, drop_penalty: 7.0, ..SlotsConfig::default() };
-    let mut simulation = SlotsSimulation::new(&config, jobs, 1.0);
+    let mut simulation = Simulation::Slots(Box::new(SlotsSimulation::new(&config, jobs, 1.0)));
     assert_eq!(simulation.advance(), Progress::Decision);
     let expected = -2.0 * 7.0 - 2.0 / 15.0;
     assert!((simulation.take_reward().latency - expected).abs() < 1e-5);
-    assert_eq!(simulation.outcome().dropped, [InvocationId(2), InvocationId(3)]);
+    assert_eq!(simulation.as_slots().unwrap().outcome().dropped, [InvocationId(2), InvocationId(3)]);
 }

@@ -38,7 +38,7 @@ enum Rule {
     Packer,
     /// Alignment weighted by the knob, shortness by the rest.
     Tetris(f64),
-    /// Tetris, but no long job before arrivals are over, which it knows.
+    /// Tetris, but no long job before the last step in which one may arrive, which it knows.
     TetrisHold,
     /// Arrival order, skipping what does not fit.
     FcfsSkip,
@@ -107,7 +107,7 @@ impl Rule {
 
     fn best(self, view: &SlotsView<'_>) -> Option<WaitingJob> {
         let free = view.free();
-        let hold = self == Rule::TetrisHold && !view.arrivals_over();
+        let hold = self == Rule::TetrisHold && !view.horizon_reached();
         let mut best = None;
         let mut best_score = 0.0;
         for job in view.waiting().filter(|job| job.fits) {
