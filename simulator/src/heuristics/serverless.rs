@@ -15,7 +15,7 @@ use crate::serverless::{NodeState, PendingGroup, Placement, ServerlessView};
 pub(super) const NAMES: &[&str] =
     &["fcfs", "sjf", "packer", "tetris", "tetris_kX", "wait_warm", "wait_warm_X"];
 
-/// Knob of Tetris.
+/// Knob of Tetris: the best of 0.1, 0.5, 0.9 and 0.99 on validation episodes of the Azure sample, where it hardly matters.
 const TETRIS_KNOB: f64 = 0.5;
 /// Share of its estimate that a job waits for a warm container.
 const WAIT_WARM: f64 = 0.5;
