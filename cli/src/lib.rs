@@ -1,5 +1,6 @@
 //! `longshore`: thin subcommands over the crates.
 
+pub mod bench;
 pub mod doctor;
 pub mod evaluate;
 pub mod exit;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use cli::{doctor, evaluate, exit, keygen, report, train};
+use cli::{bench, doctor, evaluate, exit, keygen, report, train};
 
 /// Trains schedulers for serverless clusters and compares them with the best rules known.
 #[derive(Parser)]
@@ -17,6 +17,7 @@ struct Arguments {
 enum Command {
     Train(train::TrainArguments),
     Evaluate(evaluate::EvaluateArguments),
+    Bench(bench::BenchArguments),
     Doctor(doctor::DoctorArguments),
     Keygen(keygen::KeygenArguments),
     /// Prints a completion script for a shell.
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         Command::Evaluate(arguments) => {
             evaluate::run(arguments, &report::load_policy).map(|()| common::ExitCode::Success)
         }
+        Command::Bench(arguments) => bench::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments, policy::libtorch_check),
         Command::Keygen(arguments) => keygen::run(arguments),
         Command::Completions { shell } => {

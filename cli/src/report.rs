@@ -11,17 +11,17 @@ use common::Stream;
 use common::config::Config;
 use common::trajectory::Scenario;
 use evaluation::{
-    Contender, Progress, ServerlessPlan, SlotsPlan, evaluate_serverless, evaluate_slots, serverless_picture,
+    Contender, MakeScheduler, Progress, ServerlessPlan, SlotsPlan, evaluate_serverless, evaluate_slots, serverless_picture,
     serverless_table, slots_picture, slots_table,
 };
 use policy::{Checkpoint, find_checkpoint};
 use serde::Serialize;
 use simulator::serverless::Part;
-use simulator::{Episodes, Scheduler};
+use simulator::{Episodes, Scheduler, SchedulerError};
 use telemetry::StatusLine;
 
 /// Environments that the policy is asked about together.
-const TOGETHER: usize = 64;
+const TOGETHER: usize = 256;
 
 /// Table, picture and records of an evaluation.
 struct Comparison {
@@ -40,8 +40,7 @@ pub fn write(config: &Config, run_folder: &Path, json: bool) -> anyhow::Result<(
         checkpoint = %checkpoint.folder().display(), version = %checkpoint.manifest.version,
         "evaluating the best checkpoint on test seeds"
     );
-    policy::set_threads(config.evaluation.threads);
-    let mut policy = checkpoint.scheduler("policy")?;
+    let make = maker(&checkpoint, "policy");
     let status = std::sync::Mutex::new(StatusLine::new());
     let started = Instant::now();
     let progress = |done: u64, total: u64| {
@@ -50,8 +49,8 @@ pub fn write(config: &Config, run_folder: &Path, json: bool) -> anyhow::Result<(
         }
     };
     let comparison = match config.simulator.scenario {
-        Scenario::Slots => compare_slots(config, &mut policy, &progress)?,
-        Scenario::Serverless => compare_serverless(config, &mut policy, &progress)?,
+        Scenario::Slots => compare_slots(config, &make, &progress)?,
+        Scenario::Serverless => compare_serverless(config, &make, &progress)?,
     };
     if let Ok(mut status) = status.lock() {
         status.clear();
@@ -68,16 +67,31 @@ pub fn write(config: &Config, run_folder: &Path, json: bool) -> anyhow::Result<(
     Ok(())
 }
 
-fn contenders<'a>(config: &Config, policy: &'a mut dyn Scheduler) -> anyhow::Result<Vec<Contender<'a>>> {
+/// Makes the checkpoint's policy for one thread of an evaluation; the threads share the cores, so each has one for its
+/// tensors.
+fn maker<'a>(
+    checkpoint: &'a Checkpoint,
+    name: &'a str,
+) -> impl Fn() -> Result<Box<dyn Scheduler>, SchedulerError> + Sync + 'a {
+    move || {
+        policy::set_threads(1);
+        match checkpoint.scheduler(name) {
+            Ok(scheduler) => Ok(Box::new(scheduler)),
+            Err(error) => Err(SchedulerError::Failed { scheduler: name.to_owned(), source: Box::new(error) }),
+        }
+    }
+}
+
+fn contenders<'a>(config: &Config, make: &'a MakeScheduler<'a>) -> anyhow::Result<Vec<Contender<'a>>> {
     let mut contenders = Vec::new();
     for name in &config.evaluation.schedulers {
         contenders.push(Contender::by_name(name, config.simulator.scenario)?);
     }
-    contenders.push(Contender::Single(policy));
+    contenders.push(Contender::Made { name: "policy".to_owned(), make });
     Ok(contenders)
 }
 
-fn compare_slots(config: &Config, policy: &mut dyn Scheduler, progress: Progress<'_>) -> anyhow::Result<Comparison> {
+fn compare_slots(config: &Config, make: &MakeScheduler<'_>, progress: Progress<'_>) -> anyhow::Result<Comparison> {
     let evaluation = &config.evaluation;
     let plan = SlotsPlan {
         loads: evaluation.loads.clone(),
@@ -89,13 +103,13 @@ fn compare_slots(config: &Config, policy: &mut dyn Scheduler, progress: Progress
         batch: TOGETHER,
     };
     let episodes = Episodes::new(&config.simulator)?;
-    let points = evaluate_slots(&episodes, &mut contenders(config, policy)?, &plan, progress)?;
+    let points = evaluate_slots(&episodes, &mut contenders(config, make)?, &plan, progress)?;
     Ok(Comparison { table: slots_table(&points), picture: slots_picture(&points)?, lines: lines(&points)? })
 }
 
 fn compare_serverless(
     config: &Config,
-    policy: &mut dyn Scheduler,
+    make: &MakeScheduler<'_>,
     progress: Progress<'_>,
 ) -> anyhow::Result<Comparison> {
     let evaluation = &config.evaluation;
@@ -110,7 +124,7 @@ fn compare_serverless(
         workload: config.name.clone(),
     };
     let episodes = Episodes::new(&config.simulator)?;
-    let records = evaluate_serverless(&episodes, &mut contenders(config, policy)?, &plan, progress)?;
+    let records = evaluate_serverless(&episodes, &mut contenders(config, make)?, &plan, progress)?;
     Ok(Comparison {
         table: serverless_table(&records),
         picture: serverless_picture(&records)?,

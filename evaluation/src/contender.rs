@@ -1,17 +1,27 @@
 //! Who takes part.
 
 use common::trajectory::Scenario;
-use simulator::{Scheduler, UnknownScheduler, heuristic};
+use simulator::{Scheduler, SchedulerError, UnknownScheduler, heuristic};
 
 /// Name of the reference that knows all jobs of `slots` in advance.
 pub const CLAIRVOYANT_INSERTION: &str = "clairvoyant_insertion";
+
+/// Makes a scheduler for one thread.
+pub type MakeScheduler<'a> = dyn Fn() -> Result<Box<dyn Scheduler>, SchedulerError> + Sync + 'a;
 
 /// Somebody who is evaluated.
 pub enum Contender<'a> {
     /// A rule by name: each thread has one of its own.
     Heuristic(String),
-    /// A scheduler that exists once and is asked in batches, e.g. a learnt policy.
+    /// A scheduler that exists once and is asked in batches.
     Single(&'a mut dyn Scheduler),
+    /// A scheduler that is made anew for each thread and asked in batches, e.g. a learnt policy.
+    Made {
+        /// Its name.
+        name: String,
+        /// Makes one.
+        make: &'a MakeScheduler<'a>,
+    },
     /// The reference of `slots`.
     ClairvoyantInsertion,
 }
@@ -42,6 +52,7 @@ impl<'a> Contender<'a> {
         match self {
             Contender::Heuristic(name) => name.clone(),
             Contender::Single(scheduler) => scheduler.name().to_owned(),
+            Contender::Made { name, .. } => name.clone(),
             Contender::ClairvoyantInsertion => CLAIRVOYANT_INSERTION.to_owned(),
         }
     }

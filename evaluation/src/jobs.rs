@@ -113,6 +113,7 @@ pub fn evaluate_jobs(
             let record = match contender {
                 Contender::ClairvoyantInsertion => inserted(sequence, contender.name()),
                 Contender::Single(scheduler) => played(sequence, &mut **scheduler)?,
+                Contender::Made { make, .. } => played(sequence, &mut *make()?)?,
                 Contender::Heuristic(name) => {
                     played(sequence, &mut *heuristic(name, common::trajectory::Scenario::Slots)?)?
                 }

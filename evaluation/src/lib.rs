@@ -15,7 +15,7 @@ mod slots;
 mod statistics;
 mod table;
 
-pub use contender::{CLAIRVOYANT_INSERTION, Contender};
+pub use contender::{CLAIRVOYANT_INSERTION, Contender, MakeScheduler};
 pub use error::EvaluationError;
 pub use jobs::{JobsRecord, evaluate_jobs, read_jobs};
 pub use metrics::{METRICS, Metric};

@@ -157,9 +157,9 @@ fn apply(
 pub(crate) struct Match<'a, S> {
     pub scenario: Scenario,
     pub episodes: u64,
-    /// Threads over which those of a heuristic are spread.
+    /// Threads over which those of a scheduler that can be made anew are spread.
     pub threads: usize,
-    /// Environments that a single scheduler is asked about together.
+    /// Environments that a network is asked about together.
     pub batch: usize,
     /// Makes episode number so; the flag says whether its events are followed.
     pub make: &'a (dyn Fn(u64, bool) -> Simulation + Sync),
@@ -171,7 +171,11 @@ impl<S: Send> Match<'_, S> {
     /// Plays all episodes with `contender` and returns what is kept of each, in their order.
     pub fn play(&self, contender: &mut Contender<'_>) -> Result<(Vec<S>, DecisionTimes), EvaluationError> {
         match contender {
-            Contender::Heuristic(name) => self.play_heuristic(name),
+            Contender::Heuristic(name) => {
+                let make = || Ok(heuristic(name, self.scenario)?);
+                self.play_spread(&make, 1)
+            }
+            Contender::Made { make, .. } => self.play_spread(&|| Ok(make()?), self.batch),
             Contender::Single(scheduler) => self.play_single(&mut **scheduler),
             Contender::ClairvoyantInsertion => {
                 Err(EvaluationError::ReferenceOfSlots(crate::contender::CLAIRVOYANT_INSERTION))
@@ -190,18 +194,24 @@ impl<S: Send> Match<'_, S> {
         Ok((in_order(kept), times))
     }
 
-    fn play_heuristic(&self, name: &str) -> Result<(Vec<S>, DecisionTimes), EvaluationError> {
+    /// Every thread has a scheduler of its own, which it asks about `batch` environments at a time.
+    fn play_spread(
+        &self,
+        make: &(dyn Fn() -> Result<Box<dyn Scheduler>, EvaluationError> + Sync),
+        batch: usize,
+    ) -> Result<(Vec<S>, DecisionTimes), EvaluationError> {
         let next = AtomicU64::new(0);
         let done = AtomicU64::new(0);
         let results = Mutex::new((Vec::new(), DecisionTimes::default()));
         let play = || -> Result<(), EvaluationError> {
-            let mut scheduler = heuristic(name, self.scenario)?;
+            let mut scheduler = make()?;
+            let follow = scheduler.follows_events();
             let mut kept = Vec::new();
             let episodes = std::iter::from_fn(|| {
                 let number = next.fetch_add(1, Ordering::Relaxed);
-                (number < self.episodes).then(|| (number, (self.make)(number, false)))
+                (number < self.episodes).then(|| (number, (self.make)(number, follow)))
             });
-            let times = play_batch(episodes, 1, &mut *scheduler, |number, simulation| {
+            let times = play_batch(episodes, batch, &mut *scheduler, |number, simulation| {
                 kept.push((number, (self.summarise)(&simulation)));
                 (self.progress)(done.fetch_add(1, Ordering::Relaxed) + 1, self.episodes);
             })?;

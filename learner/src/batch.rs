@@ -115,6 +115,15 @@ impl Batch {
         self.versions.iter().map(behind).sum::<f64>() / steps.max(1) as f64
     }
 
+    /// Mean nodes and edges (in one direction) of its states.
+    #[must_use]
+    pub fn mean_size(&self) -> (f64, f64) {
+        let nodes: u32 = self.frames.iter().flat_map(|frame| frame.nodes).sum();
+        let edges: u32 = self.frames.iter().flat_map(|frame| frame.edges).sum();
+        let count = self.frames.len().max(1) as f64;
+        (f64::from(nodes) / count, f64::from(edges) / count)
+    }
+
     /// Mean undiscounted weighted reward of an episode, judged by the rewards of all pieces and the number of ends.
     #[must_use]
     pub fn mean_return(&self) -> f64 {

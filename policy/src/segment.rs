@@ -13,10 +13,14 @@ pub(crate) fn sum(rows: &Tensor, segment: &Tensor, segments: i64) -> Tensor {
 fn max(rows: &Tensor, segment: &Tensor, segments: i64) -> Tensor {
     let mut shape = rows.size();
     shape[0] = segments;
+    let mut index = segment.shallow_clone();
+    for _ in 1..shape.len() {
+        index = index.unsqueeze(-1);
+    }
     tch::no_grad(|| {
-        Tensor::full(shape.as_slice(), f64::NEG_INFINITY, (rows.kind(), rows.device())).index_reduce(
+        Tensor::full(shape.as_slice(), f64::NEG_INFINITY, (rows.kind(), rows.device())).internal_scatter_reduce(
             0,
-            segment,
+            &index.expand_as(rows),
             &rows.detach(),
             "amax",
             true,

@@ -78,11 +78,15 @@ impl Episodes {
             self.serverless.as_ref().expect("a serverless episode is asked of a serverless configuration");
         let warm_up = workload.warm_up();
         let dispatch = |zone: u32| SimTime::from_seconds(config.zone_latency_ms[0][zone as usize] / 1000.0);
+        let drain_seconds = match part {
+            Part::Training => config.training_drain_seconds,
+            Part::Validation | Part::Test => config.drain_limit_seconds,
+        };
         let rules = EpisodeRules {
             load,
             keep_alive: SimTime::from_seconds(config.keep_alive_seconds),
             ask_again: SimTime::from_millis(config.ask_again_ms),
-            drain_limit: SimTime::from_seconds(config.drain_limit_seconds),
+            drain_limit: SimTime::from_seconds(drain_seconds),
             dispatch: config.nodes.iter().map(|node| dispatch(node.zone)).collect(),
             counts_from: warm_up,
             asks_from: if part == Part::Training { warm_up } else { SimTime::ZERO },

@@ -54,6 +54,9 @@ pub struct ServerlessConfig {
     /// What has not finished so long after the last possible arrival is counted as unfinished.
     #[garde(range(min = 0.0, max = 1e6))]
     pub drain_limit_seconds: f64,
+    /// The same for training episodes, where a policy that knows nothing yet would drain for ever.
+    #[garde(range(min = 0.0, max = 1e6))]
+    pub training_drain_seconds: f64,
     /// How long an idle container is kept.
     #[garde(range(min = 0.0, max = 1e6))]
     pub keep_alive_seconds: f64,
@@ -211,6 +214,7 @@ impl Default for ServerlessConfig {
             test_window_seconds: 0.0,
             warm_up_seconds: 60.0,
             drain_limit_seconds: 1800.0,
+            training_drain_seconds: 15.0,
             keep_alive_seconds: 600.0,
             ask_again_ms: 100,
             size_multiples: vec![1.0],

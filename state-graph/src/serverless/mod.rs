@@ -1,6 +1,6 @@
 //! Frames of the `serverless` scenario. [`ServerlessGraph`] follows cluster events and keeps what is needed of every
-//! function, node, container and invocation up to date; a frame then shows a bounded window of it: functions with
-//! somebody waiting or a container, every resource, the invocations that could start, and those that will finish first.
+//! function, node, container and invocation up to date; a frame then shows a bounded window of it: functions that
+//! somebody waits for or that run, every resource, the invocations that could start, and those that will finish first.
 
 mod features;
 mod tracker;
@@ -14,9 +14,9 @@ use crate::{EDGE_TYPES, EdgeType, Frame, FrameBuilder, NodeType, Schema};
 pub use tracker::{ServerlessGraph, TrackerError};
 
 /// Running invocations that a frame shows: those that are expected to finish first.
-pub const RUNNING_WINDOW: usize = 32;
+pub const RUNNING_WINDOW: usize = 16;
 /// Functions whose oldest pending invocation a frame shows.
-pub const PENDING_WINDOW: usize = 24;
+pub const PENDING_WINDOW: usize = 16;
 
 /// Names of every feature, for a scheduler that decides between `sizes` sizes.
 #[must_use]
@@ -41,7 +41,7 @@ impl ServerlessGraph {
         builder.globals(&features::global(self, now));
         let mut functions = vec![None; self.functions.len()];
         for (function, state) in self.functions.iter().enumerate() {
-            if state.pending + state.busy + state.idle > 0 {
+            if state.pending + state.busy > 0 {
                 let row = features::function(self, function, now);
                 functions[function] = Some(builder.node(NodeType::Function, &row));
             }

@@ -1,0 +1,172 @@
+//! `longshore bench`: how fast one actor plays and one learner learns, each alone and on fixed work.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actor::{Identity, Player};
+use common::config::Config;
+use common::ids::{ActorId, Incarnation, LearnerEpoch, PolicyVersion, RunId};
+use common::ExitCode;
+use learner::{Batch, Decoded, Updater};
+use policy::{Behaviour, PolicyNetwork, PolicyScheduler, schema_of};
+use serde::Serialize;
+use simulator::Episodes;
+
+/// Measures one part of the system alone.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  longshore bench actor\n  longshore bench learner -c configs/train/azure2019.toml --threads 2")]
+pub struct BenchArguments {
+    /// What is measured.
+    #[arg(value_enum)]
+    pub part: Part,
+    /// The configuration whose work is done.
+    #[arg(short, long, value_name = "FILE", default_value = "configs/train/slots.toml")]
+    pub config: PathBuf,
+    /// Sets one value of the configuration.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub settings: Vec<String>,
+    /// Threads of tensor operations.
+    #[arg(long, default_value_t = 1)]
+    pub threads: usize,
+    /// How long it is measured, after a warm-up of a fifth of that.
+    #[arg(long, default_value_t = 15.0)]
+    pub seconds: f64,
+    /// One JSON object a figure.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Part {
+    /// Playing: simulation, graph, forward pass, recording.
+    Actor,
+    /// Learning from batches that are there.
+    Learner,
+}
+
+/// One figure.
+#[derive(Debug, Serialize)]
+struct Figure {
+    schema: u32,
+    name: String,
+    value: f64,
+    unit: &'static str,
+    threads: usize,
+    what: String,
+}
+
+/// Measures and prints.
+///
+/// # Errors
+/// When the configuration or the workload cannot be loaded, or the networks fail.
+pub fn run(arguments: &BenchArguments) -> anyhow::Result<ExitCode> {
+    let config = Arc::new(common::config::load(&arguments.config, &arguments.settings)?);
+    policy::set_threads(arguments.threads);
+    let bench = Bench { arguments, config };
+    let figures = match arguments.part {
+        Part::Actor => bench.actor()?,
+        Part::Learner => bench.learner()?,
+    };
+    let mut stdout = std::io::stdout().lock();
+    for figure in figures {
+        if arguments.json {
+            writeln!(stdout, "{}", serde_json::to_string(&figure)?)?;
+        } else {
+            writeln!(stdout, "{:28} {:>12.1} {:14} {}", figure.name, figure.value, figure.unit, figure.what)?;
+        }
+    }
+    Ok(ExitCode::Success)
+}
+
+struct Bench<'a> {
+    arguments: &'a BenchArguments,
+    config: Arc<Config>,
+}
+
+impl Bench<'_> {
+    fn player(&self) -> anyhow::Result<Player> {
+        let network = PolicyNetwork::new(&schema_of(&self.config.simulator), &self.config.policy, self.config.seed);
+        let identity = Identity { run: RunId([0; 16]), actor: ActorId(0), incarnation: Incarnation(0) };
+        let scheduler = PolicyScheduler::new("policy", network, Behaviour::Sample);
+        let episodes = Arc::new(Episodes::new(&self.config.simulator)?);
+        Ok(Player::new(Arc::clone(&self.config), identity, scheduler, episodes))
+    }
+
+    fn figure(&self, name: &str, value: f64, unit: &'static str, what: String) -> Figure {
+        let name = format!("{}/{name}", self.config.simulator.scenario);
+        Figure { schema: 1, name, value, unit, threads: self.arguments.threads, what }
+    }
+
+    /// Plays with fresh weights; nothing is sent.
+    fn actor(&self) -> anyhow::Result<Vec<Figure>> {
+        let mut player = self.player()?;
+        let environments = self.config.actor.environments;
+        let mut play = |duration: Duration| -> anyhow::Result<(f64, actor::Counters, usize, usize)> {
+            let (start, mut bytes, mut steps) = (Instant::now(), 0, 0);
+            let _ = player.take_counters();
+            while start.elapsed() < duration {
+                player.fill()?;
+                for outgoing in player.step()? {
+                    bytes += outgoing.frames.len();
+                    steps += outgoing.body.steps.len();
+                }
+            }
+            Ok((start.elapsed().as_secs_f64(), player.take_counters(), bytes, steps))
+        };
+        play(Duration::from_secs_f64(self.arguments.seconds / 5.0))?;
+        let (seconds, counters, bytes, steps) = play(Duration::from_secs_f64(self.arguments.seconds))?;
+        let what = format!("{environments} environments, width {}, {} layers", self.config.policy.width, self.config.policy.layers);
+        let decisions = (counters.steps + counters.forced) as f64;
+        Ok(vec![
+            self.figure("actor_decisions", decisions / seconds, "decisions/s", what.clone()),
+            self.figure("actor_env_steps", counters.steps as f64 / seconds, "env steps/s", what),
+            self.figure("actor_frame_bytes", bytes as f64 / steps.max(1) as f64, "bytes/step", "encoded states".to_owned()),
+        ])
+    }
+
+    /// Learns again and again from one batch that fresh weights played.
+    fn learner(&self) -> anyhow::Result<Vec<Figure>> {
+        let schema = schema_of(&self.config.simulator);
+        let mut updater = Updater::new(&schema, &self.config);
+        let mut player = self.player()?;
+        let version = PolicyVersion { epoch: LearnerEpoch(1), number: 0 };
+        player.follow(version, &updater.policy.parameters().to_bytes(&[])?)?;
+        let mut decoded = Vec::new();
+        let mut steps = 0;
+        while steps < self.config.learner.batch_steps {
+            player.fill()?;
+            for outgoing in player.step()? {
+                let piece = Decoded::new(&schema, &outgoing.header, outgoing.body, &outgoing.frames)?;
+                steps += piece.len();
+                decoded.push(piece);
+            }
+        }
+        let batch = Batch::new(decoded);
+        let graph = batch.mean_size();
+        updater.learn(&batch, 0.0)?;
+        let (start, mut rounds) = (Instant::now(), 0);
+        while rounds == 0 || start.elapsed().as_secs_f64() < self.arguments.seconds {
+            updater.learn(&batch, 0.0)?;
+            rounds += 1;
+        }
+        let seconds = start.elapsed().as_secs_f64();
+        let learner = &self.config.learner;
+        let what = format!(
+            "batches of {} steps, {} epochs × {} minibatches, {:.0} nodes and {:.0} edges a graph",
+            batch.steps.len(),
+            learner.epochs,
+            learner.minibatches,
+            graph.0,
+            graph.1
+        );
+        let steps_per_second = f64::from(rounds) * batch.steps.len() as f64 / seconds;
+        let updates = f64::from(rounds) * (learner.epochs * learner.minibatches) as f64 / seconds;
+        Ok(vec![
+            self.figure("learner_env_steps", steps_per_second, "env steps/s", what.clone()),
+            self.figure("learner_updates", updates, "updates/s", what),
+        ])
+    }
+}

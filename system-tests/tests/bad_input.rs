@@ -1,0 +1,119 @@
+//! Bad input gets an error that names what is wrong and what would be right, and the documented exit status.
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use system_tests::{root, run};
+
+fn refused(output: &Output, status: i32, words: &[&str]) {
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(status), "{text}");
+    for word in words {
+        assert!(text.contains(word), "`{word}` is missing in:\n{text}");
+    }
+    assert!(!text.contains("panicked"), "{text}");
+}
+
+fn azure() -> String {
+    root().join("configs/train/azure2019.toml").display().to_string()
+}
+
+fn train_with(folder: &Path, config: &str, settings: &[&str]) -> Output {
+    let run_folder = folder.join("run").display().to_string();
+    let mut arguments = vec!["train", "-c", config, "--run-folder", &run_folder, "--no-report"];
+    for setting in settings {
+        arguments.extend(["--set", setting]);
+    }
+    run("longshore", &arguments)
+}
+
+#[test]
+fn an_unknown_key_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.toml");
+    let text = "schema = 1\nname = \"x\"\nseed = 1\n[simulator]\nscenario = \"slots\"\n[learner]\nbugdet_steps = 7\n";
+    fs::write(&config, text).unwrap();
+    let config = config.display().to_string();
+    refused(&train_with(folder.path(), &config, &[]), 3, &["config.toml", "learner", "bugdet_steps", "budget_steps"]);
+}
+
+#[test]
+fn a_value_out_of_range_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let slots = root().join("configs/train/slots.toml").display().to_string();
+    let output = train_with(folder.path(), &slots, &["policy.width=30"]);
+    refused(&output, 3, &["policy.width", "4 heads"]);
+    refused(&train_with(folder.path(), &slots, &["learner.epochs"]), 3, &["learner.epochs", "section.key=value"]);
+    refused(&train_with(folder.path(), "/nowhere/x.toml", &[]), 3, &["/nowhere/x.toml"]);
+}
+
+#[test]
+fn a_missing_trace_file_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let output =
+        train_with(folder.path(), &azure(), &["simulator.serverless.trace.durations=\"/nowhere/durations.csv\""]);
+    refused(&output, 4, &["/nowhere/durations.csv"]);
+}
+
+#[test]
+fn a_malformed_row_is_named_with_its_file_and_column() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = fs::read_to_string(root().join("simulator/data/azure2019/durations.csv")).unwrap();
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let cells: Vec<&str> = lines[5].split(',').collect();
+    lines[5] = cells.iter().enumerate().map(|(place, cell)| if place == 9 { "fast" } else { cell }).collect::<Vec<_>>().join(",");
+    let damaged = folder.path().join("damaged.csv");
+    fs::write(&damaged, lines.join("\n")).unwrap();
+    let setting = format!("simulator.serverless.trace.durations=\"{}\"", damaged.display());
+    let output = train_with(folder.path(), &azure(), &[&setting]);
+    refused(&output, 4, &["damaged.csv", "6", "percentile_Average_25", "fast"]);
+}
+
+#[test]
+fn a_truncated_checkpoint_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let slots = root().join("configs/train/slots.toml").display().to_string();
+    let small = [
+        "learner.budget_steps=600",
+        "learner.batch_steps=256",
+        "actor.environments=16",
+        "policy.width=16",
+        "evaluation.validation_episodes=2",
+        "evaluation.loads=[90.0]",
+    ];
+    let output = train_with(folder.path(), &slots, &small);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let run_folder = folder.path().join("run");
+    let weights = run_folder.join("checkpoints/best/policy.safetensors");
+    let bytes = fs::read(&weights).unwrap();
+    fs::write(&weights, &bytes[..bytes.len() - 100]).unwrap();
+    let run_folder = run_folder.display().to_string();
+    let output = run("longshore", &["evaluate", "slots", "--load", "90", "--steps", "50", "--episodes", "2", "--scheduler", &run_folder]);
+    refused(&output, 5, &["best/policy.safetensors", "truncated"]);
+}
+
+#[test]
+fn an_unknown_scheduler_is_answered_with_the_known_ones() {
+    let arguments = ["evaluate", "slots", "--load", "90", "--steps", "50", "--episodes", "2", "--scheduler", "sfj"];
+    refused(&run("longshore", &arguments), 3, &["sfj", "sjf", "tetris"]);
+}
+
+#[test]
+fn an_unreachable_replay_is_said_again_and_again_and_then_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = root().join("configs/train/slots.toml").display().to_string();
+    let run_folder = folder.path().join("run").display().to_string();
+    let ports = ["17991", "17992", "17993"].map(|port| format!("tcp://127.0.0.1:{port}"));
+    let settings = [
+        format!("transport.shards=[\"{}\"]", ports[0]),
+        format!("transport.weights_announce=\"{}\"", ports[1]),
+        format!("transport.weights_pull=\"{}\"", ports[2]),
+        "transport.reach_deadline_seconds=12.0".to_owned(),
+        "evaluation.validation_episodes=2".to_owned(),
+        "evaluation.loads=[90.0]".to_owned(),
+    ];
+    let mut arguments = vec!["-c", &config, "--run-folder", &run_folder];
+    settings.iter().for_each(|setting| arguments.extend(["--set", setting]));
+    refused(&run("longshore-learner", &arguments), 6, &["17991", "could not be reached"]);
+}

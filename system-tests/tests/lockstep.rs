@@ -1,0 +1,70 @@
+//! `lockstep`: one seed gives the same bits, also across a stop and a resume.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use common::Shutdown;
+use common::config::{Config, parse};
+use learner::LearnerOptions;
+
+fn config(extra: &str) -> Arc<Config> {
+    let text = format!(
+        "schema = 1\nname = \"lockstep\"\nseed = 5\n[simulator]\nscenario = \"slots\"\n[policy]\nwidth = 16\nheads = 2\n\
+         layers = 1\n[actor]\ncount = 2\nenvironments = 8\n[learner]\nmode = \"lockstep\"\nbudget_steps = 3000\n\
+         minibatches = 4\nevaluate_every = 3\ncheckpoint_every = 1\nkeep_checkpoints = 1000\nthreads = 2\n{extra}\n\
+         [evaluation]\nvalidation_episodes = 5\nloads = [90.0]\nsteps = [50]\n"
+    );
+    Arc::new(parse(&text, "test", &[]).unwrap())
+}
+
+fn train(config: &Arc<Config>, folder: &Path) {
+    let options = LearnerOptions { run_folder: folder.to_owned(), init_from: None };
+    let summary = cli::services::train(config, &options, &Shutdown::new()).unwrap();
+    assert!(summary.finished);
+    assert!(summary.environment_steps >= 3000);
+}
+
+/// Checkpoint folders by name, in order.
+fn versions(run: &Path) -> Vec<String> {
+    let names = fs::read_dir(run.join("checkpoints")).unwrap().flatten();
+    let mut names: Vec<String> = names.map(|entry| entry.file_name().into_string().unwrap()).collect();
+    names.retain(|name| name.starts_with('v'));
+    names.sort();
+    names
+}
+
+fn tensors(run: &Path, version: &str) -> Vec<Vec<u8>> {
+    let files = ["policy", "value", "target_policy", "target_value", "policy_optimizer", "value_optimizer"];
+    let read = |file: &&str| fs::read(run.join(format!("checkpoints/{version}/{file}.safetensors"))).unwrap();
+    files.iter().map(read).collect()
+}
+
+fn same_bits_twice_and_across_a_resume(config: &Arc<Config>) {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (folder.path().join("first"), folder.path().join("second"));
+    train(config, &first);
+    train(config, &second);
+    let all = versions(&first);
+    assert!(all.len() >= 4, "{all:?}");
+    assert_eq!(all, versions(&second));
+    let last = all.last().unwrap();
+    assert_ne!(tensors(&first, &all[0]), tensors(&first, last));
+    assert_eq!(tensors(&first, last), tensors(&second, last));
+    // As if the learner had been killed in the middle: what came later is gone.
+    for version in &all[all.len() / 2..] {
+        fs::remove_dir_all(second.join("checkpoints").join(version)).unwrap();
+    }
+    train(config, &second);
+    assert_eq!(tensors(&first, last), tensors(&second, last));
+}
+
+#[test]
+fn vtrace_repeats_bit_for_bit() {
+    same_bits_twice_and_across_a_resume(&config("advantage = \"vtrace\""));
+}
+
+#[test]
+fn the_group_baseline_repeats_bit_for_bit() {
+    same_bits_twice_and_across_a_resume(&config("advantage = \"group\"\ngroup = { rollouts = 4 }"));
+}
