@@ -45,7 +45,8 @@ impl ReturnCurve {
 ///
 /// `curves` and `pieces` hold one entry a rollout.
 pub fn fill_group_returns(curves: &[&[Stretch]], pieces: &mut [Vec<Piece>], config: &RewardConfig) {
-    let curves: Vec<ReturnCurve> = curves.iter().map(|stretches| ReturnCurve::new(stretches, config)).collect();
+    let curves: Vec<ReturnCurve> =
+        curves.iter().map(|stretches| ReturnCurve::new(stretches, config)).collect();
     let others = (curves.len() - 1).max(1) as f32;
     for (rollout, pieces) in pieces.iter_mut().enumerate() {
         for step in pieces.iter_mut().flat_map(|piece| &mut piece.steps) {
@@ -71,9 +72,10 @@ mod tests {
         // Two decisions at one instant share a time; the first brings nothing.
         let curve = ReturnCurve::new(&curve(&[(1, 0.0), (1, -2.0), (3, -4.0), (7, 0.0)]), &config);
         let at = |seconds: f64| curve.at(SimTime::from_seconds(seconds));
-        assert_eq!([at(0.0), at(1.0), at(2.0), at(3.0), at(5.0), at(7.0), at(9.0)], [
-            -6.0, -6.0, -5.0, -4.0, -2.0, 0.0, 0.0
-        ]);
+        assert_eq!(
+            [at(0.0), at(1.0), at(2.0), at(3.0), at(5.0), at(7.0), at(9.0)],
+            [-6.0, -6.0, -5.0, -4.0, -2.0, 0.0, 0.0]
+        );
     }
 
     #[test]

@@ -11,7 +11,10 @@ use transport::Links;
 
 /// Plays simulated clusters and sends trajectories to the replay shards, until the learner ends the run.
 #[derive(Parser)]
-#[command(version, after_help = "Example:\n  longshore-actor -c configs/train/cluster.toml --set actor.environments=128")]
+#[command(
+    version,
+    after_help = "Example:\n  longshore-actor -c configs/train/cluster.toml --set actor.environments=128"
+)]
 struct Arguments {
     /// The run's configuration; `transport` says where the learner and the shards are.
     #[arg(short, long)]
@@ -40,18 +43,22 @@ fn main() -> ExitCode {
 
 fn start(arguments: &Arguments) -> Result<(), (common::ExitCode, String)> {
     let failure = |error: telemetry::TelemetryError| (common::ExitCode::Failure, error.to_string());
-    telemetry::set_up_logging(if arguments.log_json { LogFormat::Json } else { LogFormat::Plain }).map_err(failure)?;
+    telemetry::set_up_logging(if arguments.log_json { LogFormat::Json } else { LogFormat::Plain })
+        .map_err(failure)?;
     let config = common::config::load(&arguments.config, &arguments.settings)
         .map_err(|error| (common::ExitCode::Config, error.to_string()))?;
     let shutdown = telemetry::shutdown_on_signals().map_err(failure)?;
     let _health = match &config.actor.metrics_address {
-        Some(address) => Some(HealthServer::start(address, Readiness::new(), shutdown.clone()).map_err(failure)?),
+        Some(address) => {
+            Some(HealthServer::start(address, Readiness::new(), shutdown.clone()).map_err(failure)?)
+        }
         None => None,
     };
     policy::set_threads(config.actor.threads);
     let links = Links::of_actor(&config.transport).map_err(|error| (error.exit_code(), error.to_string()))?;
     let id = ActorId(arguments.id.unwrap_or_else(rand::random));
-    actor::run(Arc::new(config), id, &links, &shutdown).map_err(|error| (error.exit_code(), error.to_string()))?;
+    actor::run(Arc::new(config), id, &links, &shutdown)
+        .map_err(|error| (error.exit_code(), error.to_string()))?;
     if shutdown.is_triggered() {
         return Err((common::ExitCode::Interrupted, "ended by a signal".to_owned()));
     }

@@ -81,7 +81,12 @@ struct Environment {
 impl Player {
     /// A player with `config.actor.environments` environments; none is started yet.
     #[must_use]
-    pub fn new(config: Arc<Config>, identity: Identity, scheduler: PolicyScheduler, episodes: Arc<Episodes>) -> Self {
+    pub fn new(
+        config: Arc<Config>,
+        identity: Identity,
+        scheduler: PolicyScheduler,
+        episodes: Arc<Episodes>,
+    ) -> Self {
         Player {
             config,
             identity,
@@ -151,7 +156,8 @@ impl Player {
         let Identity { actor, incarnation, .. } = self.identity;
         let number = self.next_group;
         self.next_group += 1;
-        let mine = self.config.seed.episode(Stream::Training, actor.0).episode(Stream::Training, incarnation.0);
+        let mine =
+            self.config.seed.episode(Stream::Training, actor.0).episode(Stream::Training, incarnation.0);
         let episode = mine.episode(Stream::Training, number);
         let mut rollouts = Vec::with_capacity(self.rollouts());
         for rollout in 0..self.rollouts() {
@@ -209,19 +215,24 @@ impl Player {
         for mut group in std::mem::take(&mut self.groups) {
             let over = group.rollouts.iter().all(|environment| environment.simulation.is_none());
             if over || !grouped {
-                let mut pieces: Vec<Vec<Piece>> =
-                    group.rollouts.iter_mut().map(|environment| environment.rollout.take_finished()).collect();
+                let mut pieces: Vec<Vec<Piece>> = group
+                    .rollouts
+                    .iter_mut()
+                    .map(|environment| environment.rollout.take_finished())
+                    .collect();
                 if grouped {
                     let curves: Vec<_> = group.rollouts.iter().map(|member| member.rollout.curve()).collect();
                     fill_group_returns(&curves, &mut pieces, &self.config.reward);
                 }
                 for (environment, pieces) in group.rollouts.iter().zip(pieces) {
-                    outgoing.extend(pieces.into_iter().map(|piece| self.outgoing(&group, environment, piece)));
+                    outgoing
+                        .extend(pieces.into_iter().map(|piece| self.outgoing(&group, environment, piece)));
                 }
             }
             if over {
                 self.counters.episodes += group.rollouts.len() as u64;
-                self.counters.returns += group.rollouts.iter().map(|environment| environment.total).sum::<f64>();
+                self.counters.returns +=
+                    group.rollouts.iter().map(|environment| environment.total).sum::<f64>();
             } else {
                 playing.push(group);
             }

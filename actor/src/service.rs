@@ -9,7 +9,8 @@ use common::{RunSeed, Shutdown};
 use policy::{Behaviour, PolicyNetwork, PolicyScheduler, schema_of};
 use simulator::Episodes;
 use transport::{
-    ActorIdentity, LinkOptions, Links, Role, TrajectoryWriter, TransportError, WeightsFollower, WriterOptions, wire,
+    ActorIdentity, LinkOptions, Links, Role, TrajectoryWriter, TransportError, WeightsFollower,
+    WriterOptions, wire,
 };
 
 use crate::player::{Identity, Outgoing, Player};
@@ -33,7 +34,12 @@ pub struct ActorSummary {
 ///
 /// # Errors
 /// [`ActorError`]; a shutdown and the end of the run are none.
-pub fn run(config: Arc<Config>, actor: ActorId, links: &Links, shutdown: &Shutdown) -> Result<ActorSummary, ActorError> {
+pub fn run(
+    config: Arc<Config>,
+    actor: ActorId,
+    links: &Links,
+    shutdown: &Shutdown,
+) -> Result<ActorSummary, ActorError> {
     match Service::start(config, actor, links, shutdown).and_then(Service::play) {
         Err(ActorError::Transport(TransportError::RunFinished | TransportError::Interrupted)) => {
             Ok(ActorSummary::default())
@@ -85,8 +91,16 @@ impl Service {
             WriterOptions { spool: config.actor.spool, link },
             shutdown,
         )?;
-        let player = Player::new(Arc::clone(&config), Identity { run, actor, incarnation }, scheduler, episodes);
-        Ok(Service { config, player, follower, writer, shutdown: shutdown.clone(), summary: ActorSummary::default() })
+        let player =
+            Player::new(Arc::clone(&config), Identity { run, actor, incarnation }, scheduler, episodes);
+        Ok(Service {
+            config,
+            player,
+            follower,
+            writer,
+            shutdown: shutdown.clone(),
+            summary: ActorSummary::default(),
+        })
     }
 
     fn play(mut self) -> Result<ActorSummary, ActorError> {
@@ -96,7 +110,8 @@ impl Service {
             Mode::Lockstep => self.play_turns(),
         };
         match played {
-            Ok(()) | Err(ActorError::Transport(TransportError::RunFinished | TransportError::Interrupted)) => {}
+            Ok(())
+            | Err(ActorError::Transport(TransportError::RunFinished | TransportError::Interrupted)) => {}
             Err(error) => return Err(error),
         }
         if !self.over()

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actor::{Identity, Player};
+use common::ExitCode;
 use common::config::Config;
 use common::ids::{ActorId, Incarnation, LearnerEpoch, PolicyVersion, RunId};
-use common::ExitCode;
 use learner::{Batch, Decoded, Updater};
 use policy::{Behaviour, PolicyNetwork, PolicyScheduler, schema_of};
 use serde::Serialize;
@@ -16,7 +16,9 @@ use simulator::Episodes;
 
 /// Measures one part of the system alone.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  longshore bench actor\n  longshore bench learner -c configs/train/azure2019.toml --threads 2")]
+#[command(
+    after_help = "Examples:\n  longshore bench actor\n  longshore bench learner -c configs/train/azure2019.toml --threads 2"
+)]
 pub struct BenchArguments {
     /// What is measured.
     #[arg(value_enum)]
@@ -88,7 +90,8 @@ struct Bench<'a> {
 
 impl Bench<'_> {
     fn player(&self) -> anyhow::Result<Player> {
-        let network = PolicyNetwork::new(&schema_of(&self.config.simulator), &self.config.policy, self.config.seed);
+        let network =
+            PolicyNetwork::new(&schema_of(&self.config.simulator), &self.config.policy, self.config.seed);
         let identity = Identity { run: RunId([0; 16]), actor: ActorId(0), incarnation: Incarnation(0) };
         let scheduler = PolicyScheduler::new("policy", network, Behaviour::Sample);
         let episodes = Arc::new(Episodes::new(&self.config.simulator)?);
@@ -118,12 +121,20 @@ impl Bench<'_> {
         };
         play(Duration::from_secs_f64(self.arguments.seconds / 5.0))?;
         let (seconds, counters, bytes, steps) = play(Duration::from_secs_f64(self.arguments.seconds))?;
-        let what = format!("{environments} environments, width {}, {} layers", self.config.policy.width, self.config.policy.layers);
+        let what = format!(
+            "{environments} environments, width {}, {} layers",
+            self.config.policy.width, self.config.policy.layers
+        );
         let decisions = (counters.steps + counters.forced) as f64;
         Ok(vec![
             self.figure("actor_decisions", decisions / seconds, "decisions/s", what.clone()),
             self.figure("actor_env_steps", counters.steps as f64 / seconds, "env steps/s", what),
-            self.figure("actor_frame_bytes", bytes as f64 / steps.max(1) as f64, "bytes/step", "encoded states".to_owned()),
+            self.figure(
+                "actor_frame_bytes",
+                bytes as f64 / steps.max(1) as f64,
+                "bytes/step",
+                "encoded states".to_owned(),
+            ),
         ])
     }
 

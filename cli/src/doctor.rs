@@ -68,13 +68,8 @@ pub fn run(
         Some(path) => Some(common::config::load(path, &arguments.settings)?),
         None => None,
     };
-    let mut checks = vec![
-        libzmq(),
-        outcome("libtorch", libtorch()),
-        cores(),
-        memory(),
-        disk(&arguments.run_folder),
-    ];
+    let mut checks =
+        vec![libzmq(), outcome("libtorch", libtorch()), cores(), memory(), disk(&arguments.run_folder)];
     if let Some(config) = &config {
         checks.push(keys(config));
         checks.extend(ports(config));

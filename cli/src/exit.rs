@@ -27,7 +27,9 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<ExitCode> 
         .or_else(|| cause.downcast_ref::<actor::ActorError>().map(actor::ActorError::exit_code))
         .or_else(|| cause.downcast_ref::<replay::ReplayError>().map(replay::ReplayError::exit_code))
         .or_else(|| cause.downcast_ref::<policy::PolicyError>().map(policy::PolicyError::exit_code))
-        .or_else(|| cause.downcast_ref::<transport::TransportError>().map(transport::TransportError::exit_code))
+        .or_else(|| {
+            cause.downcast_ref::<transport::TransportError>().map(transport::TransportError::exit_code)
+        })
 }
 
 /// The end of `longshore --help`.

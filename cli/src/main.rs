@@ -21,7 +21,9 @@ enum Command {
     Doctor(doctor::DoctorArguments),
     Keygen(keygen::KeygenArguments),
     /// Prints a completion script for a shell.
-    #[command(after_help = "Example:\n  longshore completions bash > ~/.local/share/bash-completion/completions/longshore")]
+    #[command(
+        after_help = "Example:\n  longshore completions bash > ~/.local/share/bash-completion/completions/longshore"
+    )]
     Completions {
         /// The shell.
         shell: clap_complete::Shell,

@@ -11,8 +11,8 @@ use common::Stream;
 use common::config::Config;
 use common::trajectory::Scenario;
 use evaluation::{
-    Contender, MakeScheduler, Progress, ServerlessPlan, SlotsPlan, evaluate_serverless, evaluate_slots, serverless_picture,
-    serverless_table, slots_picture, slots_table,
+    Contender, MakeScheduler, Progress, ServerlessPlan, SlotsPlan, evaluate_serverless, evaluate_slots,
+    serverless_picture, serverless_table, slots_picture, slots_table,
 };
 use policy::{Checkpoint, find_checkpoint};
 use serde::Serialize;
@@ -45,7 +45,9 @@ pub fn write(config: &Config, run_folder: &Path, json: bool) -> anyhow::Result<(
     let started = Instant::now();
     let progress = |done: u64, total: u64| {
         if let Ok(mut status) = status.lock() {
-            status.update(|| format!("evaluating: {done} of {total} episodes, {}s", started.elapsed().as_secs()));
+            status.update(|| {
+                format!("evaluating: {done} of {total} episodes, {}s", started.elapsed().as_secs())
+            });
         }
     };
     let comparison = match config.simulator.scenario {
@@ -91,7 +93,11 @@ fn contenders<'a>(config: &Config, make: &'a MakeScheduler<'a>) -> anyhow::Resul
     Ok(contenders)
 }
 
-fn compare_slots(config: &Config, make: &MakeScheduler<'_>, progress: Progress<'_>) -> anyhow::Result<Comparison> {
+fn compare_slots(
+    config: &Config,
+    make: &MakeScheduler<'_>,
+    progress: Progress<'_>,
+) -> anyhow::Result<Comparison> {
     let evaluation = &config.evaluation;
     let plan = SlotsPlan {
         loads: evaluation.loads.clone(),

@@ -15,7 +15,11 @@ use transport::Links;
 ///
 /// # Errors
 /// The learner's error, else the first one of an actor or shard.
-pub fn train(config: &Arc<Config>, options: &LearnerOptions, shutdown: &Shutdown) -> anyhow::Result<LearnerSummary> {
+pub fn train(
+    config: &Arc<Config>,
+    options: &LearnerOptions,
+    shutdown: &Shutdown,
+) -> anyhow::Result<LearnerSummary> {
     let links = Links::inproc(config.replay.shards);
     std::thread::scope(|scope| {
         let mut helpers = Vec::new();
@@ -78,7 +82,9 @@ fn spawn_actor<'scope, 'env>(
             Mode::Lockstep => config.learner.threads,
         };
         policy::set_threads(threads);
-        let played = actor::run(config, ActorId(actor as u64), &links, &shutdown).map(|_| ()).context("an actor failed");
+        let played = actor::run(config, ActorId(actor as u64), &links, &shutdown)
+            .map(|_| ())
+            .context("an actor failed");
         if played.is_err() {
             shutdown.trigger();
         }

@@ -13,10 +13,8 @@ use crate::{report, services};
 /// A run that was interrupted goes on from its newest checkpoint when the command is given again; a finished one is only
 /// evaluated again.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  longshore train\n  longshore train -c configs/train/azure2019.toml\n  \
-                  longshore train --set learner.entropy_cost.from=0.03 --run-folder runs/entropy"
-)]
+#[command(after_help = "Examples:\n  longshore train\n  longshore train -c configs/train/azure2019.toml\n  \
+                  longshore train --set learner.entropy_cost.from=0.03 --run-folder runs/entropy")]
 pub struct TrainArguments {
     /// The configuration.
     #[arg(short, long, value_name = "FILE", default_value = "configs/train/slots.toml")]

@@ -75,14 +75,16 @@ impl Adam {
     /// [`LearnerError::OptimizerState`] where a tensor is missing or has another shape.
     pub fn restore(&mut self, state: &[(String, Tensor)]) -> Result<(), LearnerError> {
         let find = |name: String| {
-            let found = state.iter().find(|(other, _)| *other == name).map(|(_, tensor)| tensor.shallow_clone());
+            let found =
+                state.iter().find(|(other, _)| *other == name).map(|(_, tensor)| tensor.shallow_clone());
             found.ok_or_else(|| LearnerError::OptimizerState(format!("`{name}` is missing")))
         };
         for (name, (first, second)) in self.names.iter().zip(&mut self.moments) {
             for (prefix, moment) in [("first", first), ("second", second)] {
                 let read = find(format!("{prefix}.{name}"))?;
                 if read.size() != moment.size() {
-                    let message = format!("`{prefix}.{name}` has shape {:?}, not {:?}", read.size(), moment.size());
+                    let message =
+                        format!("`{prefix}.{name}` has shape {:?}, not {:?}", read.size(), moment.size());
                     return Err(LearnerError::OptimizerState(message));
                 }
                 *moment = read;
@@ -162,7 +164,8 @@ mod tests {
         let network = network(1);
         let parameters = network.parameters();
         let gradients = [0.5, -2.0, 0.1, 3.0, -0.7];
-        let before: Vec<f64> = parameters.named().iter().map(|(_, value)| value.view([-1]).double_value(&[0])).collect();
+        let before: Vec<f64> =
+            parameters.named().iter().map(|(_, value)| value.view([-1]).double_value(&[0])).collect();
         let mut adam = Adam::new(parameters);
         for (index, &gradient) in gradients.iter().enumerate() {
             if index == 3 {

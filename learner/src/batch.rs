@@ -56,13 +56,17 @@ impl Decoded {
         if body.steps.len() != header.steps as usize {
             return Err(fail(format!("{} steps where its header says {}", body.steps.len(), header.steps)));
         }
-        let frames = FrameDecoder::decode_all(schema, frames, count).map_err(|error| fail(error.to_string()))?;
+        let frames =
+            FrameDecoder::decode_all(schema, frames, count).map_err(|error| fail(error.to_string()))?;
         for (step, frame) in body.steps.iter().zip(&frames) {
             let possible = match step.choice {
                 Choice::Wait => frame.may_wait,
                 Choice::Start(option) => option < frame.options,
             };
-            let numbers = [step.weighted_reward, step.discount].iter().chain(&step.log_probability).all(|x| x.is_finite());
+            let numbers = [step.weighted_reward, step.discount]
+                .iter()
+                .chain(&step.log_probability)
+                .all(|x| x.is_finite());
             if !possible || !numbers || frame.is_forced() {
                 return Err(fail(format!("the decision at {} is not possible in its state", step.time)));
             }

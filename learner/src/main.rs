@@ -13,7 +13,10 @@ use transport::Links;
 ///
 /// Started again on the same run folder it goes on from its newest checkpoint.
 #[derive(Parser)]
-#[command(version, after_help = "Example:\n  longshore-learner -c configs/train/cluster.toml --run-folder runs/cluster")]
+#[command(
+    version,
+    after_help = "Example:\n  longshore-learner -c configs/train/cluster.toml --run-folder runs/cluster"
+)]
 struct Arguments {
     /// The run's configuration; `transport` says where the shards are and what the learner binds.
     #[arg(short, long)]
@@ -45,17 +48,21 @@ fn main() -> ExitCode {
 
 fn start(arguments: &Arguments) -> Result<(), (common::ExitCode, String)> {
     let failure = |error: telemetry::TelemetryError| (common::ExitCode::Failure, error.to_string());
-    telemetry::set_up_logging(if arguments.log_json { LogFormat::Json } else { LogFormat::Plain }).map_err(failure)?;
+    telemetry::set_up_logging(if arguments.log_json { LogFormat::Json } else { LogFormat::Plain })
+        .map_err(failure)?;
     let config = common::config::load(&arguments.config, &arguments.settings)
         .map_err(|error| (common::ExitCode::Config, error.to_string()))?;
     let shutdown = telemetry::shutdown_on_signals().map_err(failure)?;
     let readiness = Readiness::new();
     let _health = match &config.learner.metrics_address {
-        Some(address) => Some(HealthServer::start(address, readiness.clone(), shutdown.clone()).map_err(failure)?),
+        Some(address) => {
+            Some(HealthServer::start(address, readiness.clone(), shutdown.clone()).map_err(failure)?)
+        }
         None => None,
     };
     policy::set_threads(config.learner.threads);
-    let links = Links::of_learner(&config.transport).map_err(|error| (error.exit_code(), error.to_string()))?;
+    let links =
+        Links::of_learner(&config.transport).map_err(|error| (error.exit_code(), error.to_string()))?;
     let options = LearnerOptions {
         run_folder: arguments.run_folder.clone().unwrap_or_else(|| default_run_folder(&config)),
         init_from: arguments.init_from.clone(),

@@ -40,7 +40,9 @@ impl Pace {
     pub fn learnt(&mut self, steps: u64, updates: u64, mean_return: f64, lag: f64) {
         let now = Instant::now();
         let seconds = now.duration_since(self.last).as_secs_f64().max(1e-9);
-        let smooth = |old: Option<f64>, new: f64| Some(old.map_or(new, |old| SMOOTHING * old + (1.0 - SMOOTHING) * new));
+        let smooth = |old: Option<f64>, new: f64| {
+            Some(old.map_or(new, |old| SMOOTHING * old + (1.0 - SMOOTHING) * new))
+        };
         self.steps_per_second = smooth(self.steps_per_second, (steps - self.steps) as f64 / seconds);
         self.updates_per_second = smooth(self.updates_per_second, updates as f64 / seconds);
         (self.last, self.steps) = (now, steps);
@@ -73,10 +75,11 @@ impl Pace {
     /// The status line.
     #[must_use]
     pub fn line(&self, steps: u64, gathered: usize, wanted: usize, remaining: Option<Duration>) -> String {
-        let number = |value: Option<f64>, digits: usize| value.map_or("-".to_owned(), |value| format!("{value:.digits$}"));
-        let remaining = remaining.map_or("-".to_owned(), |time| {
-            format!("{}m{:02}s", time.as_secs() / 60, time.as_secs() % 60)
-        });
+        let number = |value: Option<f64>, digits: usize| {
+            value.map_or("-".to_owned(), |value| format!("{value:.digits$}"))
+        };
+        let remaining = remaining
+            .map_or("-".to_owned(), |time| format!("{}m{:02}s", time.as_secs() / 60, time.as_secs() % 60));
         format!(
             "steps {steps} | {} env steps/s | {} updates/s | return {:.1} | eval slowdown {} | lag {:.1} | batch {gathered}/{wanted} | ETA {remaining}",
             number(self.steps_per_second, 0),

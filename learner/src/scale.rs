@@ -17,9 +17,8 @@ pub struct RunningRms {
 impl RunningRms {
     /// Takes the values of one batch in.
     pub fn update(&mut self, values: impl Iterator<Item = f32>) {
-        let (sum, count) = values.fold((0.0, 0_u64), |(sum, count), value| {
-            (sum + f64::from(value) * f64::from(value), count + 1)
-        });
+        let (sum, count) = values
+            .fold((0.0, 0_u64), |(sum, count), value| (sum + f64::from(value) * f64::from(value), count + 1));
         if count > 0 {
             self.mean_square = DECAY * self.mean_square + (1.0 - DECAY) * sum / count as f64;
             self.weight = DECAY * self.weight + (1.0 - DECAY);

@@ -67,7 +67,9 @@ fn check(config: &Config) -> Result<(), LearnerError> {
     let learner = &config.learner;
     let fail = |message: &str| Err(LearnerError::Config(message.to_owned()));
     if learner.advantage == Advantage::Group && learner.group.is_none() {
-        return fail("learner.advantage = \"group\" needs learner.group, e.g. learner.group = { rollouts = 8 }");
+        return fail(
+            "learner.advantage = \"group\" needs learner.group, e.g. learner.group = { rollouts = 8 }",
+        );
     }
     if let Some(group) = &learner.group
         && config.actor.environments % group.rollouts != 0
@@ -75,10 +77,14 @@ fn check(config: &Config) -> Result<(), LearnerError> {
         return fail("learner.group.rollouts must divide actor.environments");
     }
     if learner.mode == Mode::Lockstep && learner.replayed_share > 0.0 {
-        return fail("learner.mode = \"lockstep\" needs learner.replayed_share = 0: a turn learns from its own episodes");
+        return fail(
+            "learner.mode = \"lockstep\" needs learner.replayed_share = 0: a turn learns from its own episodes",
+        );
     }
     if learner.mode == Mode::Lockstep && learner.wall_limit_minutes > 0.0 {
-        return fail("learner.mode = \"lockstep\" needs learner.wall_limit_minutes = 0: a clock repeats nothing");
+        return fail(
+            "learner.mode = \"lockstep\" needs learner.wall_limit_minutes = 0: a clock repeats nothing",
+        );
     }
     Ok(())
 }
@@ -223,7 +229,8 @@ impl Service {
     /// Whether the policy is the best so far on the validation seeds.
     fn validate(&mut self) -> Result<bool, LearnerError> {
         let score = self.validator.score(self.updater.policy.parameters())?;
-        let figures: Vec<(&str, f64)> = score.figures.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+        let figures: Vec<(&str, f64)> =
+            score.figures.iter().map(|(name, value)| (name.as_str(), *value)).collect();
         self.metrics.write(self.progress.environment_steps, &figures)?;
         self.pace.validated(score.slowdown);
         self.progress.validation = Some(score.score);
@@ -284,9 +291,15 @@ impl Service {
         if over {
             self.publisher.finish();
             self.feed.sampler().finish()?;
-            tracing::info!(steps = self.progress.environment_steps, "the budget is spent; the run has finished");
+            tracing::info!(
+                steps = self.progress.environment_steps,
+                "the budget is spent; the run has finished"
+            );
         } else {
-            tracing::info!(steps = self.progress.environment_steps, "interrupted; start again to go on from here");
+            tracing::info!(
+                steps = self.progress.environment_steps,
+                "interrupted; start again to go on from here"
+            );
         }
         Ok(LearnerSummary {
             finished: over,

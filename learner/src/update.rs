@@ -148,7 +148,8 @@ impl Updater {
         let target = self.target_log_probabilities(batch)?;
         let scale = self.scales.returns.value();
         let values = self.target_values(batch)?;
-        let log_ratios: Vec<f32> = target.iter().zip(&behaviour).map(|(target, acted)| target - acted).collect();
+        let log_ratios: Vec<f32> =
+            target.iter().zip(&behaviour).map(|(target, acted)| target - acted).collect();
         let rewards: Vec<f32> = batch.steps.iter().map(|step| step.weighted_reward / scale).collect();
         let discounts: Vec<f32> = batch.steps.iter().map(|step| step.discount).collect();
         let config = &self.config;
@@ -196,13 +197,18 @@ impl Updater {
         for piece in &batch.pieces {
             for step in &batch.steps[piece.steps.clone()] {
                 let group = step.group.ok_or_else(|| {
-                    LearnerError::Config("learner.advantage is \"group\", but actors send no group returns".to_owned())
+                    LearnerError::Config(
+                        "learner.advantage is \"group\", but actors send no group returns".to_owned(),
+                    )
                 })?;
                 raw.push((piece.condition, group.own - group.others));
             }
         }
         self.scales.group_advantages.update(&raw);
-        Ok(raw.iter().map(|(condition, value)| value / self.scales.group_advantages.value(*condition)).collect())
+        Ok(raw
+            .iter()
+            .map(|(condition, value)| value / self.scales.group_advantages.value(*condition))
+            .collect())
     }
 
     fn target_log_probabilities(&self, batch: &Batch) -> Result<Vec<f32>, LearnerError> {
@@ -240,7 +246,9 @@ impl Updater {
         let frames: Vec<&Frame> = places.iter().map(|&place| &batch.frames[place]).collect();
         let choices: Vec<Choice> = places.iter().map(|&place| batch.steps[place].choice).collect();
         let graph = GraphBatch::collate(&self.schema, &frames);
-        let column = |values: &[f32]| Tensor::from_slice(&places.iter().map(|&place| values[place]).collect::<Vec<_>>());
+        let column = |values: &[f32]| {
+            Tensor::from_slice(&places.iter().map(|&place| values[place]).collect::<Vec<_>>())
+        };
         let behaviour = column(&targets.behaviour);
         let evaluation = self.policy.evaluate(&graph, &choices, self.dropout);
         let objective = clipped_objective(
@@ -308,7 +316,13 @@ struct Objective {
 }
 
 /// min(R·A, clip(R, 1±ε)·A), R the ratio to the target policy (or, truncated, to the one that acted).
-fn clipped_objective(log_new: &Tensor, acted: &Tensor, target: &Tensor, advantages: &Tensor, clip: f64) -> Objective {
+fn clipped_objective(
+    log_new: &Tensor,
+    acted: &Tensor,
+    target: &Tensor,
+    advantages: &Tensor,
+    clip: f64,
+) -> Objective {
     let anchor = target.maximum(&(acted - ACTING_RATIO_BAR.ln()));
     let ratio = (log_new - anchor).exp();
     let clipped = ratio.clamp(1.0 - clip, 1.0 + clip);

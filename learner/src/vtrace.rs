@@ -70,7 +70,8 @@ mod tests {
     /// The definition as the paper writes it: for every s, V(s) plus a sum over t of products over i. Quadratic.
     fn oracle(input: VtraceInput<'_>, parameters: VtraceParameters) -> Vtrace {
         let steps = input.values.len();
-        let value = |t: usize| if t < steps { f64::from(input.values[t]) } else { f64::from(input.bootstrap) };
+        let value =
+            |t: usize| if t < steps { f64::from(input.values[t]) } else { f64::from(input.bootstrap) };
         let ratio = |t: usize| f64::from(input.log_ratios[t]).exp();
         let discount = |t: usize| f64::from(input.discounts[t]);
         let target = |s: usize| {

@@ -126,7 +126,8 @@ impl GraphBatch {
         let totals: [i64; NODE_TYPES] =
             std::array::from_fn(|kind| frames.iter().map(|frame| i64::from(frame.nodes[kind])).sum());
         let mut globals = Vec::with_capacity(frames.len() * schema.globals.len());
-        let mut node_graphs: [Vec<i64>; NODE_TYPES] = std::array::from_fn(|kind| Vec::with_capacity(totals[kind] as usize));
+        let mut node_graphs: [Vec<i64>; NODE_TYPES] =
+            std::array::from_fn(|kind| Vec::with_capacity(totals[kind] as usize));
         let mut choices = Choices::default();
         let mut first_nodes = Vec::with_capacity(frames.len());
         let mut first_node: [i64; NODE_TYPES] = std::array::from_fn(|kind| totals[..kind].iter().sum());
@@ -155,6 +156,19 @@ impl GraphBatch {
             targets: index(&targets),
             choices,
         }
+    }
+}
+
+impl GraphBatch {
+    /// The same batch with features of another kind; `Double` is for checking gradients.
+    #[must_use]
+    pub fn to_kind(mut self, kind: tch::Kind) -> Self {
+        self.globals = self.globals.to_kind(kind);
+        self.node_features =
+            self.node_features.map(|features| features.map(|features| features.to_kind(kind)));
+        self.edge_features =
+            self.edge_features.map(|features| features.map(|features| features.to_kind(kind)));
+        self
     }
 }
 

@@ -61,7 +61,11 @@ pub struct Checkpoint {
 ///
 /// # Errors
 /// [`PolicyError::Checkpoint`] when the disk refuses.
-pub fn write_checkpoint(folder: &Path, mut manifest: Manifest, files: &[(&str, Vec<u8>)]) -> Result<(), PolicyError> {
+pub fn write_checkpoint(
+    folder: &Path,
+    mut manifest: Manifest,
+    files: &[(&str, Vec<u8>)],
+) -> Result<(), PolicyError> {
     let entry = |bytes: &[u8]| FileEntry { bytes: bytes.len() as u64, sha256: Digest::of(bytes).to_string() };
     manifest.files = files.iter().map(|(name, bytes)| ((*name).to_owned(), entry(bytes))).collect();
     let fail = |message: String| PolicyError::Checkpoint { path: folder.to_owned(), message };
@@ -84,8 +88,8 @@ impl Checkpoint {
         let path = folder.join(MANIFEST);
         let fail = |path: &Path, message: String| PolicyError::Checkpoint { path: path.to_owned(), message };
         let text = fs::read(&path).map_err(|error| fail(&path, error.to_string()))?;
-        let manifest: Manifest =
-            serde_json::from_slice(&text).map_err(|error| fail(&path, format!("no valid manifest: {error}")))?;
+        let manifest: Manifest = serde_json::from_slice(&text)
+            .map_err(|error| fail(&path, format!("no valid manifest: {error}")))?;
         if manifest.schema != 1 {
             return Err(fail(&path, format!("schema {} where this version reads schema 1", manifest.schema)));
         }
@@ -94,11 +98,15 @@ impl Checkpoint {
             let path = folder.join(name);
             let bytes = fs::read(&path).map_err(|error| fail(&path, error.to_string()))?;
             if bytes.len() as u64 != entry.bytes {
-                let message = format!("{} bytes where the manifest says {}: truncated?", bytes.len(), entry.bytes);
+                let message =
+                    format!("{} bytes where the manifest says {}: truncated?", bytes.len(), entry.bytes);
                 return Err(fail(&path, message));
             }
             if Digest::of(&bytes).to_string() != entry.sha256 {
-                return Err(fail(&path, "its SHA-256 is not the manifest's: the file was altered".to_owned()));
+                return Err(fail(
+                    &path,
+                    "its SHA-256 is not the manifest's: the file was altered".to_owned(),
+                ));
             }
             contents.insert(name.clone(), bytes);
         }
@@ -149,7 +157,8 @@ pub fn find_checkpoint(path: &Path) -> Result<PathBuf, PolicyError> {
     }
     newest_checkpoint(&checkpoints).ok_or_else(|| PolicyError::Checkpoint {
         path: path.to_owned(),
-        message: "is neither a checkpoint (a folder with manifest.json) nor a run folder with checkpoints/".to_owned(),
+        message: "is neither a checkpoint (a folder with manifest.json) nor a run folder with checkpoints/"
+            .to_owned(),
     })
 }
 

@@ -51,7 +51,8 @@ impl Encoder {
             Linear::without_bias(init, &format!("edge_input.{kind}"), features, width, 1.0)
         });
         let relations = init.uniform("relations".to_owned(), &[2 * EDGE_TYPES as i64, width as i64], 0.1);
-        let layers = (0..layers).map(|layer| AttentionLayer::new(init, &format!("layer.{layer}"), config)).collect();
+        let layers =
+            (0..layers).map(|layer| AttentionLayer::new(init, &format!("layer.{layer}"), config)).collect();
         // Two pools (mean and sum) for each node type, and the globals.
         let pooled = 2 * NODE_TYPES * width + schema.globals.len();
         Encoder {
@@ -171,7 +172,8 @@ impl AttentionLayer {
     fn forward(&self, batch: &GraphBatch, nodes: &Tensor, edges: Option<&Tensor>, dropout: f64) -> Tensor {
         let mut nodes = nodes.shallow_clone();
         if let Some(edges) = edges {
-            let messages = self.attend(batch, &self.norm.forward(&nodes), edges).dropout(dropout, dropout > 0.0);
+            let messages =
+                self.attend(batch, &self.norm.forward(&nodes), edges).dropout(dropout, dropout > 0.0);
             nodes = nodes + self.output.forward(&messages);
         }
         let [first, second] = &self.feed;
@@ -184,8 +186,7 @@ impl AttentionLayer {
     fn attend(&self, batch: &GraphBatch, nodes: &Tensor, edges: &Tensor) -> Tensor {
         let count = batch.sources.size()[0];
         let width = nodes.size()[1];
-        let messages =
-            self.source.forward(nodes).index_select(0, &batch.sources) + self.edge.forward(edges);
+        let messages = self.source.forward(nodes).index_select(0, &batch.sources) + self.edge.forward(edges);
         let heard = &messages + self.target.forward(nodes).index_select(0, &batch.targets);
         let split = [count, self.heads, width / self.heads];
         let logits = (Tensor::leaky_relu(&heard).view(split) * &self.attention).sum_dim_intlist(

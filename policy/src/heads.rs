@@ -168,10 +168,13 @@ impl ActionHeads {
         let kind = embeddings.nodes.kind();
         let candidates = embeddings.nodes.index_select(0, &index(&choices.candidate_nodes));
         let context = self.candidate_context.forward(&embeddings.context);
-        let mut hidden = self.candidate.forward(&candidates)
-            + context.index_select(0, &index(&choices.candidate_graphs));
+        let mut hidden =
+            self.candidate.forward(&candidates) + context.index_select(0, &index(&choices.candidate_graphs));
         if let Some(options) = &self.candidate_options {
-            let features = matrix(&choices.candidate_features, choices.candidate_features.len() / choices.candidate_nodes.len().max(1));
+            let features = matrix(
+                &choices.candidate_features,
+                choices.candidate_features.len() / choices.candidate_nodes.len().max(1),
+            );
             hidden = hidden + options.forward(&features.to_kind(kind));
         }
         let starts = self.candidate_score.forward(&hidden.relu()).squeeze_dim(1);

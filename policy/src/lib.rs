@@ -34,12 +34,15 @@ pub fn libtorch_check() -> Result<String, String> {
     }
     // Linux lists every mapped library; elsewhere it is enough that it computes.
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
-    let path = maps.lines().find_map(|line| line.find('/').map(|at| &line[at..]).filter(|p| p.contains("libtorch_cpu")));
+    let path = maps
+        .lines()
+        .find_map(|line| line.find('/').map(|at| &line[at..]).filter(|p| p.contains("libtorch_cpu")));
     Ok(path.map_or("computes".to_owned(), |path| format!("computes; loaded from {path}")))
 }
 
 /// Sets the threads of tensor operations in this process; 0: every core.
 pub fn set_threads(threads: usize) {
-    let threads = if threads == 0 { std::thread::available_parallelism().map_or(1, Into::into) } else { threads };
+    let threads =
+        if threads == 0 { std::thread::available_parallelism().map_or(1, Into::into) } else { threads };
     tch::set_num_threads(threads as i32);
 }

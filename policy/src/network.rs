@@ -96,13 +96,21 @@ impl PolicyNetwork {
             nodes.push_nodes(choices, width, graph, candidate, choices.option_sizes[option]);
         }
         let which = self.which_stage(batch, &embeddings, &which_taken);
-        let size = self.later_stage(&sizes, batch, || self.heads.size(&embeddings, &sizes), |row| {
-            let option = started[sizes.graphs[row] as usize];
-            option.is_some_and(|option| i64::from(choices.option_sizes[option]) == sizes.sizes[row])
-        });
-        let node = self.later_stage(&nodes, batch, || self.heads.node(&embeddings, &nodes), |row| {
-            started[nodes.graphs[row] as usize] == Some(nodes.options[row])
-        });
+        let size = self.later_stage(
+            &sizes,
+            batch,
+            || self.heads.size(&embeddings, &sizes),
+            |row| {
+                let option = started[sizes.graphs[row] as usize];
+                option.is_some_and(|option| i64::from(choices.option_sizes[option]) == sizes.sizes[row])
+            },
+        );
+        let node = self.later_stage(
+            &nodes,
+            batch,
+            || self.heads.node(&embeddings, &nodes),
+            |row| started[nodes.graphs[row] as usize] == Some(nodes.options[row]),
+        );
         combine(&[which, size, node])
     }
 
@@ -159,7 +167,8 @@ impl Stage {
         let log_probability = segment::sum(&chosen, &index(decided), segments);
         let alternatives = index(counts).to_kind(logits.kind());
         let decided = alternatives.gt(1.0).to_kind(logits.kind());
-        let entropy = segment::entropy(&logs, &graphs, segments) / alternatives.clamp_min(2.0).log() * &decided;
+        let entropy =
+            segment::entropy(&logs, &graphs, segments) / alternatives.clamp_min(2.0).log() * &decided;
         Stage { log_probability, entropy, decided }
     }
 }
@@ -210,3 +219,7 @@ impl ValueNetwork {
         self.output[1].forward(&self.output[0].forward(&embeddings.context).relu()).squeeze_dim(1)
     }
 }
+
+#[cfg(test)]
+#[path = "network_tests.rs"]
+mod tests;

@@ -58,7 +58,8 @@ impl Parameters {
         let read = decode_tensors(bytes)?;
         for (name, tensor) in &self.named {
             let found = read.iter().find(|(other, _)| other == name);
-            let (_, value) = found.ok_or_else(|| PolicyError::Weights(format!("parameter `{name}` is missing")))?;
+            let (_, value) =
+                found.ok_or_else(|| PolicyError::Weights(format!("parameter `{name}` is missing")))?;
             if value.size() != tensor.size() {
                 return Err(PolicyError::Weights(format!(
                     "parameter `{name}` has shape {:?} where this network has {:?}",
@@ -68,7 +69,11 @@ impl Parameters {
             }
         }
         if read.len() != self.named.len() {
-            return Err(PolicyError::Weights(format!("{} parameters, expected {}", read.len(), self.named.len())));
+            return Err(PolicyError::Weights(format!(
+                "{} parameters, expected {}",
+                read.len(),
+                self.named.len()
+            )));
         }
         tch::no_grad(|| {
             for (name, tensor) in &self.named {
@@ -85,7 +90,10 @@ impl Parameters {
 ///
 /// # Errors
 /// [`PolicyError::Tensor`] where a value cannot be read.
-pub fn encode_tensors(named: &[(String, Tensor)], metadata: &[(&str, String)]) -> Result<Vec<u8>, PolicyError> {
+pub fn encode_tensors(
+    named: &[(String, Tensor)],
+    metadata: &[(&str, String)],
+) -> Result<Vec<u8>, PolicyError> {
     let mut data: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::with_capacity(named.len());
     for (name, tensor) in named {
         let flat = tensor.f_detach()?.f_to_kind(Kind::Float)?.f_contiguous()?.f_view([-1])?;
@@ -112,7 +120,10 @@ pub fn decode_tensors(bytes: &[u8]) -> Result<Vec<(String, Tensor)>, PolicyError
     let mut named = Vec::with_capacity(read.len());
     for (name, view) in read.tensors() {
         if view.dtype() != Dtype::F32 {
-            return Err(PolicyError::Weights(format!("parameter `{name}` is {:?}, expected F32", view.dtype())));
+            return Err(PolicyError::Weights(format!(
+                "parameter `{name}` is {:?}, expected F32",
+                view.dtype()
+            )));
         }
         let chunks = view.data().chunks_exact(4);
         let values: Vec<f32> = chunks.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();

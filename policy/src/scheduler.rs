@@ -98,8 +98,10 @@ impl PolicyScheduler {
 
     /// Decides for every frame; forced ones cost no forward pass.
     fn choose(&mut self, observed: &[Observed], environments: &[usize]) -> Result<Vec<Chosen>, PolicyError> {
-        let open: Vec<usize> = (0..observed.len()).filter(|&place| !observed[place].frame.is_forced()).collect();
-        let mut chosen: Vec<Chosen> = observed.iter().map(|observed| Chosen::forced(&observed.frame)).collect();
+        let open: Vec<usize> =
+            (0..observed.len()).filter(|&place| !observed[place].frame.is_forced()).collect();
+        let mut chosen: Vec<Chosen> =
+            observed.iter().map(|observed| Chosen::forced(&observed.frame)).collect();
         if open.is_empty() {
             return Ok(chosen);
         }
@@ -194,7 +196,8 @@ impl PolicyScheduler {
         let mut start = 0;
         for same in rows.graphs.chunk_by(|a, b| a == b) {
             let graph = same[0] as usize;
-            let (place, log_probability) = self.pick(draft.environments[graph], &scores[start..start + same.len()]);
+            let (place, log_probability) =
+                self.pick(draft.environments[graph], &scores[start..start + same.len()]);
             draft.log_probabilities[graph][stage] = log_probability;
             if let Some((_, option)) = &mut draft.taken[graph] {
                 *option = rows.options[start + place];
@@ -228,7 +231,8 @@ impl<'a> Draft<'a> {
 
     fn chosen(&self, graph: usize) -> Chosen {
         let first = self.batch.choices.option_starts[graph];
-        let choice = self.taken[graph].map_or(Choice::Wait, |(_, option)| Choice::Start((option - first) as u32));
+        let choice =
+            self.taken[graph].map_or(Choice::Wait, |(_, option)| Choice::Start((option - first) as u32));
         Chosen { choice, log_probability: self.log_probabilities[graph] }
     }
 }
@@ -264,7 +268,8 @@ impl Scheduler for PolicyScheduler {
         requests: &[DecisionRequest<'_>],
         decisions: &mut Vec<Decision>,
     ) -> Result<(), SchedulerError> {
-        let observed: Result<Vec<Observed>, _> = requests.iter().map(|request| self.observer.observe(request)).collect();
+        let observed: Result<Vec<Observed>, _> =
+            requests.iter().map(|request| self.observer.observe(request)).collect();
         let observed = observed.map_err(|error| self.failure(error))?;
         let environments: Vec<usize> = requests.iter().map(|request| request.environment).collect();
         let chosen = self.choose(&observed, &environments).map_err(|error| self.failure(error))?;

@@ -18,13 +18,8 @@ fn max(rows: &Tensor, segment: &Tensor, segments: i64) -> Tensor {
         index = index.unsqueeze(-1);
     }
     tch::no_grad(|| {
-        Tensor::full(shape.as_slice(), f64::NEG_INFINITY, (rows.kind(), rows.device())).internal_scatter_reduce(
-            0,
-            &index.expand_as(rows),
-            &rows.detach(),
-            "amax",
-            true,
-        )
+        Tensor::full(shape.as_slice(), f64::NEG_INFINITY, (rows.kind(), rows.device()))
+            .internal_scatter_reduce(0, &index.expand_as(rows), &rows.detach(), "amax", true)
     })
 }
 

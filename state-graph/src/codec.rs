@@ -160,9 +160,12 @@ impl<'a> FrameDecoder<'a> {
         for (section, range) in frame.sections(schema).into_iter().enumerate() {
             if mask & (1 << section) == 0 {
                 let bytes = self.take(range.len() * 4)?;
-                frame.features.extend(bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])));
+                frame
+                    .features
+                    .extend(bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])));
             } else {
-                let shared = before.as_ref().map(|(previous, ranges)| &previous.features[ranges[section].clone()]);
+                let shared =
+                    before.as_ref().map(|(previous, ranges)| &previous.features[ranges[section].clone()]);
                 let shared = shared.filter(|shared| shared.len() == range.len());
                 let missing = FrameError::NothingToShare { frame: self.frame, section };
                 frame.features.extend_from_slice(shared.ok_or(missing)?);
@@ -214,7 +217,8 @@ fn indices_fit(frame: &Frame, schema: &Schema) -> bool {
     let below = |indices: &[u32], bound: u32| indices.iter().all(|&index| index < bound);
     let edges = crate::EdgeType::ALL.iter().all(|&kind| {
         let (sources, targets) = frame.edge_ends(kind);
-        below(sources, frame.nodes[kind.source() as usize]) && below(targets, frame.nodes[kind.target() as usize])
+        below(sources, frame.nodes[kind.source() as usize])
+            && below(targets, frame.nodes[kind.target() as usize])
     });
     let [invocations, sizes, resources] = frame.option_indices();
     edges

@@ -13,20 +13,40 @@ const LONGEST: f32 = 15.0;
 /// Names of every feature.
 #[must_use]
 pub fn schema() -> Schema {
-    let machine = (0..RESOURCES).flat_map(|resource| (0..PROFILE).map(move |step| format!("free_{resource}_{step}")));
+    let machine =
+        (0..RESOURCES).flat_map(|resource| (0..PROFILE).map(move |step| format!("free_{resource}_{step}")));
     let mut nodes: [Vec<String>; 3] = Default::default();
     nodes[NodeType::Resource as usize] = machine.collect();
     nodes[NodeType::Invocation as usize] = names(&[
-        "length", "inverse_length", "demand_0", "demand_1", "waited_log", "waited", "remaining", "running",
-        "fits_now", "earliest_fit", "long",
+        "length",
+        "inverse_length",
+        "demand_0",
+        "demand_1",
+        "waited_log",
+        "waited",
+        "remaining",
+        "running",
+        "fits_now",
+        "earliest_fit",
+        "long",
     ]);
     let mut edges: [Vec<String>; crate::EDGE_TYPES] = Default::default();
     edges[EdgeType::Allocation as usize] = names(&["given_0", "given_1", "remaining"]);
     edges[EdgeType::Request as usize] = names(&["fits_now", "earliest_fit", "headroom_0", "headroom_1"]);
     Schema {
         globals: names(&[
-            "backlog", "since_last_arrival", "recent_arrivals", "visible", "running", "free_0", "free_1",
-            "arrivals_quiet", "visible_long", "visible_work", "since_last_arrival_short", "missed_arrivals",
+            "backlog",
+            "since_last_arrival",
+            "recent_arrivals",
+            "visible",
+            "running",
+            "free_0",
+            "free_1",
+            "arrivals_quiet",
+            "visible_long",
+            "visible_work",
+            "since_last_arrival_short",
+            "missed_arrivals",
         ]),
         nodes,
         edges,
@@ -101,7 +121,8 @@ fn visible_job(observation: &SlotsObservation, job: &VisibleJob, machine: u32, b
         ],
     );
     let headroom = |resource: usize| {
-        (observation.free[resource][0] as f32 - job.demand[resource] as f32) / observation.capacity[resource] as f32
+        (observation.free[resource][0] as f32 - job.demand[resource] as f32)
+            / observation.capacity[resource] as f32
     };
     builder.edge(
         EdgeType::Request,

@@ -29,7 +29,9 @@ pub fn root() -> PathBuf {
 /// # Panics
 /// When it cannot be started: the programs are built by `cargo build --release --workspace --bins`.
 pub fn run<S: AsRef<OsStr>>(program: &str, arguments: &[S]) -> Output {
-    command(program, arguments).output().unwrap_or_else(|error| panic!("{program} cannot be started: {error}"))
+    command(program, arguments)
+        .output()
+        .unwrap_or_else(|error| panic!("{program} cannot be started: {error}"))
 }
 
 fn command<S: AsRef<OsStr>>(program: &str, arguments: &[S]) -> Command {
@@ -53,7 +55,8 @@ impl Service {
     /// When it cannot be started.
     pub fn start<S: AsRef<OsStr>>(folder: &Path, name: &str, program: &str, arguments: &[S]) -> Self {
         let log = folder.join(format!("{name}.log"));
-        let file = File::options().create(true).append(true).open(&log).expect("the test's folder can be written");
+        let file =
+            File::options().create(true).append(true).open(&log).expect("the test's folder can be written");
         let child = command(program, arguments).stdout(Stdio::null()).stderr(file).spawn();
         let child = child.unwrap_or_else(|error| panic!("{program} cannot be started: {error}"));
         Service { name: name.to_owned(), child, log }
@@ -72,7 +75,12 @@ impl Service {
     pub fn wait_for(&self, text: &str, times: usize, patience: Duration) {
         let start = Instant::now();
         while self.log().matches(text).count() < times {
-            assert!(start.elapsed() < patience, "{} never logged `{text}` ×{times}:\n{}", self.name, self.log());
+            assert!(
+                start.elapsed() < patience,
+                "{} never logged `{text}` ×{times}:\n{}",
+                self.name,
+                self.log()
+            );
             std::thread::sleep(Duration::from_millis(50));
         }
     }

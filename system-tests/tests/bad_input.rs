@@ -35,7 +35,11 @@ fn an_unknown_key_is_named() {
     let text = "schema = 1\nname = \"x\"\nseed = 1\n[simulator]\nscenario = \"slots\"\n[learner]\nbugdet_steps = 7\n";
     fs::write(&config, text).unwrap();
     let config = config.display().to_string();
-    refused(&train_with(folder.path(), &config, &[]), 3, &["config.toml", "learner", "bugdet_steps", "budget_steps"]);
+    refused(
+        &train_with(folder.path(), &config, &[]),
+        3,
+        &["config.toml", "learner", "bugdet_steps", "budget_steps"],
+    );
 }
 
 #[test]
@@ -44,15 +48,22 @@ fn a_value_out_of_range_is_named() {
     let slots = root().join("configs/train/slots.toml").display().to_string();
     let output = train_with(folder.path(), &slots, &["policy.width=30"]);
     refused(&output, 3, &["policy.width", "4 heads"]);
-    refused(&train_with(folder.path(), &slots, &["learner.epochs"]), 3, &["learner.epochs", "section.key=value"]);
+    refused(
+        &train_with(folder.path(), &slots, &["learner.epochs"]),
+        3,
+        &["learner.epochs", "section.key=value"],
+    );
     refused(&train_with(folder.path(), "/nowhere/x.toml", &[]), 3, &["/nowhere/x.toml"]);
 }
 
 #[test]
 fn a_missing_trace_file_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let output =
-        train_with(folder.path(), &azure(), &["simulator.serverless.trace.durations=\"/nowhere/durations.csv\""]);
+    let output = train_with(
+        folder.path(),
+        &azure(),
+        &["simulator.serverless.trace.durations=\"/nowhere/durations.csv\""],
+    );
     refused(&output, 4, &["/nowhere/durations.csv"]);
 }
 
@@ -62,7 +73,12 @@ fn a_malformed_row_is_named_with_its_file_and_column() {
     let text = fs::read_to_string(root().join("simulator/data/azure2019/durations.csv")).unwrap();
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     let cells: Vec<&str> = lines[5].split(',').collect();
-    lines[5] = cells.iter().enumerate().map(|(place, cell)| if place == 9 { "fast" } else { cell }).collect::<Vec<_>>().join(",");
+    lines[5] = cells
+        .iter()
+        .enumerate()
+        .map(|(place, cell)| if place == 9 { "fast" } else { cell })
+        .collect::<Vec<_>>()
+        .join(",");
     let damaged = folder.path().join("damaged.csv");
     fs::write(&damaged, lines.join("\n")).unwrap();
     let setting = format!("simulator.serverless.trace.durations=\"{}\"", damaged.display());
@@ -89,13 +105,28 @@ fn a_truncated_checkpoint_is_named() {
     let bytes = fs::read(&weights).unwrap();
     fs::write(&weights, &bytes[..bytes.len() - 100]).unwrap();
     let run_folder = run_folder.display().to_string();
-    let output = run("longshore", &["evaluate", "slots", "--load", "90", "--steps", "50", "--episodes", "2", "--scheduler", &run_folder]);
+    let output = run(
+        "longshore",
+        &[
+            "evaluate",
+            "slots",
+            "--load",
+            "90",
+            "--steps",
+            "50",
+            "--episodes",
+            "2",
+            "--scheduler",
+            &run_folder,
+        ],
+    );
     refused(&output, 5, &["best/policy.safetensors", "truncated"]);
 }
 
 #[test]
 fn an_unknown_scheduler_is_answered_with_the_known_ones() {
-    let arguments = ["evaluate", "slots", "--load", "90", "--steps", "50", "--episodes", "2", "--scheduler", "sfj"];
+    let arguments =
+        ["evaluate", "slots", "--load", "90", "--steps", "50", "--episodes", "2", "--scheduler", "sfj"];
     refused(&run("longshore", &arguments), 3, &["sfj", "sjf", "tetris"]);
 }
 

@@ -23,15 +23,34 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
     (
         "cli",
         &[
-            "common", "simulator", "state-graph", "policy", "transport", "telemetry", "durable", "actor", "replay",
-            "learner", "evaluation",
+            "common",
+            "simulator",
+            "state-graph",
+            "policy",
+            "transport",
+            "telemetry",
+            "durable",
+            "actor",
+            "replay",
+            "learner",
+            "evaluation",
         ],
     ),
     (
         "system-tests",
         &[
-            "common", "simulator", "state-graph", "policy", "transport", "telemetry", "durable", "actor", "replay",
-            "learner", "evaluation", "cli",
+            "common",
+            "simulator",
+            "state-graph",
+            "policy",
+            "transport",
+            "telemetry",
+            "durable",
+            "actor",
+            "replay",
+            "learner",
+            "evaluation",
+            "cli",
         ],
     ),
 ];
@@ -45,7 +64,11 @@ fn dependencies(krate: &str, section: &str) -> Vec<String> {
     let text = fs::read_to_string(root().join(krate).join("Cargo.toml")).unwrap();
     let after = text.split(&format!("[{section}]\n")).nth(1).unwrap_or("");
     let lines = after.lines().take_while(|line| !line.starts_with('['));
-    lines.filter_map(|line| line.split(['.', ' ', '=']).next()).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    lines
+        .filter_map(|line| line.split(['.', ' ', '=']).next())
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Every Rust source of a crate, without the comments.
@@ -57,7 +80,8 @@ fn sources(krate: &str) -> Vec<(PathBuf, String)> {
                 walk(&path, found);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let text = fs::read_to_string(&path).unwrap();
-                let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+                let code: Vec<&str> =
+                    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
                 found.push((path, code.join("\n")));
             }
         }
@@ -124,15 +148,28 @@ fn tensors_stay_where_they_belong() {
     let mut seen = Vec::new();
     while let Some(krate) = below.pop() {
         let names = dependencies(&krate, "dependencies");
-        assert!(!names.iter().any(|name| name == "tch" || name == "torch-sys"), "replay links libtorch through {krate}");
-        below.extend(names.into_iter().filter(|name| crates().contains(&name.as_str()) && !seen.contains(name)));
+        assert!(
+            !names.iter().any(|name| name == "tch" || name == "torch-sys"),
+            "replay links libtorch through {krate}"
+        );
+        below.extend(
+            names.into_iter().filter(|name| crates().contains(&name.as_str()) && !seen.contains(name)),
+        );
         seen.push(krate);
     }
 }
 
 #[test]
 fn what_is_simulated_reads_no_clock_and_opens_no_socket() {
-    let forbidden = ["Instant::now", "SystemTime", "std::net", "thread::sleep", "rand::rng(", "rand::random", "thread_rng"];
+    let forbidden = [
+        "Instant::now",
+        "SystemTime",
+        "std::net",
+        "thread::sleep",
+        "rand::rng(",
+        "rand::random",
+        "thread_rng",
+    ];
     no_source_names(&["common", "simulator", "state-graph"], &forbidden);
 }
 

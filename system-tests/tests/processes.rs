@@ -43,10 +43,14 @@ fn a_killed_learner_resumes_and_the_others_go_on() {
     let folder = folder.path();
     let config = write_config(folder, &make_keys(folder));
     let run_folder = folder.join("run").display().to_string();
-    let shard = |id: &str| Service::start(folder, &format!("shard-{id}"), "longshore-replay", &["-c", &config, "--shard", id]);
+    let shard = |id: &str| {
+        Service::start(folder, &format!("shard-{id}"), "longshore-replay", &["-c", &config, "--shard", id])
+    };
     let mut shards = [shard("0"), shard("1")];
     let mut actor = Service::start(folder, "actor", "longshore-actor", &["-c", &config]);
-    let learn = || Service::start(folder, "learner", "longshore-learner", &["-c", &config, "--run-folder", &run_folder]);
+    let learn = || {
+        Service::start(folder, "learner", "longshore-learner", &["-c", &config, "--run-folder", &run_folder])
+    };
     let mut learner = learn();
     let checkpoint = folder.join("run/checkpoints/v00000008");
     let start = std::time::Instant::now();
@@ -95,7 +99,8 @@ fn a_learner_of_another_run_is_refused() {
     let _one = Service::start(folder, "shard-1", "longshore-replay", &["-c", &config, "--shard", "1"]);
     let _actor = Service::start(folder, "actor", "longshore-actor", &["-c", &config]);
     let first = folder.join("first").display().to_string();
-    let mut learner = Service::start(folder, "first", "longshore-learner", &["-c", &config, "--run-folder", &first]);
+    let mut learner =
+        Service::start(folder, "first", "longshore-learner", &["-c", &config, "--run-folder", &first]);
     let start = std::time::Instant::now();
     while !folder.join("first/checkpoints/v00000002").exists() {
         assert!(start.elapsed() < PATIENCE, "no checkpoint:\n{}", learner.log());
@@ -103,7 +108,8 @@ fn a_learner_of_another_run_is_refused() {
     }
     learner.kill().unwrap();
     let second = folder.join("second").display().to_string();
-    let mut other = Service::start(folder, "second", "longshore-learner", &["-c", &config, "--run-folder", &second]);
+    let mut other =
+        Service::start(folder, "second", "longshore-learner", &["-c", &config, "--run-folder", &second]);
     assert_eq!(other.wait(PATIENCE), Some(7), "{}", other.log());
     assert!(other.log().contains("refused"), "{}", other.log());
 }

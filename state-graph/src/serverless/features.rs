@@ -6,20 +6,64 @@ use common::cluster::{Priority, StartOption};
 use super::tracker::{ARRIVAL_WINDOWS, Container, IdleGroup, Pending, Phase, ServerlessGraph};
 
 pub(super) const GLOBAL: [&str; 10] = [
-    "pending", "busy", "idle", "functions_waiting", "bound_memory", "idle_memory", "arrivals_1s", "arrivals_10s",
-    "arrivals_60s", "cold_share",
+    "pending",
+    "busy",
+    "idle",
+    "functions_waiting",
+    "bound_memory",
+    "idle_memory",
+    "arrivals_1s",
+    "arrivals_10s",
+    "arrivals_60s",
+    "cold_share",
 ];
 pub(super) const FUNCTION: [&str; 16] = [
-    "mean", "p95", "spread", "memory", "arrivals_1s", "arrivals_10s", "arrivals_60s", "arrivals_600s",
-    "gap_variation", "cold_share", "cold_start", "pending", "busy", "idle", "priority", "slo_factor",
+    "mean",
+    "p95",
+    "spread",
+    "memory",
+    "arrivals_1s",
+    "arrivals_10s",
+    "arrivals_60s",
+    "arrivals_600s",
+    "gap_variation",
+    "cold_share",
+    "cold_start",
+    "pending",
+    "busy",
+    "idle",
+    "priority",
+    "slo_factor",
 ];
 pub(super) const RESOURCE: [&str; 12] = [
-    "cpu", "memory", "network", "free", "idle_memory", "bound", "cpu_given", "speed", "price", "busy", "idle",
+    "cpu",
+    "memory",
+    "network",
+    "free",
+    "idle_memory",
+    "bound",
+    "cpu_given",
+    "speed",
+    "price",
+    "busy",
+    "idle",
     "starts_60s",
 ];
 pub(super) const INVOCATION: [&str; 14] = [
-    "pending", "starting", "running", "waited", "waited_by_estimate", "waited_capped", "priority", "input_size",
-    "mean", "memory", "remaining", "own_busy", "own_soonest", "own_soonest_by_cold",
+    "pending",
+    "starting",
+    "running",
+    "waited",
+    "waited_by_estimate",
+    "waited_capped",
+    "priority",
+    "input_size",
+    "mean",
+    "memory",
+    "remaining",
+    "own_busy",
+    "own_soonest",
+    "own_soonest_by_cold",
 ];
 pub(super) const WARM: [&str; 2] = ["count", "expires"];
 pub(super) const ALLOCATION: [&str; 4] = ["memory", "elapsed", "remaining", "starting"];
@@ -133,11 +177,16 @@ pub(super) fn pending(graph: &ServerlessGraph, work: &Pending, now: SimTime) -> 
         0.0,
         count(state.busy),
         soonest.map_or(2.0, time),
-        soonest.map_or(2.0, |soonest| ((soonest / state.estimate.cold_start.max(0.01)) as f32 / 4.0).min(2.0)),
+        soonest
+            .map_or(2.0, |soonest| ((soonest / state.estimate.cold_start.max(0.01)) as f32 / 4.0).min(2.0)),
     ]
 }
 
-pub(super) fn running(graph: &ServerlessGraph, container: &Container, now: SimTime) -> [f32; INVOCATION.len()] {
+pub(super) fn running(
+    graph: &ServerlessGraph,
+    container: &Container,
+    now: SimTime,
+) -> [f32; INVOCATION.len()] {
     let (state, spec) = (&graph.functions[container.function], &graph.spec.functions[container.function]);
     let (starting, input_size) = match container.phase {
         Phase::Starting { work, .. } => (true, work.input_size),
@@ -185,11 +234,7 @@ pub(super) fn allocation(
     ]
 }
 
-pub(super) fn option(
-    graph: &ServerlessGraph,
-    work: &Pending,
-    option: &StartOption,
-) -> [f32; OPTION.len()] {
+pub(super) fn option(graph: &ServerlessGraph, work: &Pending, option: &StartOption) -> [f32; OPTION.len()] {
     let node = option.node.0 as usize;
     let (state, spec) = (&graph.nodes[node], &graph.spec.nodes[node]);
     let capacity = spec.memory_mb.max(1) as f32;

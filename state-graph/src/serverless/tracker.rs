@@ -145,7 +145,8 @@ impl ServerlessGraph {
     /// A cluster in which nothing has happened yet.
     #[must_use]
     pub fn new(spec: &ClusterSpec) -> Self {
-        let state = |estimate: &DurationEstimate| FunctionState { estimate: *estimate, ..FunctionState::default() };
+        let state =
+            |estimate: &DurationEstimate| FunctionState { estimate: *estimate, ..FunctionState::default() };
         ServerlessGraph {
             functions: spec.estimates.iter().map(state).collect(),
             nodes: vec![NodeState::default(); spec.nodes.len()],
@@ -230,7 +231,8 @@ impl ServerlessGraph {
     }
 
     fn remove(&mut self, at: SimTime, container: ContainerId) -> Result<(), TrackerError> {
-        let gone = self.containers.remove(&container).ok_or(TrackerError::UnknownContainer { at, container })?;
+        let gone =
+            self.containers.remove(&container).ok_or(TrackerError::UnknownContainer { at, container })?;
         let (function, node) = (&mut self.functions[gone.function], &mut self.nodes[gone.node]);
         if matches!(gone.phase, Phase::Idle { .. }) {
             function.idle = function.idle.saturating_sub(1);

@@ -1,0 +1,205 @@
+//! The networks against slow oracles: probabilities by their definition, gradients by finite differences.
+
+use common::RunSeed;
+use common::config::PolicyConfig;
+use common::trajectory::Choice;
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+use state_graph::{EdgeType, Frame, FrameBuilder, NodeType, Schema, serverless};
+use tch::{Kind, Tensor};
+
+use super::PolicyNetwork;
+use crate::batch::GraphBatch;
+use crate::heads::StageRows;
+
+const SIZES: u32 = 3;
+
+fn config() -> PolicyConfig {
+    PolicyConfig { width: 8, heads: 2, layers: 2, value_layers: 1, dropout: 0.0 }
+}
+
+fn rng(seed: u64) -> ChaCha8Rng {
+    RunSeed(seed).rng(common::Stream::Scenario, 0)
+}
+
+fn row(rng: &mut ChaCha8Rng, width: usize) -> Vec<f32> {
+    (0..width).map(|_| rng.random_range(-1.0..1.0)).collect()
+}
+
+/// A state with every node type, several sizes and nodes to choose from; sometimes without running invocations.
+fn frame(schema: &Schema, rng: &mut ChaCha8Rng) -> Frame {
+    let mut builder = FrameBuilder::default();
+    builder.globals(&row(rng, schema.globals.len()));
+    let (functions, resources) = (rng.random_range(1..4), rng.random_range(1..5));
+    for (kind, count) in [(NodeType::Function, functions), (NodeType::Resource, resources)] {
+        for _ in 0..count {
+            builder.node(kind, &row(rng, schema.nodes[kind as usize].len()));
+        }
+    }
+    for _ in 0..rng.random_range(0..3) {
+        let node = builder.node(NodeType::Invocation, &row(rng, schema.nodes[2].len()));
+        let features = row(rng, schema.edges[EdgeType::Allocation as usize].len());
+        builder.edge(EdgeType::Allocation, node, rng.random_range(0..resources), &features);
+    }
+    for _ in 0..rng.random_range(1..4) {
+        let node = builder.node(NodeType::Invocation, &row(rng, schema.nodes[2].len()));
+        builder.edge(EdgeType::InstanceOf, node, rng.random_range(0..functions), &[1.0]);
+        for size in 0..SIZES {
+            for resource in 0..resources {
+                if rng.random_bool(0.6) || (size == 0 && resource == 0) {
+                    let features = row(rng, schema.options.len());
+                    builder.edge(EdgeType::Request, node, resource, &features);
+                    builder.option(node, size, resource, &features);
+                }
+            }
+        }
+    }
+    builder.may_wait(rng.random_bool(0.8));
+    builder.build()
+}
+
+fn choices(frame: &Frame) -> Vec<Choice> {
+    let starts = (0..frame.options).map(Choice::Start);
+    starts.chain(frame.may_wait.then_some(Choice::Wait)).collect()
+}
+
+fn doubles(tensor: &Tensor) -> Vec<f64> {
+    Vec::try_from(&tensor.to_kind(Kind::Double).contiguous().view([-1])).unwrap()
+}
+
+/// log(e^x_taken / Σ e^x), term by term.
+fn log_softmax(scores: &[f64], taken: usize) -> f64 {
+    (scores[taken].exp() / scores.iter().map(|score| score.exp()).sum::<f64>()).ln()
+}
+
+/// Log-probability of each stage of one choice in one state, from the raw scores.
+fn oracle(network: &PolicyNetwork, frame: &Frame, choice: Choice) -> [f64; 3] {
+    let width = network.schema.options.len();
+    let batch = GraphBatch::collate(&network.schema, &[frame]).to_kind(Kind::Double);
+    let embeddings = network.embed(&batch);
+    let tables = &batch.choices;
+    let mut which = doubles(&network.heads.which(&batch, &embeddings));
+    let waits = which.len() - 1;
+    if !frame.may_wait {
+        which.pop();
+    }
+    let Choice::Start(option) = choice else { return [log_softmax(&which, waits), 0.0, 0.0] };
+    let [invocations, sizes, _] = frame.option_indices();
+    let option = option as usize;
+    let mut shown: Vec<u32> = invocations.to_vec();
+    shown.dedup();
+    let candidate = shown.iter().position(|&invocation| invocation == invocations[option]).unwrap();
+    let mut result = [log_softmax(&which, candidate), 0.0, 0.0];
+    let mine = |other: usize| invocations[other] == invocations[option];
+    let mut own_sizes: Vec<u32> =
+        (0..sizes.len()).filter(|&other| mine(other)).map(|other| sizes[other]).collect();
+    own_sizes.dedup();
+    if own_sizes.len() > 1 {
+        let mut rows = StageRows::default();
+        rows.push_sizes(tables, width, 0, candidate);
+        let taken = own_sizes.iter().position(|&size| size == sizes[option]).unwrap();
+        result[1] = log_softmax(&doubles(&network.heads.size(&embeddings, &rows)), taken);
+    }
+    let same: Vec<usize> =
+        (0..sizes.len()).filter(|&other| mine(other) && sizes[other] == sizes[option]).collect();
+    if same.len() > 1 {
+        let mut rows = StageRows::default();
+        rows.push_nodes(tables, width, 0, candidate, sizes[option]);
+        let taken = same.iter().position(|&other| other == option).unwrap();
+        result[2] = log_softmax(&doubles(&network.heads.node(&embeddings, &rows)), taken);
+    }
+    result
+}
+
+#[test]
+fn log_probabilities_equal_their_definition_and_sum_to_one() {
+    let schema = serverless::schema(SIZES as usize);
+    let network = PolicyNetwork::of_kind(&schema, &config(), RunSeed(1), Kind::Double);
+    let mut rng = rng(1);
+    for _ in 0..40 {
+        let frames: Vec<Frame> = (0..4).map(|_| frame(&schema, &mut rng)).collect();
+        let mut total = vec![0.0; frames.len()];
+        let longest = frames.iter().map(|frame| choices(frame).len()).max().unwrap();
+        for round in 0..longest {
+            // Every choice of every state in turn, four states in one batch.
+            let all: Vec<Vec<Choice>> = frames.iter().map(choices).collect();
+            let taken: Vec<Choice> = all.iter().map(|choices| choices[round % choices.len()]).collect();
+            let batch =
+                GraphBatch::collate(&schema, &frames.iter().collect::<Vec<_>>()).to_kind(Kind::Double);
+            let evaluation = network.evaluate(&batch, &taken, 0.0);
+            let stages = doubles(&evaluation.stages);
+            let sums = doubles(&evaluation.log_probability);
+            for (graph, choice) in taken.iter().enumerate() {
+                let expected = oracle(&network, &frames[graph], *choice);
+                for (stage, expected) in expected.iter().enumerate() {
+                    let found = stages[3 * graph + stage];
+                    assert!((found - expected).abs() < 1e-9, "stage {stage}: {found} and {expected}");
+                }
+                assert!((sums[graph] - expected.iter().sum::<f64>()).abs() < 1e-9);
+                if round < all[graph].len() {
+                    total[graph] += sums[graph].exp();
+                }
+            }
+            assert!(doubles(&evaluation.entropy).iter().all(|entropy| (0.0..=1.0 + 1e-9).contains(entropy)));
+        }
+        assert!(total.iter().all(|total| (total - 1.0).abs() < 1e-9), "{total:?}");
+    }
+}
+
+/// What the gradient is checked of: every output takes part.
+fn loss(network: &PolicyNetwork, frames: &[Frame], taken: &[Choice]) -> Tensor {
+    let batch =
+        GraphBatch::collate(&network.schema, &frames.iter().collect::<Vec<_>>()).to_kind(Kind::Double);
+    let evaluation = network.evaluate(&batch, taken, 0.0);
+    let weights = Tensor::arange(taken.len() as i64, (Kind::Double, tch::Device::Cpu)) + 1.0;
+    (evaluation.log_probability * &weights).sum(Kind::Double)
+        + (evaluation.entropy * weights).sum(Kind::Double)
+}
+
+#[test]
+fn gradients_of_encoder_and_heads_equal_finite_differences() {
+    let schema = serverless::schema(SIZES as usize);
+    let network = PolicyNetwork::of_kind(&schema, &config(), RunSeed(2), Kind::Double);
+    let mut rng = rng(2);
+    // Biases start at zero, where a unit without input sits exactly on the kink of its ReLU.
+    for (_, parameter) in network.parameters().named() {
+        let noise: Vec<f64> = (0..parameter.numel()).map(|_| rng.random_range(-0.1..0.1)).collect();
+        let noise = Tensor::from_slice(&noise).view_as(parameter);
+        let mut values = parameter.detach();
+        values += noise;
+    }
+    let frames: Vec<Frame> = (0..6).map(|_| frame(&schema, &mut rng)).collect();
+    let taken: Vec<Choice> = frames
+        .iter()
+        .map(|frame| {
+            let choices = choices(frame);
+            choices[rng.random_range(0..choices.len())]
+        })
+        .collect();
+    loss(&network, &frames, &taken).backward();
+    let (step, mut checked) = (1e-6, 0);
+    for (name, parameter) in network.parameters().named() {
+        let gradient = parameter.grad();
+        if !gradient.defined() {
+            // Embeds an edge type that this scenario does not have.
+            assert!(name.starts_with("edge_input"), "{name} takes no part");
+            continue;
+        }
+        let flat = parameter.detach().view([-1]);
+        for _ in 0..3 {
+            let place = rng.random_range(0..flat.size()[0]);
+            let at = |shift: f64| {
+                let before = flat.double_value(&[place]);
+                let _ = flat.get(place).fill_(before + shift);
+                let value = tch::no_grad(|| loss(&network, &frames, &taken)).double_value(&[]);
+                let _ = flat.get(place).fill_(before);
+                value
+            };
+            let numeric = (at(step) - at(-step)) / (2.0 * step);
+            let exact = gradient.view([-1]).double_value(&[place]);
+            assert!((numeric - exact).abs() < 1e-5 * (1.0 + exact.abs()), "{name}: {exact} but {numeric}");
+            checked += 1;
+        }
+    }
+    assert!(checked > 100, "{checked}");
+}
