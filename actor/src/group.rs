@@ -52,9 +52,22 @@ pub fn fill_group_returns(curves: &[&[Stretch]], pieces: &mut [Vec<Piece>], conf
         for step in pieces.iter_mut().flat_map(|piece| &mut piece.steps) {
             let own = curves[rollout].at(step.time);
             let total: f32 = curves.iter().map(|curve| curve.at(step.time)).sum();
-            step.group = Some(GroupReturn { own, others: (total - own) / others });
+            step.group = Some(GroupReturn { own, others: (total - own) / others, spread: 0.0 });
         }
     }
+    write_spread(pieces);
+}
+
+fn write_spread(pieces: &mut [Vec<Piece>]) {
+    let mut returns: Vec<&mut GroupReturn> = pieces
+        .iter_mut()
+        .flatten()
+        .flat_map(|piece| &mut piece.steps)
+        .filter_map(|step| step.group.as_mut())
+        .collect();
+    let squares: f64 = returns.iter().map(|group| f64::from(group.own - group.others).powi(2)).sum();
+    let spread = (squares / returns.len().max(1) as f64).sqrt() as f32;
+    returns.iter_mut().for_each(|group| group.spread = spread);
 }
 
 #[cfg(test)]

@@ -87,6 +87,8 @@ pub struct GroupReturn {
     pub own: f32,
     /// Mean over the other rollouts of the group from the same simulated time on.
     pub others: f32,
+    /// Root mean square of `own − others` over all decisions of the group.
+    pub spread: f32,
 }
 
 /// One recorded decision.

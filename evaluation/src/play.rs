@@ -200,6 +200,8 @@ impl<S: Send> Match<'_, S> {
         make: &(dyn Fn() -> Result<Box<dyn Scheduler>, EvaluationError> + Sync),
         batch: usize,
     ) -> Result<(Vec<S>, DecisionTimes), EvaluationError> {
+        // The first thread shall not take everything.
+        let batch = batch.min(self.episodes.div_ceil(self.thread_count() as u64).max(1) as usize);
         let next = AtomicU64::new(0);
         let done = AtomicU64::new(0);
         let results = Mutex::new((Vec::new(), DecisionTimes::default()));

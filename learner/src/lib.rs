@@ -18,7 +18,7 @@ pub use batch::{Batch, Decoded, Piece};
 pub use checkpoints::{Checkpoints, Progress};
 pub use error::LearnerError;
 pub use feed::{Verdict, Window};
-pub use scale::{Condition, RmsByCondition, RunningRms};
+pub use scale::{Condition, RmsByCondition, RunningRms, RunningTypical};
 pub use service::{LearnerOptions, LearnerSummary, default_run_folder, run};
 pub use update::{Scales, Statistics, Updater};
 pub use validation::{Score, Validator};

@@ -77,6 +77,32 @@ impl RmsByCondition {
     }
 }
 
+/// A running geometric mean: what is typical where a few values are a hundred times the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RunningTypical {
+    mean_logarithm: f64,
+    weight: f64,
+}
+
+impl RunningTypical {
+    /// Takes the positive values of one batch in.
+    pub fn update(&mut self, values: impl Iterator<Item = f32>) {
+        let (sum, count) = values.filter(|value| *value > 0.0).fold((0.0, 0_u64), |(sum, count), value| {
+            (sum + f64::from(value).ln(), count + 1)
+        });
+        if count > 0 {
+            self.mean_logarithm = DECAY * self.mean_logarithm + (1.0 - DECAY) * sum / count as f64;
+            self.weight = DECAY * self.weight + (1.0 - DECAY);
+        }
+    }
+
+    /// The typical value, corrected for its start from nothing; 1 before any value.
+    #[must_use]
+    pub fn value(&self) -> f32 {
+        if self.weight == 0.0 { 1.0 } else { (self.mean_logarithm / self.weight).exp() as f32 }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +115,14 @@ mod tests {
             rms.update([3.0, -3.0].into_iter());
             assert!((rms.value() - 3.0).abs() < 1e-6);
         }
+    }
+
+    #[test]
+    fn what_is_typical_is_no_matter_of_outliers() {
+        let mut typical = RunningTypical::default();
+        assert_eq!(typical.value(), 1.0);
+        typical.update([2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2e4].into_iter());
+        assert!(typical.value() < 6.0 && typical.value() > 2.0);
     }
 
     #[test]

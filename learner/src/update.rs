@@ -1,6 +1,6 @@
 //! One round of learning: V-trace targets from the target networks, then several clipped passes over the batch.
 
-use common::config::{Advantage, Config, LearnerConfig, PolicyConfig};
+use common::config::{Advantage, Config, GroupScale, LearnerConfig, PolicyConfig};
 use common::trajectory::Choice;
 use common::{RunSeed, Stream};
 use policy::{Evaluation, GraphBatch, PolicyNetwork, ValueNetwork};
@@ -12,7 +12,7 @@ use tch::{Kind, Reduction, Tensor};
 use crate::LearnerError;
 use crate::adam::{Adam, clip_gradients, zero_gradients};
 use crate::batch::Batch;
-use crate::scale::{RmsByCondition, RunningRms};
+use crate::scale::{RmsByCondition, RunningRms, RunningTypical};
 use crate::vtrace::{VtraceInput, VtraceParameters, vtrace};
 
 /// Where the acting policy gave an action much less weight than the target policy does, the ratio is taken to the
@@ -30,6 +30,8 @@ pub struct Scales {
     pub advantages: RunningRms,
     /// Magnitude of group advantages.
     pub group_advantages: RmsByCondition,
+    /// Typical magnitude within one group.
+    pub group_spread: RunningTypical,
 }
 
 /// What one round did, for the logs.
@@ -194,21 +196,28 @@ impl Updater {
 
     fn group_advantages(&mut self, batch: &Batch) -> Result<Vec<f32>, LearnerError> {
         let mut raw = Vec::with_capacity(batch.steps.len());
+        let mut spreads = Vec::with_capacity(batch.steps.len());
         for piece in &batch.pieces {
             for step in &batch.steps[piece.steps.clone()] {
                 let group = step.group.ok_or_else(|| {
-                    LearnerError::Config(
-                        "learner.advantage is \"group\", but actors send no group returns".to_owned(),
-                    )
+                    LearnerError::Config("learner.advantage is \"group\", but actors send no group returns".to_owned())
                 })?;
                 raw.push((piece.condition, group.own - group.others));
+                spreads.push(group.spread);
             }
         }
-        self.scales.group_advantages.update(&raw);
-        Ok(raw
-            .iter()
-            .map(|(condition, value)| value / self.scales.group_advantages.value(*condition))
-            .collect())
+        let scales = &mut self.scales;
+        match self.config.group.as_ref().map(|group| group.scale).unwrap_or_default() {
+            GroupScale::Condition => {
+                scales.group_advantages.update(&raw);
+                Ok(raw.iter().map(|(condition, value)| value / scales.group_advantages.value(*condition)).collect())
+            }
+            GroupScale::Group => {
+                scales.group_spread.update(spreads.iter().copied());
+                let typical = scales.group_spread.value();
+                Ok(raw.iter().zip(&spreads).map(|((_, value), spread)| value / spread.max(typical)).collect())
+            }
+        }
     }
 
     fn target_log_probabilities(&self, batch: &Batch) -> Result<Vec<f32>, LearnerError> {

@@ -53,7 +53,7 @@ fn body() -> TrajectoryBody {
         weighted_reward: -1.5,
         discount: 0.99,
         value: 3.0,
-        group: Some(GroupReturn { own: -7.0, others: -8.0 }),
+        group: Some(GroupReturn { own: -7.0, others: -8.0, spread: 2.0 }),
     };
     TrajectoryBody { steps: vec![step], load: 1.3, horizon: SimTime(50_000_000), ended: true }
 }

@@ -38,4 +38,20 @@ pub struct GroupConfig {
     /// Rollouts of each arrival sequence; it divides `actor.environments`.
     #[garde(range(min = 2, max = 256))]
     pub rollouts: usize,
+    /// What advantages are divided by.
+    #[garde(skip)]
+    #[serde(default)]
+    pub scale: GroupScale,
+}
+
+/// What the advantages of the group baseline are divided by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GroupScale {
+    /// The running root mean square over episodes of like load and length.
+    #[default]
+    Condition,
+    /// The group's own root mean square, but no less than what is typical: for workloads in which single episodes
+    /// bring a hundred times the usual and would drown all others.
+    Group,
 }

@@ -14,7 +14,7 @@ mod transport;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 
-pub use actor::{ActorConfig, GroupConfig};
+pub use actor::{ActorConfig, GroupConfig, GroupScale};
 pub use evaluation::EvaluationConfig;
 pub use learner::{Advantage, LearnerConfig, Mode, Schedule};
 pub use load::{ConfigError, load, parse};

@@ -15,8 +15,9 @@ pub use tracker::{ServerlessGraph, TrackerError};
 
 /// Running invocations that a frame shows: those that are expected to finish first.
 pub const RUNNING_WINDOW: usize = 16;
-/// Functions whose oldest pending invocation a frame shows.
-pub const PENDING_WINDOW: usize = 16;
+/// Functions whose oldest pending invocation a frame shows: those that waited longest. It is wide, because a policy that
+/// prefers short functions leaves long ones at its front.
+pub const PENDING_WINDOW: usize = 64;
 
 /// Names of every feature, for a scheduler that decides between `sizes` sizes.
 #[must_use]
