@@ -333,3 +333,87 @@ impl Environment {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use common::config::parse;
+    use common::trajectory::Choice;
+    use policy::{Behaviour, PolicyNetwork, schema_of};
+    use state_graph::FrameDecoder;
+
+    fn player(learner: &str) -> Player {
+        let text = format!(
+            "schema = 1\nname = \"t\"\nseed = 4\n[simulator]\nscenario = \"slots\"\n[policy]\nwidth = 8\nheads = 2\n\
+             layers = 1\n[actor]\nenvironments = 12\nunroll = 9\n[learner]\n{learner}\n"
+        );
+        let config = parse(&text, "test", &[]).unwrap();
+        let network = PolicyNetwork::new(&schema_of(&config.simulator), &config.policy, config.seed);
+        let scheduler = PolicyScheduler::new("policy", network, Behaviour::Sample);
+        let identity = Identity { run: RunId([7; 16]), actor: ActorId(1), incarnation: Incarnation(2) };
+        let episodes = Arc::new(Episodes::new(&config.simulator).unwrap());
+        Player::new(Arc::new(config), identity, scheduler, episodes)
+    }
+
+    fn play(player: &mut Player, steps: usize) -> Vec<Outgoing> {
+        let mut outgoing = Vec::new();
+        for _ in 0..steps {
+            player.fill().unwrap();
+            outgoing.extend(player.step().unwrap());
+        }
+        outgoing
+    }
+
+    #[test]
+    fn trajectories_hold_a_frame_for_every_step_and_one_to_go_on_from() {
+        let mut player = player("");
+        let schema = player.scheduler.schema().clone();
+        let sent = play(&mut player, 400);
+        assert!(sent.len() > 50);
+        for (ordinal, Outgoing { header, body, frames }) in sent.iter().enumerate() {
+            assert_eq!(header.ordinal, ordinal as u64);
+            assert_eq!(header.steps as usize, body.steps.len());
+            assert!(body.steps.len() <= 9);
+            let frames =
+                FrameDecoder::decode_all(&schema, frames, body.steps.len() + usize::from(!body.ended))
+                    .unwrap();
+            for (step, frame) in body.steps.iter().zip(&frames) {
+                assert!(!frame.is_forced());
+                assert!(step.choice != Choice::Wait || frame.may_wait);
+                assert!(step.log_probability[0] <= 0.0 && step.weighted_reward <= 0.0);
+            }
+        }
+    }
+
+    #[test]
+    fn rollouts_of_a_group_play_one_sequence_and_their_advantages_cancel() {
+        let mut player = player("group = { rollouts = 4 }");
+        let sent = play(&mut player, 600);
+        let mut groups: std::collections::BTreeMap<u64, Vec<&Outgoing>> = std::collections::BTreeMap::new();
+        for outgoing in &sent {
+            groups.entry(outgoing.header.group.unwrap().0).or_default().push(outgoing);
+        }
+        assert!(groups.len() > 5);
+        for members in groups.values() {
+            assert!(members.windows(2).all(|pair| pair[0].header.episode == pair[1].header.episode));
+            assert!(members.iter().filter(|member| member.body.ended).count() <= 4);
+        }
+        // The first decision of all four rollouts falls on one instant: there the advantages sum to zero.
+        let mut checked = 0;
+        for members in groups.values() {
+            let mut firsts: Vec<&common::trajectory::Step> = Vec::new();
+            let mut whole = true;
+            for member in members {
+                whole &= member.body.ended;
+                firsts.extend(member.body.steps.first());
+            }
+            if whole && firsts.len() == 4 && firsts.windows(2).all(|pair| pair[0].time == pair[1].time) {
+                let total: f32 =
+                    firsts.iter().map(|step| step.group.unwrap()).map(|group| group.own - group.others).sum();
+                assert!(total.abs() < 1e-2, "{total}");
+                checked += 1;
+            }
+        }
+        assert!(checked > 0);
+    }
+}

@@ -87,9 +87,9 @@ pub struct RunningTypical {
 impl RunningTypical {
     /// Takes the positive values of one batch in.
     pub fn update(&mut self, values: impl Iterator<Item = f32>) {
-        let (sum, count) = values.filter(|value| *value > 0.0).fold((0.0, 0_u64), |(sum, count), value| {
-            (sum + f64::from(value).ln(), count + 1)
-        });
+        let (sum, count) = values
+            .filter(|value| *value > 0.0)
+            .fold((0.0, 0_u64), |(sum, count), value| (sum + f64::from(value).ln(), count + 1));
         if count > 0 {
             self.mean_logarithm = DECAY * self.mean_logarithm + (1.0 - DECAY) * sum / count as f64;
             self.weight = DECAY * self.weight + (1.0 - DECAY);

@@ -200,7 +200,9 @@ impl Updater {
         for piece in &batch.pieces {
             for step in &batch.steps[piece.steps.clone()] {
                 let group = step.group.ok_or_else(|| {
-                    LearnerError::Config("learner.advantage is \"group\", but actors send no group returns".to_owned())
+                    LearnerError::Config(
+                        "learner.advantage is \"group\", but actors send no group returns".to_owned(),
+                    )
                 })?;
                 raw.push((piece.condition, group.own - group.others));
                 spreads.push(group.spread);
@@ -210,7 +212,10 @@ impl Updater {
         match self.config.group.as_ref().map(|group| group.scale).unwrap_or_default() {
             GroupScale::Condition => {
                 scales.group_advantages.update(&raw);
-                Ok(raw.iter().map(|(condition, value)| value / scales.group_advantages.value(*condition)).collect())
+                Ok(raw
+                    .iter()
+                    .map(|(condition, value)| value / scales.group_advantages.value(*condition))
+                    .collect())
             }
             GroupScale::Group => {
                 scales.group_spread.update(spreads.iter().copied());

@@ -1,0 +1,57 @@
+//! The state graph knows a cluster by its events alone; what it says must be what the simulator's own books say.
+
+use common::config::parse;
+use common::{Action, RunSeed, Stream};
+use rand::Rng;
+use simulator::{ClusterView, Episodes, Progress, Simulation};
+use state_graph::serverless::{PENDING_WINDOW, ServerlessGraph, schema};
+use state_graph::{FrameBuilder, NodeType};
+
+fn episode(seed: u64) -> Simulation {
+    let text = "schema = 1\nname = \"t\"\nseed = 1\n[simulator]\nscenario = \"serverless\"\n[simulator.serverless]\n\
+                load = 1.1\nwindow_seconds = 60.0\nwarm_up_seconds = 10.0\nsize_multiples = [1.0, 2.0]\n";
+    let config = parse(text, "test", &[]).unwrap();
+    Episodes::new(&config.simulator).unwrap().training(RunSeed(seed), true)
+}
+
+fn column(schema: &state_graph::Schema, kind: NodeType, name: &str) -> usize {
+    schema.nodes[kind as usize].iter().position(|feature| feature == name).unwrap()
+}
+
+#[test]
+fn memory_pending_and_options_agree_at_every_decision() {
+    let schema = schema(2);
+    let width = schema.nodes[NodeType::Resource as usize].len();
+    let (bound, idle) =
+        (column(&schema, NodeType::Resource, "bound"), column(&schema, NodeType::Resource, "idle_memory"));
+    let (mut builder, mut options, mut decisions) = (FrameBuilder::default(), Vec::new(), 0);
+    for seed in 0..3 {
+        let mut simulation = episode(seed);
+        let mut rng = RunSeed(seed).rng(Stream::Actions, 0);
+        let mut graph: Option<ServerlessGraph> = None;
+        while simulation.advance() == Progress::Decision {
+            let ClusterView::Serverless(view) = simulation.view() else { panic!("a serverless episode") };
+            let graph = graph.get_or_insert_with(|| ServerlessGraph::new(view.spec()));
+            graph.apply(view.events()).unwrap();
+            view.start_options(PENDING_WINDOW, &mut options);
+            let frame = graph.frame(view.now(), &options, &mut builder);
+            assert_eq!(graph.pending_count(), view.pending_count());
+            assert_eq!(frame.options as usize, options.len());
+            let rows = frame.node_features(&schema, NodeType::Resource);
+            for (node, row) in view.nodes().zip(rows.chunks(width)) {
+                let capacity = view.spec().nodes[node.id.0 as usize].memory_mb as f32;
+                assert!((row[bound] - node.bound_mb as f32 / capacity).abs() < 1e-6);
+                assert!((row[idle] - node.evictable_mb as f32 / capacity).abs() < 1e-6);
+            }
+            let place = rng.random_range(0..=options.len());
+            let action = options.get(place).map_or(Action::Wait, |option| Action::Start {
+                invocation: option.invocation,
+                memory_mb: option.memory_mb,
+                node: option.node,
+            });
+            simulation.apply(action).unwrap();
+            decisions += 1;
+        }
+    }
+    assert!(decisions > 500, "{decisions}");
+}
