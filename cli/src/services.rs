@@ -35,7 +35,7 @@ pub fn train(
             // Nobody told the others that the run has ended.
             shutdown.trigger();
         }
-        let helped: anyhow::Result<()> = helpers.into_iter().map(join).collect();
+        let helped: anyhow::Result<()> = helpers.into_iter().try_for_each(join);
         match learnt {
             Ok(summary) if summary.finished => Ok(summary),
             Ok(summary) => helped.map(|()| summary),

@@ -72,7 +72,7 @@ fn check(config: &Config) -> Result<(), LearnerError> {
         );
     }
     if let Some(group) = &learner.group
-        && config.actor.environments % group.rollouts != 0
+        && !config.actor.environments.is_multiple_of(group.rollouts)
     {
         return fail("learner.group.rollouts must divide actor.environments");
     }
@@ -216,9 +216,9 @@ impl Service {
         metrics::counter!("longshore_updates_total").increment(statistics.updates);
         self.pace.learnt(self.progress.environment_steps, statistics.updates, batch.mean_return(), lag);
         let round = self.progress.rounds;
-        let validate = round % self.config.learner.evaluate_every == 0;
+        let validate = round.is_multiple_of(self.config.learner.evaluate_every);
         let is_best = validate && self.validate()?;
-        if is_best || round % self.config.learner.checkpoint_every == 0 {
+        if is_best || round.is_multiple_of(self.config.learner.checkpoint_every) {
             self.save(is_best)?;
         }
         self.log(&statistics)?;

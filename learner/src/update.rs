@@ -118,7 +118,7 @@ impl Updater {
     /// # Errors
     /// [`LearnerError::Diverged`] after too many updates in a row that were not finite.
     pub fn learn(&mut self, batch: &Batch, share: f64) -> Result<Statistics, LearnerError> {
-        if self.rounds % self.config.target_period == 0 {
+        if self.rounds.is_multiple_of(self.config.target_period) {
             self.target_policy.parameters().copy_from(self.policy.parameters())?;
             self.target_value.parameters().copy_from(self.value.parameters())?;
         }
@@ -274,12 +274,12 @@ impl Updater {
         );
         let policy_loss = objective.value.mean(Kind::Float).neg();
         let entropy = evaluation.entropy.mean(Kind::Float);
-        let mut loss = &policy_loss - &entropy * self.config.entropy_cost.at(share);
-        let mut value_loss = Tensor::from(0.0_f32);
-        if learn_value {
-            value_loss = self.value.forward(&graph).mse_loss(&column(&targets.values), Reduction::Mean) * 0.5;
-            loss = loss + &value_loss * self.config.value_cost;
-        }
+        let value_loss = match learn_value {
+            true => self.value.forward(&graph).mse_loss(&column(&targets.values), Reduction::Mean) * 0.5,
+            false => Tensor::from(0.0_f32),
+        };
+        let entropy_cost = self.config.entropy_cost.at(share);
+        let loss = &policy_loss - &entropy * entropy_cost + &value_loss * self.config.value_cost;
         loss.f_backward()?;
         let norm = clip_gradients(self.policy.parameters(), self.config.max_gradient_norm)?;
         let value_norm = clip_gradients(self.value.parameters(), self.config.max_gradient_norm)?;

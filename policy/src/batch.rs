@@ -174,7 +174,7 @@ impl GraphBatch {
 
 /// Rows of `width` features; a width of zero stays a matrix without columns.
 pub(crate) fn matrix(values: &[f32], width: usize) -> Tensor {
-    let rows = if width == 0 { 0 } else { values.len() / width };
+    let rows = values.len().checked_div(width).unwrap_or(0);
     Tensor::from_slice(values).view([rows as i64, width as i64])
 }
 

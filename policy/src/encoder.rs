@@ -170,15 +170,14 @@ impl AttentionLayer {
     }
 
     fn forward(&self, batch: &GraphBatch, nodes: &Tensor, edges: Option<&Tensor>, dropout: f64) -> Tensor {
-        let mut nodes = nodes.shallow_clone();
-        if let Some(edges) = edges {
+        let heard = edges.map(|edges| {
             let messages =
-                self.attend(batch, &self.norm.forward(&nodes), edges).dropout(dropout, dropout > 0.0);
-            nodes = nodes + self.output.forward(&messages);
-        }
+                self.attend(batch, &self.norm.forward(nodes), edges).dropout(dropout, dropout > 0.0);
+            nodes + self.output.forward(&messages)
+        });
+        let nodes = heard.as_ref().unwrap_or(nodes);
         let [first, second] = &self.feed;
-        let fed = second.forward(&first.forward(&self.feed_norm.forward(&nodes)).relu());
-        nodes + fed
+        nodes + second.forward(&first.forward(&self.feed_norm.forward(nodes)).relu())
     }
 
     /// `logit = a · LeakyReLU(W_l x_source + W_r x_target + W_e e)`, one softmax over all edges that enter a node;

@@ -168,15 +168,15 @@ impl ActionHeads {
         let kind = embeddings.nodes.kind();
         let candidates = embeddings.nodes.index_select(0, &index(&choices.candidate_nodes));
         let context = self.candidate_context.forward(&embeddings.context);
-        let mut hidden =
-            self.candidate.forward(&candidates) + context.index_select(0, &index(&choices.candidate_graphs));
-        if let Some(options) = &self.candidate_options {
-            let features = matrix(
-                &choices.candidate_features,
-                choices.candidate_features.len() / choices.candidate_nodes.len().max(1),
-            );
-            hidden = hidden + options.forward(&features.to_kind(kind));
-        }
+        let context = context.index_select(0, &index(&choices.candidate_graphs));
+        let hidden = self.candidate.forward(&candidates) + context;
+        let hidden = match &self.candidate_options {
+            Some(options) => {
+                let width = choices.candidate_features.len() / choices.candidate_nodes.len().max(1);
+                hidden + options.forward(&matrix(&choices.candidate_features, width).to_kind(kind))
+            }
+            None => hidden,
+        };
         let starts = self.candidate_score.forward(&hidden.relu()).squeeze_dim(1);
         let waits = self.wait[1].forward(&self.wait[0].forward(&embeddings.context).relu()).squeeze_dim(1);
         let masked: Vec<bool> = choices.may_wait.iter().map(|&allowed| !allowed).collect();

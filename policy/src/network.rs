@@ -213,7 +213,6 @@ impl ValueNetwork {
     }
 
     /// `[graphs]`.
-    #[must_use]
     pub fn forward(&self, batch: &GraphBatch) -> Tensor {
         let embeddings = self.encoder.forward(batch, 0.0);
         self.output[1].forward(&self.output[0].forward(&embeddings.context).relu()).squeeze_dim(1)

@@ -16,7 +16,6 @@ pub struct Parameters {
 
 impl Parameters {
     /// Name and tensor of each parameter. The tensors share memory with the network's.
-    #[must_use]
     pub fn named(&self) -> &[(String, Tensor)] {
         &self.named
     }

@@ -1,5 +1,7 @@
 //! The state graph knows a cluster by its events alone; what it says must be what the simulator's own books say.
 
+#![allow(clippy::unwrap_used, reason = "a test says by its panic what failed")]
+
 use common::config::parse;
 use common::{Action, RunSeed, Stream};
 use rand::Rng;

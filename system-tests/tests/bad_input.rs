@@ -1,5 +1,7 @@
 //! Bad input gets an error that names what is wrong and what would be right, and the documented exit status.
 
+#![allow(clippy::unwrap_used, reason = "a test says by its panic what failed")]
+
 use std::fs;
 use std::path::Path;
 use std::process::Output;

@@ -1,5 +1,7 @@
 //! Holds the invariants of ARCHITECTURE.md against the sources and manifests themselves.
 
+#![allow(clippy::unwrap_used, reason = "a test says by its panic what failed")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

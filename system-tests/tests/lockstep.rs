@@ -1,5 +1,7 @@
 //! `lockstep`: one seed gives the same bits, also across a stop and a resume.
 
+#![allow(clippy::unwrap_used, reason = "a test says by its panic what failed")]
+
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;

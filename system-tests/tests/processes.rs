@@ -1,5 +1,7 @@
 //! The services as processes of their own over loopback with CURVE: they train, and survive a learner killed with -9.
 
+#![allow(clippy::unwrap_used, reason = "a test says by its panic what failed")]
+
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
