@@ -243,7 +243,7 @@ mod tests {
             builder.edge(EdgeType::Request, job as u32, 0, &vec![shift; schema.edges[3].len()]);
             builder.option(job as u32, 0, 0, &[]);
         }
-        builder.may_wait(jobs % 2 == 0);
+        builder.may_wait(jobs.is_multiple_of(2));
         builder.build()
     }
 
