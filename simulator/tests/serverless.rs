@@ -209,6 +209,7 @@ fn an_uncrowded_cluster_offers_the_load_that_was_asked_for() {
     config.nodes.iter_mut().for_each(|node| node.speed = 1.0);
     config.warm_up_seconds = 0.0;
     config.window_seconds = 18_000.0;
+    config.training_drain_seconds = config.drain_limit_seconds;
     let episodes = episodes(config);
     let mut simulation = episodes.serverless(RunSeed(8), Part::Training, 0.1, false);
     let outcome = play(&mut simulation, &mut *heuristic("sjf", Scenario::Serverless).unwrap());
