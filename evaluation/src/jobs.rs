@@ -128,7 +128,7 @@ fn played(sequence: &NamedJobs, scheduler: &mut dyn Scheduler) -> Result<JobsRec
     let simulation = SlotsSimulation::new(&sequence.config, sequence.jobs.clone(), f64::NAN);
     let mut end = None;
     let episode = (0, Simulation::Slots(Box::new(simulation)));
-    play_batch([episode], 1, scheduler, |_, simulation| end = Some(simulation))?;
+    play_batch([episode], 1, scheduler, |_, simulation| end = Some(simulation), || {})?;
     let end = end.expect("one episode was played to its end");
     let outcome = end.as_slots().expect("it was a slots episode").outcome();
     let ids = sequence.jobs.jobs().iter().map(|job| job.id.0);

@@ -14,6 +14,9 @@ use crate::error::EvaluationError;
 /// Told how many episodes are done, of how many.
 pub type Progress<'a> = &'a (dyn Fn(u64, u64) + Sync);
 
+/// A sign of life comes after so many decisions of each environment: often for a network, seldom for a rule.
+const ROUNDS_BETWEEN_SIGNS: u64 = 256;
+
 /// Wall time of decisions, in logarithmic buckets 4% wide.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DecisionTimes {
@@ -65,7 +68,7 @@ impl DecisionTimes {
 }
 
 /// Plays numbered episodes, up to `batch` of them side by side: whenever one ends the next takes its place. `finished`
-/// receives each as it ends.
+/// receives each as it ends; `alive` is called now and then while they are played.
 ///
 /// # Errors
 /// When the scheduler fails or chooses something impossible.
@@ -74,13 +77,17 @@ pub fn play_batch(
     batch: usize,
     scheduler: &mut dyn Scheduler,
     mut finished: impl FnMut(u64, Simulation),
+    mut alive: impl FnMut(),
 ) -> Result<DecisionTimes, EvaluationError> {
     let mut source = episodes.into_iter();
     let mut environments: Vec<Option<(u64, Simulation)>> = Vec::new();
     environments.resize_with(batch.max(1), || None);
     let mut decisions = Vec::new();
     let mut times = DecisionTimes::default();
-    loop {
+    for round in 0_u64.. {
+        if round.is_multiple_of(ROUNDS_BETWEEN_SIGNS) {
+            alive();
+        }
         for (place, environment) in environments.iter_mut().enumerate() {
             to_next_decision(place, environment, &mut source, scheduler, &mut finished);
         }
@@ -101,6 +108,7 @@ pub fn play_batch(
         times.add(start.elapsed(), asked);
         apply(&mut environments, &decisions, asked, &*scheduler)?;
     }
+    Ok(times)
 }
 
 /// Runs an environment to its next decision; where its episode ends the next of the source takes its place.
@@ -187,10 +195,16 @@ impl<S: Send> Match<'_, S> {
         let follow = scheduler.follows_events();
         let mut kept = Vec::new();
         let episodes = (0..self.episodes).map(|number| (number, (self.make)(number, follow)));
-        let times = play_batch(episodes, self.batch, scheduler, |number, simulation| {
-            kept.push((number, (self.summarise)(&simulation)));
-            (self.progress)(kept.len() as u64, self.episodes);
-        })?;
+        let times = play_batch(
+            episodes,
+            self.batch,
+            scheduler,
+            |number, simulation| {
+                kept.push((number, (self.summarise)(&simulation)));
+                (self.progress)(kept.len() as u64, self.episodes);
+            },
+            || {},
+        )?;
         Ok((in_order(kept), times))
     }
 
@@ -213,10 +227,16 @@ impl<S: Send> Match<'_, S> {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 (number < self.episodes).then(|| (number, (self.make)(number, follow)))
             });
-            let times = play_batch(episodes, batch, &mut *scheduler, |number, simulation| {
-                kept.push((number, (self.summarise)(&simulation)));
-                (self.progress)(done.fetch_add(1, Ordering::Relaxed) + 1, self.episodes);
-            })?;
+            let times = play_batch(
+                episodes,
+                batch,
+                &mut *scheduler,
+                |number, simulation| {
+                    kept.push((number, (self.summarise)(&simulation)));
+                    (self.progress)(done.fetch_add(1, Ordering::Relaxed) + 1, self.episodes);
+                },
+                || (self.progress)(done.load(Ordering::Relaxed), self.episodes),
+            )?;
             let mut results = results.lock().expect("no thread panics while it holds the lock");
             results.0.append(&mut kept);
             results.1.merge(&times);

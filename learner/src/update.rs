@@ -1,6 +1,6 @@
 //! One round of learning: V-trace targets from the target networks, then several clipped passes over the batch.
 
-use common::config::{Advantage, Config, GroupScale, LearnerConfig, PolicyConfig};
+use common::config::{Advantage, Config, GroupScale, LearnerConfig};
 use common::trajectory::Choice;
 use common::{RunSeed, Stream};
 use policy::{Evaluation, GraphBatch, PolicyNetwork, ValueNetwork};
@@ -94,7 +94,7 @@ impl Updater {
     #[must_use]
     pub fn new(schema: &Schema, config: &Config) -> Self {
         let policy = |seed| PolicyNetwork::new(schema, &config.policy, seed);
-        let value = |seed| value_network(schema, &config.policy, seed);
+        let value = |seed| ValueNetwork::new(schema, &config.policy, seed);
         let (network, baseline) = (policy(config.seed), value(config.seed));
         Updater {
             schema: schema.clone(),
@@ -314,10 +314,6 @@ impl Updater {
         }
         Ok(())
     }
-}
-
-fn value_network(schema: &Schema, config: &PolicyConfig, seed: RunSeed) -> ValueNetwork {
-    ValueNetwork::new(schema, config, seed)
 }
 
 fn moved(behaviour: &Tensor, evaluation: &Evaluation) -> f64 {
