@@ -31,10 +31,8 @@ pub fn train(
         }
         policy::set_threads(config.learner.threads);
         let learnt = learner::run(config, options, &links, &Readiness::new(), shutdown);
-        if !matches!(&learnt, Ok(summary) if summary.finished) {
-            // Nobody told the others that the run has ended.
-            shutdown.trigger();
-        }
+        // The end of a run is told to who is connected; who is not yet must end, too.
+        shutdown.trigger();
         let helped: anyhow::Result<()> = helpers.into_iter().try_for_each(join);
         match learnt {
             Ok(summary) if summary.finished => Ok(summary),

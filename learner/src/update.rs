@@ -31,6 +31,7 @@ pub struct Scales {
     /// Magnitude of group advantages.
     pub group_advantages: RmsByCondition,
     /// Typical magnitude within one group.
+    #[serde(default)]
     pub group_spread: RunningTypical,
 }
 

@@ -1,6 +1,6 @@
 //! The learnt policy as a scheduler: one forward pass for all environments that ask.
 
-use common::trajectory::Choice;
+use common::trajectory::{Choice, Scenario};
 use common::{Action, Decision, RunSeed, Stream};
 use rand_chacha::ChaCha8Rng;
 use simulator::{DecisionRequest, Scheduler, SchedulerError};
@@ -39,6 +39,7 @@ pub struct Record {
 #[derive(Debug)]
 pub struct PolicyScheduler {
     name: String,
+    scenario: Scenario,
     network: PolicyNetwork,
     behaviour: Behaviour,
     observer: Observer,
@@ -50,8 +51,10 @@ impl PolicyScheduler {
     /// `name` is shown in tables.
     #[must_use]
     pub fn new(name: &str, network: PolicyNetwork, behaviour: Behaviour) -> Self {
+        let is_slots = *network.schema() == state_graph::slots::schema();
         PolicyScheduler {
             name: name.to_owned(),
+            scenario: if is_slots { Scenario::Slots } else { Scenario::Serverless },
             network,
             behaviour,
             observer: Observer::default(),
@@ -268,6 +271,10 @@ impl Scheduler for PolicyScheduler {
         requests: &[DecisionRequest<'_>],
         decisions: &mut Vec<Decision>,
     ) -> Result<(), SchedulerError> {
+        if let Some(other) = requests.iter().find(|request| request.view.scenario() != self.scenario) {
+            let (scheduler, scenario) = (self.name.clone(), other.view.scenario());
+            return Err(SchedulerError::WrongScenario { scheduler, scenario });
+        }
         let observed: Result<Vec<Observed>, _> =
             requests.iter().map(|request| self.observer.observe(request)).collect();
         let observed = observed.map_err(|error| self.failure(error))?;
