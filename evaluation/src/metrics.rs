@@ -2,8 +2,6 @@
 
 use simulator::serverless::{Resource, ServerlessOutcome, Usage};
 
-use crate::statistics::quantile;
-
 /// A figure of one episode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Metric {
@@ -62,26 +60,20 @@ pub(crate) fn figures(outcome: &ServerlessOutcome) -> [f64; METRICS.len()] {
         .map(|function| function.slowdown_sum / function.arrivals as f64)
         .collect();
     let functions = means.len() as f64;
-    let invocations = outcome.slowdowns.len() as f64;
-    let sum: f64 = outcome.slowdowns.iter().map(|&slowdown| f64::from(slowdown)).sum();
-    let sorted = |values: &[f32]| {
-        let mut sorted = values.to_vec();
-        sorted.sort_by(f32::total_cmp);
-        sorted
-    };
-    let (slowdowns, latencies) = (sorted(&outcome.slowdowns), sorted(&outcome.latencies));
+    let (slowdowns, latencies) = (&outcome.slowdowns, &outcome.latencies);
+    let invocations = slowdowns.count() as f64;
     let usage = &outcome.usage;
     let share = |count: u64| count as f64 / invocations;
     [
         (means.iter().map(|mean| mean.ln()).sum::<f64>() / functions).exp(),
-        sum / invocations,
+        slowdowns.mean(),
         means.iter().sum::<f64>() / functions,
-        quantile(&slowdowns, 0.5),
-        quantile(&slowdowns, 0.95),
-        quantile(&slowdowns, 0.99),
-        quantile(&latencies, 0.5),
-        quantile(&latencies, 0.95),
-        quantile(&latencies, 0.99),
+        slowdowns.quantile(0.5),
+        slowdowns.quantile(0.95),
+        slowdowns.quantile(0.99),
+        latencies.quantile(0.5),
+        latencies.quantile(0.95),
+        latencies.quantile(0.99),
         of_capacity(usage, Resource::Cpu),
         of_capacity(usage, Resource::Memory),
         of_capacity(usage, Resource::Network),

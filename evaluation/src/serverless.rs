@@ -135,7 +135,7 @@ fn keep(simulation: &Simulation) -> Kept {
     let outcome = simulation.as_serverless().expect("a serverless plan makes serverless episodes").outcome();
     Kept {
         figures: figures(&outcome),
-        invocations: outcome.slowdowns.len() as u64,
+        invocations: outcome.slowdowns.count(),
         seconds: outcome.usage.seconds,
     }
 }

@@ -48,12 +48,6 @@ pub fn bootstrap_interval(values: &[f64]) -> Interval {
     Interval { mean, low: at(0.025), high: at(0.975) }
 }
 
-/// The value that a share of `sorted` does not exceed; NaN where there is none.
-pub(crate) fn quantile(sorted: &[f32], share: f64) -> f64 {
-    let place = ((sorted.len() as f64 - 1.0) * share).round() as usize;
-    sorted.get(place).map_or(f64::NAN, |&value| f64::from(value))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -76,8 +76,7 @@ fn a_queue_with_constant_service_waits_as_pollaczek_and_khinchine_say() {
         }
         let outcome = simulation.as_serverless().unwrap().outcome();
         assert_eq!(outcome.cold_starts, 0, "the container stays warm");
-        let latencies = outcome.latencies.iter().map(|&latency| f64::from(latency));
-        let mean = latencies.sum::<f64>() / outcome.latencies.len() as f64;
+        let mean = outcome.latencies.mean();
         let expected = SERVICE + load * SERVICE / (2.0 * (1.0 - load));
         assert!((mean / expected - 1.0).abs() < 0.06, "{mean} for {expected} at {load}");
     }

@@ -164,8 +164,8 @@ impl Ledger {
         let function = &mut outcome.functions[ending.function as usize];
         function.arrivals += 1;
         function.slowdown_sum += slowdown;
-        outcome.slowdowns.push(slowdown as f32);
-        outcome.latencies.push(ending.latency as f32);
+        outcome.slowdowns.record(slowdown);
+        outcome.latencies.record(ending.latency);
         outcome.cold_starts += u64::from(ending.cold);
         outcome.unfinished += u64::from(!ending.finished);
         outcome.violations += u64::from(violated);
@@ -179,6 +179,6 @@ impl ServerlessOutcome {
     /// Price of the counted time in USD: allocated GB·s (initialisation included, idle ones not) and requests.
     #[must_use]
     pub fn cost_usd(&self) -> f64 {
-        self.usage.priced_bound_gb_seconds * USD_PER_GB_SECOND + self.slowdowns.len() as f64 * USD_PER_REQUEST
+        self.usage.priced_bound_gb_seconds * USD_PER_GB_SECOND + self.slowdowns.count() as f64 * USD_PER_REQUEST
     }
 }

@@ -6,6 +6,7 @@
 
 mod arrivals;
 mod containers;
+mod distribution;
 mod engine;
 mod estimates;
 mod events;
@@ -24,6 +25,7 @@ mod view;
 mod workload;
 
 pub use arrivals::{Arrival, Window};
+pub use distribution::Distribution;
 pub use function::{MemoryShares, Work};
 pub use outcome::{FunctionOutcome, RESOURCES, Resource, SLO_FACTORS, ServerlessOutcome, Usage};
 pub use simulation::{EpisodeRules, ServerlessSimulation};

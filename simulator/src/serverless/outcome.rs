@@ -1,4 +1,6 @@
-//! What an episode came to, complete enough for every metric.
+//! What an episode came to, complete enough for every metric, in memory that does not grow with the episode.
+
+use super::distribution::Distribution;
 
 /// Number of resources.
 pub const RESOURCES: usize = 3;
@@ -67,10 +69,10 @@ pub struct Usage {
 pub struct ServerlessOutcome {
     /// By function.
     pub functions: Vec<FunctionOutcome>,
-    /// Slowdown of every counted arrival, in order of completion.
-    pub slowdowns: Vec<f32>,
-    /// Latency of every counted arrival in seconds, in the same order.
-    pub latencies: Vec<f32>,
+    /// Slowdowns of the counted arrivals.
+    pub slowdowns: Distribution,
+    /// Latencies of the counted arrivals, seconds.
+    pub latencies: Distribution,
     /// Of them, those that waited for a cold start.
     pub cold_starts: u64,
     /// Of them, those that had not finished by the drain limit.
