@@ -50,6 +50,8 @@ pub struct FunctionSpec {
     pub name: String,
     /// Application that it belongs to, a running number.
     pub application: u32,
+    /// Who owns it, a running number: fairness is between tenants.
+    pub tenant: u32,
     /// Memory tier that it is given unless a size is decided, MB.
     pub default_memory_mb: u32,
     /// It needs this much, MB; smaller sizes are masked.
@@ -62,6 +64,46 @@ pub struct FunctionSpec {
     pub isolation_tag: u32,
     /// Runtime, a place in the list of cold-start distributions.
     pub runtime: u32,
+}
+
+/// A workflow: functions that wait for each other's output.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkflowSpec {
+    /// Name, unique in the workload.
+    pub name: String,
+    /// Stages in topological order: inputs come from earlier ones.
+    pub stages: Vec<StageSpec>,
+    /// The objective is violated when the end-to-end latency exceeds this × the critical path of reference durations.
+    pub slo_factor: f64,
+}
+
+/// One stage of a workflow; it becomes pending when all its inputs have finished.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageSpec {
+    /// What runs.
+    pub function: FunctionId,
+    /// What it waits for.
+    pub inputs: Vec<DataEdge>,
+}
+
+/// Data that one stage hands to another. It costs bandwidth unless both run on one node.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DataEdge {
+    /// The producing stage, an earlier place in the list.
+    pub from: u32,
+    /// Size in Mbit.
+    pub megabits: f64,
+}
+
+/// An invocation's place in a running workflow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StageOf {
+    /// Counts workflow arrivals of the episode.
+    pub run: u64,
+    /// Which workflow, a place in [`ClusterSpec::workflows`].
+    pub workflow: u32,
+    /// Which stage of it.
+    pub stage: u32,
 }
 
 /// What history says of a function's durations at its default size on a reference machine, warm.
@@ -103,6 +145,8 @@ pub enum ClusterEvent {
         function: FunctionId,
         /// Input size, 1.0 is typical.
         input_size: f64,
+        /// Its place in a workflow, where it is part of one.
+        stage: Option<StageOf>,
     },
     /// A pending invocation was bound to a container.
     Started {
@@ -117,10 +161,12 @@ pub enum ClusterEvent {
         /// Whether it waits for a cold start first.
         cold: bool,
     },
-    /// A cold container became ready; its invocation begins to run (or it falls idle when pre-warmed).
+    /// A cold container became ready: its invocation begins to run, or it falls idle where it was pre-warmed.
     Ready {
         /// Which container.
         container: ContainerId,
+        /// When it will go unless it is used, where it was pre-warmed.
+        expires: Option<SimTime>,
     },
     /// An invocation finished; its container fell idle.
     Finished {
@@ -132,6 +178,41 @@ pub enum ClusterEvent {
         expires: SimTime,
         /// The estimate for its function with this observation in it.
         estimate: DurationEstimate,
+    },
+    /// A container was started before anybody asked for it.
+    PreWarmed {
+        /// Which.
+        container: ContainerId,
+        /// Its function.
+        function: FunctionId,
+        /// Where.
+        node: NodeId,
+        /// Its memory, MB.
+        memory_mb: u32,
+    },
+    /// An idle container's keep-alive was decided.
+    KeptAlive {
+        /// Which.
+        container: ContainerId,
+        /// When it will go unless it is used.
+        expires: SimTime,
+    },
+    /// A node failed under an invocation: its container is no more and it is pending again.
+    Interrupted {
+        /// Which.
+        invocation: InvocationId,
+        /// The container that is gone.
+        container: ContainerId,
+    },
+    /// A node went down; what it held is gone already.
+    NodeDown {
+        /// Which.
+        node: NodeId,
+    },
+    /// A node came back, empty.
+    NodeUp {
+        /// Which.
+        node: NodeId,
     },
     /// A container is no more.
     Gone {
@@ -158,6 +239,8 @@ pub struct ClusterSpec {
     pub nodes: Vec<NodeSpec>,
     /// Functions, by [`FunctionId`].
     pub functions: Vec<FunctionSpec>,
+    /// Workflows made of these functions.
+    pub workflows: Vec<WorkflowSpec>,
     /// What history says of each function when the episode starts.
     pub estimates: Vec<DurationEstimate>,
     /// The sizes that a scheduler may choose from, as multiples of a function's default memory, ascending.

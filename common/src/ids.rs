@@ -20,7 +20,7 @@ macro_rules! number {
 }
 
 number! {
-    /// An invocation of a function, or a job of `slots`; numbered by arrival within its episode.
+    /// An invocation of a function, or a job of `slots`; unique within its episode and rising with arrival.
     InvocationId(u64)
 }
 number! {

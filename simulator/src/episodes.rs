@@ -8,7 +8,8 @@ use common::{RunSeed, SimTime, Stream};
 use rand::Rng;
 
 use crate::error::SimulatorError;
-use crate::serverless::{EpisodeRules, Part, ServerlessSimulation, Workload};
+use crate::scheduler::Interests;
+use crate::serverless::{EpisodeRules, Failures, Part, ServerlessSimulation, Workload, WorkloadSource};
 use crate::simulation::Simulation;
 use crate::slots::{self, JobSequence, SlotsSimulation};
 
@@ -31,6 +32,18 @@ impl Episodes {
             }
         };
         Ok(Episodes { slots: config.slots.clone(), serverless })
+    }
+
+    /// Episodes of a workload of one's own on the configured cluster.
+    ///
+    /// # Errors
+    /// When a function of it fits on no node, or nothing ever arrives.
+    pub fn of_workload(
+        config: &SimulatorConfig,
+        source: Box<dyn WorkloadSource>,
+    ) -> Result<Self, SimulatorError> {
+        let workload = Arc::new(Workload::from_source(&config.serverless, source)?);
+        Ok(Episodes { slots: config.slots.clone(), serverless: Some((config.serverless.clone(), workload)) })
     }
 
     /// Which scenario is configured.
@@ -77,24 +90,32 @@ impl Episodes {
         let (config, workload) =
             self.serverless.as_ref().expect("a serverless episode is asked of a serverless configuration");
         let warm_up = workload.warm_up();
-        let dispatch = |zone: u32| SimTime::from_seconds(config.zone_latency_ms[0][zone as usize] / 1000.0);
         let drain_seconds = match part {
             Part::Training => config.training_drain_seconds,
             Part::Validation | Part::Test => config.drain_limit_seconds,
         };
+        let latency = |ms: &f64| SimTime::from_seconds(ms / 1000.0);
         let rules = EpisodeRules {
             load,
             keep_alive: SimTime::from_seconds(config.keep_alive_seconds),
             ask_again: SimTime::from_millis(config.ask_again_ms),
+            pool_tick: SimTime::from_millis(config.pool_tick_ms),
             drain_limit: SimTime::from_seconds(drain_seconds),
-            dispatch: config.nodes.iter().map(|node| dispatch(node.zone)).collect(),
+            zone_latency: config
+                .zone_latency_ms
+                .iter()
+                .map(|row| row.iter().map(latency).collect())
+                .collect(),
             counts_from: warm_up,
             asks_from: if part == Part::Training { warm_up } else { SimTime::ZERO },
             oracle: config.oracle,
+            isolation: config.isolation,
             follow_events,
+            interests: Interests::default(),
         };
-        let window = workload.window(episode, part, load);
-        let simulation = ServerlessSimulation::new(workload.clone(), rules, window);
+        let arrivals = workload.arrivals(episode, part, load);
+        let failures = config.failures.as_ref().map(|one| Failures::new(one, config.nodes.len(), episode));
+        let simulation = ServerlessSimulation::new(workload.clone(), rules, arrivals, failures, episode);
         Simulation::Serverless(Box::new(simulation))
     }
 }

@@ -1,4 +1,4 @@
-use common::ids::InvocationId;
+use common::ids::{ContainerId, FunctionId, InvocationId};
 
 use crate::serverless::TraceError;
 
@@ -14,6 +14,14 @@ pub enum ActionError {
     /// Nothing runs and nothing came for long: waiting would only burn time.
     #[error("waiting is not allowed now: nothing runs and nothing has arrived for thousands of steps")]
     MayNotWait,
+    /// The container does not exist, or is not idle.
+    #[error("container {0} is not idle")]
+    NotIdle(ContainerId),
+    /// No such size of the function, no such node, not enough free memory there, or its isolation tag keeps it away.
+    #[error(
+        "function {0} cannot be pre-warmed there now: its size must be offered and free memory must hold it"
+    )]
+    CannotPreWarm(FunctionId),
     /// The scenario has no such action, or does not ask for it.
     #[error("this scenario does not ask for this kind of action")]
     NotAsked,

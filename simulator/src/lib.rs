@@ -15,5 +15,5 @@ pub mod slots;
 pub use episodes::Episodes;
 pub use error::{ActionError, SchedulerError, SimulatorError};
 pub use heuristics::{UnknownScheduler, heuristic};
-pub use scheduler::{ClusterView, DecisionRequest, Scheduler};
+pub use scheduler::{ClusterView, DecisionRequest, Interests, Scheduler};
 pub use simulation::{Progress, Simulation};

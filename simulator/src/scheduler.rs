@@ -35,6 +35,17 @@ pub struct DecisionRequest<'a> {
     pub view: ClusterView<'a>,
 }
 
+/// What a scheduler needs or decides beside the starts of invocations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Interests {
+    /// Simulations record cluster events for it, e.g. to build a state graph from them.
+    pub events: bool,
+    /// It decides how long containers are kept.
+    pub keep_alive: bool,
+    /// It pre-warms and releases containers.
+    pub pools: bool,
+}
+
 /// Decides for many environments at once: a network does one forward pass for all, a heuristic loops.
 pub trait Scheduler: Send {
     /// Its name in tables, unique among known schedulers.
@@ -42,7 +53,12 @@ pub trait Scheduler: Send {
 
     /// Whether simulations must record cluster events for it (a state graph is built from them).
     fn follows_events(&self) -> bool {
-        false
+        self.interests().events
+    }
+
+    /// What it needs or decides beside starts.
+    fn interests(&self) -> Interests {
+        Interests::default()
     }
 
     /// An environment starts a new episode: forget what was known of it.

@@ -98,21 +98,36 @@ impl Observer {
                 let known = self.containers.insert(*container, (*node, *memory_mb));
                 assert_eq!(known.is_none(), *cold, "cold exactly when the container is new");
                 if *cold {
-                    let held = self.held.entry(*node).or_default();
-                    *held += memory_mb;
-                    assert!(*held <= capacity[node.0 as usize].memory_mb, "memory over capacity");
+                    self.hold(*node, *memory_mb, capacity);
                 }
             }
-            ClusterEvent::Ready { container } => assert!(self.containers.contains_key(container)),
+            ClusterEvent::Ready { container, .. } => assert!(self.containers.contains_key(container)),
             ClusterEvent::Finished { invocation, .. } => {
                 let done = self.arrived.get_mut(invocation).expect("it arrived before");
                 assert!(!std::mem::replace(done, true), "finished twice");
             }
-            ClusterEvent::Gone { container, .. } => {
+            ClusterEvent::PreWarmed { container, node, memory_mb, .. } => {
+                assert!(self.containers.insert(*container, (*node, *memory_mb)).is_none(), "warmed twice");
+                self.hold(*node, *memory_mb, capacity);
+            }
+            ClusterEvent::KeptAlive { container, .. } => assert!(self.containers.contains_key(container)),
+            ClusterEvent::NodeDown { node } => {
+                assert_eq!(self.held.get(node).copied().unwrap_or_default(), 0, "a dead node holds memory");
+            }
+            ClusterEvent::NodeUp { .. } => {}
+            ClusterEvent::Interrupted { container, .. } | ClusterEvent::Gone { container, .. } => {
                 let (node, memory) = self.containers.remove(container).expect("it was there");
                 *self.held.get_mut(&node).expect("it held memory") -= memory;
             }
         }
+    }
+}
+
+impl Observer {
+    fn hold(&mut self, node: NodeId, memory_mb: u32, capacity: &[NodeSpec]) {
+        let held = self.held.entry(node).or_default();
+        *held += memory_mb;
+        assert!(*held <= capacity[node.0 as usize].memory_mb, "memory over capacity");
     }
 }
 

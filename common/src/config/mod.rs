@@ -10,6 +10,7 @@ mod reward;
 mod serverless;
 mod simulator;
 mod transport;
+mod workload;
 
 use garde::Validate;
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,7 @@ pub use reward::RewardConfig;
 pub use serverless::*;
 pub use simulator::*;
 pub use transport::TransportConfig;
+pub use workload::*;
 
 use crate::seed::RunSeed;
 

@@ -155,10 +155,25 @@ fn shortest_unless_warm_comes(view: &ServerlessView<'_>, share: f64) -> Option<S
 /// id.
 fn warm_then_roomy(view: &ServerlessView<'_>, function: FunctionId) -> Option<(Placement, NodeId)> {
     let size = view.default_size(function);
-    view.nodes()
-        .filter_map(|node| Some((view.placement(function, size, node.id)?, node)))
-        .max_by_key(|(placement, node)| (placement.warm, node.free_mb, node.evictable_mb, Reverse(node.id)))
-        .map(|(placement, node)| (placement, node.id))
+    let place = |node: NodeId| Some((view.placement(function, size, node)?, view.node(node)));
+    let roomiest = |(_, node): &(Placement, NodeState)| (node.free_mb, node.evictable_mb, Reverse(node.id));
+    let warm = view
+        .warm_nodes(function)
+        .filter_map(|(node, _)| place(node))
+        .filter(|(placement, _)| placement.warm)
+        .max_by_key(roomiest);
+    if let Some((placement, node)) = warm {
+        return Some((placement, node.id));
+    }
+    // Where memory is free for it nothing is evicted: no other node can be better than the roomiest.
+    let (node, free_mb) = view.roomiest_node();
+    if view.size_mb(function, size).is_some_and(|wanted| wanted <= free_mb)
+        && let Some((placement, node)) = place(node)
+    {
+        return Some((placement, node.id));
+    }
+    let cold = view.nodes().filter_map(|node| place(node.id)).max_by_key(roomiest);
+    cold.map(|(placement, node)| (placement, node.id))
 }
 
 /// The start with the largest knob · alignment + (1 − knob) / estimate, ties to the lowest ids.

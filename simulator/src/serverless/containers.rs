@@ -1,10 +1,12 @@
 //! Containers on their nodes: memory, who is idle where, and who goes first when memory is needed.
 
-use std::collections::VecDeque;
-
 use common::SimTime;
-use common::cluster::NodeSpec;
+use common::cluster::{ClusterSpec, NodeSpec};
 use common::ids::ContainerId;
+
+use super::expiries::Expiries;
+use super::max_tree::MaxTree;
+use super::warm::{WarmIndex, WarmNode};
 
 const NONE: u32 = u32::MAX;
 
@@ -12,7 +14,9 @@ const NONE: u32 = u32::MAX;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     /// It starts cold or runs, for this invocation.
-    Bound { invocation: u32 },
+    Bound { job: u32 },
+    /// It starts before anybody asked.
+    Warming,
     /// It is kept warm until this time.
     Idle { expires: SimTime },
     /// Its place is free for another container.
@@ -34,12 +38,37 @@ pub(super) struct Container {
 #[derive(Debug)]
 struct Node {
     capacity_mb: u32,
+    /// Memory of containers that start or run, MB.
     bound_mb: u32,
     idle_mb: u32,
     oldest_idle: u32,
     youngest_idle: u32,
-    /// Idle containers of each function, most recently used last.
-    idle: Vec<VecDeque<u32>>,
+    /// Isolation tag of who is there, where it is enforced.
+    tag: Option<u32>,
+    up: bool,
+}
+
+impl Node {
+    fn new(spec: &NodeSpec) -> Self {
+        Node {
+            capacity_mb: spec.memory_mb,
+            bound_mb: 0,
+            idle_mb: 0,
+            oldest_idle: NONE,
+            youngest_idle: NONE,
+            tag: None,
+            up: true,
+        }
+    }
+
+    /// Memory that can be had, if need be by evicting all that is idle, MB.
+    fn obtainable_mb(&self) -> u32 {
+        if self.up { self.capacity_mb - self.bound_mb } else { 0 }
+    }
+
+    fn free_mb(&self) -> u32 {
+        if self.up { self.capacity_mb - self.bound_mb - self.idle_mb } else { 0 }
+    }
 }
 
 /// All containers of a cluster. They are addressed by place; a place is used again once its container is gone.
@@ -49,29 +78,33 @@ pub(super) struct Containers {
     free_places: Vec<u32>,
     nodes: Vec<Node>,
     created: u64,
-    /// Bound containers by function.
+    /// Containers by function that start or run.
     bound: Vec<u32>,
-    /// (expiry, place, id) in order of expiry; entries of containers that were used again are void.
-    expiries: VecDeque<(SimTime, u32, ContainerId)>,
+    warm: WarmIndex,
+    expiries: Expiries,
+    /// Obtainable memory of each node.
+    obtainable: MaxTree,
+    /// Free memory of each node above, evictable memory below.
+    free: MaxTree,
+    /// Isolation tag of each function, where it is enforced.
+    tags: Option<Vec<u32>>,
 }
 
 impl Containers {
-    pub fn new(nodes: &[NodeSpec], functions: usize) -> Self {
-        let node = |spec: &NodeSpec| Node {
-            capacity_mb: spec.memory_mb,
-            bound_mb: 0,
-            idle_mb: 0,
-            oldest_idle: NONE,
-            youngest_idle: NONE,
-            idle: vec![VecDeque::new(); functions],
-        };
+    pub fn new(cluster: &ClusterSpec, isolation: bool) -> Self {
+        let nodes: Vec<Node> = cluster.nodes.iter().map(Node::new).collect();
+        let tags = || cluster.functions.iter().map(|function| function.isolation_tag).collect();
         Containers {
+            obtainable: MaxTree::new(nodes.iter().map(|node| u64::from(node.obtainable_mb()))),
+            free: MaxTree::new(nodes.iter().map(|node| u64::from(node.free_mb()) << 32)),
             places: Vec::new(),
             free_places: Vec::new(),
-            nodes: nodes.iter().map(node).collect(),
+            nodes,
             created: 0,
-            bound: vec![0; functions],
-            expiries: VecDeque::new(),
+            bound: vec![0; cluster.functions.len()],
+            warm: WarmIndex::new(cluster.functions.len()),
+            expiries: Expiries::default(),
+            tags: isolation.then(tags),
         }
     }
 
@@ -79,31 +112,21 @@ impl Containers {
         &self.places[place as usize]
     }
 
+    /// The place of a container that exists.
+    pub fn find(&self, id: ContainerId) -> Option<u32> {
+        // Only schedulers that decide on single containers ask, about few.
+        let found = |container: &Container| container.id == id && container.state != State::Gone;
+        self.places.iter().position(found).map(|place| place as u32)
+    }
+
     /// Containers of `function` that start or run.
     pub fn bound(&self, function: u32) -> u32 {
         self.bound[function as usize]
     }
 
-    /// Whether any container starts or runs.
-    pub fn any_bound(&self) -> bool {
-        self.nodes.iter().any(|node| node.bound_mb > 0)
-    }
-
-    /// Invocations whose containers start or run.
-    pub fn bound_invocations(&self) -> Vec<u32> {
-        self.places
-            .iter()
-            .filter_map(|container| match container.state {
-                State::Bound { invocation } => Some(invocation),
-                _ => None,
-            })
-            .collect()
-    }
-
     /// Memory of a node that no container holds, MB.
     pub fn free_mb(&self, node: u32) -> u32 {
-        let node = &self.nodes[node as usize];
-        node.capacity_mb - node.bound_mb - node.idle_mb
+        self.nodes[node as usize].free_mb()
     }
 
     /// Memory of a node that idle containers hold, MB.
@@ -116,61 +139,97 @@ impl Containers {
         self.nodes[node as usize].bound_mb
     }
 
-    /// Largest container that fits on some node, MB.
+    pub fn is_up(&self, node: u32) -> bool {
+        self.nodes[node as usize].up
+    }
+
+    /// Largest container that fits on some node, isolation aside, MB.
     pub fn largest_fit(&self) -> u32 {
-        self.nodes.iter().map(|node| node.capacity_mb - node.bound_mb).max().unwrap_or(0)
+        self.obtainable.max() as u32
+    }
+
+    /// The node with most free memory, then most evictable memory, then the lowest number; and its free memory, MB.
+    pub fn roomiest(&self) -> (u32, u32) {
+        (self.free.argmax() as u32, (self.free.max() >> 32) as u32)
+    }
+
+    pub fn isolated(&self) -> bool {
+        self.tags.is_some()
+    }
+
+    /// Nodes with idle containers of `function`, in no order.
+    pub fn warm_nodes(&self, function: u32) -> &[WarmNode] {
+        self.warm.nodes(function)
     }
 
     /// Number of idle containers of `function` on `node`.
-    pub fn idle_count(&self, function: u32, node: u32) -> usize {
-        self.nodes[node as usize].idle[function as usize].len()
+    pub fn idle_count(&self, function: u32, node: u32) -> u32 {
+        self.warm.at(function, node).map_or(0, |warm| warm.count)
     }
 
     /// The most recently used idle container of that function and size on that node.
     pub fn warm(&self, function: u32, memory_mb: u32, node: u32) -> Option<u32> {
-        let idle = &self.nodes[node as usize].idle[function as usize];
-        idle.iter().rev().copied().find(|&place| self.get(place).memory_mb == memory_mb)
+        self.warm.containers(function, node).find(|&place| self.get(place).memory_mb == memory_mb)
     }
 
-    /// Idle memory that goes when `memory_mb` more are needed on `node`, MB; `None` when it cannot be had.
-    pub fn evicts_mb(&self, memory_mb: u32, node: u32) -> Option<u32> {
-        let free = self.free_mb(node);
+    /// Idle containers of a node, the longest idle first.
+    pub fn idle_on(&self, node: u32) -> impl Iterator<Item = u32> + '_ {
+        let oldest = Some(self.nodes[node as usize].oldest_idle).filter(|&oldest| oldest != NONE);
+        std::iter::successors(oldest, |&at| Some(self.get(at).younger).filter(|&next| next != NONE))
+    }
+
+    /// Idle memory that goes when `memory_mb` more are needed on `node` for `function`, MB; `None` when it cannot be had.
+    pub fn evicts_mb(&self, function: u32, memory_mb: u32, node: u32) -> Option<u32> {
+        let at = &self.nodes[node as usize];
+        if memory_mb > at.obtainable_mb() {
+            return None;
+        }
+        if self.is_foreign(function, node) {
+            // All must go, so nobody may be busy.
+            return (at.bound_mb == 0).then_some(at.idle_mb);
+        }
         let mut evicted = 0;
-        let mut at = self.nodes[node as usize].oldest_idle;
-        while free + evicted < memory_mb {
-            if at == NONE {
-                return None;
-            }
-            let container = self.get(at);
-            evicted += container.memory_mb;
-            at = container.younger;
+        let mut idle = self.idle_on(node);
+        while at.free_mb() + evicted < memory_mb {
+            evicted += self.get(idle.next()?).memory_mb;
         }
         Some(evicted)
     }
 
-    /// Binds an idle container to `invocation`.
-    pub fn take(&mut self, place: u32, invocation: u32) {
-        self.unlink(place);
-        let container = &mut self.places[place as usize];
-        container.state = State::Bound { invocation };
-        self.nodes[container.node as usize].bound_mb += container.memory_mb;
-        self.bound[container.function as usize] += 1;
+    /// Whether containers of another isolation tag are on `node`.
+    pub fn is_foreign(&self, function: u32, node: u32) -> bool {
+        let Some(tags) = &self.tags else { return false };
+        self.nodes[node as usize].tag.is_some_and(|tag| tag != tags[function as usize])
     }
 
-    /// Makes a container that is bound to `invocation`. The memory must be free.
-    pub fn create(&mut self, function: u32, memory_mb: u32, node: u32, invocation: u32) -> u32 {
+    /// Binds an idle container to a job.
+    pub fn take(&mut self, place: u32, job: u32) {
+        self.unlink(place);
+        let container = &mut self.places[place as usize];
+        container.state = State::Bound { job };
+        self.nodes[container.node as usize].bound_mb += container.memory_mb;
+        self.bound[container.function as usize] += 1;
+        // Idle became bound: less can be had there, and just as much is free.
+        let node = container.node;
+        self.node_changed(node);
+    }
+
+    /// Makes a container, for a job or before anybody asked. The memory must be free.
+    pub fn create(&mut self, function: u32, memory_mb: u32, node: u32, job: Option<u32>) -> u32 {
         self.created += 1;
         let container = Container {
             id: ContainerId(self.created),
             function,
             node,
             memory_mb,
-            state: State::Bound { invocation },
+            state: job.map_or(State::Warming, |job| State::Bound { job }),
             older: NONE,
             younger: NONE,
         };
         self.nodes[node as usize].bound_mb += memory_mb;
+        self.nodes[node as usize].tag = self.tags.as_ref().map(|tags| tags[function as usize]);
         self.bound[function as usize] += 1;
+        self.node_changed(node);
         if let Some(place) = self.free_places.pop() {
             self.places[place as usize] = container;
             return place;
@@ -179,58 +238,92 @@ impl Containers {
         self.places.len() as u32 - 1
     }
 
-    /// A bound container falls idle. Expiries must come in order.
+    /// A bound or warming container falls idle.
     pub fn fall_idle(&mut self, place: u32, expires: SimTime) {
         let container = &mut self.places[place as usize];
         container.state = State::Idle { expires };
         let node = &mut self.nodes[container.node as usize];
         node.bound_mb -= container.memory_mb;
         node.idle_mb += container.memory_mb;
-        node.idle[container.function as usize].push_back(place);
         self.bound[container.function as usize] -= 1;
         container.younger = NONE;
         container.older = node.youngest_idle;
-        let (id, older) = (container.id, container.older);
+        let Container { id, function, node: at, older, .. } = *container;
         match older {
             NONE => node.oldest_idle = place,
             older => self.places[older as usize].younger = place,
         }
-        node.youngest_idle = place;
-        self.expiries.push_back((expires, place, id));
+        self.nodes[at as usize].youngest_idle = place;
+        self.warm.insert(place, function, at);
+        self.expiries.post(expires, place, id);
+        self.node_changed(at);
     }
 
-    /// Removes the oldest idle container of `node` and tells which it was.
-    pub fn evict_oldest(&mut self, node: u32) -> Option<Container> {
-        let oldest = self.nodes[node as usize].oldest_idle;
-        (oldest != NONE).then(|| self.remove_idle(oldest))
+    /// An idle container is kept until `expires`.
+    pub fn keep(&mut self, place: u32, expires: SimTime) {
+        let container = &mut self.places[place as usize];
+        container.state = State::Idle { expires };
+        let id = container.id;
+        self.expiries.post(expires, place, id);
     }
 
     /// When the next idle container expires.
     pub fn next_expiry(&mut self) -> Option<SimTime> {
-        while let Some(&(expires, place, id)) = self.expiries.front() {
-            let container = self.get(place);
-            if container.id == id && container.state == (State::Idle { expires }) {
-                return Some(expires);
-            }
-            self.expiries.pop_front();
-        }
-        None
+        self.first_expiry().map(|(at, _)| at)
     }
 
     /// Removes an idle container that has expired by `now`.
     pub fn expire(&mut self, now: SimTime) -> Option<Container> {
-        if self.next_expiry()? > now {
-            return None;
-        }
-        let (_, place, _) = self.expiries.pop_front()?;
-        Some(self.remove_idle(place))
+        let (at, place) = self.first_expiry()?;
+        (at <= now).then(|| self.remove_idle(place))
     }
 
-    fn remove_idle(&mut self, place: u32) -> Container {
+    fn first_expiry(&mut self) -> Option<(SimTime, u32)> {
+        let places = &self.places;
+        self.expiries.first(|place, id| match places[place as usize] {
+            Container { id: found, state: State::Idle { expires }, .. } if found == id => Some(expires),
+            _ => None,
+        })
+    }
+
+    /// Removes an idle container.
+    pub fn remove_idle(&mut self, place: u32) -> Container {
         self.unlink(place);
+        self.gone(place)
+    }
+
+    /// A node goes down with all that is on it; returns its containers in the order of their ids, as they were.
+    pub fn fail(&mut self, node: u32) -> Vec<(u32, Container)> {
+        let mut lost: Vec<(u32, Container)> = (0..self.places.len() as u32)
+            .map(|place| (place, self.places[place as usize]))
+            .filter(|(_, container)| container.node == node && container.state != State::Gone)
+            .collect();
+        lost.sort_by_key(|(_, container)| container.id);
+        for &(place, container) in &lost {
+            if matches!(container.state, State::Idle { .. }) {
+                self.unlink(place);
+            } else {
+                self.nodes[node as usize].bound_mb -= container.memory_mb;
+                self.bound[container.function as usize] -= 1;
+            }
+            self.gone(place);
+        }
+        self.set_up(node, false);
+        lost
+    }
+
+    /// A node is up or down from now on.
+    pub fn set_up(&mut self, node: u32, up: bool) {
+        self.nodes[node as usize].up = up;
+        self.node_changed(node);
+    }
+
+    fn gone(&mut self, place: u32) -> Container {
+        let before = self.places[place as usize];
         self.places[place as usize].state = State::Gone;
         self.free_places.push(place);
-        self.places[place as usize]
+        self.node_changed(before.node);
+        before
     }
 
     /// Takes an idle container out of the lists and the idle memory of its node.
@@ -238,13 +331,7 @@ impl Containers {
         let container = self.places[place as usize];
         let node = &mut self.nodes[container.node as usize];
         node.idle_mb -= container.memory_mb;
-        let idle = &mut node.idle[container.function as usize];
-        // It is the youngest when it is used again and the oldest when it goes: both ends are near.
-        let position =
-            if idle.front() == Some(&place) { Some(0) } else { idle.iter().rposition(|&one| one == place) };
-        if let Some(position) = position {
-            idle.remove(position);
-        }
+        self.warm.remove(place, container.function, container.node);
         match container.older {
             NONE => node.oldest_idle = container.younger,
             older => self.places[older as usize].younger = container.younger,
@@ -253,5 +340,14 @@ impl Containers {
             NONE => self.nodes[container.node as usize].youngest_idle = container.older,
             younger => self.places[younger as usize].older = container.older,
         }
+    }
+
+    fn node_changed(&mut self, node: u32) {
+        let at = &mut self.nodes[node as usize];
+        if at.bound_mb + at.idle_mb == 0 {
+            at.tag = None;
+        }
+        self.obtainable.set(node as usize, u64::from(at.obtainable_mb()));
+        self.free.set(node as usize, (u64::from(at.free_mb()) << 32) | u64::from(at.idle_mb));
     }
 }

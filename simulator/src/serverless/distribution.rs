@@ -109,7 +109,8 @@ impl Distribution {
         let whole = BUCKETS_PER_OCTAVE as usize;
         assert!(parts > 0 && whole.is_multiple_of(parts), "{parts} does not divide {whole}");
         let width = whole / parts;
-        let together = move |(place, counts): (usize, &[u64])| (lower_edge(place * width), counts.iter().sum());
+        let together =
+            move |(place, counts): (usize, &[u64])| (lower_edge(place * width), counts.iter().sum());
         self.counts.chunks(width).enumerate().map(together).filter(|(_, count)| *count > 0)
     }
 }

@@ -12,6 +12,8 @@ use super::phase::SharedPhase;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Task {
     pub node: u32,
+    /// Tells the container from others that had its place.
+    pub life: u32,
     /// Time of the transfer alone, seconds.
     pub transfer_seconds: f64,
     /// Bandwidth given, Mbit/s.
@@ -45,6 +47,8 @@ pub(super) struct Engine {
     tasks: Vec<Task>,
     network: Vec<Line>,
     cpu: Vec<Line>,
+    /// Reused.
+    transferred: Vec<u32>,
 }
 
 impl Engine {
@@ -56,6 +60,7 @@ impl Engine {
             tasks: Vec::new(),
             network: nodes.iter().map(network).collect(),
             cpu: nodes.iter().map(cpu).collect(),
+            transferred: Vec::new(),
         }
     }
 
@@ -79,7 +84,10 @@ impl Engine {
     }
 
     /// A container's I/O is done: to the CPU.
-    pub fn io_done(&mut self, now: SimTime, container: u32, meters: &mut Meters) {
+    pub fn io_done(&mut self, now: SimTime, container: u32, life: u32, meters: &mut Meters) {
+        if self.tasks[container as usize].life != life {
+            return;
+        }
         self.join(now, Shared::Cpu, container, meters);
     }
 
@@ -92,13 +100,14 @@ impl Engine {
         meters: &mut Meters,
         finished: &mut Vec<u32>,
     ) {
+        let mut transferred = std::mem::take(&mut self.transferred);
         let line = self.line(node, shared);
         if line.posting != posting {
+            self.transferred = transferred;
             return;
         }
         line.posted = None;
         let before = line.phase.used();
-        let mut transferred = Vec::new();
         while let Some(container) = line.phase.pop_due(now) {
             match shared {
                 Shared::Network => transferred.push(container),
@@ -106,9 +115,8 @@ impl Engine {
             }
         }
         self.settle(now, node, shared, before, meters);
-        for container in transferred {
-            self.wait_for_io(now, container, meters);
-        }
+        transferred.drain(..).for_each(|container| self.wait_for_io(now, container, meters));
+        self.transferred = transferred;
     }
 
     /// vCPUs and Mbit/s in use on a node.
@@ -116,12 +124,30 @@ impl Engine {
         [self.cpu[node as usize].phase.used(), self.network[node as usize].phase.used()]
     }
 
+    /// A node went down: nobody runs there any more. Their I/O ends are void, since no container has their lives again.
+    pub fn fail(&mut self, now: SimTime, node: u32, meters: &mut Meters) {
+        for shared in [Shared::Network, Shared::Cpu] {
+            let line = self.line(node, shared);
+            let before = line.phase.used();
+            line.phase.clear();
+            self.settle(now, node, shared, before, meters);
+        }
+    }
+
+    /// A container's task is void from now on.
+    pub fn forget(&mut self, container: u32) {
+        if let Some(task) = self.tasks.get_mut(container as usize) {
+            task.life = 0;
+        }
+    }
+
     fn wait_for_io(&mut self, now: SimTime, container: u32, meters: &mut Meters) {
         let wait = SimTime::from_seconds(self.tasks[container as usize].io_seconds);
         if wait == SimTime::ZERO {
             self.join(now, Shared::Cpu, container, meters);
         } else {
-            self.queue.post(now + wait, Due::IoDone { container });
+            let life = self.tasks[container as usize].life;
+            self.queue.post(now + wait, Due::IoDone { container, life });
         }
     }
 

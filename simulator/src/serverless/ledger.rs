@@ -32,6 +32,8 @@ pub(super) struct Ending {
     pub objective: f64,
     pub p95: f64,
     pub cold: bool,
+    /// Starts that were lost with their node.
+    pub retries: u32,
     /// Arrived after the warm-up.
     pub counted: bool,
     pub finished: bool,
@@ -39,7 +41,7 @@ pub(super) struct Ending {
 
 #[derive(Clone, Copy, Debug)]
 struct FunctionBooks {
-    /// N / (F · N_f) over the arrivals of the episode.
+    /// N / (F · N_f) over the expected arrivals of the episode.
     balance: f64,
     finished: u64,
     slowdown_sum: f64,
@@ -70,12 +72,14 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// `arrivals`: how many of each function the episode has.
-    pub fn new(meters: Meters, scarcity: [f64; RESOURCES], counts_from: SimTime, arrivals: &[u64]) -> Self {
-        let all: u64 = arrivals.iter().sum();
-        let present = arrivals.iter().filter(|&&count| count > 0).count();
-        let books = |&count: &u64| FunctionBooks {
-            balance: all as f64 / (present.max(1) as f64 * count.max(1) as f64),
+    /// `expected`: how many invocations of each function the episode can be expected to have.
+    pub fn new(meters: Meters, scarcity: [f64; RESOURCES], counts_from: SimTime, expected: &[f64]) -> Self {
+        let all: f64 = expected.iter().sum();
+        // Of Poisson arrivals: the chance that a function comes at all, and how often it comes if it does.
+        let comes = |mean: f64| -(-mean).exp_m1();
+        let present: f64 = expected.iter().map(|&mean| comes(mean)).sum();
+        let books = |&mean: &f64| FunctionBooks {
+            balance: if mean > 0.0 { all * comes(mean) / (present * mean) } else { 0.0 },
             finished: 0,
             slowdown_sum: 0.0,
         };
@@ -88,9 +92,9 @@ impl Ledger {
             plain: 0.0,
             fair: 0.0,
             accrued: Accrued::default(),
-            functions: arrivals.iter().map(books).collect(),
+            functions: expected.iter().map(books).collect(),
             outcome: ServerlessOutcome {
-                functions: vec![FunctionOutcome::default(); arrivals.len()],
+                functions: vec![FunctionOutcome::default(); expected.len()],
                 ..ServerlessOutcome::default()
             },
         }
@@ -142,6 +146,15 @@ impl Ledger {
         }
     }
 
+    /// A run of a workflow ended after `latency` seconds, whose critical path in reference durations is `reference`.
+    pub fn run_ended(&mut self, latency: f64, reference: f64, slo_factor: f64, finished: bool) {
+        let workflows = &mut self.outcome.workflows;
+        workflows.slowdowns.record((latency / reference.max(SLOWDOWN_FLOOR)).max(1.0));
+        workflows.latencies.record(latency);
+        workflows.violations += u64::from(latency > slo_factor * reference);
+        workflows.unfinished += u64::from(!finished);
+    }
+
     /// Reward since the last call.
     pub fn take_reward(&mut self) -> Reward {
         let accrued = std::mem::take(&mut self.accrued);
@@ -168,6 +181,7 @@ impl Ledger {
         outcome.latencies.record(ending.latency);
         outcome.cold_starts += u64::from(ending.cold);
         outcome.unfinished += u64::from(!ending.finished);
+        outcome.retries += u64::from(ending.retries);
         outcome.violations += u64::from(violated);
         for (count, factor) in outcome.violations_at.iter_mut().zip(SLO_FACTORS) {
             *count += u64::from(ending.latency > factor * ending.p95);
@@ -179,6 +193,7 @@ impl ServerlessOutcome {
     /// Price of the counted time in USD: allocated GB·s (initialisation included, idle ones not) and requests.
     #[must_use]
     pub fn cost_usd(&self) -> f64 {
-        self.usage.priced_bound_gb_seconds * USD_PER_GB_SECOND + self.slowdowns.count() as f64 * USD_PER_REQUEST
+        self.usage.priced_bound_gb_seconds * USD_PER_GB_SECOND
+            + self.slowdowns.count() as f64 * USD_PER_REQUEST
     }
 }

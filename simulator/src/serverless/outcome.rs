@@ -81,6 +81,23 @@ pub struct ServerlessOutcome {
     pub violations: u64,
     /// The same for the factors of [`SLO_FACTORS`].
     pub violations_at: [u64; SLO_FACTORS.len()],
+    /// Starts of them that were lost with their node and came again.
+    pub retries: u64,
+    /// Workflows that arrived after the warm-up, from end to end.
+    pub workflows: WorkflowOutcome,
     /// Use of the cluster.
     pub usage: Usage,
+}
+
+/// What workflows came to, from the arrival of a run to the end of its last stage.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WorkflowOutcome {
+    /// Latency / max(critical path of reference durations, 100 ms), at least 1.
+    pub slowdowns: Distribution,
+    /// Latency, seconds.
+    pub latencies: Distribution,
+    /// Runs whose latency exceeded their workflow's factor × that critical path.
+    pub violations: u64,
+    /// Runs that had not finished by the drain limit.
+    pub unfinished: u64,
 }

@@ -97,6 +97,12 @@ impl SharedPhase {
         Some(SimTime(self.updated.0 + left as u64))
     }
 
+    /// Drops everybody.
+    pub fn clear(&mut self) {
+        self.members.clear();
+        self.shares = 0.0;
+    }
+
     fn rate(&self) -> f64 {
         if self.shares <= self.capacity { 1.0 } else { self.capacity / self.shares }
     }

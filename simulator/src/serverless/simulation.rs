@@ -1,110 +1,167 @@
 //! One episode: time, arrivals, starts, completions, and when somebody has to decide.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use common::cluster::{ClusterEvent, GoneReason, TimedEvent};
+use common::ids::{ContainerId, FunctionId, NodeId};
+use common::seed::FastRng;
 use common::trajectory::Reward;
-use common::{Action, SimTime};
+use common::{Action, RunSeed, SimTime, Stream};
+use rand_distr::{Distribution, StandardNormal};
 
-use super::arrivals::Window;
+use super::arrivals::ArrivalStream;
 use super::containers::Containers;
 use super::engine::Engine;
 use super::estimates::Estimator;
 use super::events::Due;
-use super::ledger::{Ledger, Weights};
+use super::failures::Failures;
+use super::jobs::Jobs;
+use super::ledger::Ledger;
+use super::log_hash::LogHash;
 use super::meters::Meters;
 use super::outcome::ServerlessOutcome;
 use super::pending::Pending;
 use super::view::ServerlessView;
-use super::workload::Workload;
+use super::workflows::Runs;
+use super::workload::{EpisodeArrivals, Workload};
 use crate::error::ActionError;
 use crate::heuristics::ServerlessRule;
+use crate::scheduler::Interests;
 use crate::simulation::Progress;
+
+/// Stream number of the cold starts of pre-warmed containers.
+const PRE_WARMS: u64 = 1 << 41;
 
 /// What varies between episodes of one configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EpisodeRules {
-    /// Offered load that the window was drawn for; 1.0 is 100%.
+    /// Offered load that the arrivals were made for; 1.0 is 100%.
     pub load: f64,
-    /// How long an idle container is kept.
+    /// How long an idle container is kept, unless the scheduler decides that.
     pub keep_alive: SimTime,
     /// After a *wait* somebody is asked again after so long at the latest.
     pub ask_again: SimTime,
+    /// How often a scheduler that pre-warms and releases is asked about it.
+    pub pool_tick: SimTime,
     /// What has not finished so long after the horizon never will.
     pub drain_limit: SimTime,
-    /// Network time from the dispatcher to each node.
-    pub dispatch: Vec<SimTime>,
+    /// Network time between zones; requests are dispatched from zone 0.
+    pub zone_latency: Vec<Vec<SimTime>>,
     /// Reward and outcome count from here on, and arrivals from here on count.
     pub counts_from: SimTime,
     /// `sjf` plays until here.
     pub asks_from: SimTime,
     /// Schedulers see true durations.
     pub oracle: bool,
+    /// Functions of different isolation tags never share a node.
+    pub isolation: bool,
     /// Cluster events are recorded.
     pub follow_events: bool,
+    /// What the scheduler decides beside starts.
+    pub interests: Interests,
 }
 
-/// What is kept of an invocation in the system.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Live {
-    pub weights: Weights,
-    pub cold: bool,
+/// What a scheduler is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// Who starts, where and with how much: `Start` or `Wait` (and `Release` from who declared that it decides pools).
+    Start,
+    /// How long is this container kept, which just fell idle: `KeepAlive`, or `Release`.
+    KeepAlive {
+        /// The container.
+        container: ContainerId,
+        /// Its function.
+        function: FunctionId,
+        /// Where it is.
+        node: NodeId,
+        /// Its memory, MB.
+        memory_mb: u32,
+    },
+    /// Which containers are pre-warmed and released: `PreWarm` and `Release`, until `Wait`.
+    Pools,
 }
 
 /// One episode of `serverless`.
 pub struct ServerlessSimulation {
     pub(super) workload: Arc<Workload>,
     pub(super) rules: EpisodeRules,
-    pub(super) window: Window,
+    pub(super) arrivals: ArrivalStream,
     pub(super) now: SimTime,
-    /// Place of the next arrival.
-    pub(super) next_arrival: usize,
-    pub(super) live: Vec<Live>,
+    pub(super) jobs: Jobs,
+    pub(super) runs: Runs,
     pub(super) pending: Pending,
+    /// How many functions that somebody waits for have this smallest size, MB.
+    waiting_sizes: BTreeMap<u32, u32>,
     pub(super) containers: Containers,
     pub(super) engine: Engine,
+    failures: Option<Failures>,
     pub(super) estimators: Vec<Estimator>,
     pub(super) ledger: Ledger,
     /// A decision round goes on: nobody said *wait* since the last event.
     round: bool,
     /// Set by *wait*.
     ask_again_at: Option<SimTime>,
+    /// Questions other than about starts, which are asked first.
+    pub(super) questions: VecDeque<Question>,
+    next_pool_tick: SimTime,
+    pre_warm_rng: FastRng,
     pub(super) ended: bool,
     pub(super) events: Vec<TimedEvent>,
+    pub(super) log: LogHash,
     finished: Vec<u32>,
 }
 
 impl ServerlessSimulation {
     /// An episode at time 0.
-    #[must_use]
-    pub fn new(workload: Arc<Workload>, rules: EpisodeRules, window: Window) -> Self {
+    pub(crate) fn new(
+        workload: Arc<Workload>,
+        rules: EpisodeRules,
+        arrivals: EpisodeArrivals,
+        failures: Option<Failures>,
+        episode: RunSeed,
+    ) -> Self {
         let nodes = &workload.cluster.nodes;
-        let functions = workload.models.len();
-        let counts = window.counts(functions);
+        let meters = Meters::new(nodes);
         ServerlessSimulation {
             now: SimTime::ZERO,
-            next_arrival: 0,
-            live: vec![Live::default(); window.arrivals.len()],
-            pending: Pending::new(window.arrivals.len(), functions),
-            containers: Containers::new(nodes, functions),
+            arrivals: arrivals.stream,
+            jobs: Jobs::default(),
+            runs: Runs::default(),
+            pending: Pending::new(workload.models.len()),
+            waiting_sizes: BTreeMap::new(),
+            containers: Containers::new(&workload.cluster, rules.isolation),
             engine: Engine::new(nodes),
+            failures,
             estimators: workload.estimators.clone(),
-            ledger: Ledger::new(Meters::new(nodes), workload.scarcity, rules.counts_from, &counts),
+            ledger: Ledger::new(meters, workload.scarcity, rules.counts_from, &arrivals.expected),
             round: false,
             ask_again_at: None,
+            questions: VecDeque::new(),
+            next_pool_tick: rules.asks_from.max(rules.pool_tick),
+            pre_warm_rng: episode.fast_rng(Stream::Execution, PRE_WARMS),
             ended: false,
             events: Vec::new(),
+            log: LogHash::default(),
             finished: Vec::new(),
             workload,
             rules,
-            window,
         }
+    }
+
+    /// What the scheduler decides beside starts; said before the episode is played.
+    pub fn set_interests(&mut self, interests: Interests) {
+        self.rules.interests = interests;
+        self.rules.follow_events |= interests.events;
     }
 
     /// See [`crate::Simulation::tick`].
     pub fn tick(&mut self) -> Option<Progress> {
         if self.ended {
             return Some(Progress::Finished);
+        }
+        if !self.questions.is_empty() {
+            return Some(Progress::Decision);
         }
         if self.round && self.can_start() {
             if self.now >= self.rules.asks_from {
@@ -115,7 +172,7 @@ impl ServerlessSimulation {
         }
         self.round = false;
         match self.next_time() {
-            Some(at) if at <= self.window.horizon + self.rules.drain_limit => self.move_to(at),
+            Some(at) if at <= self.arrivals.horizon() + self.rules.drain_limit => self.move_to(at),
             _ => self.end(),
         }
         None
@@ -127,24 +184,69 @@ impl ServerlessSimulation {
         ServerlessView::new(self)
     }
 
+    /// What is asked now.
+    #[must_use]
+    pub fn question(&self) -> Question {
+        self.questions.front().copied().unwrap_or(Question::Start)
+    }
+
     /// See [`crate::Simulation::apply`].
     ///
     /// # Errors
-    /// When the invocation does not wait, the size is below its peak or no size of it, or the node lacks the memory.
+    /// When the invocation does not wait, the size is below its peak or no size of it, or the node lacks the memory; when
+    /// a container is not idle; when the action is no answer to what was asked.
     pub fn apply(&mut self, action: Action) -> Result<(), ActionError> {
         if self.ended {
             return Err(ActionError::NoDecisionDue);
         }
+        let seen = self.events.len();
+        let answered = match self.question() {
+            Question::Start => self.answer_start(action),
+            Question::KeepAlive { container, .. } => self.answer_keep_alive(container, action),
+            Question::Pools => self.answer_pools(action),
+        };
+        if answered.is_ok() {
+            // Whoever decided has seen what happened before.
+            self.events.drain(..seen);
+        }
+        answered
+    }
+
+    fn answer_start(&mut self, action: Action) -> Result<(), ActionError> {
         match action {
             Action::Wait => self.wait(),
             Action::Start { invocation, memory_mb, node } => {
-                self.check(invocation, memory_mb, node)?;
-                self.events.clear();
-                self.start(invocation, memory_mb, node);
+                let job = self.check(invocation, memory_mb, node)?;
+                self.start(job, memory_mb, node.0);
             }
+            Action::Release { container } if self.rules.interests.pools => self.release(container)?,
             _ => return Err(ActionError::NotAsked),
         }
         Ok(())
+    }
+
+    fn answer_keep_alive(&mut self, asked: ContainerId, action: Action) -> Result<(), ActionError> {
+        match action {
+            Action::KeepAlive { container, keep_alive } if container == asked => {
+                self.keep_alive(container, keep_alive)?;
+            }
+            Action::Release { container } if container == asked => self.release(container)?,
+            _ => return Err(ActionError::NotAsked),
+        }
+        self.questions.pop_front();
+        Ok(())
+    }
+
+    fn answer_pools(&mut self, action: Action) -> Result<(), ActionError> {
+        match action {
+            Action::PreWarm { function, memory_mb, node } => self.pre_warm(function, memory_mb, node),
+            Action::Release { container } => self.release(container),
+            Action::Wait => {
+                self.questions.pop_front();
+                Ok(())
+            }
+            _ => Err(ActionError::NotAsked),
+        }
     }
 
     /// See [`crate::Simulation::take_reward`].
@@ -161,7 +263,7 @@ impl ServerlessSimulation {
     /// No arrival comes later.
     #[must_use]
     pub fn horizon(&self) -> SimTime {
-        self.window.horizon
+        self.arrivals.horizon()
     }
 
     /// Offered load; 1.0 is 100%.
@@ -176,43 +278,103 @@ impl ServerlessSimulation {
         self.ledger.outcome()
     }
 
+    /// Hash over everything that happened so far: equal for equal episodes, on any number of threads.
+    #[must_use]
+    pub fn log_hash(&self) -> u64 {
+        self.log.value()
+    }
+
+    /// Invocations that arrived so far, those of workflow stages included.
+    #[must_use]
+    pub fn arrived(&self) -> u64 {
+        self.jobs.arrived()
+    }
+
     fn wait(&mut self) {
-        self.events.clear();
         self.round = false;
         self.ask_again_at = Some(self.now + self.rules.ask_again);
     }
 
-    /// The rule that warms the cluster up decides.
+    /// The rule that warms the cluster up decides. Events wait for whoever plays on.
     fn play_warm_up(&mut self) {
-        let action = ServerlessRule::Sjf.choose(&self.view());
-        // Events wait for whoever plays on, so they are not cleared here.
-        match action {
-            Action::Start { invocation, memory_mb, node } => self.start(invocation, memory_mb, node),
-            _ => {
-                self.round = false;
-                self.ask_again_at = Some(self.now + self.rules.ask_again);
+        match ServerlessRule::Sjf.choose(&self.view()) {
+            Action::Start { invocation, memory_mb, node } => match self.check(invocation, memory_mb, node) {
+                Ok(job) => self.start(job, memory_mb, node.0),
+                Err(_) => self.wait(),
+            },
+            _ => self.wait(),
+        }
+    }
+
+    pub(super) fn add_pending(&mut self, job: u32, function: u32) {
+        self.pending.push(job, function);
+        self.function_waits(function);
+    }
+
+    pub(super) fn put_back_pending(&mut self, job: u32, function: u32) {
+        let jobs = &self.jobs;
+        self.pending.put_back(job, function, |one, other| jobs.get(one).id < jobs.get(other).id);
+        self.function_waits(function);
+    }
+
+    fn function_waits(&mut self, function: u32) {
+        if self.pending.head(function).1 == 1 {
+            *self.waiting_sizes.entry(self.smallest_size(function)).or_insert(0) += 1;
+        }
+    }
+
+    pub(super) fn remove_pending(&mut self, job: u32, function: u32) {
+        self.pending.remove(job, function);
+        if self.pending.head(function).1 > 0 {
+            return;
+        }
+        let size = self.smallest_size(function);
+        if let Some(count) = self.waiting_sizes.get_mut(&size) {
+            *count -= 1;
+            if *count == 0 {
+                self.waiting_sizes.remove(&size);
             }
         }
     }
 
+    fn smallest_size(&self, function: u32) -> u32 {
+        self.workload.sizes[function as usize].iter().flatten().next().copied().unwrap_or(u32::MAX)
+    }
+
     fn can_start(&self) -> bool {
-        if self.pending.is_empty() {
+        let Some((&smallest, _)) = self.waiting_sizes.first_key_value() else { return false };
+        if smallest > self.containers.largest_fit() {
             return false;
         }
-        let largest = self.containers.largest_fit();
-        let smallest = |function: u32| self.workload.sizes[function as usize].iter().flatten().next();
-        self.pending.active().iter().any(|&function| smallest(function).is_some_and(|&size| size <= largest))
+        !self.containers.isolated() || self.can_start_isolated()
+    }
+
+    /// Where tags keep functions apart, memory alone does not tell.
+    fn can_start_isolated(&self) -> bool {
+        let nodes = self.workload.cluster.nodes.len() as u32;
+        self.pending.active().iter().any(|&function| {
+            let size = self.smallest_size(function);
+            (0..nodes).any(|node| self.containers.evicts_mb(function, size, node).is_some())
+        })
+    }
+
+    pub(super) fn pre_warm_draw(&mut self) -> f32 {
+        let normal: f64 = StandardNormal.sample(&mut self.pre_warm_rng);
+        normal as f32
     }
 
     fn next_time(&mut self) -> Option<SimTime> {
-        let arrival = self.window.arrivals.get(self.next_arrival).map(|arrival| arrival.at);
-        if arrival.is_none() && self.pending.is_empty() && self.engine.queue.next_time().is_none() {
+        let arrival = self.arrivals.next_time();
+        let due = self.engine.queue.next_time();
+        if arrival.is_none() && self.pending.is_empty() && due.is_none() {
             // Only idle containers are left.
             return None;
         }
         let ask_again = self.ask_again_at.filter(|_| !self.pending.is_empty());
+        let change = self.failures.as_ref().and_then(Failures::next_time);
+        let tick = self.rules.interests.pools.then_some(self.next_pool_tick);
         let expiry = self.containers.next_expiry();
-        [arrival, self.engine.queue.next_time(), expiry, ask_again].into_iter().flatten().min()
+        [arrival, due, expiry, ask_again, change, tick].into_iter().flatten().min()
     }
 
     /// Moves to an instant and lets everything happen that is due then, in the order of the definition.
@@ -225,11 +387,19 @@ impl ServerlessSimulation {
             self.gone(&container, GoneReason::Expired);
             happened = true;
         }
-        while self.window.arrivals.get(self.next_arrival).is_some_and(|arrival| arrival.at == at) {
+        while let Some(change) = self.failures.as_mut().and_then(|failures| failures.pop_at(at)) {
+            self.node_changes(change);
+            happened = true;
+        }
+        while self.arrivals.next_time() == Some(at) {
             self.arrive();
             happened = true;
         }
         happened |= self.run_due(true);
+        if self.rules.interests.pools && self.next_pool_tick <= at {
+            self.questions.push_back(Question::Pools);
+            self.next_pool_tick = at + self.rules.pool_tick;
+        }
         if happened || asked_again {
             self.round = true;
             self.ask_again_at = None;
@@ -249,15 +419,10 @@ impl ServerlessSimulation {
                     finished.drain(..).for_each(|container| self.finish(container));
                     self.finished = finished;
                 }
-                Due::IoDone { container } => {
-                    self.engine.io_done(self.now, container, &mut self.ledger.meters)
+                Due::IoDone { container, life } => {
+                    self.engine.io_done(self.now, container, life, &mut self.ledger.meters);
                 }
-                Due::Ready { container } => {
-                    opens = true;
-                    let id = self.containers.get(container).id;
-                    self.record(ClusterEvent::Ready { container: id });
-                    self.engine.begin(self.now, container, &mut self.ledger.meters);
-                }
+                Due::Ready { container, life } => opens |= self.ready(container, life),
             }
         }
         opens

@@ -7,7 +7,7 @@ use rand::Rng;
 
 use super::estimates::Estimator;
 use super::function::FunctionModel;
-use super::workload::Described;
+use super::workloads::FunctionDescription;
 use crate::error::SimulatorError;
 
 /// Stream numbers of the histories lie behind those of the functions' properties.
@@ -52,7 +52,7 @@ pub(super) struct Drawn {
 pub(super) fn draw(
     config: &ServerlessConfig,
     place: usize,
-    one: &Described,
+    one: &FunctionDescription,
     memory: u32,
 ) -> Result<Drawn, SimulatorError> {
     let mut rng = config.functions_seed.rng(Stream::Functions, place as u64);
@@ -60,10 +60,11 @@ pub(super) fn draw(
     let spec = FunctionSpec {
         name: one.name.clone(),
         application: one.application,
+        tenant: one.tenant,
         default_memory_mb: memory,
         peak_memory_mb: one.peak_memory_mb,
         priority: draw_priority(&mut rng),
-        slo_factor: config.slo_factor,
+        slo_factor: one.slo_factor.unwrap_or(config.slo_factor),
         isolation_tag: rng.random_range(0..ISOLATION_TAGS),
         runtime: runtime as u32,
     };
@@ -87,16 +88,16 @@ pub(super) fn draw(
 /// What the platform has seen of each function before the first episode, when rates are scaled by `scale`.
 pub(super) fn history(
     config: &ServerlessConfig,
-    described: &[Described],
+    described: &[FunctionDescription],
     models: &[FunctionModel],
     cold_starts: &[ColdStart],
     scale: f64,
 ) -> Vec<Estimator> {
     let mut observed: Vec<Vec<f64>> = Vec::with_capacity(described.len());
     for (place, (one, model)) in described.iter().zip(models).enumerate() {
-        let mut rng = config.functions_seed.rng(Stream::Functions, HISTORIES + place as u64);
+        let mut rng = config.functions_seed.fast_rng(Stream::Functions, HISTORIES + place as u64);
         let count = (one.history as f64 * scale.max(1.0)).min(f64::from(config.history)) as usize;
-        observed.push((0..count).map(|_| model.reference_seconds(&model.draw(&mut rng))).collect());
+        observed.push((0..count).map(|_| model.reference_seconds(&model.draw(&mut rng, None))).collect());
     }
     let prior = typical(&mut observed);
     observed

@@ -1,11 +1,13 @@
 //! What a scheduler sees of a cluster: specs, estimates, queues and memory; never a true duration (but see `oracle`).
 
 use common::SimTime;
-use common::cluster::{ClusterSpec, DurationEstimate, Priority, StartOption, TimedEvent};
-use common::ids::{FunctionId, InvocationId, NodeId};
+use common::cluster::{ClusterSpec, DurationEstimate, Priority, StageOf, StartOption, TimedEvent};
+use common::ids::{ContainerId, FunctionId, InvocationId, NodeId};
 
+use super::containers::State;
 use super::function::MemoryShares;
-use super::simulation::ServerlessSimulation;
+use super::simulation::{Question, ServerlessSimulation};
+use super::workflows::upward_ranks;
 
 /// An invocation that waits.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -46,10 +48,34 @@ pub struct NodeState {
     pub evictable_mb: u32,
     /// Memory of containers that start or run, MB.
     pub bound_mb: u32,
+    /// Whether it is up; nothing can be had of one that is down.
+    pub up: bool,
     /// vCPUs in use.
     pub cpu_used: f64,
     /// Bandwidth in use, Mbit/s.
     pub network_used: f64,
+}
+
+/// A container that waits for its function's next invocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IdleContainer {
+    /// Which.
+    pub id: ContainerId,
+    /// Its function.
+    pub function: FunctionId,
+    /// Its memory, MB.
+    pub memory_mb: u32,
+    /// When it will go unless it is used.
+    pub expires: SimTime,
+}
+
+/// Data that an invocation needs from an earlier stage of its workflow.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct InputData {
+    /// Where it lies.
+    pub node: NodeId,
+    /// Its size, Mbit.
+    pub megabits: f64,
 }
 
 /// What a start on a node would mean.
@@ -96,15 +122,21 @@ impl<'a> ServerlessView<'a> {
     pub fn pending(&self) -> impl Iterator<Item = PendingInvocation> + 'a {
         let simulation = self.simulation;
         simulation.pending.iter().map(move |place| {
-            let arrival = &simulation.window.arrivals[place as usize];
+            let job = simulation.jobs.get(place);
             PendingInvocation {
-                id: InvocationId(u64::from(place)),
-                function: FunctionId(arrival.function),
-                arrived: arrival.at,
-                priority: simulation.workload.cluster.functions[arrival.function as usize].priority,
-                input_size: arrival.work.input_size,
+                id: job.id,
+                function: FunctionId(job.function),
+                arrived: job.arrived,
+                priority: simulation.workload.cluster.functions[job.function as usize].priority,
+                input_size: job.work.input_size,
             }
         })
+    }
+
+    /// What is asked now.
+    #[must_use]
+    pub fn question(&self) -> Question {
+        self.simulation.question()
     }
 
     /// Functions that somebody waits for, in no particular order: a rule looks at each once, not at all that wait.
@@ -114,8 +146,8 @@ impl<'a> ServerlessView<'a> {
             let (oldest, count) = simulation.pending.head(function);
             PendingGroup {
                 function: FunctionId(function),
-                oldest: InvocationId(u64::from(oldest)),
-                arrived: simulation.window.arrivals[oldest as usize].at,
+                oldest: simulation.jobs.get(oldest).id,
+                arrived: simulation.jobs.get(oldest).arrived,
                 count,
             }
         })
@@ -134,14 +166,41 @@ impl<'a> ServerlessView<'a> {
         if !self.simulation.rules.oracle {
             return (group.oldest, self.estimate(group.function).mean);
         }
+        let jobs = &self.simulation.jobs;
+        let line = self.simulation.pending.line(group.function.0);
+        let shortest = line.map(|place| jobs.get(place)).min_by(|a, b| a.reference.total_cmp(&b.reference));
+        let shortest = shortest.expect("a group has at least one invocation");
+        (shortest.id, shortest.reference)
+    }
+
+    /// The place of an invocation in its workflow, if it has one and is in the system.
+    #[must_use]
+    pub fn stage(&self, invocation: InvocationId) -> Option<StageOf> {
+        let stage = self.simulation.jobs.get(self.simulation.jobs.find(invocation)?).stage?;
+        Some(self.simulation.runs.stage_of(stage))
+    }
+
+    /// Expected length of the longest path from an invocation to the end of its workflow, itself included, in seconds (HEFT's
+    /// upward rank on estimates); of one that is in none, its own estimate.
+    #[must_use]
+    pub fn remaining_path_seconds(&self, invocation: InvocationId, function: FunctionId) -> f64 {
+        let own = self.estimate(function).mean;
+        let Some(StageOf { workflow, stage, .. }) = self.stage(invocation) else { return own };
+        let spec = &self.spec().workflows[workflow as usize];
+        let mbps = self.simulation.workload.shares.mbps_per_vcpu;
+        upward_ranks(spec, |function| self.estimate(FunctionId(function)).mean, mbps)[stage as usize]
+    }
+
+    /// Data of earlier stages that an invocation needs, and where it lies.
+    pub fn inputs(&self, invocation: InvocationId) -> impl Iterator<Item = InputData> + 'a {
         let simulation = self.simulation;
-        let model = &simulation.workload.models[group.function.0 as usize];
-        let truth = |place: u32| model.reference_seconds(&simulation.window.arrivals[place as usize].work);
-        let line = simulation.pending.line(group.function.0).map(|place| (place, truth(place)));
-        let (place, seconds) = line
-            .min_by(|(_, one), (_, other)| one.total_cmp(other))
-            .expect("a group has at least one invocation");
-        (InvocationId(u64::from(place)), seconds)
+        let job = simulation.jobs.find(invocation).map(|place| simulation.jobs.get(place));
+        job.and_then(|job| job.stage).into_iter().flat_map(move |(run, stage)| {
+            let run = simulation.runs.get(run);
+            let spec = &simulation.workload.cluster.workflows[run.workflow as usize];
+            let inputs = spec.stages[stage as usize].inputs.iter();
+            inputs.map(move |edge| InputData { node: NodeId(run.node_of(edge)), megabits: edge.megabits })
+        })
     }
 
     /// Containers of a function that start or run now.
@@ -152,24 +211,55 @@ impl<'a> ServerlessView<'a> {
 
     /// Idle containers of a function on a node.
     #[must_use]
-    pub fn idle_containers(&self, function: FunctionId, node: NodeId) -> usize {
+    pub fn idle_containers(&self, function: FunctionId, node: NodeId) -> u32 {
         self.simulation.containers.idle_count(function.0, node.0)
+    }
+
+    /// Nodes on which a function has idle containers, in no particular order, with their number.
+    pub fn warm_nodes(&self, function: FunctionId) -> impl Iterator<Item = (NodeId, u32)> + 'a {
+        self.simulation.containers.warm_nodes(function.0).iter().map(|warm| (NodeId(warm.node), warm.count))
+    }
+
+    /// Idle containers of a node, the longest idle first.
+    pub fn idle_on(&self, node: NodeId) -> impl Iterator<Item = IdleContainer> + 'a {
+        let containers = &self.simulation.containers;
+        containers.idle_on(node.0).filter_map(|place| {
+            let container = containers.get(place);
+            let State::Idle { expires } = container.state else { return None };
+            let function = FunctionId(container.function);
+            Some(IdleContainer { id: container.id, function, memory_mb: container.memory_mb, expires })
+        })
+    }
+
+    /// The node with most free memory, then most evictable, then the lowest id; and its free memory in MB. In O(log n).
+    #[must_use]
+    pub fn roomiest_node(&self) -> (NodeId, u32) {
+        let (node, free_mb) = self.simulation.containers.roomiest();
+        (NodeId(node), free_mb)
     }
 
     /// Worker nodes, by id.
     pub fn nodes(&self) -> impl Iterator<Item = NodeState> + 'a {
         let simulation = self.simulation;
-        (0..simulation.workload.cluster.nodes.len() as u32).map(move |node| {
-            let [cpu_used, network_used] = simulation.engine.used(node);
-            NodeState {
-                id: NodeId(node),
-                free_mb: simulation.containers.free_mb(node),
-                evictable_mb: simulation.containers.idle_mb(node),
-                bound_mb: simulation.containers.bound_mb(node),
-                cpu_used,
-                network_used,
-            }
-        })
+        let view = *self;
+        (0..simulation.workload.cluster.nodes.len() as u32).map(move |node| view.node(NodeId(node)))
+    }
+
+    /// One of them.
+    #[must_use]
+    pub fn node(&self, node: NodeId) -> NodeState {
+        let NodeId(place) = node;
+        let [cpu_used, network_used] = self.simulation.engine.used(place);
+        let containers = &self.simulation.containers;
+        NodeState {
+            id: node,
+            free_mb: containers.free_mb(place),
+            evictable_mb: containers.idle_mb(place),
+            bound_mb: containers.bound_mb(place),
+            up: containers.is_up(place),
+            cpu_used,
+            network_used,
+        }
     }
 
     /// Largest container that fits on some node now, MB.
@@ -187,7 +277,7 @@ impl<'a> ServerlessView<'a> {
         if containers.warm(function.0, memory_mb, node.0).is_some() {
             return Some(Placement { memory_mb, warm: true, evicts_mb: 0 });
         }
-        let evicts_mb = containers.evicts_mb(memory_mb, node.0)?;
+        let evicts_mb = containers.evicts_mb(function.0, memory_mb, node.0)?;
         Some(Placement { memory_mb, warm: false, evicts_mb })
     }
 

@@ -142,7 +142,7 @@ pub(super) fn function(graph: &ServerlessGraph, place: usize, now: SimTime) -> [
 pub(super) fn resource(graph: &ServerlessGraph, place: usize, now: SimTime) -> [f32; RESOURCE.len()] {
     let (state, spec) = (&graph.nodes[place], &graph.spec.nodes[place]);
     let share = |mb: u32| mb as f32 / spec.memory_mb.max(1) as f32;
-    let used = state.bound_mb + state.idle_mb;
+    let used = if state.down { spec.memory_mb } else { state.bound_mb + state.idle_mb };
     [
         spec.cpu_millicores as f32 / 4000.0,
         spec.memory_mb as f32 / 4096.0,
@@ -190,6 +190,7 @@ pub(super) fn running(
     let (state, spec) = (&graph.functions[container.function], &graph.spec.functions[container.function]);
     let (starting, input_size) = match container.phase {
         Phase::Starting { work, .. } => (true, work.input_size),
+        Phase::Warming { .. } => (true, 1.0),
         Phase::Busy { work, .. } => (false, work.input_size),
         Phase::Idle { .. } => (false, 1.0),
     };
@@ -221,7 +222,7 @@ pub(super) fn allocation(
     now: SimTime,
 ) -> [f32; ALLOCATION.len()] {
     let (since, starting) = match container.phase {
-        Phase::Starting { since, .. } => (since, true),
+        Phase::Starting { since, .. } | Phase::Warming { since } => (since, true),
         Phase::Busy { since, .. } => (since, false),
         Phase::Idle { .. } => (now, false),
     };

@@ -80,6 +80,8 @@ pub(super) struct NodeState {
     pub(super) idle_mb: u32,
     pub(super) busy: u32,
     pub(super) idle: u32,
+    /// Nothing can be had of it.
+    pub(super) down: bool,
     /// Starts over the last minute or so.
     pub(super) starts: DecayingRate,
 }
@@ -94,9 +96,21 @@ pub(super) struct Pending {
 /// What a container does.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Phase {
-    Starting { since: SimTime, work: Pending },
-    Busy { since: SimTime, work: Pending },
-    Idle { expires: SimTime },
+    Starting {
+        since: SimTime,
+        work: Pending,
+    },
+    /// It starts before anybody asked.
+    Warming {
+        since: SimTime,
+    },
+    Busy {
+        since: SimTime,
+        work: Pending,
+    },
+    Idle {
+        expires: SimTime,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -114,6 +128,7 @@ impl Container {
             Phase::Starting { since, .. } => {
                 Some((estimate.cold_start - now.since(since).seconds()).max(0.0) + estimate.mean)
             }
+            Phase::Warming { since } => Some((estimate.cold_start - now.since(since).seconds()).max(0.0)),
             Phase::Busy { since, .. } => Some((estimate.mean - now.since(since).seconds()).max(0.0)),
             Phase::Idle { .. } => None,
         }
@@ -166,7 +181,7 @@ impl ServerlessGraph {
     fn apply_one(&mut self, event: &TimedEvent) -> Result<(), TrackerError> {
         let at = event.at;
         match &event.event {
-            ClusterEvent::Arrived { invocation, function, input_size } => {
+            ClusterEvent::Arrived { invocation, function, input_size, .. } => {
                 let function = function.0 as usize;
                 let state = self.functions.get_mut(function).ok_or(TrackerError::OutOfRange { at })?;
                 state.arrive(at);
@@ -180,26 +195,82 @@ impl ServerlessGraph {
                 let work = self.waiting.remove(invocation).ok_or(unknown)?;
                 self.start(at, *container, node.0 as usize, *memory_mb, *cold, work)
             }
-            ClusterEvent::Ready { container } => {
+            ClusterEvent::Ready { container, expires } => self.ready(at, *container, *expires),
+            ClusterEvent::Finished { container, expires, estimate, .. } => {
                 let found = self.container_mut(at, *container)?;
-                if let Phase::Starting { work, .. } = found.phase {
-                    found.phase = Phase::Busy { since: at, work };
+                let function = found.function;
+                self.functions[function].estimate = *estimate;
+                self.fall_idle(at, *container, *expires)
+            }
+            ClusterEvent::PreWarmed { container, function, node, memory_mb } => {
+                self.pre_warm(at, *container, function.0 as usize, node.0 as usize, *memory_mb)
+            }
+            ClusterEvent::KeptAlive { container, expires } => {
+                self.container_mut(at, *container)?.phase = Phase::Idle { expires: *expires };
+                Ok(())
+            }
+            ClusterEvent::Interrupted { invocation, container } => {
+                let gone = self.remove(at, *container)?;
+                if let Phase::Starting { work, .. } | Phase::Busy { work, .. } = gone.phase {
+                    self.functions[gone.function].pending += 1;
+                    self.waiting.insert(*invocation, work);
                 }
                 Ok(())
             }
-            ClusterEvent::Finished { container, expires, estimate, .. } => {
-                let found = self.container_mut(at, *container)?;
-                found.phase = Phase::Idle { expires: *expires };
-                let Container { function, node, memory_mb, .. } = *found;
-                let (function, node) = (&mut self.functions[function], &mut self.nodes[node]);
-                function.estimate = *estimate;
-                function.busy = function.busy.saturating_sub(1);
-                function.idle += 1;
-                node.fall_idle(memory_mb);
-                Ok(())
-            }
-            ClusterEvent::Gone { container, .. } => self.remove(at, *container),
+            ClusterEvent::NodeDown { node } => self.set_down(at, node.0 as usize, true),
+            ClusterEvent::NodeUp { node } => self.set_down(at, node.0 as usize, false),
+            ClusterEvent::Gone { container, .. } => self.remove(at, *container).map(|_| ()),
         }
+    }
+
+    fn ready(
+        &mut self,
+        at: SimTime,
+        container: ContainerId,
+        expires: Option<SimTime>,
+    ) -> Result<(), TrackerError> {
+        let found = self.container_mut(at, container)?;
+        if let Phase::Starting { work, .. } = found.phase {
+            found.phase = Phase::Busy { since: at, work };
+        }
+        expires.map_or(Ok(()), |expires| self.fall_idle(at, container, expires))
+    }
+
+    fn fall_idle(
+        &mut self,
+        at: SimTime,
+        container: ContainerId,
+        expires: SimTime,
+    ) -> Result<(), TrackerError> {
+        let found = self.container_mut(at, container)?;
+        found.phase = Phase::Idle { expires };
+        let Container { function, node, memory_mb, .. } = *found;
+        let (function, node) = (&mut self.functions[function], &mut self.nodes[node]);
+        function.busy = function.busy.saturating_sub(1);
+        function.idle += 1;
+        node.fall_idle(memory_mb);
+        Ok(())
+    }
+
+    fn pre_warm(
+        &mut self,
+        at: SimTime,
+        container: ContainerId,
+        function: usize,
+        node: usize,
+        memory_mb: u32,
+    ) -> Result<(), TrackerError> {
+        let state = self.functions.get_mut(function).ok_or(TrackerError::OutOfRange { at })?;
+        self.nodes.get_mut(node).ok_or(TrackerError::OutOfRange { at })?.bind_new(memory_mb);
+        state.busy += 1;
+        let phase = Phase::Warming { since: at };
+        self.containers.insert(container, Container { function, node, memory_mb, phase });
+        Ok(())
+    }
+
+    fn set_down(&mut self, at: SimTime, node: usize, down: bool) -> Result<(), TrackerError> {
+        self.nodes.get_mut(node).ok_or(TrackerError::OutOfRange { at })?.down = down;
+        Ok(())
     }
 
     fn start(
@@ -230,7 +301,7 @@ impl ServerlessGraph {
         Ok(())
     }
 
-    fn remove(&mut self, at: SimTime, container: ContainerId) -> Result<(), TrackerError> {
+    fn remove(&mut self, at: SimTime, container: ContainerId) -> Result<Container, TrackerError> {
         let gone =
             self.containers.remove(&container).ok_or(TrackerError::UnknownContainer { at, container })?;
         let (function, node) = (&mut self.functions[gone.function], &mut self.nodes[gone.node]);
@@ -241,7 +312,7 @@ impl ServerlessGraph {
             function.busy = function.busy.saturating_sub(1);
             node.drop_busy(gone.memory_mb);
         }
-        Ok(())
+        Ok(gone)
     }
 
     fn container_mut(&mut self, at: SimTime, container: ContainerId) -> Result<&mut Container, TrackerError> {

@@ -83,7 +83,7 @@ pub enum TraceError {
 }
 
 /// A function of the trace.
-pub(super) struct TraceFunction {
+pub(in crate::serverless) struct TraceFunction {
     pub name: String,
     pub application: u32,
     pub counts: Vec<u32>,
@@ -92,7 +92,7 @@ pub(super) struct TraceFunction {
 }
 
 /// What the files hold. Functions that lack a duration or a memory (the full trace has such) are left out.
-pub(super) struct TraceFiles {
+pub(in crate::serverless) struct TraceFiles {
     pub functions: Vec<TraceFunction>,
     pub first_minute: u32,
     minutes: u32,

@@ -1,0 +1,6 @@
+//! Files of recorded traces.
+
+mod files;
+
+pub use files::TraceError;
+pub(super) use files::TraceFiles;
