@@ -17,11 +17,18 @@ pub fn code_of(error: &anyhow::Error) -> ExitCode {
 }
 
 fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<ExitCode> {
-    if cause.is::<ConfigError>() || cause.is::<simulator::UnknownScheduler>() {
+    if cause.is::<ConfigError>()
+        || cause.is::<simulator::UnknownScheduler>()
+        || matches!(cause.downcast_ref(), Some(simulator::SchedulerError::WrongScenario { .. }))
+    {
         return Some(ExitCode::Config);
     }
     if cause.is::<simulator::SimulatorError>() {
         return Some(ExitCode::Input);
+    }
+    if let Some(error) = cause.downcast_ref::<evaluation::EvaluationError>() {
+        // A fault without a code of its own may have a cause that has one.
+        return Some(error.exit_code()).filter(|code| *code != ExitCode::Failure);
     }
     None.or_else(|| cause.downcast_ref::<learner::LearnerError>().map(learner::LearnerError::exit_code))
         .or_else(|| cause.downcast_ref::<actor::ActorError>().map(actor::ActorError::exit_code))
@@ -37,7 +44,9 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<ExitCode> 
 pub fn help() -> String {
     let mut text = String::from(
         "Examples:\n  longshore train\n  longshore train -c configs/train/azure2019.toml\n  \
-         longshore evaluate slots --load 110,130 --steps 50 --scheduler sjf,tetris,runs/slots\n\nExit status:\n",
+         longshore evaluate slots --load 110,130 --steps 50 --scheduler sjf,tetris,runs/slots\n  \
+         longshore compare sjf tetris --results results/slots\n  \
+\nExit status:\n",
     );
     for code in ExitCode::ALL {
         text.push_str(&format!("  {:>3}  {}\n", code as u8, code.meaning()));

@@ -1,10 +1,12 @@
 //! `longshore`: thin subcommands over the crates.
 
 pub mod bench;
+pub mod compare;
 pub mod doctor;
 pub mod evaluate;
 pub mod exit;
 pub mod keygen;
-pub mod report;
+pub mod policies;
+pub mod run_report;
 pub mod services;
 pub mod train;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use cli::{bench, doctor, evaluate, exit, keygen, report, train};
+use cli::{bench, compare, doctor, evaluate, exit, keygen, policies, train};
 
 /// Trains schedulers for serverless clusters and compares them with the best rules known.
 #[derive(Parser)]
@@ -17,6 +17,7 @@ struct Arguments {
 enum Command {
     Train(train::TrainArguments),
     Evaluate(evaluate::EvaluateArguments),
+    Compare(compare::CompareArguments),
     Bench(bench::BenchArguments),
     Doctor(doctor::DoctorArguments),
     Keygen(keygen::KeygenArguments),
@@ -37,9 +38,8 @@ fn main() -> ExitCode {
     }
     let result = match &arguments.command {
         Command::Train(arguments) => train::run(arguments),
-        Command::Evaluate(arguments) => {
-            evaluate::run(arguments, &report::load_policy).map(|()| common::ExitCode::Success)
-        }
+        Command::Evaluate(arguments) => evaluate(arguments),
+        Command::Compare(arguments) => compare::run(arguments).map(|()| common::ExitCode::Success),
         Command::Bench(arguments) => bench::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments, policy::libtorch_check),
         Command::Keygen(arguments) => keygen::run(arguments),
@@ -49,4 +49,10 @@ fn main() -> ExitCode {
         }
     };
     result.unwrap_or_else(|error| exit::fail(&error)).into()
+}
+
+fn evaluate(arguments: &evaluate::EvaluateArguments) -> anyhow::Result<common::ExitCode> {
+    let stop = telemetry::shutdown_on_signals()?;
+    evaluate::run(arguments, &policies::load_policy, &stop)?;
+    Ok(common::ExitCode::Success)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use common::ExitCode;
 use learner::{LearnerOptions, default_run_folder};
 
-use crate::{report, services};
+use crate::{run_report, services};
 
 /// Trains a policy in one process and shows how it compares with the heuristics.
 ///
@@ -50,7 +50,7 @@ pub fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::Interrupted);
     }
     if !arguments.no_report {
-        report::write(&config, &run_folder, arguments.json)?;
+        run_report::write(&config, &run_folder, arguments.json, &shutdown)?;
     }
     Ok(ExitCode::Success)
 }

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use common::Action;
+use common::{Action, ExitCode};
 use simulator::{ActionError, SchedulerError, SimulatorError, UnknownScheduler};
 
 /// Why an evaluation could not be done.
@@ -64,7 +64,64 @@ pub enum EvaluationError {
         /// What is wrong and what would be right.
         message: String,
     },
+    /// A results folder holds something else than was asked for.
+    #[error("{}: {message}", path.display())]
+    OtherResults {
+        /// Its file.
+        path: PathBuf,
+        /// What differs and what would be right.
+        message: String,
+    },
+    /// A file of a results folder is malformed.
+    #[error("{}: row {row}: {message}", path.display())]
+    Results {
+        /// The file.
+        path: PathBuf,
+        /// Its row, from 1; 0 for the whole file.
+        row: usize,
+        /// What is wrong and what would be right.
+        message: String,
+    },
+    /// A results folder lacks what was asked about.
+    #[error("{0}")]
+    Missing(String),
+    /// A results folder could not be written, or somebody else writes to it.
+    #[error(transparent)]
+    Durable(#[from] durable::DurableError),
+    /// A results folder could not be appended to.
+    #[error("cannot append to {}: {cause}", path.display())]
+    Append {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        cause: std::io::Error,
+    },
+    /// Somebody ended it before its end; what had finished is kept.
+    #[error("interrupted; what had finished is kept")]
+    Interrupted,
     /// A picture could not be drawn.
     #[error("the picture could not be drawn: {0}")]
     Picture(String),
+}
+
+impl EvaluationError {
+    /// The exit status that it stands for.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            EvaluationError::Unknown(_)
+            | EvaluationError::ReferenceOfSlots(_)
+            | EvaluationError::WrongScenario { .. }
+            | EvaluationError::Scheduler(SchedulerError::WrongScenario { .. })
+            | EvaluationError::Missing(_)
+            | EvaluationError::OtherResults { .. } => ExitCode::Config,
+            EvaluationError::Simulator(_)
+            | EvaluationError::Read { .. }
+            | EvaluationError::Jobs { .. }
+            | EvaluationError::Results { .. } => ExitCode::Input,
+            EvaluationError::Durable(durable::DurableError::Held { .. }) => ExitCode::Locked,
+            EvaluationError::Interrupted => ExitCode::Interrupted,
+            _ => ExitCode::Failure,
+        }
+    }
 }

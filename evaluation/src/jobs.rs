@@ -1,6 +1,7 @@
 //! Given job sequences of `slots`: when each scheduler starts every job.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use common::config::SlotsConfig;
@@ -128,7 +129,13 @@ fn played(sequence: &NamedJobs, scheduler: &mut dyn Scheduler) -> Result<JobsRec
     let simulation = SlotsSimulation::new(&sequence.config, sequence.jobs.clone(), f64::NAN);
     let mut end = None;
     let episode = (0, Simulation::Slots(Box::new(simulation)));
-    play_batch([episode], 1, scheduler, |_, simulation| end = Some(simulation), || {})?;
+    play_batch(
+        [episode],
+        1,
+        scheduler,
+        |_, simulation, _| end = Some(simulation),
+        || ControlFlow::Continue(()),
+    )?;
     let end = end.expect("one episode was played to its end");
     let outcome = end.as_slots().expect("it was a slots episode").outcome();
     let ids = sequence.jobs.jobs().iter().map(|job| job.id.0);

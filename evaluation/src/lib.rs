@@ -2,26 +2,43 @@
 //! records.
 //!
 //! A heuristic and a learnt policy go through the same [`play_batch`]; nothing here can tell them apart. Results are the
-//! same whatever the number of threads, decision times aside.
+//! same whatever the number of threads, decision times aside. [`Grid`] plays, [`ResultsFolder`] keeps, [`compare()`] and
+//! [`strongest()`] judge.
 
+mod compare;
 mod contender;
+mod decision_times;
 mod error;
+mod folder;
+mod grid;
 mod jobs;
 mod metrics;
 mod picture;
 mod play;
+mod record;
+mod results;
 mod serverless;
 mod slots;
 mod statistics;
+mod strongest;
 mod table;
 
+pub use compare::{Comparison, ENOUGH_SEEDS, PairedDifference, Verdict, compare};
 pub use contender::{CLAIRVOYANT_INSERTION, Contender, MakeScheduler};
+pub use decision_times::DecisionTimes;
 pub use error::EvaluationError;
+pub use folder::{Manifest, ResultsFolder, SchedulerEntry, WorkloadEntry, digest_of, read_results};
+pub use grid::{Advance, Grid, Kind, Progress, Workload};
 pub use jobs::{JobsRecord, evaluate_jobs, read_jobs};
-pub use metrics::{METRICS, Metric};
+pub use metrics::{METRICS, Metric, SLOTS_METRICS, SLOTS_SUMS, SUMS, metrics_of, sums_of};
 pub use picture::{serverless_picture, slots_picture};
-pub use play::{DecisionTimes, Progress, play_batch};
-pub use serverless::{Difference, ServerlessPlan, ServerlessRecord, evaluate_serverless, serverless_table};
-pub use slots::{SlotsPlan, SlotsPoint, evaluate_slots, slots_table};
-pub use statistics::{Interval, bootstrap_interval, ratio_of_sums};
+pub use play::play_batch;
+pub use record::{Cell, EpisodeRecord};
+pub use results::{Episode, Point, Results, Summary, summaries_csv};
+pub use serverless::{
+    Difference, ServerlessPlan, ServerlessRecord, evaluate_serverless, serverless_records, serverless_table,
+};
+pub use slots::{SlotsPlan, SlotsPoint, evaluate_slots, slots_point, slots_table, slots_workloads};
+pub use statistics::{Bootstrap, Interval, bootstrap_interval, ratio_of_sums};
+pub use strongest::{Rank, Ranking, strongest};
 pub use table::Table;

@@ -1,5 +1,6 @@
-//! The metrics of a `serverless` episode.
+//! The figures of an episode: metrics, and the sums from which many episodes can be pooled exactly.
 
+use common::trajectory::Scenario;
 use simulator::serverless::{Resource, ServerlessOutcome, Usage};
 
 /// A figure of one episode.
@@ -50,6 +51,62 @@ pub const METRICS: [Metric; 22] = [
     metric("slo_violations_m10", "at 10×", "the same for 10 × p95"),
     metric("unfinished_rate", "unfinished", "share that had not finished by the drain limit"),
 ];
+
+/// The metrics of a `slots` episode.
+pub const SLOTS_METRICS: [Metric; 2] = [
+    metric("slowdown", "slowdown", "mean slowdown over the jobs that finished"),
+    metric("dropped_share", "dropped", "share of the jobs offered that were dropped"),
+];
+
+/// Keys of the sums of a `serverless` episode, in the order of [`sums`].
+pub const SUMS: [&str; 9] = [
+    "invocations",
+    "seconds",
+    "functions",
+    "slowdown_sum",
+    "latency_sum",
+    "cold_starts",
+    "slo_violations",
+    "unfinished",
+    "bound_gb_seconds",
+];
+
+/// Keys of the sums of a `slots` episode.
+pub const SLOTS_SUMS: [&str; 3] = ["slowdown_sum", "finished", "dropped"];
+
+/// The metrics of a scenario.
+#[must_use]
+pub fn metrics_of(scenario: Scenario) -> &'static [Metric] {
+    match scenario {
+        Scenario::Slots => &SLOTS_METRICS,
+        Scenario::Serverless => &METRICS,
+    }
+}
+
+/// Keys of a scenario's sums.
+#[must_use]
+pub fn sums_of(scenario: Scenario) -> &'static [&'static str] {
+    match scenario {
+        Scenario::Slots => &SLOTS_SUMS,
+        Scenario::Serverless => &SUMS,
+    }
+}
+
+/// The sums of one episode, in the order of [`SUMS`].
+pub(crate) fn sums(outcome: &ServerlessOutcome) -> [f64; SUMS.len()] {
+    let present = outcome.functions.iter().filter(|function| function.arrivals > 0).count();
+    [
+        outcome.slowdowns.count() as f64,
+        outcome.usage.seconds,
+        present as f64,
+        outcome.slowdowns.sum(),
+        outcome.latencies.sum(),
+        outcome.cold_starts as f64,
+        outcome.violations as f64,
+        outcome.unfinished as f64,
+        outcome.usage.bound_gb_seconds,
+    ]
+}
 
 /// The metrics of one episode, in the order of [`METRICS`].
 pub(crate) fn figures(outcome: &ServerlessOutcome) -> [f64; METRICS.len()] {

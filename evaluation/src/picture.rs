@@ -6,8 +6,9 @@ use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
 use crate::error::EvaluationError;
+use crate::results::in_order_of_appearance;
 use crate::serverless::ServerlessRecord;
-use crate::slots::{SlotsPoint, in_order_of_appearance};
+use crate::slots::SlotsPoint;
 use crate::statistics::Interval;
 
 const WIDTH: u32 = 1120;

@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 
 use common::trajectory::Scenario;
-use common::{RunSeed, Stream};
+use common::{RunSeed, Shutdown, Stream};
 use serde::Serialize;
+use simulator::Episodes;
 use simulator::serverless::Part;
-use simulator::{Episodes, Simulation};
 
 use crate::contender::Contender;
 use crate::error::EvaluationError;
-use crate::metrics::{METRICS, figures};
-use crate::play::{DecisionTimes, Match, Progress};
-use crate::slots::in_order_of_appearance;
-use crate::statistics::{Interval, bootstrap_interval};
+use crate::grid::{Grid, Kind, Progress, Workload};
+use crate::metrics::METRICS;
+use crate::results::{Bootstraps, Episode, Point, Results, Summary, in_order_of_appearance};
+use crate::statistics::Interval;
 use crate::table::Table;
 
 /// What is played.
@@ -29,9 +29,9 @@ pub struct ServerlessPlan {
     pub seed: RunSeed,
     /// See `seed`.
     pub stream: Stream,
-    /// Threads over which heuristics are spread; 0: every core.
+    /// Threads over which episodes are spread; 0: every core.
     pub threads: usize,
-    /// Environments that a single scheduler is asked about together.
+    /// Environments that a learnt policy is asked about together.
     pub batch: usize,
     /// Name of the workload in records.
     pub workload: String,
@@ -82,99 +82,88 @@ pub struct ServerlessRecord {
     pub by_seed: Vec<[f64; METRICS.len()]>,
 }
 
-struct Kept {
-    figures: [f64; METRICS.len()],
-    invocations: u64,
-    seconds: f64,
-}
-
 /// Plays every contender on the same seeds: loads × contenders, in this order.
 ///
 /// # Errors
-/// When a scheduler is unknown, fails, or chooses something impossible; when the configuration is of another scenario.
+/// When a scheduler is unknown, fails, or chooses something impossible; when the configuration is of another scenario;
+/// [`EvaluationError::Interrupted`].
 pub fn evaluate_serverless(
     episodes: &Episodes,
     contenders: &mut [Contender<'_>],
     plan: &ServerlessPlan,
     progress: Progress<'_>,
+    stop: &Shutdown,
 ) -> Result<Vec<ServerlessRecord>, EvaluationError> {
-    if episodes.scenario() != Scenario::Serverless {
-        return Err(EvaluationError::WrongScenario {
-            found: episodes.scenario(),
-            expected: Scenario::Serverless,
-        });
-    }
-    let seeds = u64::from(plan.seeds);
-    let total = (plan.loads.len() * contenders.len()) as u64 * seeds;
-    let mut records = Vec::new();
-    for &load in &plan.loads {
-        let make = |number: u64, follow: bool| {
-            episodes.serverless(plan.seed.episode(plan.stream, number), plan.part, load / 100.0, follow)
-        };
-        let first = records.len();
-        for contender in &mut *contenders {
-            let before = records.len() as u64 * seeds;
-            let game = Match {
-                scenario: Scenario::Serverless,
-                episodes: seeds,
-                threads: plan.threads,
-                batch: plan.batch,
-                make: &make,
-                summarise: &keep,
-                progress: &|done, _| progress(before + done, total),
-            };
-            let (kept, times) = game.play(contender)?;
-            records.push(record(&kept, &times, load, contender.name(), plan));
-        }
-        add_differences(&mut records[first..]);
-    }
-    Ok(records)
+    let workload = Workload {
+        name: plan.workload.as_str().into(),
+        episodes,
+        kind: Kind::Serverless { part: plan.part },
+        loads: plan.loads.clone(),
+    };
+    let grid = Grid {
+        workloads: vec![workload],
+        seeds: plan.seeds,
+        seed: plan.seed,
+        stream: plan.stream,
+        threads: plan.threads,
+        batch: plan.batch,
+    };
+    let mut results = Results::new(Scenario::Serverless);
+    let mut keep = |record| {
+        results.add(record);
+        Ok(())
+    };
+    grid.play(contenders, &|_, _| false, &mut keep, progress, stop)?;
+    let names: Vec<String> = contenders.iter().map(Contender::name).collect();
+    results.sort(std::slice::from_ref(&plan.workload), &names);
+    Ok(serverless_records(&results))
 }
 
-fn keep(simulation: &Simulation) -> Kept {
-    let outcome = simulation.as_serverless().expect("a serverless plan makes serverless episodes").outcome();
-    Kept {
-        figures: figures(&outcome),
-        invocations: outcome.slowdowns.count(),
-        seconds: outcome.usage.seconds,
+/// The points of `serverless` results as records, in their order.
+#[must_use]
+pub fn serverless_records(results: &Results) -> Vec<ServerlessRecord> {
+    let pairs = results.points().iter().zip(results.summaries());
+    let mut records: Vec<ServerlessRecord> = pairs.map(|(point, summary)| record(point, summary)).collect();
+    let mut first = 0;
+    while first < records.len() {
+        let (workload, load) = (records[first].workload.clone(), records[first].load);
+        let here = |one: &ServerlessRecord| one.workload == workload && one.load == load;
+        let count = records[first..].iter().take_while(|one| here(one)).count();
+        add_differences(&mut records[first..first + count]);
+        first += count;
     }
+    records
 }
 
-fn record(
-    kept: &[Kept],
-    times: &DecisionTimes,
-    load: f64,
-    scheduler: String,
-    plan: &ServerlessPlan,
-) -> ServerlessRecord {
-    let interval =
-        |place: usize| bootstrap_interval(&kept.iter().map(|one| one.figures[place]).collect::<Vec<_>>());
+fn record(point: &Point, summary: Summary) -> ServerlessRecord {
+    let figures = |episode: &Episode| std::array::from_fn(|place| episode.figures[place]);
     ServerlessRecord {
         schema: 1,
         scenario: Scenario::Serverless,
-        workload: plan.workload.clone(),
-        load,
-        scheduler,
-        seeds: kept.len() as u32,
-        invocations: kept.iter().map(|one| one.invocations).sum(),
-        seconds: kept.iter().map(|one| one.seconds).sum::<f64>() / kept.len().max(1) as f64,
-        metrics: METRICS.iter().enumerate().map(|(place, metric)| (metric.key, interval(place))).collect(),
-        decision_us_p50: times.quantile_us(0.5),
-        decision_us_p99: times.quantile_us(0.99),
+        workload: summary.workload,
+        load: summary.load,
+        scheduler: summary.scheduler,
+        seeds: summary.seeds,
+        invocations: summary.invocations,
+        seconds: summary.seconds / f64::from(summary.seeds.max(1)),
+        metrics: METRICS.iter().map(|metric| metric.key).zip(summary.metrics).collect(),
+        decision_us_p50: summary.decision_us_p50,
+        decision_us_p99: summary.decision_us_p99,
         differences: Vec::new(),
-        by_seed: kept.iter().map(|one| one.figures).collect(),
+        by_seed: point.episodes.values().map(figures).collect(),
     }
 }
 
 /// Pairs the records of one load with each other.
 fn add_differences(records: &mut [ServerlessRecord]) {
+    let mut bootstraps = Bootstraps::default();
     for one in 0..records.len() {
         let mut differences = Vec::new();
         for (other, against) in records.iter().enumerate().filter(|(other, _)| *other != one) {
             for (place, metric) in METRICS.iter().enumerate().take(2) {
                 let pairs = records[one].by_seed.iter().zip(&records[other].by_seed);
                 let values: Vec<f64> = pairs.map(|(mine, its)| mine[place] - its[place]).collect();
-                let interval = bootstrap_interval(&values);
+                let interval = bootstraps.of(values.len()).of_mean(&values);
                 differences.push(Difference {
                     against: against.scheduler.clone(),
                     metric: metric.key,
@@ -190,14 +179,15 @@ fn add_differences(records: &mut [ServerlessRecord]) {
 #[must_use]
 pub fn serverless_table(records: &[ServerlessRecord]) -> String {
     let mut text = String::new();
-    for load in in_order_of_appearance(records.iter().map(|record| record.load.to_bits())) {
-        let here: Vec<&ServerlessRecord> =
-            records.iter().filter(|record| record.load.to_bits() == load).collect();
+    let cells = records.iter().map(|record| (record.workload.as_str(), record.load));
+    for (workload, load) in in_order_of_appearance(cells) {
+        let at = |record: &&ServerlessRecord| record.workload == workload && record.load == load;
+        let here: Vec<&ServerlessRecord> = records.iter().filter(at).collect();
         let Some(first) = here.first() else { continue };
         text.push_str(&format!(
             "{} at {}% load: {} seeds of {:.0} s, {} invocations in all; means with 95% bootstrap intervals over seeds\n",
             first.workload,
-            f64::from_bits(load),
+            load,
             first.seeds,
             first.seconds,
             first.invocations,

@@ -1,16 +1,19 @@
 //! Points of scenario `slots`: mean slowdown at a load and an episode length.
 
 use common::trajectory::Scenario;
-use common::{RunSeed, Stream};
+use common::{RunSeed, Shutdown, Stream};
 use serde::{Deserialize, Serialize};
-use simulator::slots::clairvoyant_insertion;
-use simulator::{Episodes, Simulation};
+use simulator::Episodes;
 
 use crate::contender::Contender;
 use crate::error::EvaluationError;
-use crate::play::{Match, Progress};
+use crate::grid::{Grid, Kind, Progress, Workload};
+use crate::results::{Point, Results, in_order_of_appearance};
 use crate::statistics::ratio_of_sums;
 use crate::table::Table;
+
+/// Names of workloads begin with it; the episode length follows.
+const WORKLOAD_PREFIX: &str = "slots-";
 
 /// What is played.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,9 +28,9 @@ pub struct SlotsPlan {
     pub seed: RunSeed,
     /// See `seed`.
     pub stream: Stream,
-    /// Threads over which heuristics are spread; 0: every core.
+    /// Threads over which episodes are spread; 0: every core.
     pub threads: usize,
-    /// Environments that a single scheduler is asked about together.
+    /// Environments that a learnt policy is asked about together.
     pub batch: usize,
 }
 
@@ -58,96 +61,81 @@ pub struct SlotsPoint {
     pub slowdown_stderr: f64,
 }
 
-/// What is kept of an episode.
-#[derive(Clone, Copy)]
-struct Kept {
-    slowdown_sum: f64,
-    finished: u64,
-    dropped: u64,
-}
-
 /// Plays every contender on the same episodes: lengths × loads × contenders, in this order.
 ///
 /// # Errors
-/// When a scheduler is unknown, fails, or chooses something impossible.
+/// When a scheduler is unknown, fails, or chooses something impossible; [`EvaluationError::Interrupted`].
 pub fn evaluate_slots(
     episodes: &Episodes,
     contenders: &mut [Contender<'_>],
     plan: &SlotsPlan,
     progress: Progress<'_>,
+    stop: &Shutdown,
 ) -> Result<Vec<SlotsPoint>, EvaluationError> {
-    let count = u64::from(plan.episodes);
-    let total = (plan.steps.len() * plan.loads.len() * contenders.len()) as u64 * count;
+    let grid = Grid {
+        workloads: slots_workloads(episodes, &plan.steps, &plan.loads),
+        seeds: plan.episodes,
+        seed: plan.seed,
+        stream: plan.stream,
+        threads: plan.threads,
+        batch: plan.batch,
+    };
+    let mut results = Results::new(Scenario::Slots);
+    let mut keep = |record| {
+        results.add(record);
+        Ok(())
+    };
+    grid.play(contenders, &|_, _| false, &mut keep, progress, stop)?;
     let mut points = Vec::new();
-    for &steps in &plan.steps {
-        for &load in &plan.loads {
-            let make =
-                |number: u64, _: bool| episodes.slots(plan.seed.episode(plan.stream, number), load, steps);
-            for contender in &mut *contenders {
-                let before = points.len() as u64 * count;
-                let game = Match {
-                    scenario: Scenario::Slots,
-                    episodes: count,
-                    threads: plan.threads,
-                    batch: plan.batch,
-                    make: &make,
-                    summarise: &keep,
-                    progress: &|done, _| progress(before + done, total),
-                };
-                let kept = match contender {
-                    Contender::ClairvoyantInsertion => {
-                        (0..count).map(|number| insertion(&make(number, false))).collect()
-                    }
-                    _ => game.play(contender)?.0,
-                };
-                points.push(point(&kept, steps, load, contender.name()));
+    for workload in &grid.workloads {
+        for &load in &workload.loads {
+            for contender in &*contenders {
+                let point = results.find(&workload.name, load, &contender.name());
+                points.extend(point.and_then(slots_point));
             }
         }
     }
     Ok(points)
 }
 
-fn keep(simulation: &Simulation) -> Kept {
-    let outcome = simulation.as_slots().expect("a slots plan makes slots episodes").outcome();
-    Kept {
-        slowdown_sum: outcome.slowdown_sum,
-        finished: outcome.finished,
-        dropped: outcome.dropped.len() as u64,
-    }
-}
-
-fn insertion(simulation: &Simulation) -> Kept {
-    let slots = simulation.as_slots().expect("a slots plan makes slots episodes");
-    let jobs = slots.sequence().jobs();
-    let starts = clairvoyant_insertion(slots.sequence(), slots.capacity());
-    let slowdown = |(job, start): (&simulator::slots::Job, u32)| {
-        f64::from(start + job.length - job.arrival) / f64::from(job.length)
+/// A workload for each episode length: `slots-50` and so on.
+#[must_use]
+pub fn slots_workloads<'a>(episodes: &'a Episodes, steps: &[u32], loads: &[f64]) -> Vec<Workload<'a>> {
+    let workload = |&steps: &u32| Workload {
+        name: format!("{WORKLOAD_PREFIX}{steps}").into(),
+        episodes,
+        kind: Kind::Slots { steps },
+        loads: loads.to_vec(),
     };
-    Kept {
-        slowdown_sum: jobs.iter().zip(starts).map(slowdown).sum(),
-        finished: jobs.len() as u64,
-        dropped: 0,
-    }
+    steps.iter().map(workload).collect()
 }
 
-fn point(kept: &[Kept], steps: u32, load: f64, scheduler: String) -> SlotsPoint {
-    let sums: Vec<(f64, u64)> = kept.iter().map(|one| (one.slowdown_sum, one.finished)).collect();
+/// Episode length of a workload called so.
+fn steps_of(workload: &str) -> Option<u32> {
+    workload.strip_prefix(WORKLOAD_PREFIX)?.parse().ok()
+}
+
+/// The point that the episodes of a cell make; `None` for a cell of another scenario.
+#[must_use]
+pub fn slots_point(point: &Point) -> Option<SlotsPoint> {
+    let steps = steps_of(&point.cell.workload)?;
+    let sums: Vec<(f64, u64)> =
+        point.episodes.values().map(|one| (one.sums[0], one.sums[1] as u64)).collect();
     let (slowdown, slowdown_stderr) = ratio_of_sums(&sums);
-    let jobs: u64 = kept.iter().map(|one| one.finished).sum();
-    let dropped: u64 = kept.iter().map(|one| one.dropped).sum();
-    SlotsPoint {
+    let (jobs, dropped) = (point.total(1) as u64, point.total(2) as u64);
+    Some(SlotsPoint {
         schema: 1,
         scenario: Scenario::Slots,
         steps,
-        load,
-        scheduler,
-        episodes: kept.len() as u32,
+        load: point.cell.load,
+        scheduler: point.cell.scheduler.to_string(),
+        episodes: point.episodes.len() as u32,
         jobs,
         dropped,
         dropped_share: dropped as f64 / (jobs + dropped).max(1) as f64,
         slowdown,
         slowdown_stderr,
-    }
+    })
 }
 
 /// The points as one table an episode length: schedulers down, loads across, the share dropped beside every figure.
@@ -180,15 +168,4 @@ fn cell(point: &SlotsPoint) -> String {
     let share = 100.0 * point.dropped_share;
     let dropped = if point.dropped == 0 { "0%".to_owned() } else { format!("{share:.1}%") };
     format!("{:.2} ± {:.2} ({dropped})", point.slowdown, point.slowdown_stderr)
-}
-
-/// Each value once, in the order in which they first appear.
-pub(crate) fn in_order_of_appearance<T: PartialEq>(values: impl Iterator<Item = T>) -> Vec<T> {
-    let mut seen = Vec::new();
-    for value in values {
-        if !seen.contains(&value) {
-            seen.push(value);
-        }
-    }
-    seen
 }

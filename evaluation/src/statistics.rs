@@ -34,18 +34,69 @@ pub fn ratio_of_sums(episodes: &[(f64, u64)]) -> (f64, f64) {
 /// The mean of `values` (one a seed) with its 95% percentile bootstrap interval; the same for the same values.
 #[must_use]
 pub fn bootstrap_interval(values: &[f64]) -> Interval {
-    let count = values.len();
-    if count == 0 {
-        return Interval { mean: f64::NAN, low: f64::NAN, high: f64::NAN };
+    Bootstrap::new(values.len()).of_mean(values)
+}
+
+/// The resamplings of so many seeds, drawn once: what is held against each other is resampled alike.
+pub struct Bootstrap {
+    count: usize,
+    draws: Vec<u32>,
+}
+
+impl Bootstrap {
+    /// Draws the resamplings of `count` seeds; always the same ones.
+    #[must_use]
+    pub fn new(count: usize) -> Self {
+        let mut rng = RunSeed(0).rng(Stream::Bootstrap, count as u64);
+        let draws = match count {
+            0 => Vec::new(),
+            _ => (0..RESAMPLINGS * count).map(|_| rng.random_range(0..count) as u32).collect(),
+        };
+        Bootstrap { count, draws }
     }
-    let mean = values.iter().sum::<f64>() / count as f64;
-    let mut rng = RunSeed(0).rng(Stream::Bootstrap, count as u64);
-    let mut means: Vec<f64> = (0..RESAMPLINGS)
-        .map(|_| (0..count).map(|_| values[rng.random_range(0..count)]).sum::<f64>() / count as f64)
-        .collect();
-    means.sort_by(f64::total_cmp);
-    let at = |share: f64| means[((RESAMPLINGS - 1) as f64 * share).round() as usize];
-    Interval { mean, low: at(0.025), high: at(0.975) }
+
+    /// The mean of `values` with its 95% interval.
+    ///
+    /// # Panics
+    /// When there are not as many as the resamplings were drawn for.
+    #[must_use]
+    pub fn of_mean(&self, values: &[f64]) -> Interval {
+        assert_eq!(values.len(), self.count, "values and resamplings go together");
+        let count = values.len() as f64;
+        self.of(values.iter().sum::<f64>() / count, |draw| {
+            draw.iter().map(|&place| values[place as usize]).sum::<f64>() / count
+        })
+    }
+
+    /// Σ sums / Σ counts with its 95% interval, or the difference of two of them on the same seeds.
+    ///
+    /// # Panics
+    /// When there are not as many as the resamplings were drawn for.
+    #[must_use]
+    pub fn of_ratio(&self, episodes: &[(f64, f64)], against: Option<&[(f64, f64)]>) -> Interval {
+        let all: Vec<u32> = (0..self.count as u32).collect();
+        let value = |draw: &[u32]| pooled(episodes, draw) - against.map_or(0.0, |other| pooled(other, draw));
+        self.of(value(&all), value)
+    }
+
+    fn of(&self, mean: f64, resampled: impl Fn(&[u32]) -> f64) -> Interval {
+        if self.count == 0 {
+            return Interval { mean: f64::NAN, low: f64::NAN, high: f64::NAN };
+        }
+        let mut means: Vec<f64> = self.draws.chunks_exact(self.count).map(resampled).collect();
+        means.sort_by(f64::total_cmp);
+        let at = |share: f64| means[((RESAMPLINGS - 1) as f64 * share).round() as usize];
+        Interval { mean, low: at(0.025), high: at(0.975) }
+    }
+}
+
+fn pooled(episodes: &[(f64, f64)], draw: &[u32]) -> f64 {
+    let (mut sum, mut count) = (0.0, 0.0);
+    for &place in draw {
+        sum += episodes[place as usize].0;
+        count += episodes[place as usize].1;
+    }
+    sum / count
 }
 
 #[cfg(test)]

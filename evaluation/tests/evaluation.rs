@@ -5,7 +5,7 @@ use std::path::Path;
 
 use common::config::{ServerlessConfig, SimulatorConfig, SlotsConfig, SteadyConfig};
 use common::trajectory::Scenario;
-use common::{RunSeed, Stream};
+use common::{RunSeed, Shutdown, Stream};
 use evaluation::{
     Contender, EvaluationError, ServerlessPlan, SlotsPlan, SlotsPoint, evaluate_jobs, evaluate_serverless,
     evaluate_slots, read_jobs, serverless_picture, serverless_table, slots_picture, slots_table,
@@ -38,7 +38,8 @@ fn plan(threads: usize, batch: usize) -> SlotsPlan {
 fn slots(threads: usize) -> Vec<SlotsPoint> {
     let mut contenders = ["tetris", "fcfs_strict", "clairvoyant_insertion"]
         .map(|name| Contender::by_name(name, Scenario::Slots).unwrap());
-    evaluate_slots(&episodes(Scenario::Slots), &mut contenders, &plan(threads, 1), &|_, _| ()).unwrap()
+    evaluate_slots(&episodes(Scenario::Slots), &mut contenders, &plan(threads, 1), &|_| (), &Shutdown::new())
+        .unwrap()
 }
 
 #[test]
@@ -48,8 +49,14 @@ fn points_do_not_depend_on_threads_or_batches() {
     for batch in [1, 7, 100] {
         let mut tetris = heuristic("tetris", Scenario::Slots).unwrap();
         let mut contenders = [Contender::Single(&mut *tetris)];
-        let batched =
-            evaluate_slots(&episodes(Scenario::Slots), &mut contenders, &plan(1, batch), &|_, _| ()).unwrap();
+        let batched = evaluate_slots(
+            &episodes(Scenario::Slots),
+            &mut contenders,
+            &plan(1, batch),
+            &|_| (),
+            &Shutdown::new(),
+        )
+        .unwrap();
         let expected: Vec<&SlotsPoint> = points.iter().filter(|point| point.scheduler == "tetris").collect();
         assert_eq!(batched.iter().collect::<Vec<_>>(), expected);
     }
@@ -79,8 +86,14 @@ fn serverless_records_have_every_metric_and_paired_differences() {
         batch: 1,
         workload: "steady".to_owned(),
     };
-    let records =
-        evaluate_serverless(&episodes(Scenario::Serverless), &mut contenders, &plan, &|_, _| ()).unwrap();
+    let records = evaluate_serverless(
+        &episodes(Scenario::Serverless),
+        &mut contenders,
+        &plan,
+        &|_| (),
+        &Shutdown::new(),
+    )
+    .unwrap();
     assert_eq!(records.len(), 4);
     let json = serde_json::to_value(&records[1]).unwrap();
     assert_eq!(json["schema"], 1);

@@ -2,7 +2,7 @@
 
 use common::config::Config;
 use common::trajectory::Scenario;
-use common::{RunSeed, Stream};
+use common::{RunSeed, Shutdown, Stream};
 use evaluation::{Contender, ServerlessPlan, SlotsPlan, evaluate_serverless, evaluate_slots};
 use policy::{Behaviour, Parameters, PolicyNetwork, PolicyScheduler, schema_of};
 use simulator::{Episodes, serverless::Part};
@@ -87,7 +87,7 @@ fn play_slots(
         threads: evaluation.threads,
         batch: evaluation.validation_episodes as usize,
     };
-    let points = evaluate_slots(episodes, &mut [contender], &plan, &|_, _| {}).map_err(failed)?;
+    let points = evaluate_slots(episodes, &mut [contender], &plan, &|_| {}, &Shutdown::new()).map_err(failed)?;
     let point = |point: evaluation::SlotsPoint| Point {
         name: format!("load_{}_steps_{}", point.load, point.steps),
         slowdowns: vec![point.slowdown],
@@ -113,7 +113,7 @@ fn play_serverless(
         batch: evaluation.validation_episodes as usize,
         workload: config.name.clone(),
     };
-    let records = evaluate_serverless(episodes, &mut [contender], &plan, &|_, _| {}).map_err(failed)?;
+    let records = evaluate_serverless(episodes, &mut [contender], &plan, &|_| {}, &Shutdown::new()).map_err(failed)?;
     let point = |record: evaluation::ServerlessRecord| Point {
         name: format!("load_{}", record.load),
         slowdowns: ["slowdown", "slowdown_mean"].iter().map(|key| record.metrics[key].mean).collect(),

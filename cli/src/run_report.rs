@@ -4,24 +4,31 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
-use std::time::Instant;
 
 use anyhow::Context as _;
-use common::Stream;
 use common::config::Config;
 use common::trajectory::Scenario;
+use common::{Shutdown, Stream};
 use evaluation::{
     Contender, MakeScheduler, Progress, ServerlessPlan, SlotsPlan, evaluate_serverless, evaluate_slots,
     serverless_picture, serverless_table, slots_picture, slots_table,
 };
 use policy::{Checkpoint, find_checkpoint};
 use serde::Serialize;
+use simulator::Episodes;
 use simulator::serverless::Part;
-use simulator::{Episodes, Scheduler, SchedulerError};
-use telemetry::StatusLine;
+
+use crate::evaluate::ProgressLine;
+use crate::policies::maker;
 
 /// Environments that the policy is asked about together.
 const TOGETHER: usize = 256;
+
+/// Who is told how far it is, and what ends it.
+struct Watch<'a> {
+    progress: Progress<'a>,
+    stop: &'a Shutdown,
+}
 
 /// Table, picture and records of an evaluation.
 struct Comparison {
@@ -33,30 +40,21 @@ struct Comparison {
 /// Evaluates the run's best checkpoint and writes `report/`; prints the table, or JSON lines.
 ///
 /// # Errors
-/// When there is no usable checkpoint, or a file cannot be written.
-pub fn write(config: &Config, run_folder: &Path, json: bool) -> anyhow::Result<()> {
+/// When there is no usable checkpoint, a file cannot be written, or `stop` is raised.
+pub fn write(config: &Config, run_folder: &Path, json: bool, stop: &Shutdown) -> anyhow::Result<()> {
     let checkpoint = Checkpoint::open(&find_checkpoint(run_folder)?)?;
     tracing::info!(
         checkpoint = %checkpoint.folder().display(), version = %checkpoint.manifest.version,
         "evaluating the best checkpoint on test seeds"
     );
-    let make = maker(&checkpoint, "policy");
-    let status = std::sync::Mutex::new(StatusLine::new());
-    let started = Instant::now();
-    let progress = |done: u64, total: u64| {
-        if let Ok(mut status) = status.lock() {
-            status.update(|| {
-                format!("evaluating: {done} of {total} episodes, {}s", started.elapsed().as_secs())
-            });
-        }
-    };
+    let make = maker(checkpoint, "policy".to_owned());
+    let line = ProgressLine::new();
+    let watch = Watch { progress: &|advance| line.show(advance), stop };
     let comparison = match config.simulator.scenario {
-        Scenario::Slots => compare_slots(config, &make, &progress)?,
-        Scenario::Serverless => compare_serverless(config, &make, &progress)?,
+        Scenario::Slots => compare_slots(config, &*make, &watch)?,
+        Scenario::Serverless => compare_serverless(config, &*make, &watch)?,
     };
-    if let Ok(mut status) = status.lock() {
-        status.clear();
-    }
+    drop(line);
     let folder = run_folder.join("report");
     store(&folder, &comparison).with_context(|| format!("failed to write {}", folder.display()))?;
     let mut stdout = std::io::stdout().lock();
@@ -69,21 +67,6 @@ pub fn write(config: &Config, run_folder: &Path, json: bool) -> anyhow::Result<(
     Ok(())
 }
 
-/// Makes the checkpoint's policy for one thread of an evaluation; the threads share the cores, so each has one for its
-/// tensors.
-fn maker<'a>(
-    checkpoint: &'a Checkpoint,
-    name: &'a str,
-) -> impl Fn() -> Result<Box<dyn Scheduler>, SchedulerError> + Sync + 'a {
-    move || {
-        policy::set_threads(1);
-        match checkpoint.scheduler(name) {
-            Ok(scheduler) => Ok(Box::new(scheduler)),
-            Err(error) => Err(SchedulerError::Failed { scheduler: name.to_owned(), source: Box::new(error) }),
-        }
-    }
-}
-
 fn contenders<'a>(config: &Config, make: &'a MakeScheduler<'a>) -> anyhow::Result<Vec<Contender<'a>>> {
     let mut contenders = Vec::new();
     for name in &config.evaluation.schedulers {
@@ -93,11 +76,7 @@ fn contenders<'a>(config: &Config, make: &'a MakeScheduler<'a>) -> anyhow::Resul
     Ok(contenders)
 }
 
-fn compare_slots(
-    config: &Config,
-    make: &MakeScheduler<'_>,
-    progress: Progress<'_>,
-) -> anyhow::Result<Comparison> {
+fn compare_slots(config: &Config, make: &MakeScheduler<'_>, watch: &Watch<'_>) -> anyhow::Result<Comparison> {
     let evaluation = &config.evaluation;
     let plan = SlotsPlan {
         loads: evaluation.loads.clone(),
@@ -109,14 +88,15 @@ fn compare_slots(
         batch: TOGETHER,
     };
     let episodes = Episodes::new(&config.simulator)?;
-    let points = evaluate_slots(&episodes, &mut contenders(config, make)?, &plan, progress)?;
+    let points =
+        evaluate_slots(&episodes, &mut contenders(config, make)?, &plan, watch.progress, watch.stop)?;
     Ok(Comparison { table: slots_table(&points), picture: slots_picture(&points)?, lines: lines(&points)? })
 }
 
 fn compare_serverless(
     config: &Config,
     make: &MakeScheduler<'_>,
-    progress: Progress<'_>,
+    watch: &Watch<'_>,
 ) -> anyhow::Result<Comparison> {
     let evaluation = &config.evaluation;
     let plan = ServerlessPlan {
@@ -130,7 +110,8 @@ fn compare_serverless(
         workload: config.name.clone(),
     };
     let episodes = Episodes::new(&config.simulator)?;
-    let records = evaluate_serverless(&episodes, &mut contenders(config, make)?, &plan, progress)?;
+    let records =
+        evaluate_serverless(&episodes, &mut contenders(config, make)?, &plan, watch.progress, watch.stop)?;
     Ok(Comparison {
         table: serverless_table(&records),
         picture: serverless_picture(&records)?,
@@ -150,13 +131,4 @@ fn store(folder: &Path, comparison: &Comparison) -> anyhow::Result<()> {
     text.push('\n');
     durable::atomic_write(&folder.join("results.jsonl"), text.as_bytes())?;
     Ok(())
-}
-
-/// The policy of a run folder or checkpoint, named by its path.
-///
-/// # Errors
-/// When there is none or it is damaged.
-pub fn load_policy(path: &Path) -> anyhow::Result<Box<dyn Scheduler>> {
-    let checkpoint = Checkpoint::open(&find_checkpoint(path)?)?;
-    Ok(Box::new(checkpoint.scheduler(&path.display().to_string())?))
 }

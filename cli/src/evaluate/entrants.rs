@@ -1,0 +1,115 @@
+//! Names of the command line, resolved to schedulers.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use common::trajectory::Scenario;
+use evaluation::{Contender, MakeScheduler, SchedulerEntry};
+use simulator::{SchedulerError, UnknownScheduler};
+
+use crate::policies::LoadPolicy;
+
+/// Somebody who was named.
+pub enum Entrant {
+    /// A rule.
+    Rule(String),
+    /// The reference of `slots`.
+    Reference,
+    /// A learnt policy.
+    Policy {
+        /// As it was named.
+        name: String,
+        /// Digest of its checkpoint.
+        digest: String,
+        /// Makes it for one thread.
+        make: Box<MakeScheduler<'static>>,
+    },
+}
+
+impl Entrant {
+    /// Resolves all names; one that is given twice takes part once.
+    ///
+    /// # Errors
+    /// Unknown names; policies that cannot be loaded or are of another scenario.
+    pub fn all(
+        names: &[String],
+        scenario: Scenario,
+        load_policy: LoadPolicy<'_>,
+    ) -> anyhow::Result<Vec<Entrant>> {
+        let first = |place: &usize| !names[..*place].contains(&names[*place]);
+        let resolve = |place: usize| Entrant::resolve(&names[place], scenario, load_policy);
+        (0..names.len()).filter(first).map(resolve).collect()
+    }
+
+    /// A rule's name goes before a file of that name.
+    fn resolve(name: &str, scenario: Scenario, load_policy: LoadPolicy<'_>) -> anyhow::Result<Entrant> {
+        let unknown: UnknownScheduler = match Contender::by_name(name, scenario) {
+            Ok(Contender::Heuristic(name)) => return Ok(Entrant::Rule(name)),
+            Ok(_) => return Ok(Entrant::Reference),
+            Err(unknown) => unknown,
+        };
+        let path = Path::new(name);
+        if !path.exists() && !name.contains(std::path::MAIN_SEPARATOR) {
+            let context = "neither a rule nor a run folder or checkpoint has that name";
+            return Err(anyhow::Error::new(unknown).context(context));
+        }
+        let policy = load_policy(path).with_context(|| format!("cannot load the policy of {name}"))?;
+        if policy.scenario != scenario {
+            return Err(SchedulerError::WrongScenario { scheduler: name.to_owned(), scenario })
+                .context(format!("the policy of {name} plays scenario `{}`", policy.scenario));
+        }
+        Ok(Entrant::Policy { name: name.to_owned(), digest: policy.digest, make: policy.make })
+    }
+
+    /// As somebody who is evaluated.
+    #[must_use]
+    pub fn contender(&self) -> Contender<'_> {
+        match self {
+            Entrant::Rule(name) => Contender::Heuristic(name.clone()),
+            Entrant::Reference => Contender::ClairvoyantInsertion,
+            Entrant::Policy { name, make, .. } => Contender::Made { name: name.clone(), make: &**make },
+        }
+    }
+
+    /// As an entry of a results folder.
+    #[must_use]
+    pub fn entry(&self) -> SchedulerEntry {
+        let checkpoint = match self {
+            Entrant::Policy { digest, .. } => Some(digest.clone()),
+            _ => None,
+        };
+        SchedulerEntry { name: self.contender().name(), checkpoint }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policies::LoadedPolicy;
+
+    #[test]
+    fn names_are_rules_then_paths_then_errors() {
+        let no_policy = |path: &Path| anyhow::bail!("asked for {}", path.display());
+        let resolve = |name: &str| Entrant::resolve(name, Scenario::Slots, &no_policy);
+        assert!(matches!(resolve("tetris_k0.01"), Ok(Entrant::Rule(_))));
+        assert!(matches!(resolve("clairvoyant_insertion"), Ok(Entrant::Reference)));
+        let error = format!("{:#}", resolve("runs/slots").err().expect("there is no such run"));
+        assert!(error.contains("asked for runs/slots"), "{error}");
+        let error = format!("{:#}", resolve("sfj").err().expect("there is no such rule"));
+        assert!(error.contains("unknown scheduler `sfj`") && error.contains("sjf_waitX"), "{error}");
+    }
+
+    #[test]
+    fn a_policy_of_another_scenario_is_refused_as_a_configuration() {
+        let other = |_: &Path| {
+            let make = || -> Result<_, _> {
+                Err(SchedulerError::WrongScenario { scheduler: String::new(), scenario: Scenario::Slots })
+            };
+            let make: Box<MakeScheduler<'static>> = Box::new(make);
+            Ok(LoadedPolicy { scenario: Scenario::Serverless, digest: String::new(), make })
+        };
+        let error = Entrant::resolve("runs/azure", Scenario::Slots, &other).err().expect("it is refused");
+        assert!(format!("{error:#}").contains("plays scenario `serverless`"), "{error:#}");
+        assert_eq!(crate::exit::code_of(&error), common::ExitCode::Config);
+    }
+}

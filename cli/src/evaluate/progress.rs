@@ -1,0 +1,71 @@
+//! How far an evaluation is.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use evaluation::Advance;
+use telemetry::StatusLine;
+
+/// Progress is shown from here on.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Episodes done and the time that is left, once an evaluation takes more than two seconds.
+pub struct ProgressLine {
+    started: Instant,
+    line: Mutex<StatusLine>,
+}
+
+impl Default for ProgressLine {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl ProgressLine {
+    /// Starts the clock.
+    #[must_use]
+    pub fn new() -> Self {
+        ProgressLine { started: Instant::now(), line: Mutex::new(StatusLine::new()) }
+    }
+
+    /// Shows how far it is, when it is time to.
+    pub fn show(&self, advance: Advance) {
+        let elapsed = self.started.elapsed();
+        // Whoever does not get the lock leaves the line to who has it.
+        let Ok(mut line) = self.line.try_lock() else { return };
+        if elapsed < PATIENCE {
+            return;
+        }
+        line.update(|| {
+            let Advance { done, all, share } = advance;
+            let left = match share {
+                share if share > 0.0 => {
+                    format!("about {} left", short(elapsed.mul_f64((1.0 - share).max(0.0) / share)))
+                }
+                _ => "no estimate yet".to_owned(),
+            };
+            format!("evaluated {done} of {all} episodes in {}, {left}", short(elapsed))
+        });
+    }
+}
+
+/// The two largest units of a duration.
+fn short(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_two_units() {
+        let texts = [5, 65, 3660, 90_000].map(|seconds| short(Duration::from_secs(seconds)));
+        assert_eq!(texts, ["5 s", "1 min 5 s", "1 h 1 min", "25 h 0 min"]);
+    }
+}

@@ -1,0 +1,229 @@
+//! Plays what was asked for, keeps it where a folder was named, and prints.
+
+use std::cell::RefCell;
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use common::config::{Config, ConfigError, ServerlessConfig, SimulatorConfig, SlotsConfig};
+use common::trajectory::Scenario;
+use common::{RunSeed, Shutdown, Stream};
+use evaluation::{
+    Contender, EvaluationError, Grid, Kind, Manifest, Results, ResultsFolder, Workload, WorkloadEntry,
+};
+use serde::Serialize;
+use simulator::Episodes;
+
+use super::entrants::Entrant;
+use super::{EvaluateArguments, EvaluateScenario, ProgressLine, ServerlessArguments, SlotsArguments};
+use crate::policies::LoadPolicy;
+
+/// Plays and prints.
+///
+/// # Errors
+/// Unknown schedulers, unreadable files, a policy that cannot be loaded or of another scenario, a results folder of
+/// something else; [`EvaluationError::Interrupted`] when `stop` was raised.
+pub fn run(
+    arguments: &EvaluateArguments,
+    load_policy: LoadPolicy<'_>,
+    stop: &Shutdown,
+) -> anyhow::Result<()> {
+    match &arguments.scenario {
+        EvaluateScenario::Slots(slots) => match &slots.jobs {
+            Some(path) => run_jobs(slots, path, load_policy),
+            None => run_slots(slots, load_policy, stop),
+        },
+        EvaluateScenario::Serverless(serverless) => run_serverless(serverless, load_policy, stop),
+    }
+}
+
+fn run_slots(arguments: &SlotsArguments, load_policy: LoadPolicy<'_>, stop: &Shutdown) -> anyhow::Result<()> {
+    let shared = &arguments.shared;
+    let config = SimulatorConfig {
+        scenario: Scenario::Slots,
+        slots: SlotsConfig::default(),
+        serverless: ServerlessConfig::default(),
+    };
+    let episodes = Episodes::new(&config)?;
+    let grid = Grid {
+        workloads: evaluation::slots_workloads(&episodes, &arguments.steps, &arguments.load),
+        seeds: arguments.episodes,
+        seed: RunSeed(shared.seed),
+        stream: Stream::Test,
+        threads: shared.threads,
+        batch: shared.batch,
+    };
+    let entrants = Entrant::all(&arguments.scheduler, Scenario::Slots, load_policy)?;
+    let of_length = |(workload, steps): (&Workload<'_>, &u32)| -> anyhow::Result<WorkloadEntry> {
+        entry(&workload.name, &serde_json::json!({ "slots": &config.slots, "steps": steps }))
+    };
+    let workloads =
+        grid.workloads.iter().zip(&arguments.steps).map(of_length).collect::<anyhow::Result<_>>()?;
+    let manifest = manifest(Scenario::Slots, &grid, "test", workloads, &entrants);
+    let results = play(&grid, &entrants, manifest, shared.out.as_deref(), stop)?;
+    let points: Vec<_> = results.points().iter().filter_map(evaluation::slots_point).collect();
+    if let Some(path) = &shared.svg {
+        write_picture(path, &evaluation::slots_picture(&points)?)?;
+    }
+    print(&points, shared.json, || evaluation::slots_table(&points))
+}
+
+fn run_jobs(arguments: &SlotsArguments, path: &Path, load_policy: LoadPolicy<'_>) -> anyhow::Result<()> {
+    let sequences = evaluation::read_jobs(path)?;
+    let entrants = Entrant::all(&arguments.scheduler, Scenario::Slots, load_policy)?;
+    let mut contenders: Vec<Contender<'_>> = entrants.iter().map(Entrant::contender).collect();
+    let records = evaluation::evaluate_jobs(&sequences, &mut contenders)?;
+    print(&records, arguments.shared.json, || {
+        let mut table = evaluation::Table::new(["sequence", "scheduler", "jobs", "dropped", "mean slowdown"]);
+        for record in &records {
+            table.row([
+                record.name.clone(),
+                record.scheduler.clone(),
+                record.start.len().to_string(),
+                record.dropped.len().to_string(),
+                format!("{:.4}", record.slowdown),
+            ]);
+        }
+        table.to_string()
+    })
+}
+
+fn run_serverless(
+    arguments: &ServerlessArguments,
+    load_policy: LoadPolicy<'_>,
+    stop: &Shutdown,
+) -> anyhow::Result<()> {
+    let shared = &arguments.shared;
+    let configs = load_configs(arguments)?;
+    let episodes =
+        configs.iter().map(|config| Episodes::new(&config.simulator)).collect::<Result<Vec<_>, _>>()?;
+    let (part, stream, part_name) = arguments.part.part();
+    let workload = |(config, episodes)| {
+        let Config { name, simulator, .. }: &Config = config;
+        let configured = || vec![100.0 * simulator.serverless.load];
+        Workload {
+            name: Arc::from(name.as_str()),
+            episodes,
+            kind: Kind::Serverless { part },
+            loads: if arguments.load.is_empty() { configured() } else { arguments.load.clone() },
+        }
+    };
+    let grid = Grid {
+        workloads: configs.iter().zip(&episodes).map(workload).collect(),
+        seeds: arguments.seeds,
+        seed: RunSeed(shared.seed),
+        stream,
+        threads: shared.threads,
+        batch: shared.batch,
+    };
+    let entrants = Entrant::all(&arguments.scheduler, Scenario::Serverless, load_policy)?;
+    let entries = configs.iter().map(|config| entry(&config.name, &config.simulator));
+    let workloads = entries.collect::<anyhow::Result<_>>()?;
+    let manifest = manifest(Scenario::Serverless, &grid, part_name, workloads, &entrants);
+    let results = play(&grid, &entrants, manifest, shared.out.as_deref(), stop)?;
+    let records = evaluation::serverless_records(&results);
+    if let Some(path) = &shared.svg {
+        write_picture(path, &evaluation::serverless_picture(&records)?)?;
+    }
+    print(&records, shared.json, || evaluation::serverless_table(&records))
+}
+
+fn load_configs(arguments: &ServerlessArguments) -> anyhow::Result<Vec<Config>> {
+    let mut configs: Vec<Config> = Vec::new();
+    for path in &arguments.config {
+        let config = common::config::load(path, &arguments.settings)?;
+        if configs.iter().any(|known| known.name == config.name) {
+            return Err(ConfigError::Invalid {
+                origin: path.display().to_string(),
+                message: format!(
+                    "key `name`: is \"{}\", as in another configuration that is given; names tell the workloads apart",
+                    config.name
+                ),
+            }
+            .into());
+        }
+        configs.push(config);
+    }
+    Ok(configs)
+}
+
+fn entry(name: &str, config: &impl Serialize) -> anyhow::Result<WorkloadEntry> {
+    let mut config = serde_json::to_value(config)?;
+    // The loads that are played are stated, and kept, one by one.
+    if let Some(serverless) = config.get_mut("serverless").and_then(serde_json::Value::as_object_mut) {
+        serverless.remove("load");
+    }
+    Ok(WorkloadEntry { name: name.to_owned(), digest: evaluation::digest_of(&config), config })
+}
+
+fn manifest(
+    scenario: Scenario,
+    grid: &Grid<'_>,
+    part: &str,
+    workloads: Vec<WorkloadEntry>,
+    entrants: &[Entrant],
+) -> Manifest {
+    Manifest {
+        schema: 1,
+        scenario,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        seed: grid.seed.0,
+        part: part.to_owned(),
+        seeds: grid.seeds,
+        workloads,
+        schedulers: entrants.iter().map(Entrant::entry).collect(),
+    }
+}
+
+/// Plays what is missing; the results also hold what a folder held before.
+fn play(
+    grid: &Grid<'_>,
+    entrants: &[Entrant],
+    manifest: Manifest,
+    out: Option<&Path>,
+    stop: &Shutdown,
+) -> anyhow::Result<Results> {
+    let mut contenders: Vec<Contender<'_>> = entrants.iter().map(Entrant::contender).collect();
+    let line = ProgressLine::new();
+    let Some(out) = out else {
+        let mut results = Results::new(manifest.scenario);
+        let mut keep = |record| {
+            results.add(record);
+            Ok(())
+        };
+        grid.play(&mut contenders, &|_, _| false, &mut keep, &|advance| line.show(advance), stop)?;
+        let (workloads, schedulers) = manifest.names();
+        results.sort(&workloads, &schedulers);
+        return Ok(results);
+    };
+    let folder = RefCell::new(ResultsFolder::open(out, &manifest)?);
+    let is_done = |cell: &evaluation::Cell, seed: u32| folder.borrow().results.contains(cell, seed);
+    let mut keep = |record| folder.borrow_mut().append(record);
+    let played = grid.play(&mut contenders, &is_done, &mut keep, &|advance| line.show(advance), stop);
+    drop(line);
+    // What finished counts, whatever ended the rest.
+    let results = folder.into_inner().finish()?;
+    match played {
+        Err(EvaluationError::Interrupted) => Err(EvaluationError::Interrupted)
+            .context(format!("the same command goes on from {}", out.display())),
+        other => Ok(other.map(|()| results)?),
+    }
+}
+
+fn print<T: Serialize>(records: &[T], json: bool, table: impl FnOnce() -> String) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    if !json {
+        write!(out, "{}", table())?;
+        return Ok(());
+    }
+    for record in records {
+        serde_json::to_writer(&mut out, record)?;
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn write_picture(path: &Path, svg: &str) -> anyhow::Result<()> {
+    durable::atomic_write(path, svg.as_bytes()).with_context(|| format!("cannot write {}", path.display()))
+}

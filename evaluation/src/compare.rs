@@ -1,0 +1,216 @@
+//! One scheduler against another on the same seeds, and the verdict.
+
+use common::trajectory::Scenario;
+use serde::Serialize;
+
+use crate::error::EvaluationError;
+use crate::metrics::metrics_of;
+use crate::results::{Bootstraps, Episode, Point, Results};
+use crate::statistics::Interval;
+
+/// What a comparison of `serverless` shows; the first two decide.
+const COMPARED: [&str; 7] = [
+    "slowdown",
+    "slowdown_mean",
+    "slowdown_p99",
+    "cold_start_rate",
+    "cost_usd",
+    "idle_gb_seconds",
+    "slo_violations",
+];
+/// The same for `slots`.
+const COMPARED_SLOTS: [&str; 2] = ["slowdown", "dropped_share"];
+/// Fewer seeds than these make no comparison that should be believed.
+pub const ENOUGH_SEEDS: u32 = 30;
+
+/// What the primary figure and its guard say together. A difference counts where its 95% interval excludes zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Lower on one of them and not above on the other.
+    Better,
+    /// The other is better.
+    Worse,
+    /// Lower on one of them and above on the other: neither beats the other.
+    Mixed,
+    /// No difference that these seeds could show.
+    Even,
+}
+
+impl Verdict {
+    /// From the differences of primary and guard (lower is better).
+    #[must_use]
+    pub fn of(primary: Interval, guard: Interval) -> Self {
+        let lower = |interval: Interval| interval.high < 0.0;
+        let above = |interval: Interval| interval.low > 0.0;
+        let any_lower = lower(primary) || lower(guard);
+        let any_above = above(primary) || above(guard);
+        match (any_lower, any_above) {
+            (true, false) => Verdict::Better,
+            (false, true) => Verdict::Worse,
+            (true, true) => Verdict::Mixed,
+            (false, false) => Verdict::Even,
+        }
+    }
+
+    /// In words.
+    #[must_use]
+    pub fn words(self, one: &str, other: &str) -> String {
+        match self {
+            Verdict::Better => format!("{one} beats {other}"),
+            Verdict::Worse => format!("{other} beats {one}"),
+            Verdict::Mixed => "neither beats the other: lower on one, above on the other".to_owned(),
+            Verdict::Even => "no difference that these seeds show".to_owned(),
+        }
+    }
+}
+
+/// A metric of both, and its paired difference.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PairedDifference {
+    /// Key of the metric.
+    pub metric: &'static str,
+    /// Mean of the one.
+    pub one: f64,
+    /// Mean of the other.
+    pub other: f64,
+    /// The one minus the other, with its 95% interval.
+    pub difference: Interval,
+}
+
+/// Two schedulers on one workload at one load.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Comparison {
+    /// Version of this record; 1.
+    pub schema: u32,
+    /// Workload.
+    pub workload: String,
+    /// Offered load, percent.
+    pub load: f64,
+    /// The one.
+    pub scheduler: String,
+    /// The other.
+    pub against: String,
+    /// Seeds that both played.
+    pub seeds: u32,
+    /// The first two are primary and guard.
+    pub differences: Vec<PairedDifference>,
+    /// What they say.
+    pub verdict: Verdict,
+}
+
+/// Compares `one` with `other` wherever both played, workload by workload and load by load.
+///
+/// # Errors
+/// When one of them is not in the results, or they share no seed.
+pub fn compare(results: &Results, one: &str, other: &str) -> Result<Vec<Comparison>, EvaluationError> {
+    let known = results.schedulers();
+    for name in [one, other] {
+        if !known.contains(&name) {
+            let message = format!("no results of `{name}`; there are those of {}", known.join(", "));
+            return Err(EvaluationError::Missing(message));
+        }
+    }
+    let mut bootstraps = Bootstraps::default();
+    let mut comparisons = Vec::new();
+    for workload in results.workloads() {
+        for load in results.loads(workload) {
+            let pair = (results.find(workload, load, one), results.find(workload, load, other));
+            if let (Some(one), Some(other)) = pair {
+                comparisons.extend(compare_points(results.scenario(), one, other, &mut bootstraps));
+            }
+        }
+    }
+    if comparisons.is_empty() {
+        return Err(EvaluationError::Missing(format!(
+            "`{one}` and `{other}` share no workload, load and seed"
+        )));
+    }
+    Ok(comparisons)
+}
+
+/// `None` when they share no seed.
+pub(crate) fn compare_points(
+    scenario: Scenario,
+    one: &Point,
+    other: &Point,
+    bootstraps: &mut Bootstraps,
+) -> Option<Comparison> {
+    let pairs = paired(one, other);
+    let keys: &[&'static str] = match scenario {
+        Scenario::Slots => &COMPARED_SLOTS,
+        Scenario::Serverless => &COMPARED,
+    };
+    let differences: Vec<PairedDifference> =
+        keys.iter().map(|key| difference(scenario, key, &pairs, bootstraps)).collect();
+    (!pairs.is_empty()).then(|| Comparison {
+        schema: 1,
+        workload: one.cell.workload.to_string(),
+        load: one.cell.load,
+        scheduler: one.cell.scheduler.to_string(),
+        against: other.cell.scheduler.to_string(),
+        seeds: pairs.len() as u32,
+        verdict: Verdict::of(differences[0].difference, differences[1].difference),
+        differences,
+    })
+}
+
+/// Primary and guard alone, for rankings.
+pub(crate) fn verdict_of(
+    scenario: Scenario,
+    one: &Point,
+    other: &Point,
+    bootstraps: &mut Bootstraps,
+) -> Option<Verdict> {
+    let pairs = paired(one, other);
+    if pairs.is_empty() {
+        return None;
+    }
+    let keys = if scenario == Scenario::Slots { COMPARED_SLOTS } else { [COMPARED[0], COMPARED[1]] };
+    let [primary, guard] = keys.map(|key| difference(scenario, key, &pairs, bootstraps).difference);
+    Some(Verdict::of(primary, guard))
+}
+
+fn paired<'a>(one: &'a Point, other: &'a Point) -> Vec<(&'a Episode, &'a Episode)> {
+    let both = |(seed, mine): (&u32, &'a Episode)| other.episodes.get(seed).map(|its| (mine, its));
+    one.episodes.iter().filter_map(both).collect()
+}
+
+fn difference(
+    scenario: Scenario,
+    key: &'static str,
+    pairs: &[(&Episode, &Episode)],
+    bootstraps: &mut Bootstraps,
+) -> PairedDifference {
+    let bootstrap = bootstraps.of(pairs.len());
+    if scenario == Scenario::Slots {
+        let ratios = |one: &Episode| match key {
+            "slowdown" => (one.sums[0], one.sums[1]),
+            _ => (one.sums[2], one.sums[1] + one.sums[2]),
+        };
+        let ones: Vec<(f64, f64)> = pairs.iter().map(|(one, _)| ratios(one)).collect();
+        let others: Vec<(f64, f64)> = pairs.iter().map(|(_, other)| ratios(other)).collect();
+        let pooled = |episodes: &[(f64, f64)]| {
+            episodes.iter().map(|one| one.0).sum::<f64>() / episodes.iter().map(|one| one.1).sum::<f64>()
+        };
+        let (one, other) = (pooled(&ones), pooled(&others));
+        return PairedDifference {
+            metric: key,
+            one,
+            other,
+            difference: bootstrap.of_ratio(&ones, Some(&others)),
+        };
+    }
+    let place = metrics_of(scenario).iter().position(|metric| metric.key == key);
+    let value = |episode: &Episode| place.map_or(f64::NAN, |place| episode.figures[place]);
+    let values: Vec<f64> = pairs.iter().map(|(one, other)| value(one) - value(other)).collect();
+    let mean = |pick: &dyn Fn(&(&Episode, &Episode)) -> f64| {
+        pairs.iter().map(pick).sum::<f64>() / pairs.len() as f64
+    };
+    PairedDifference {
+        metric: key,
+        one: mean(&|pair| value(pair.0)),
+        other: mean(&|pair| value(pair.1)),
+        difference: bootstrap.of_mean(&values),
+    }
+}

@@ -1,0 +1,303 @@
+//! A results folder: `evaluation.json` says what was asked, `episodes.jsonl` has a line for every finished episode, and
+//! `results.csv` a row for every workload, load and scheduler. Episodes are appended and made durable in groups, so
+//! whatever ends an evaluation loses the last seconds at most, and the same command goes on where it was.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use common::ids::Digest;
+use common::trajectory::Scenario;
+use durable::FolderLock;
+use serde::{Deserialize, Serialize};
+
+use crate::error::EvaluationError;
+use crate::record::EpisodeRecord;
+use crate::results::{Results, summaries_csv};
+
+const MANIFEST: &str = "evaluation.json";
+const EPISODES: &str = "episodes.jsonl";
+const SUMMARY: &str = "results.csv";
+/// Lines are made durable at least so often.
+const SYNC_EVERY: Duration = Duration::from_secs(2);
+
+/// What an evaluation was asked for, and of what.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Layout of the folder; 1.
+    pub schema: u32,
+    /// Which scenario.
+    pub scenario: Scenario,
+    /// Version of Longshore that began it.
+    pub version: String,
+    /// All episodes derive from it.
+    pub seed: u64,
+    /// Part of the workloads that is played.
+    pub part: String,
+    /// Seeds asked for, the most so far.
+    pub seeds: u32,
+    /// Workloads, in the order in which they were first asked for.
+    pub workloads: Vec<WorkloadEntry>,
+    /// Schedulers, likewise.
+    pub schedulers: Vec<SchedulerEntry>,
+}
+
+/// A workload of a results folder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkloadEntry {
+    /// Name.
+    pub name: String,
+    /// See [`digest_of`].
+    pub digest: String,
+    /// The configuration, so that an episode can be replayed.
+    pub config: serde_json::Value,
+}
+
+/// A scheduler of a results folder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SchedulerEntry {
+    /// Name.
+    pub name: String,
+    /// Digest of its checkpoint, where it is learnt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<String>,
+}
+
+impl Manifest {
+    /// Takes in what `other` asks for beyond this.
+    ///
+    /// # Errors
+    /// What contradicts.
+    fn extend(&mut self, other: &Manifest) -> Result<(), String> {
+        let same = |what: &str, here: &str, asked: &str| {
+            if here == asked {
+                return Ok(());
+            }
+            Err(format!("holds {what} {here}, and {asked} was asked for; use another folder"))
+        };
+        same("scenario", &self.scenario.to_string(), &other.scenario.to_string())?;
+        same("seed", &self.seed.to_string(), &other.seed.to_string())?;
+        same("part", &self.part, &other.part)?;
+        for workload in &other.workloads {
+            match self.workloads.iter().find(|one| one.name == workload.name) {
+                None => self.workloads.push(workload.clone()),
+                Some(known) if known.digest == workload.digest => {}
+                Some(known) => return Err(differs(known, workload)),
+            }
+        }
+        for scheduler in &other.schedulers {
+            match self.schedulers.iter().find(|one| one.name == scheduler.name) {
+                None => self.schedulers.push(scheduler.clone()),
+                Some(known) if known.checkpoint == scheduler.checkpoint => {}
+                Some(known) => {
+                    return Err(format!(
+                        "has results of another checkpoint of `{}`; use another folder, or name the checkpoint's folder \
+                         in place of the run's",
+                        known.name
+                    ));
+                }
+            }
+        }
+        self.seeds = self.seeds.max(other.seeds);
+        Ok(())
+    }
+
+    /// Names of workloads and of schedulers, in their order.
+    #[must_use]
+    pub fn names(&self) -> (Vec<String>, Vec<String>) {
+        let workloads = self.workloads.iter().map(|one| one.name.clone()).collect();
+        (workloads, self.schedulers.iter().map(|one| one.name.clone()).collect())
+    }
+}
+
+fn differs(known: &WorkloadEntry, asked: &WorkloadEntry) -> String {
+    let mut keys = Vec::new();
+    different_keys("", &known.config, &asked.config, &mut keys);
+    let what = if keys.is_empty() {
+        "a file that it names has another content".to_owned()
+    } else {
+        format!("these differ: {}", keys.join(", "))
+    };
+    format!(
+        "has results of another configuration named `{}` ({what}); give the configuration another name, or use another \
+         folder",
+        asked.name
+    )
+}
+
+fn different_keys(path: &str, one: &serde_json::Value, other: &serde_json::Value, keys: &mut Vec<String>) {
+    use serde_json::Value::Object;
+    let (Object(left), Object(right)) = (one, other) else {
+        if one != other {
+            keys.push(format!("`{path}`"));
+        }
+        return;
+    };
+    let all: std::collections::BTreeSet<&String> = left.keys().chain(right.keys()).collect();
+    for key in all {
+        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        let null = serde_json::Value::Null;
+        different_keys(&path, left.get(key).unwrap_or(&null), right.get(key).unwrap_or(&null), keys);
+    }
+}
+
+/// The digest of a configuration and of the content of every file that it names, wherever these lie.
+#[must_use]
+pub fn digest_of(config: &serde_json::Value) -> String {
+    let mut config = config.clone();
+    name_by_content(&mut config);
+    Digest::of(config.to_string().as_bytes()).to_string()
+}
+
+fn name_by_content(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::String(text) => {
+            let path = Path::new(text.as_str());
+            if let (true, Ok(bytes)) = (path.is_file(), std::fs::read(path)) {
+                *text = Digest::of(&bytes).to_string();
+            }
+        }
+        serde_json::Value::Array(values) => values.iter_mut().for_each(name_by_content),
+        serde_json::Value::Object(values) => values.values_mut().for_each(name_by_content),
+        _ => {}
+    }
+}
+
+/// A results folder that is written to.
+pub struct ResultsFolder {
+    path: PathBuf,
+    manifest: Manifest,
+    /// What it holds.
+    pub results: Results,
+    file: File,
+    written: Instant,
+    _lock: FolderLock,
+}
+
+impl ResultsFolder {
+    /// Opens or makes the folder for what `asked` says. A last line that a crash left unfinished is cut off.
+    ///
+    /// # Errors
+    /// When the folder holds something else than was asked for, somebody else writes to it, or it cannot be read.
+    pub fn open(path: &Path, asked: &Manifest) -> Result<Self, EvaluationError> {
+        let io = |cause| EvaluationError::Append { path: path.to_owned(), cause };
+        std::fs::create_dir_all(path).map_err(io)?;
+        let lock = FolderLock::take(path)?;
+        let manifest_path = path.join(MANIFEST);
+        let manifest = if manifest_path.exists() {
+            let mut manifest = read_manifest(path)?;
+            manifest
+                .extend(asked)
+                .map_err(|message| EvaluationError::OtherResults { path: manifest_path.clone(), message })?;
+            manifest
+        } else {
+            asked.clone()
+        };
+        let (results, end) = read_episodes(path, &manifest)?;
+        let text = serde_json::to_string_pretty(&manifest).expect("names and numbers can be written as JSON");
+        durable::atomic_write(&manifest_path, text.as_bytes())?;
+        let episodes = path.join(EPISODES);
+        let file = OpenOptions::new().create(true).append(true).open(&episodes).map_err(io)?;
+        if file.metadata().map_err(io)?.len() > end {
+            tracing::warn!(file = %episodes.display(), "the last line was not finished; it is cut off");
+            file.set_len(end).map_err(io)?;
+        }
+        Ok(ResultsFolder {
+            path: path.to_owned(),
+            manifest,
+            results,
+            file,
+            written: Instant::now(),
+            _lock: lock,
+        })
+    }
+
+    /// Appends a finished episode.
+    ///
+    /// # Errors
+    /// [`EvaluationError::Append`].
+    pub fn append(&mut self, record: EpisodeRecord) -> Result<(), EvaluationError> {
+        let mut line = record.to_line(self.results.scenario());
+        line.push('\n');
+        self.file.write_all(line.as_bytes()).map_err(|cause| self.fail(cause))?;
+        if self.written.elapsed() >= SYNC_EVERY {
+            self.sync()?;
+        }
+        self.results.add(record);
+        Ok(())
+    }
+
+    /// Makes all episodes durable and writes `results.csv`.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn finish(mut self) -> Result<Results, EvaluationError> {
+        self.sync()?;
+        let (workloads, schedulers) = self.manifest.names();
+        self.results.sort(&workloads, &schedulers);
+        let table = summaries_csv(self.results.scenario(), &self.results.summaries())?;
+        durable::atomic_write(&self.path.join(SUMMARY), table.as_bytes())?;
+        Ok(self.results)
+    }
+
+    fn sync(&mut self) -> Result<(), EvaluationError> {
+        self.written = Instant::now();
+        self.file.sync_data().map_err(|cause| self.fail(cause))
+    }
+
+    fn fail(&self, cause: std::io::Error) -> EvaluationError {
+        EvaluationError::Append { path: self.path.join(EPISODES), cause }
+    }
+}
+
+/// Reads a results folder, also while somebody writes to it.
+///
+/// # Errors
+/// When it is none, or a line of it is malformed.
+pub fn read_results(path: &Path) -> Result<(Manifest, Results), EvaluationError> {
+    let manifest = read_manifest(path)?;
+    let (mut results, _) = read_episodes(path, &manifest)?;
+    let (workloads, schedulers) = manifest.names();
+    results.sort(&workloads, &schedulers);
+    Ok((manifest, results))
+}
+
+fn read_manifest(folder: &Path) -> Result<Manifest, EvaluationError> {
+    let path = folder.join(MANIFEST);
+    let text = std::fs::read_to_string(&path)
+        .map_err(|cause| EvaluationError::Read { path: path.clone(), cause })?;
+    let fail = |message: String| EvaluationError::Results { path: path.clone(), row: 0, message };
+    let manifest: Manifest = serde_json::from_str(&text).map_err(|error| fail(error.to_string()))?;
+    if manifest.schema != 1 {
+        return Err(fail(format!("schema is {}; this version of Longshore reads schema 1", manifest.schema)));
+    }
+    Ok(manifest)
+}
+
+/// The episodes, and where the last whole line ends.
+fn read_episodes(folder: &Path, manifest: &Manifest) -> Result<(Results, u64), EvaluationError> {
+    let mut results = Results::new(manifest.scenario);
+    let path = folder.join(EPISODES);
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok((results, 0)),
+        Err(cause) => return Err(EvaluationError::Read { path, cause }),
+    };
+    let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |place| place + 1);
+    let fail = |row: usize, message: String| EvaluationError::Results { path: path.clone(), row, message };
+    let text = std::str::from_utf8(&bytes[..end]).map_err(|error| fail(0, error.to_string()))?;
+    let mut names = BTreeMap::new();
+    for (row, line) in text.lines().enumerate() {
+        let mut record = EpisodeRecord::from_line(line, manifest.scenario).map_err(|message| {
+            fail(row + 1, format!("{message}; remove the line and its episode is played again"))
+        })?;
+        // Thousands of lines share a few names.
+        for name in [&mut record.cell.workload, &mut record.cell.scheduler] {
+            *name = names.entry(name.to_string()).or_insert_with(|| name.clone()).clone();
+        }
+        results.add(record);
+    }
+    Ok((results, end as u64))
+}

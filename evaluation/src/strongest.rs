@@ -1,0 +1,139 @@
+//! Which scheduler is the strongest on a workload, among those that cost no more and keep no more memory idle.
+
+use common::trajectory::Scenario;
+use serde::Serialize;
+
+use crate::compare::{Verdict, verdict_of};
+use crate::error::EvaluationError;
+use crate::results::{Bootstraps, Results, Summary};
+
+/// One scheduler's place on one workload at one load.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Rank {
+    /// Who.
+    pub scheduler: String,
+    /// Primary slowdown, mean.
+    pub slowdown: f64,
+    /// Guard: mean slowdown over invocations; in `slots` the share dropped.
+    pub guard: f64,
+    /// USD; NaN in `slots`.
+    pub cost_usd: f64,
+    /// Idle GB·s; NaN in `slots`.
+    pub idle_gb_seconds: f64,
+    /// Cost and idle memory are not above the baseline's by more than the tolerance.
+    pub admitted: bool,
+    /// No other is at least as good in slowdown, guard, cost and idle memory and better in one of them, by the means.
+    pub pareto: bool,
+    /// How many of the admitted it beats.
+    pub beats: u32,
+    /// How many of the admitted beat it.
+    pub beaten_by: u32,
+}
+
+/// The ranking on one workload at one load.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Ranking {
+    /// Version of this record; 1.
+    pub schema: u32,
+    /// Workload.
+    pub workload: String,
+    /// Offered load, percent.
+    pub load: f64,
+    /// Whose cost and idle memory are the measure.
+    pub baseline: String,
+    /// Admitted ones first, then by beats − beaten_by, then by primary slowdown.
+    pub ranks: Vec<Rank>,
+}
+
+/// Ranks all schedulers on every workload at every load. `tolerance` is relative: 0.05 admits up to 5% more cost and 5%
+/// more idle memory than the baseline's.
+///
+/// # Errors
+/// When the baseline has no results.
+pub fn strongest(results: &Results, baseline: &str, tolerance: f64) -> Result<Vec<Ranking>, EvaluationError> {
+    if !results.schedulers().contains(&baseline) {
+        return Err(EvaluationError::Missing(format!(
+            "no results of the baseline `{baseline}`; there are those of {}",
+            results.schedulers().join(", ")
+        )));
+    }
+    let summaries = results.summaries();
+    let mut bootstraps = Bootstraps::default();
+    let mut rankings = Vec::new();
+    for workload in results.workloads() {
+        for load in results.loads(workload) {
+            let here: Vec<&Summary> =
+                summaries.iter().filter(|one| one.workload == workload && one.load == load).collect();
+            let ranks = rank(results, &here, baseline, tolerance, &mut bootstraps);
+            rankings.push(Ranking {
+                schema: 1,
+                workload: workload.to_owned(),
+                load,
+                baseline: baseline.to_owned(),
+                ranks,
+            });
+        }
+    }
+    Ok(rankings)
+}
+
+fn rank(
+    results: &Results,
+    here: &[&Summary],
+    baseline: &str,
+    tolerance: f64,
+    bootstraps: &mut Bootstraps,
+) -> Vec<Rank> {
+    let mut ranks: Vec<Rank> = here.iter().map(|summary| unranked(results.scenario(), summary)).collect();
+    let measure = ranks.iter().find(|rank| rank.scheduler == baseline).cloned();
+    for rank in &mut ranks {
+        let within = |mine: f64, its: f64| mine.is_nan() || mine <= its * (1.0 + tolerance);
+        rank.admitted = measure.as_ref().is_none_or(|measure| {
+            within(rank.cost_usd, measure.cost_usd) && within(rank.idle_gb_seconds, measure.idle_gb_seconds)
+        });
+    }
+    for one in 0..ranks.len() {
+        ranks[one].pareto = !ranks.iter().any(|other| dominates(other, &ranks[one]));
+        for other in 0..one {
+            let pair = [one, other]
+                .map(|place| results.find(&here[place].workload, here[place].load, &here[place].scheduler));
+            let [Some(mine), Some(its)] = pair else { continue };
+            let (better, worse) = match verdict_of(results.scenario(), mine, its, bootstraps) {
+                Some(Verdict::Better) => (one, other),
+                Some(Verdict::Worse) => (other, one),
+                _ => continue,
+            };
+            ranks[better].beats += u32::from(ranks[worse].admitted);
+            ranks[worse].beaten_by += u32::from(ranks[better].admitted);
+        }
+    }
+    let score = |rank: &Rank| i64::from(rank.beats) - i64::from(rank.beaten_by);
+    ranks.sort_by(|a, b| {
+        (b.admitted, score(b)).cmp(&(a.admitted, score(a))).then(a.slowdown.total_cmp(&b.slowdown))
+    });
+    ranks
+}
+
+fn unranked(scenario: Scenario, summary: &Summary) -> Rank {
+    let metric = |name: &str| summary.metric(scenario, name).mean;
+    let guard = if scenario == Scenario::Slots { "dropped_share" } else { "slowdown_mean" };
+    Rank {
+        scheduler: summary.scheduler.clone(),
+        slowdown: metric("slowdown"),
+        guard: metric(guard),
+        cost_usd: metric("cost_usd"),
+        idle_gb_seconds: metric("idle_gb_seconds"),
+        admitted: true,
+        pareto: false,
+        beats: 0,
+        beaten_by: 0,
+    }
+}
+
+/// What is NaN in both plays no part.
+fn dominates(one: &Rank, other: &Rank) -> bool {
+    let figures = |rank: &Rank| [rank.slowdown, rank.guard, rank.cost_usd, rank.idle_gb_seconds];
+    let pairs =
+        || figures(one).into_iter().zip(figures(other)).filter(|(mine, its)| !mine.is_nan() && !its.is_nan());
+    pairs().all(|(mine, its)| mine <= its) && pairs().any(|(mine, its)| mine < its)
+}
