@@ -9,7 +9,9 @@ use rand::Rng;
 
 use crate::error::SimulatorError;
 use crate::scheduler::Interests;
-use crate::serverless::{EpisodeRules, Failures, Part, ServerlessSimulation, Workload, WorkloadSource};
+use crate::serverless::{
+    EpisodeRules, EpisodeSource, Failures, Part, ServerlessSimulation, Workload, WorkloadSource,
+};
 use crate::simulation::Simulation;
 use crate::slots::{self, JobSequence, SlotsSimulation};
 
@@ -113,9 +115,13 @@ impl Episodes {
             follow_events,
             interests: Interests::default(),
         };
-        let arrivals = workload.arrivals(episode, part, load);
         let failures = config.failures.as_ref().map(|one| Failures::new(one, config.nodes.len(), episode));
-        let simulation = ServerlessSimulation::new(workload.clone(), rules, arrivals, failures, episode);
+        let simulation = ServerlessSimulation::new(
+            workload.clone(),
+            rules,
+            EpisodeSource { episode, part, load },
+            failures,
+        );
         Simulation::Serverless(Box::new(simulation))
     }
 }

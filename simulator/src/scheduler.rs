@@ -44,6 +44,8 @@ pub struct Interests {
     pub keep_alive: bool,
     /// It pre-warms and releases containers.
     pub pools: bool,
+    /// It knows when functions will be called: only references do.
+    pub foresight: bool,
 }
 
 /// Decides for many environments at once: a network does one forward pass for all, a heuristic loops.

@@ -1,13 +1,13 @@
 //! Schedulers that follow a fixed rule, by name.
 
-mod serverless;
+pub mod serverless;
 mod slots;
 
 use common::trajectory::Scenario;
 
 use crate::error::SchedulerError;
 use crate::scheduler::{ClusterView, Scheduler};
-pub(crate) use serverless::Rule as ServerlessRule;
+pub(crate) use serverless::warm_up;
 
 /// A name that no rule of the scenario has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,16 +33,28 @@ pub fn heuristic(name: &str, scenario: Scenario) -> Result<Box<dyn Scheduler>, U
     found.ok_or_else(|| UnknownScheduler {
         name: name.to_owned(),
         scenario,
-        known: known_heuristics(scenario).iter().map(ToString::to_string).collect(),
+        known: known_heuristics(scenario),
     })
 }
 
-/// Names of the rules of `scenario`; X stands for a number.
+/// Names of the rules of `scenario`; X stands for a number. Behind the short names of `serverless` come the parts of which long
+/// ones are made.
 #[must_use]
-pub fn known_heuristics(scenario: Scenario) -> &'static [&'static str] {
+pub fn known_heuristics(scenario: Scenario) -> Vec<String> {
+    let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect();
     match scenario {
-        Scenario::Slots => slots::NAMES,
-        Scenario::Serverless => serverless::NAMES,
+        Scenario::Slots => owned(slots::NAMES),
+        Scenario::Serverless => {
+            let mut names: Vec<String> = owned(serverless::NAMES);
+            let parts = [
+                ("ORDER", serverless::ORDERS),
+                ("SIZE", serverless::SIZES),
+                ("PLACEMENT", serverless::PLACEMENTS),
+                ("KEEP-ALIVE", serverless::KEEP_ALIVES),
+            ];
+            names.extend(parts.map(|(part, names)| format!("{part} = {}", names.join("|"))));
+            names
+        }
     }
 }
 

@@ -48,5 +48,6 @@ pub use trace::TraceError;
 pub use view::{
     IdleContainer, InputData, NodeState, PendingGroup, PendingInvocation, Placement, ServerlessView,
 };
+pub(crate) use workload::EpisodeSource;
 pub use workload::Workload;
 pub use workloads::{FunctionDescription, Part, Span, WorkloadSource};

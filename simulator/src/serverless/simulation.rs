@@ -7,7 +7,7 @@ use common::cluster::{ClusterEvent, GoneReason, TimedEvent};
 use common::ids::{ContainerId, FunctionId, NodeId};
 use common::seed::FastRng;
 use common::trajectory::Reward;
-use common::{Action, RunSeed, SimTime, Stream};
+use common::{Action, SimTime, Stream};
 use rand_distr::{Distribution, StandardNormal};
 
 use super::arrivals::ArrivalStream;
@@ -24,9 +24,9 @@ use super::outcome::ServerlessOutcome;
 use super::pending::Pending;
 use super::view::ServerlessView;
 use super::workflows::Runs;
-use super::workload::{EpisodeArrivals, Workload};
+use super::workload::{EpisodeSource, Workload};
 use crate::error::ActionError;
-use crate::heuristics::ServerlessRule;
+use crate::heuristics::warm_up;
 use crate::scheduler::Interests;
 use crate::simulation::Progress;
 
@@ -109,6 +109,9 @@ pub struct ServerlessSimulation {
     pub(super) ended: bool,
     pub(super) events: Vec<TimedEvent>,
     pub(super) log: LogHash,
+    source: EpisodeSource,
+    /// When each function will be called, for references that know the future.
+    pub(super) foreseen: Vec<Vec<SimTime>>,
     finished: Vec<u32>,
 }
 
@@ -117,10 +120,10 @@ impl ServerlessSimulation {
     pub(crate) fn new(
         workload: Arc<Workload>,
         rules: EpisodeRules,
-        arrivals: EpisodeArrivals,
+        source: EpisodeSource,
         failures: Option<Failures>,
-        episode: RunSeed,
     ) -> Self {
+        let arrivals = workload.arrivals(source);
         let nodes = &workload.cluster.nodes;
         let meters = Meters::new(nodes);
         ServerlessSimulation {
@@ -139,10 +142,12 @@ impl ServerlessSimulation {
             ask_again_at: None,
             questions: VecDeque::new(),
             next_pool_tick: rules.asks_from.max(rules.pool_tick),
-            pre_warm_rng: episode.fast_rng(Stream::Execution, PRE_WARMS),
+            pre_warm_rng: source.episode.fast_rng(Stream::Execution, PRE_WARMS),
             ended: false,
             events: Vec::new(),
             log: LogHash::default(),
+            foreseen: Vec::new(),
+            source,
             finished: Vec::new(),
             workload,
             rules,
@@ -153,6 +158,9 @@ impl ServerlessSimulation {
     pub fn set_interests(&mut self, interests: Interests) {
         self.rules.interests = interests;
         self.rules.follow_events |= interests.events;
+        if interests.foresight {
+            self.foreseen = self.workload.foresee(self.source);
+        }
     }
 
     /// See [`crate::Simulation::tick`].
@@ -297,7 +305,7 @@ impl ServerlessSimulation {
 
     /// The rule that warms the cluster up decides. Events wait for whoever plays on.
     fn play_warm_up(&mut self) {
-        match ServerlessRule::Sjf.choose(&self.view()) {
+        match warm_up(&self.view()) {
             Action::Start { invocation, memory_mb, node } => match self.check(invocation, memory_mb, node) {
                 Ok(job) => self.start(job, memory_mb, node.0),
                 Err(_) => self.wait(),

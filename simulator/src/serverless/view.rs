@@ -191,6 +191,13 @@ impl<'a> ServerlessView<'a> {
         upward_ranks(spec, |function| self.estimate(FunctionId(function)).mean, mbps)[stage as usize]
     }
 
+    /// When a function will be called next, for references that know the future; `None` when never again.
+    #[must_use]
+    pub fn foreseen_arrival(&self, function: FunctionId) -> Option<SimTime> {
+        let times = self.simulation.foreseen.get(function.0 as usize)?;
+        times.get(times.partition_point(|&at| at <= self.simulation.now)).copied()
+    }
+
     /// Data of earlier stages that an invocation needs, and where it lies.
     pub fn inputs(&self, invocation: InvocationId) -> impl Iterator<Item = InputData> + 'a {
         let simulation = self.simulation;

@@ -45,8 +45,17 @@ pub(super) struct Drawn {
     pub cold_draw: f32,
 }
 
+/// What determines the arrivals of an episode.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EpisodeSource {
+    pub episode: RunSeed,
+    pub part: Part,
+    /// Offered load; 1.0 is 100%.
+    pub load: f64,
+}
+
 /// An episode's arrivals, with how many of each function are to be expected.
-pub(crate) struct EpisodeArrivals {
+pub(super) struct EpisodeArrivals {
     pub stream: ArrivalStream,
     pub expected: Vec<f64>,
 }
@@ -120,8 +129,19 @@ impl Workload {
         &self.cluster
     }
 
-    /// Arrivals of an episode at offered load `load` (1.0 is 100%).
-    pub(crate) fn arrivals(&self, episode: RunSeed, part: Part, load: f64) -> EpisodeArrivals {
+    /// When each function will be called in an episode; stages of workflows are not foreseen.
+    pub(super) fn foresee(&self, source: EpisodeSource) -> Vec<Vec<SimTime>> {
+        let mut times = vec![Vec::new(); self.models.len()];
+        for coming in self.arrivals(source).stream {
+            if let Some(function) = times.get_mut(coming.subject as usize) {
+                function.push(coming.at);
+            }
+        }
+        times
+    }
+
+    /// Arrivals of an episode.
+    pub(super) fn arrivals(&self, EpisodeSource { episode, part, load }: EpisodeSource) -> EpisodeArrivals {
         let scale = load / self.unscaled_load;
         let asked = self.windows[part as usize];
         let mut span = self.source.span(episode, part, asked);

@@ -1,0 +1,204 @@
+//! Schedulers of scenario `serverless`, made of parts that combine by name: order + size + placement + keep-alive, e.g.
+//! `srpt+default+hiku+hybrid-histogram`; and the short names of well-known combinations.
+
+mod alignment;
+mod composed;
+mod hash;
+pub mod keep_alive;
+pub mod order;
+pub mod placement;
+mod size;
+
+use common::{Action, SimTime};
+
+use composed::Starts;
+pub use composed::{Composed, MakeKeepAlive};
+use keep_alive::{Belady, Fixed, GreedyDual, HybridHistogram};
+use order::Order;
+use placement::Placer;
+pub use size::Size;
+
+use super::knob;
+use crate::scheduler::Scheduler;
+use crate::serverless::ServerlessView;
+
+/// Knob of Tetris: the best of 0.1, 0.5, 0.9 and 0.99 on validation episodes of the Azure sample, where it hardly matters.
+const TETRIS_KNOB: f64 = 0.5;
+/// Share of its estimate that a job waits for a warm container.
+const WAIT_WARM: f64 = 0.5;
+/// What is expected to take longer than so many seconds is withheld, for so many times its estimate.
+const WITHHOLD_LONGER_THAN: f64 = 1.0;
+const WITHHOLD_PATIENCE: f64 = 1.0;
+/// How far above the average a node may be loaded under consistent hashing, and how noisy loads look to CH-RLU.
+const HASHING_BOUND: f64 = 1.25;
+const HASHING_NOISE: f64 = 0.1;
+/// A node with no load at all is never refused, whatever the name says.
+const SMALLEST_BOUND: f64 = 1.0;
+
+/// Names that [`by_name`] knows; X stands for a number.
+pub(super) const NAMES: &[&str] = &[
+    "fcfs",
+    "sjf",
+    "packer",
+    "tetris",
+    "tetris_kX",
+    "wait_warm",
+    "wait_warm_X",
+    "heft",
+    "ORDER+SIZE+PLACEMENT+KEEP-ALIVE",
+];
+
+/// Orders by name.
+pub const ORDERS: &[&str] = &[
+    "fcfs",
+    "sjf",
+    "srpt",
+    "wspt",
+    "svf",
+    "hrrn",
+    "withhold",
+    "withhold_X",
+    "drf",
+    "critical-path",
+    "packer",
+    "tetris",
+    "tetris_kX",
+];
+/// Sizes by name.
+pub const SIZES: &[&str] = &["default", "smallest", "largest"];
+/// Placements by name.
+pub const PLACEMENTS: &[&str] = &[
+    "warm-first",
+    "wait-warm",
+    "wait-warm_X",
+    "hiku",
+    "least-loaded",
+    "power-of-two",
+    "best-fit",
+    "best-aligned",
+    "hermod",
+    "ch-bl",
+    "ch-bl_X",
+    "ch-rlu",
+    "ch-rlu_X",
+    "earliest-finish",
+];
+/// Keep-alive rules by name.
+pub const KEEP_ALIVES: &[&str] = &["configured", "fixed_X", "hybrid-histogram", "greedy-dual", "belady"];
+
+/// The scheduler of that name.
+pub(super) fn by_name(name: &str) -> Option<Box<dyn Scheduler>> {
+    let full = expand(name);
+    let parts: Vec<&str> = full.split('+').collect();
+    let [order, size, placement, keep_alive] = parts[..] else { return None };
+    Some(Box::new(Composed::new(
+        name.to_owned(),
+        order_named(order)?,
+        size_named(size)?,
+        placement_named(placement)?,
+        keep_alive_named(keep_alive)?,
+    )))
+}
+
+/// The parts behind a short name.
+fn expand(name: &str) -> String {
+    match name {
+        "fcfs" | "sjf" => format!("{name}+default+warm-first+configured"),
+        "heft" => "critical-path+default+earliest-finish+configured".to_owned(),
+        "packer" | "tetris" => format!("{name}+default+best-aligned+configured"),
+        _ if name.starts_with("tetris_k") && !name.contains('+') => {
+            format!("{name}+default+best-aligned+configured")
+        }
+        _ => match name.strip_prefix("wait_warm") {
+            Some(patience) => format!("sjf+default+wait-warm{patience}+configured"),
+            None => name.to_owned(),
+        },
+    }
+}
+
+fn order_named(name: &str) -> Option<Box<dyn Order>> {
+    Some(match name {
+        "fcfs" => Box::new(order::Fcfs),
+        "sjf" => Box::new(order::ShortestJob),
+        "srpt" => Box::new(order::ShortestRemaining),
+        "wspt" => Box::new(order::WeightedShortest),
+        "svf" => Box::new(order::SmallestVolume),
+        "hrrn" => Box::new(order::HighestResponseRatio),
+        "drf" => Box::new(order::DominantShare),
+        "critical-path" => Box::new(order::CriticalPath),
+        "packer" => Box::new(order::Tetris { knob: 1.0 }),
+        "tetris" => Box::new(order::Tetris { knob: TETRIS_KNOB }),
+        "withhold" => withhold(WITHHOLD_PATIENCE),
+        _ => match knob(name, "tetris_k").filter(|&knob| knob <= 1.0) {
+            Some(knob) => Box::new(order::Tetris { knob }),
+            None => withhold(knob(name, "withhold_")?),
+        },
+    })
+}
+
+fn withhold(patience: f64) -> Box<dyn Order> {
+    Box::new(order::Withhold { longer_than: WITHHOLD_LONGER_THAN, patience })
+}
+
+fn size_named(name: &str) -> Option<Size> {
+    match name {
+        "default" => Some(Size::Default),
+        "smallest" => Some(Size::Smallest),
+        "largest" => Some(Size::Largest),
+        _ => None,
+    }
+}
+
+fn placement_named(name: &str) -> Option<Box<dyn Placer>> {
+    Some(match name {
+        "warm-first" => Box::new(placement::WarmFirst),
+        "wait-warm" => Box::new(placement::WaitWarm { patience: WAIT_WARM }),
+        "hiku" => Box::new(placement::Hiku),
+        "least-loaded" => Box::new(placement::LeastLoaded),
+        "power-of-two" => Box::new(placement::PowerOfTwo),
+        "best-fit" => Box::new(placement::BestFit),
+        "best-aligned" => Box::new(placement::BestAligned),
+        "hermod" => Box::new(placement::Hermod),
+        "earliest-finish" => Box::new(placement::EarliestFinish),
+        "ch-bl" => hashing(HASHING_BOUND, 0.0),
+        "ch-rlu" => hashing(HASHING_BOUND, HASHING_NOISE),
+        _ => {
+            if let Some(patience) = knob(name, "wait-warm_") {
+                Box::new(placement::WaitWarm { patience })
+            } else if let Some(bound) = knob(name, "ch-bl_") {
+                hashing(bound, 0.0)
+            } else {
+                hashing(knob(name, "ch-rlu_")?, HASHING_NOISE)
+            }
+        }
+    })
+}
+
+fn hashing(bound: f64, noise: f64) -> Box<dyn Placer> {
+    Box::new(placement::ConsistentHashing { bound: bound.max(SMALLEST_BOUND), noise })
+}
+
+/// `Some(None)` is what the configuration says.
+fn keep_alive_named(name: &str) -> Option<Option<MakeKeepAlive>> {
+    let make: MakeKeepAlive = match name {
+        "configured" => return Some(None),
+        "hybrid-histogram" => Box::new(|| Box::new(HybridHistogram::default())),
+        "greedy-dual" => Box::new(|| Box::new(GreedyDual::default())),
+        "belady" => Box::new(|| Box::new(Belady)),
+        _ => {
+            let minutes = knob(name, "fixed_")?;
+            Box::new(move || Box::new(Fixed(SimTime::from_seconds(60.0 * minutes))))
+        }
+    };
+    Some(Some(make))
+}
+
+/// What `sjf` does now: it warms clusters up.
+pub(crate) fn warm_up(view: &ServerlessView<'_>) -> Action {
+    let starts = Starts {
+        order: Box::new(order::ShortestJob),
+        size: Size::Default,
+        placement: Box::new(placement::WarmFirst),
+    };
+    starts.choose(view)
+}
