@@ -30,7 +30,8 @@ pub struct CompareArguments {
     /// baseline.
     #[arg(long, conflicts_with = "schedulers")]
     pub strongest: bool,
-    /// With `--strongest`: by how much cost and idle GB·s may be above the baseline's, as a share.
+    /// With `--strongest`: cost may be above the baseline's by this share, and idle GB·s by this share of all GB·s that the
+    /// baseline's containers hold.
     #[arg(long, default_value_t = 0.05, value_name = "SHARE")]
     pub tolerance: f64,
     /// One JSON object a line in place of tables.

@@ -2,6 +2,7 @@
 
 mod entrants;
 mod progress;
+mod record;
 mod run;
 
 use std::path::PathBuf;
@@ -105,6 +106,10 @@ pub struct ServerlessArguments {
     /// Episodes, each with a seed of its own.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
     pub seeds: u32,
+    /// With `--out`: records an episode of these schedulers for the report, beside the strongest of each workload and the
+    /// first scheduler of the folder.
+    #[arg(long, value_delimiter = ',', value_name = "SCHEDULER", requires = "out")]
+    pub record: Vec<String>,
     /// Which part of the workload.
     #[arg(long, value_enum, default_value_t = PartArgument::Test)]
     pub part: PartArgument,

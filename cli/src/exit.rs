@@ -46,6 +46,7 @@ pub fn help() -> String {
         "Examples:\n  longshore train\n  longshore train -c configs/train/azure2019.toml\n  \
          longshore evaluate slots --load 110,130 --steps 50 --scheduler sjf,tetris,runs/slots\n  \
          longshore compare sjf tetris --results results/slots\n  \
+         longshore report results/slots -o report.html\n\
 \nExit status:\n",
     );
     for code in ExitCode::ALL {

@@ -7,6 +7,7 @@ pub mod evaluate;
 pub mod exit;
 pub mod keygen;
 pub mod policies;
+pub mod report;
 pub mod run_report;
 pub mod services;
 pub mod train;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use cli::{bench, compare, doctor, evaluate, exit, keygen, policies, train};
+use cli::{bench, compare, doctor, evaluate, exit, keygen, policies, report, train};
 
 /// Trains schedulers for serverless clusters and compares them with the best rules known.
 #[derive(Parser)]
@@ -18,6 +18,7 @@ enum Command {
     Train(train::TrainArguments),
     Evaluate(evaluate::EvaluateArguments),
     Compare(compare::CompareArguments),
+    Report(report::ReportArguments),
     Bench(bench::BenchArguments),
     Doctor(doctor::DoctorArguments),
     Keygen(keygen::KeygenArguments),
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Command::Train(arguments) => train::run(arguments),
         Command::Evaluate(arguments) => evaluate(arguments),
         Command::Compare(arguments) => compare::run(arguments).map(|()| common::ExitCode::Success),
+        Command::Report(arguments) => report::run(arguments).map(|()| common::ExitCode::Success),
         Command::Bench(arguments) => bench::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments, policy::libtorch_check),
         Command::Keygen(arguments) => keygen::run(arguments),

@@ -14,12 +14,14 @@ use durable::FolderLock;
 use serde::{Deserialize, Serialize};
 
 use crate::error::EvaluationError;
-use crate::record::EpisodeRecord;
+use crate::record::{Cell, EpisodeRecord};
+use crate::recording::Recording;
 use crate::results::{Results, summaries_csv};
 
 const MANIFEST: &str = "evaluation.json";
 const EPISODES: &str = "episodes.jsonl";
 const SUMMARY: &str = "results.csv";
+const RECORDINGS: &str = "recordings";
 /// Lines are made durable at least so often.
 const SYNC_EVERY: Duration = Duration::from_secs(2);
 
@@ -262,6 +264,56 @@ pub fn read_results(path: &Path) -> Result<(Manifest, Results), EvaluationError>
     let (workloads, schedulers) = manifest.names();
     results.sort(&workloads, &schedulers);
     Ok((manifest, results))
+}
+
+/// Puts a recording into a results folder.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn write_recording(folder: &Path, recording: &Recording) -> Result<(), EvaluationError> {
+    let io = |cause| EvaluationError::Append { path: folder.to_owned(), cause };
+    std::fs::create_dir_all(folder.join(RECORDINGS)).map_err(io)?;
+    let cell = Cell {
+        workload: recording.workload.as_str().into(),
+        load: recording.load,
+        scheduler: recording.scheduler.as_str().into(),
+    };
+    let text = serde_json::to_string(recording).expect("names and numbers can be written as JSON");
+    Ok(durable::atomic_write(&recording_path(folder, &cell), text.as_bytes())?)
+}
+
+/// Where the recording of a cell lies, or would.
+#[must_use]
+pub fn recording_path(folder: &Path, cell: &Cell) -> PathBuf {
+    let name = format!("{}@{}@{}", cell.workload, cell.load, cell.scheduler);
+    let plain = |letter: char| if letter == '/' || letter == '\\' { '_' } else { letter };
+    folder.join(RECORDINGS).join(format!("{}.json", name.chars().map(plain).collect::<String>()))
+}
+
+/// All recordings of a results folder, by name.
+///
+/// # Errors
+/// When one is malformed.
+pub fn read_recordings(folder: &Path) -> Result<Vec<Recording>, EvaluationError> {
+    let path = folder.join(RECORDINGS);
+    let entries = match std::fs::read_dir(&path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(cause) => return Err(EvaluationError::Read { path, cause }),
+    };
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|ending| ending == "json"));
+    paths.sort();
+    let read = |path: PathBuf| {
+        let text = std::fs::read_to_string(&path)
+            .map_err(|cause| EvaluationError::Read { path: path.clone(), cause })?;
+        serde_json::from_str(&text).map_err(|error| EvaluationError::Results {
+            path,
+            row: 0,
+            message: error.to_string(),
+        })
+    };
+    paths.into_iter().map(read).collect()
 }
 
 fn read_manifest(folder: &Path) -> Result<Manifest, EvaluationError> {

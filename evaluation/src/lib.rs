@@ -5,6 +5,7 @@
 //! same whatever the number of threads, decision times aside. [`Grid`] plays, [`ResultsFolder`] keeps, [`compare()`] and
 //! [`strongest()`] judge.
 
+mod bins;
 mod compare;
 mod contender;
 mod decision_times;
@@ -16,6 +17,8 @@ mod metrics;
 mod picture;
 mod play;
 mod record;
+mod recording;
+mod report;
 mod results;
 mod serverless;
 mod slots;
@@ -27,13 +30,18 @@ pub use compare::{Comparison, ENOUGH_SEEDS, PairedDifference, Verdict, compare};
 pub use contender::{CLAIRVOYANT_INSERTION, Contender, MakeScheduler};
 pub use decision_times::DecisionTimes;
 pub use error::EvaluationError;
-pub use folder::{Manifest, ResultsFolder, SchedulerEntry, WorkloadEntry, digest_of, read_results};
+pub use folder::{
+    Manifest, ResultsFolder, SchedulerEntry, WorkloadEntry, digest_of, read_recordings, read_results,
+    recording_path, write_recording,
+};
 pub use grid::{Advance, Grid, Kind, Progress, Workload};
 pub use jobs::{JobsRecord, evaluate_jobs, read_jobs};
 pub use metrics::{METRICS, Metric, SLOTS_METRICS, SLOTS_SUMS, SUMS, metrics_of, sums_of};
 pub use picture::{serverless_picture, slots_picture};
 pub use play::play_batch;
 pub use record::{Cell, EpisodeRecord};
+pub use recording::{ContainerState, Recording, Span, record_episode};
+pub use report::{ReportInput, middle_load, report_html};
 pub use results::{Episode, Point, Results, Summary, summaries_csv};
 pub use serverless::{
     Difference, ServerlessPlan, ServerlessRecord, evaluate_serverless, serverless_records, serverless_table,

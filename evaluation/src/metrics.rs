@@ -19,7 +19,7 @@ const fn metric(key: &'static str, title: &'static str, meaning: &'static str) -
 }
 
 /// Every metric, in the order in which [`figures`] gives them.
-pub const METRICS: [Metric; 22] = [
+pub const METRICS: [Metric; 29] = [
     metric("slowdown", "slowdown (geo)", "geometric mean over functions of their mean slowdowns; primary"),
     metric("slowdown_mean", "mean", "mean slowdown over invocations; the guard"),
     metric(
@@ -50,6 +50,21 @@ pub const METRICS: [Metric; 22] = [
     metric("slo_violations_m2", "at 2×", "the same for 2 × p95 of the reference duration"),
     metric("slo_violations_m10", "at 10×", "the same for 10 × p95"),
     metric("unfinished_rate", "unfinished", "share that had not finished by the drain limit"),
+    metric("retry_rate", "retries", "starts that were lost with their node, per invocation"),
+    metric(
+        "workflow_slowdown_mean",
+        "workflow mean",
+        "mean slowdown of workflows, end to end, against their critical path",
+    ),
+    metric("workflow_slowdown_p99", "workflow p99", "the same, 99th percentile"),
+    metric("workflow_latency_p50", "workflow p50 s", "latency of workflows, end to end, median, seconds"),
+    metric("workflow_latency_p95", "workflow p95 s", "the same, 95th percentile"),
+    metric("workflow_latency_p99", "workflow p99 s", "the same, 99th percentile"),
+    metric(
+        "workflow_slo_violations",
+        "workflow SLO missed",
+        "share of workflows whose latency broke their objective",
+    ),
 ];
 
 /// The metrics of a `slots` episode.
@@ -120,6 +135,7 @@ pub(crate) fn figures(outcome: &ServerlessOutcome) -> [f64; METRICS.len()] {
     let (slowdowns, latencies) = (&outcome.slowdowns, &outcome.latencies);
     let invocations = slowdowns.count() as f64;
     let usage = &outcome.usage;
+    let workflows = &outcome.workflows;
     let share = |count: u64| count as f64 / invocations;
     [
         (means.iter().map(|mean| mean.ln()).sum::<f64>() / functions).exp(),
@@ -144,6 +160,13 @@ pub(crate) fn figures(outcome: &ServerlessOutcome) -> [f64; METRICS.len()] {
         share(outcome.violations_at[0]),
         share(outcome.violations_at[1]),
         share(outcome.unfinished),
+        share(outcome.retries),
+        workflows.slowdowns.mean(),
+        workflows.slowdowns.quantile(0.99),
+        workflows.latencies.quantile(0.5),
+        workflows.latencies.quantile(0.95),
+        workflows.latencies.quantile(0.99),
+        workflows.violations as f64 / workflows.slowdowns.count() as f64,
     ]
 }
 

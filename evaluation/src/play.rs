@@ -68,10 +68,9 @@ fn to_next_decision(
 ) {
     loop {
         if environment.is_none() {
-            *environment = source.next();
-            if environment.is_none() {
-                return;
-            }
+            let Some((number, mut simulation)) = source.next() else { return };
+            simulation.set_interests(scheduler.interests());
+            *environment = Some((number, simulation));
             scheduler.episode_started(place);
         }
         if let Some((_, simulation)) = environment

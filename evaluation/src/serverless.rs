@@ -11,7 +11,7 @@ use simulator::serverless::Part;
 use crate::contender::Contender;
 use crate::error::EvaluationError;
 use crate::grid::{Grid, Kind, Progress, Workload};
-use crate::metrics::METRICS;
+use crate::metrics::{METRICS, Metric};
 use crate::results::{Bootstraps, Episode, Point, Results, Summary, in_order_of_appearance};
 use crate::statistics::Interval;
 use crate::table::Table;
@@ -202,7 +202,10 @@ pub fn serverless_table(records: &[ServerlessRecord]) -> String {
 fn table(records: &[&ServerlessRecord]) -> Table {
     let names = records.iter().map(|record| record.scheduler.clone());
     let mut table = Table::new(std::iter::once("metric".to_owned()).chain(names));
-    for metric in &METRICS {
+    // A workload without workflows has no figures of them.
+    let measured =
+        |metric: &&Metric| records.iter().any(|record| record.metrics[metric.key].mean.is_finite());
+    for metric in METRICS.iter().filter(measured) {
         let cells = records.iter().map(|record| {
             let Interval { mean, low, high } = record.metrics[metric.key];
             format!("{} [{}, {}]", short(mean), short(low), short(high))

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::compare::{Verdict, verdict_of};
 use crate::error::EvaluationError;
+use crate::metrics::sums_of;
 use crate::results::{Bootstraps, Results, Summary};
 
 /// One scheduler's place on one workload at one load.
@@ -20,6 +21,8 @@ pub struct Rank {
     pub cost_usd: f64,
     /// Idle GB·s; NaN in `slots`.
     pub idle_gb_seconds: f64,
+    /// GB·s of all its containers, idle and not; NaN in `slots`.
+    pub held_gb_seconds: f64,
     /// Cost and idle memory are not above the baseline's by more than the tolerance.
     pub admitted: bool,
     /// No other is at least as good in slowdown, guard, cost and idle memory and better in one of them, by the means.
@@ -45,8 +48,9 @@ pub struct Ranking {
     pub ranks: Vec<Rank>,
 }
 
-/// Ranks all schedulers on every workload at every load. `tolerance` is relative: 0.05 admits up to 5% more cost and 5%
-/// more idle memory than the baseline's.
+/// Ranks all schedulers on every workload at every load. A `tolerance` of 0.05 admits those that cost up to 5% more than
+/// the baseline, and keep idle up to 5% of the baseline's whole memory (GB·s, idle and not) more than it: where a
+/// crowded cluster leaves nothing idle, a share of the idle memory alone would admit nobody.
 ///
 /// # Errors
 /// When the baseline has no results.
@@ -84,12 +88,13 @@ fn rank(
     tolerance: f64,
     bootstraps: &mut Bootstraps,
 ) -> Vec<Rank> {
-    let mut ranks: Vec<Rank> = here.iter().map(|summary| unranked(results.scenario(), summary)).collect();
+    let mut ranks: Vec<Rank> = here.iter().map(|summary| unranked(results, summary)).collect();
     let measure = ranks.iter().find(|rank| rank.scheduler == baseline).cloned();
     for rank in &mut ranks {
-        let within = |mine: f64, its: f64| mine.is_nan() || mine <= its * (1.0 + tolerance);
+        let within = |mine: f64, its: f64, of: f64| mine.is_nan() || mine <= its + tolerance * of;
         rank.admitted = measure.as_ref().is_none_or(|measure| {
-            within(rank.cost_usd, measure.cost_usd) && within(rank.idle_gb_seconds, measure.idle_gb_seconds)
+            within(rank.cost_usd, measure.cost_usd, measure.cost_usd)
+                && within(rank.idle_gb_seconds, measure.idle_gb_seconds, measure.held_gb_seconds)
         });
     }
     for one in 0..ranks.len() {
@@ -114,7 +119,11 @@ fn rank(
     ranks
 }
 
-fn unranked(scenario: Scenario, summary: &Summary) -> Rank {
+fn unranked(results: &Results, summary: &Summary) -> Rank {
+    let scenario = results.scenario();
+    let point = results.find(&summary.workload, summary.load, &summary.scheduler);
+    let bound = sums_of(scenario).iter().position(|key| *key == "bound_gb_seconds");
+    let bound = point.zip(bound).map_or(f64::NAN, |(point, place)| point.total(place));
     let metric = |name: &str| summary.metric(scenario, name).mean;
     let guard = if scenario == Scenario::Slots { "dropped_share" } else { "slowdown_mean" };
     Rank {
@@ -123,6 +132,7 @@ fn unranked(scenario: Scenario, summary: &Summary) -> Rank {
         guard: metric(guard),
         cost_usd: metric("cost_usd"),
         idle_gb_seconds: metric("idle_gb_seconds"),
+        held_gb_seconds: bound / f64::from(summary.seeds.max(1)) + metric("idle_gb_seconds"),
         admitted: true,
         pareto: false,
         beats: 0,

@@ -16,6 +16,7 @@ use serde::Serialize;
 use simulator::Episodes;
 
 use super::entrants::Entrant;
+use super::record::record;
 use super::{EvaluateArguments, EvaluateScenario, ProgressLine, ServerlessArguments, SlotsArguments};
 use crate::policies::LoadPolicy;
 
@@ -122,6 +123,10 @@ fn run_serverless(
     let workloads = entries.collect::<anyhow::Result<_>>()?;
     let manifest = manifest(Scenario::Serverless, &grid, part_name, workloads, &entrants);
     let results = play(&grid, &entrants, manifest, shared.out.as_deref(), stop)?;
+    if let Some(out) = &shared.out {
+        let contenders: Vec<Contender<'_>> = entrants.iter().map(Entrant::contender).collect();
+        record(&grid, &contenders, &results, &arguments.record, out)?;
+    }
     let records = evaluation::serverless_records(&results);
     if let Some(path) = &shared.svg {
         write_picture(path, &evaluation::serverless_picture(&records)?)?;

@@ -1,0 +1,69 @@
+//! Episodes that are recorded for the report.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use common::trajectory::Scenario;
+use evaluation::{Cell, Contender, EvaluationError, Grid, Results, Workload, middle_load, strongest};
+use simulator::{Scheduler, heuristic};
+
+/// See [`strongest`].
+const TOLERANCE: f64 = 0.05;
+
+/// Records the first seed of every workload of the grid at the load that the report shows: with the strongest scheduler,
+/// the first one, and those of `also`. What is recorded already is left.
+///
+/// # Errors
+/// When a scheduler cannot be made or fails, or the disk refuses.
+pub fn record(
+    grid: &Grid<'_>,
+    contenders: &[Contender<'_>],
+    results: &Results,
+    also: &[String],
+    folder: &Path,
+) -> anyhow::Result<()> {
+    let schedulers = results.schedulers();
+    let Some(first) = schedulers.first() else { return Ok(()) };
+    let rankings = strongest(results, first, TOLERANCE)?;
+    for workload in &grid.workloads {
+        let load = middle_load(&results.loads(&workload.name));
+        let here = rankings.iter().find(|one| *one.workload == *workload.name && one.load == load);
+        let best = here.and_then(|ranking| ranking.ranks.first()).map(|rank| rank.scheduler.as_str());
+        let mut names: Vec<&str> = best.into_iter().chain([*first]).collect();
+        names.extend(also.iter().map(String::as_str));
+        names.dedup();
+        for name in names {
+            record_one(grid, workload, load, contenders, name, folder)?;
+        }
+    }
+    Ok(())
+}
+
+fn record_one(
+    grid: &Grid<'_>,
+    workload: &Workload<'_>,
+    load: f64,
+    contenders: &[Contender<'_>],
+    name: &str,
+    folder: &Path,
+) -> anyhow::Result<()> {
+    let cell = Cell { workload: workload.name.clone(), load, scheduler: Arc::from(name) };
+    if evaluation::recording_path(folder, &cell).exists() {
+        return Ok(());
+    }
+    // A policy of an earlier command is not at hand.
+    let Some(mut scheduler) = make(contenders, name)? else { return Ok(()) };
+    tracing::info!(%name, workload = &*workload.name, "recording an episode");
+    let simulation = workload.episode(grid.seed.episode(grid.stream, 0), load, true);
+    let recording = evaluation::record_episode(simulation, &mut *scheduler, &cell, 0)?;
+    evaluation::write_recording(folder, &recording)?;
+    Ok(())
+}
+
+fn make(contenders: &[Contender<'_>], name: &str) -> Result<Option<Box<dyn Scheduler>>, EvaluationError> {
+    match contenders.iter().find(|one| one.name() == name) {
+        Some(Contender::Made { make, .. }) => Ok(Some(make()?)),
+        Some(_) => Ok(Some(heuristic(name, Scenario::Serverless)?)),
+        None => Ok(heuristic(name, Scenario::Serverless).ok()),
+    }
+}

@@ -1,0 +1,47 @@
+//! `longshore report`: a results folder as one HTML file.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use evaluation::{ReportInput, read_recordings, read_results, report_html};
+
+/// Draws a results folder as one HTML file that needs no network: every metric against load, distributions, an episode's
+/// queue, nodes and containers, and paired differences.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  longshore report results/serverless -o report.html\n  \
+                  longshore report results/slots --baseline tetris -o slots.html")]
+pub struct ReportArguments {
+    /// Folder that `longshore evaluate --out` wrote.
+    #[arg(value_name = "FOLDER")]
+    pub results: PathBuf,
+    /// The file.
+    #[arg(short, long, value_name = "FILE.html", default_value = "report.html")]
+    pub output: PathBuf,
+    /// Whom the others are compared with; the first scheduler of the folder by default.
+    #[arg(long, value_name = "SCHEDULER")]
+    pub baseline: Option<String>,
+    /// The strongest may cost this share more than the baseline, and keep idle this share of the baseline's memory more.
+    #[arg(long, default_value_t = 0.05, value_name = "SHARE")]
+    pub tolerance: f64,
+}
+
+/// Reads, draws and writes.
+///
+/// # Errors
+/// When the folder is none, is empty or lacks the baseline, or the file cannot be written.
+pub fn run(arguments: &ReportArguments) -> anyhow::Result<()> {
+    let (manifest, results) = read_results(&arguments.results)?;
+    let recordings = read_recordings(&arguments.results)?;
+    let page = report_html(&ReportInput {
+        manifest: &manifest,
+        results: &results,
+        recordings: &recordings,
+        baseline: arguments.baseline.as_deref(),
+        tolerance: arguments.tolerance,
+    })?;
+    let path = &arguments.output;
+    durable::atomic_write(path, page.as_bytes())
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    tracing::info!(file = %path.display(), bytes = page.len(), "the report is written");
+    Ok(())
+}

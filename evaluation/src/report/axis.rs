@@ -1,0 +1,146 @@
+//! Axes: what values lie where, and which of them are written.
+
+/// How values lie on an axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scale {
+    Linear,
+    Log,
+}
+
+/// An axis of a chart.
+#[derive(Clone, Debug)]
+pub(crate) struct Axis {
+    pub label: String,
+    pub scale: Scale,
+    /// Values are shares and written as percent.
+    pub percent: bool,
+    low: f64,
+    high: f64,
+}
+
+impl Axis {
+    /// An axis that holds all finite `values`; on a logarithmic one those that are positive. Linear axes begin at 0.
+    pub fn around(label: &str, scale: Scale, percent: bool, values: impl Iterator<Item = f64>) -> Self {
+        let sound = |value: &f64| value.is_finite() && (scale == Scale::Linear || *value > 0.0);
+        let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+        for value in values.filter(sound) {
+            low = low.min(value);
+            high = high.max(value);
+        }
+        if low > high {
+            (low, high) = (1.0, 1.0);
+        }
+        let (low, high) = match scale {
+            Scale::Linear => (0.0, if high > 0.0 { high * 1.05 } else { 1.0 }),
+            Scale::Log => (low / 1.08, (high * 1.08).max(low * 1.5)),
+        };
+        Axis { label: label.to_owned(), scale, percent, low, high }
+    }
+
+    /// A linear axis from `low` to `high`.
+    pub fn between(label: &str, low: f64, high: f64) -> Self {
+        let high = if high > low { high } else { low + 1.0 };
+        Axis { label: label.to_owned(), scale: Scale::Linear, percent: false, low, high }
+    }
+
+    /// Where a value lies, 0 to 1; beyond the ends it lies at them.
+    pub fn place(&self, value: f64) -> f64 {
+        let place = match self.scale {
+            Scale::Linear => (value - self.low) / (self.high - self.low),
+            Scale::Log => (value.max(f64::MIN_POSITIVE) / self.low).ln() / (self.high / self.low).ln(),
+        };
+        place.clamp(0.0, 1.0)
+    }
+
+    /// Values that are written beside the axis, with their text; ascending. A linear axis has about `count`.
+    pub fn ticks(&self, count: u32) -> Vec<(f64, String)> {
+        let values = match self.scale {
+            Scale::Linear => self.linear_ticks(count),
+            Scale::Log => self.log_ticks(),
+        };
+        values.into_iter().map(|value| (value, self.text(value))).collect()
+    }
+
+    fn linear_ticks(&self, count: u32) -> Vec<f64> {
+        let step = round_step((self.high - self.low) / f64::from(count));
+        let first = (self.low / step).ceil() as i64;
+        let last = (self.high / step + 1e-9).floor() as i64;
+        (first..=last).map(|number| number as f64 * step).collect()
+    }
+
+    fn log_ticks(&self) -> Vec<f64> {
+        let decades = (self.high / self.low).log10();
+        let digits: &[f64] = match decades {
+            ..0.7 => &[1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0],
+            ..2.2 => &[1.0, 2.0, 5.0],
+            _ => &[1.0],
+        };
+        let every = (decades / 7.0).ceil().max(1.0) as i32;
+        let powers = self.low.log10().floor() as i32..=self.high.log10().ceil() as i32;
+        let values: Vec<f64> = powers
+            .filter(|power| power.rem_euclid(every) == 0)
+            .flat_map(|power| digits.iter().map(move |digit| digit * 10_f64.powi(power)))
+            .filter(|value| (self.low..=self.high).contains(value))
+            .collect();
+        if values.is_empty() { vec![self.low, self.high] } else { values }
+    }
+
+    fn text(&self, value: f64) -> String {
+        if self.percent { format!("{}%", plain(100.0 * value)) } else { plain(value) }
+    }
+}
+
+/// 1, 2 or 5 times a power of ten, at least `step`.
+fn round_step(step: f64) -> f64 {
+    let power = 10_f64.powf(step.max(f64::MIN_POSITIVE).log10().floor());
+    [1.0, 2.0, 5.0]
+        .map(|digit| digit * power)
+        .into_iter()
+        .find(|round| *round >= step * 0.999)
+        .unwrap_or(10.0 * power)
+}
+
+/// A round number without needless digits.
+pub(crate) fn plain(value: f64) -> String {
+    let magnitude = value.abs();
+    if magnitude >= 1e6 {
+        return format!("{}M", plain(value / 1e6));
+    }
+    if magnitude >= 1e4 {
+        return format!("{}k", plain(value / 1e3));
+    }
+    if magnitude > 0.0 && magnitude < 1e-3 {
+        return format!("{value:.0e}");
+    }
+    let text = format!("{value:.4}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(axis: &Axis) -> Vec<String> {
+        axis.ticks(5).into_iter().map(|(_, text)| text).collect()
+    }
+
+    #[test]
+    fn ticks_are_few_and_round() {
+        let shares = Axis::around("", Scale::Linear, true, [0.1, 0.79].into_iter());
+        assert_eq!(texts(&shares), ["0%", "20%", "40%", "60%", "80%"]);
+        let slowdowns = Axis::around("", Scale::Log, false, [1.0, 900.0].into_iter());
+        assert_eq!(texts(&slowdowns), ["1", "10", "100"]);
+        let narrow = Axis::around("", Scale::Log, false, [1.02, 1.7].into_iter());
+        assert_eq!(texts(&narrow), ["1", "1.5"]);
+        let nothing = Axis::around("", Scale::Linear, false, [f64::NAN].into_iter());
+        assert!(nothing.ticks(5).len() >= 2);
+    }
+
+    #[test]
+    fn values_lie_between_the_ends() {
+        let axis = Axis::around("", Scale::Log, false, [1.0, 100.0, f64::NAN, 0.0].into_iter());
+        assert!(axis.place(1.0) < 0.05 && axis.place(100.0) > 0.95);
+        assert!((axis.place(10.0) - 0.5).abs() < 1e-9);
+        assert_eq!(axis.place(0.0), 0.0);
+    }
+}

@@ -1,0 +1,185 @@
+//! Line charts and scatter plots as SVG. Colours come from the page's variables, so that one picture serves light and dark.
+
+use std::fmt::Write as _;
+
+use super::axis::Axis;
+use crate::statistics::Interval;
+
+/// Colours of the page that series take in turn.
+pub(crate) const COLOURS: usize = 7;
+
+const WIDTH: f64 = 460.0;
+const HEIGHT: f64 = 300.0;
+const LEFT: f64 = 58.0;
+const RIGHT: f64 = 14.0;
+const TOP: f64 = 30.0;
+const BOTTOM: f64 = 46.0;
+
+/// What tells a scheduler's marks from another's.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Style {
+    /// Number of the scheduler on the page: the class that its checkbox switches.
+    pub number: usize,
+    /// Name, shown when the pointer rests on a mark.
+    pub name: String,
+    /// Learnt: drawn wider and above the others.
+    pub learnt: bool,
+    /// Not shown until its checkbox is set.
+    pub hidden: bool,
+}
+
+impl Style {
+    /// Opens a group of marks in its colour.
+    pub fn open(&self) -> String {
+        let Style { number, name, learnt, hidden } = self;
+        let colour = number % COLOURS;
+        let learnt = if *learnt { " learnt" } else { "" };
+        let hidden = if *hidden { " off" } else { "" };
+        let dash = number / COLOURS % 3;
+        format!(r#"<g class="s s{number} c{colour} d{dash}{learnt}{hidden}"><title>{}</title>"#, escape(name))
+    }
+
+    /// A mark of its shape.
+    pub fn mark(&self, x: f64, y: f64) -> String {
+        let r = if self.learnt { 4.0 } else { 3.0 };
+        match self.number % 4 {
+            0 => format!(r#"<circle class="m" cx="{x:.1}" cy="{y:.1}" r="{r}"/>"#),
+            1 => format!(
+                r#"<rect class="m" x="{:.1}" y="{:.1}" width="{:.1}" height="{:.1}"/>"#,
+                x - r,
+                y - r,
+                2.0 * r,
+                2.0 * r
+            ),
+            2 => format!(
+                r#"<path class="m" d="M{x:.1} {:.1}l{:.1} {:.1}h{:.1}z"/>"#,
+                y - 1.2 * r,
+                1.2 * r,
+                2.1 * r,
+                -2.4 * r
+            ),
+            _ => format!(
+                r#"<path class="m" d="M{x:.1} {:.1}l{q:.1} {q:.1}l{n:.1} {q:.1}l{n:.1} {n:.1}z"/>"#,
+                y - 1.3 * r,
+                q = 1.3 * r,
+                n = -1.3 * r
+            ),
+        }
+    }
+}
+
+/// A scheduler's line.
+pub(crate) struct Series {
+    pub style: Style,
+    /// Places along x with values; ascending.
+    pub points: Vec<(f64, Interval)>,
+    /// Each point has a mark and its interval.
+    pub marked: bool,
+}
+
+/// A scheduler's point.
+pub(crate) struct Spot {
+    pub style: Style,
+    pub x: Interval,
+    pub y: Interval,
+}
+
+/// Lines over a common axis.
+pub(crate) fn line_chart(title: &str, x: &Axis, y: &Axis, series: &[Series]) -> String {
+    let mut svg = frame(title, x, y);
+    for one in in_drawing_order(series, |one| &one.style) {
+        svg.push_str(&one.style.open());
+        let sound: Vec<&(f64, Interval)> =
+            one.points.iter().filter(|(_, value)| value.mean.is_finite()).collect();
+        let places =
+            sound.iter().map(|(place, value)| format!("{:.1} {:.1}", across(x, *place), up(y, value.mean)));
+        let path: Vec<String> = places.collect();
+        let _ = write!(svg, r#"<path class="l" d="M{}"/>"#, path.join("L"));
+        for (place, value) in sound.iter().filter(|_| one.marked) {
+            let column = across(x, *place);
+            let (low, high) = (up(y, value.low), up(y, value.high));
+            if (low - high).abs() > 1.0 {
+                let _ = write!(svg, r#"<path class="i" d="M{column:.1} {low:.1}V{high:.1}"/>"#);
+            }
+            svg.push_str(&one.style.mark(column, up(y, value.mean)));
+        }
+        svg.push_str("</g>");
+    }
+    svg.push_str("</svg>");
+    svg
+}
+
+/// Points with intervals both ways.
+pub(crate) fn scatter(title: &str, x: &Axis, y: &Axis, spots: &[Spot]) -> String {
+    let mut svg = frame(title, x, y);
+    for one in in_drawing_order(spots, |one| &one.style) {
+        let (column, row) = (across(x, one.x.mean), up(y, one.y.mean));
+        svg.push_str(&one.style.open());
+        let _ = write!(
+            svg,
+            r#"<path class="i" d="M{:.1} {row:.1}H{:.1}M{column:.1} {:.1}V{:.1}"/>{}</g>"#,
+            across(x, one.x.low),
+            across(x, one.x.high),
+            up(y, one.y.low),
+            up(y, one.y.high),
+            one.style.mark(column, row)
+        );
+    }
+    svg.push_str("</svg>");
+    svg
+}
+
+/// Learnt ones last, so that they lie above.
+fn in_drawing_order<T>(all: &[T], style: impl Fn(&T) -> &Style) -> Vec<&T> {
+    let mut ordered: Vec<&T> = all.iter().collect();
+    ordered.sort_by_key(|one| style(one).learnt);
+    ordered
+}
+
+fn across(x: &Axis, value: f64) -> f64 {
+    LEFT + x.place(value) * (WIDTH - LEFT - RIGHT)
+}
+
+fn up(y: &Axis, value: f64) -> f64 {
+    HEIGHT - BOTTOM - y.place(value) * (HEIGHT - TOP - BOTTOM)
+}
+
+/// Title, axes with their units, grid.
+fn frame(title: &str, x: &Axis, y: &Axis) -> String {
+    let mut svg = format!(
+        r#"<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" xmlns="http://www.w3.org/2000/svg"><title>{0}</title><text class="t" x="{LEFT}" y="17">{0}</text>"#,
+        escape(title)
+    );
+    let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
+    for (value, text) in y.ticks(5) {
+        let row = up(y, value);
+        let _ = write!(
+            svg,
+            r#"<path class="g" d="M{LEFT} {row:.1}H{right}"/><text class="k e" x="{:.1}" y="{:.1}">{text}</text>"#,
+            LEFT - 6.0,
+            row + 3.5
+        );
+    }
+    for (value, text) in x.ticks(10) {
+        let column = across(x, value);
+        let _ = write!(
+            svg,
+            r#"<path class="g" d="M{column:.1} {TOP}V{bottom}"/><text class="k m" x="{column:.1}" y="{:.1}">{text}</text>"#,
+            bottom + 15.0
+        );
+    }
+    let (middle, centre) = ((LEFT + right) / 2.0, (TOP + bottom) / 2.0);
+    let _ = write!(
+        svg,
+        r#"<path class="a" d="M{LEFT} {TOP}V{bottom}H{right}"/><text class="n m" x="{middle:.1}" y="{:.1}">{}</text><text class="n m" transform="translate(13 {centre:.1})rotate(-90)">{}</text>"#,
+        HEIGHT - 10.0,
+        escape(&x.label),
+        escape(&y.label)
+    );
+    svg
+}
+
+/// A text as it may stand in HTML and SVG.
+pub(crate) fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

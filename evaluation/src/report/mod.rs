@@ -1,0 +1,267 @@
+//! One HTML file that shows an evaluation: no network, light and dark, every scheduler on a switch of its own.
+
+mod axis;
+mod chart;
+mod figures;
+mod tables;
+mod timeline;
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use common::trajectory::Scenario;
+
+use crate::error::EvaluationError;
+use crate::folder::Manifest;
+use crate::recording::Recording;
+use crate::results::{Results, Summary};
+use crate::strongest::{Ranking, strongest};
+use chart::{Style, escape};
+
+/// Schedulers that are shown until the reader chooses.
+const SHOWN: usize = 6;
+/// Time-resolved pictures are drawn for so many schedulers of a workload.
+const RECORDED: usize = 2;
+/// Distributions, scatter plots and the open table are those of the load next to this, percent.
+const MIDDLE_LOAD: f64 = 90.0;
+
+/// What the report is made of.
+pub struct ReportInput<'a> {
+    /// What was asked.
+    pub manifest: &'a Manifest,
+    /// What came of it.
+    pub results: &'a Results,
+    /// Episodes that were recorded.
+    pub recordings: &'a [Recording],
+    /// Whom the others are compared with; the first scheduler where it is not given.
+    pub baseline: Option<&'a str>,
+    /// See [`strongest`].
+    pub tolerance: f64,
+}
+
+/// Everything that the parts of the page need.
+struct Page<'a> {
+    input: &'a ReportInput<'a>,
+    scenario: Scenario,
+    baseline: &'a str,
+    rankings: Vec<Ranking>,
+    summaries: Vec<Summary>,
+    styles: HashMap<&'a str, Style>,
+}
+
+/// The page.
+///
+/// # Errors
+/// When there are no results, or none of the baseline.
+pub fn report_html(input: &ReportInput<'_>) -> Result<String, EvaluationError> {
+    let schedulers = input.results.schedulers();
+    let baseline = input.baseline.or_else(|| schedulers.first().copied()).unwrap_or_default();
+    let rankings = strongest(input.results, baseline, input.tolerance)?;
+    let styles = styles(input, baseline, &rankings);
+    let summaries = input.results.summaries();
+    let page = Page { input, scenario: input.results.scenario(), baseline, rankings, summaries, styles };
+    Ok(page.html())
+}
+
+/// The colour, and whether it is shown at first, of every scheduler: learnt ones, the baseline, then the best.
+fn styles<'a>(input: &ReportInput<'a>, baseline: &str, rankings: &[Ranking]) -> HashMap<&'a str, Style> {
+    let learnt = |name: &str| {
+        input.manifest.schedulers.iter().any(|entry| entry.name == name && entry.checkpoint.is_some())
+    };
+    let place = |name: &str| -> usize {
+        let place = |ranking: &Ranking| ranking.ranks.iter().position(|rank| rank.scheduler == name);
+        rankings.iter().map(|ranking| place(ranking).unwrap_or(ranking.ranks.len())).sum()
+    };
+    let mut order = input.results.schedulers();
+    order.sort_by_cached_key(|name| (!learnt(name), *name != baseline, place(name)));
+    let style = |(number, name): (usize, &'a str)| {
+        let style = Style {
+            number,
+            name: name.to_owned(),
+            learnt: learnt(name),
+            hidden: number >= SHOWN && !learnt(name),
+        };
+        (name, style)
+    };
+    order.into_iter().enumerate().map(style).collect()
+}
+
+impl Page<'_> {
+    fn html(&self) -> String {
+        let title = format!("Schedulers compared: {}", self.scenario);
+        let mut body = String::new();
+        for (number, workload) in self.input.results.workloads().into_iter().enumerate() {
+            let _ = write!(body, r#"<section id="w{number}"><h2>{}</h2>"#, escape(workload));
+            self.workload(workload, &mut body);
+            body.push_str("</section>");
+        }
+        format!(
+            "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/>\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\
+             <title>{title}</title><style>{css}</style></head><body>\
+             <header><h1>{title}</h1><button id=\"theme\">light / dark</button></header>\
+             <nav>{links}</nav><main>{method}{legend}{body}</main>\
+             <script>//<![CDATA[\n{script}//]]></script></body></html>\n",
+            css = include_str!("report.css"),
+            script = include_str!("report.js"),
+            links = self.links(),
+            method = self.method(),
+            legend = self.legend(),
+        )
+    }
+
+    fn links(&self) -> String {
+        let workloads = self.input.results.workloads();
+        let link = |(number, name): (usize, &&str)| format!("<a href=\"#w{number}\">{}</a>", escape(name));
+        workloads.iter().enumerate().map(link).collect()
+    }
+
+    /// Switches with samples of the lines, the strongest first.
+    fn legend(&self) -> String {
+        let mut styles: Vec<&Style> = self.styles.values().collect();
+        styles.sort_by_key(|style| style.number);
+        let item = |style: &Style| {
+            let checked = if style.hidden { "" } else { " checked=\"checked\"" };
+            let strong = if style.learnt { " class=\"strong\"" } else { "" };
+            let shown = Style { hidden: false, ..style.clone() };
+            // The sample keeps its colour when the lines are switched off: it has no class of its number.
+            let sample = shown.open().replace(&format!("s s{} ", style.number), "s ");
+            format!(
+                "<label{strong}><input type=\"checkbox\" value=\"{}\"{checked}/>\
+                 <svg viewBox=\"0 0 34 12\">{sample}<path class=\"l\" d=\"M1 6L33 6\"/>{}</g></svg>{}</label>",
+                style.number,
+                style.mark(17.0, 6.0),
+                escape(&style.name)
+            )
+        };
+        format!(
+            "<div class=\"legend\"><div>{}<button id=\"strongest\">strongest</button>\
+             <button id=\"all\">all</button><button id=\"none\">none</button></div></div>",
+            styles.into_iter().map(item).collect::<String>()
+        )
+    }
+
+    fn workload(&self, workload: &str, body: &mut String) {
+        let load = self.middle_load(workload);
+        if let Some(ranking) = self.rankings.iter().find(|one| one.workload == workload && one.load == load) {
+            body.push_str(&tables::ranking(ranking, self.input.tolerance, self.scenario));
+        }
+        body.push_str("<div class=\"charts\">");
+        for chart in figures::against_load(self, workload) {
+            let _ = write!(body, "<figure>{chart}</figure>");
+        }
+        if self.scenario == Scenario::Serverless {
+            let _ = write!(body, "<figure>{}</figure>", figures::distributions(self, workload, load));
+            let _ = write!(body, "<figure>{}</figure>", figures::cold_against_idle(self, workload, load));
+        }
+        body.push_str("</div>");
+        self.episodes(workload, body);
+        let _ = write!(body, "<h3>Paired differences against {}</h3>", escape(self.baseline));
+        body.push_str(&tables::differences(self, workload, load));
+    }
+
+    fn episodes(&self, workload: &str, body: &mut String) {
+        let mut here: Vec<&Recording> =
+            self.input.recordings.iter().filter(|one| one.workload == workload).collect();
+        here.sort_by_key(|one| {
+            self.styles.get(one.scheduler.as_str()).map_or(usize::MAX, |style| style.number)
+        });
+        // The strongest, and beside it the baseline.
+        let best = self
+            .rankings
+            .iter()
+            .find(|one| one.workload == workload && here.iter().any(|it| it.load == one.load));
+        let best = best.and_then(|ranking| ranking.ranks.first()).map(|rank| rank.scheduler.as_str());
+        here.sort_by_key(|one| Some(one.scheduler.as_str()) != best);
+        for recording in here.into_iter().take(RECORDED) {
+            let _ = write!(
+                body,
+                "<h3>One episode: {} at {}% load, seed {}</h3>",
+                escape(&recording.scheduler),
+                recording.load,
+                recording.seed
+            );
+            for chart in
+                [timeline::queue_chart(recording), timeline::heat_map(recording), timeline::gantt(recording)]
+            {
+                let _ = write!(body, "<figure>{chart}</figure>");
+            }
+        }
+    }
+
+    fn middle_load(&self, workload: &str) -> f64 {
+        middle_load(&self.input.results.loads(workload))
+    }
+
+    fn method(&self) -> String {
+        let Manifest { seed, part, version, workloads, .. } = self.input.manifest;
+        let points = self.input.results.points();
+        let seeds = |pick: fn(usize, usize) -> usize| {
+            points.iter().map(|point| point.episodes.len()).reduce(pick).unwrap_or(0)
+        };
+        let (least, most) = (seeds(usize::min), seeds(usize::max));
+        let seeds = if least == most { most.to_string() } else { format!("{least} to {most}") };
+        let (offered, what) = match self.scenario {
+            Scenario::Slots => (points.iter().map(|point| point.total(1) + point.total(2)).sum(), "jobs"),
+            Scenario::Serverless => (points.iter().map(|point| point.total(0)).sum::<f64>(), "invocations"),
+        };
+        let time = match self.scenario {
+            Scenario::Slots => String::new(),
+            Scenario::Serverless => {
+                let seconds: f64 = points.iter().map(|point| point.total(1)).sum();
+                format!(", {} simulated hours that count", axis::plain((seconds / 3600.0).round()))
+            }
+        };
+        let digests: String = workloads
+            .iter()
+            .map(|one| {
+                format!("{} <code>{}</code> ", escape(&one.name), &one.digest[..one.digest.len().min(16)])
+            })
+            .collect();
+        let policies: String = self
+            .input
+            .manifest
+            .schedulers
+            .iter()
+            .filter_map(|one| Some((one, one.checkpoint.as_ref()?)))
+            .map(|(one, digest)| {
+                format!("{} <code>{}</code> ", escape(&one.name), &digest[..digest.len().min(16)])
+            })
+            .collect();
+        let policies = if policies.is_empty() {
+            String::new()
+        } else {
+            format!("<dt>checkpoints</dt><dd>{policies}</dd>")
+        };
+        let words = match self.scenario {
+            Scenario::Slots => {
+                "Slowdown is (finish − arrival) / length, its mean over all finished jobs of all episodes; bars are 1.96 \
+                 standard errors over episodes. Dropped jobs are in no mean, so their share stands beside it and is the guard."
+            }
+            Scenario::Serverless => {
+                "Slowdown is max(1, latency / max(T_ref, 100 ms)). Primary: the geometric mean over functions of their mean \
+                 slowdowns; guard: the mean over invocations. Every arrival after the warm-up counts, also what never \
+                 finished. At 100% load and beyond the figures depend on the episode's length. Bars are 95% bootstrap \
+                 intervals of the mean over seeds; differences are paired by seed."
+            }
+        };
+        format!(
+            "<div class=\"method\"><dl><dt>episodes</dt><dd>{}: {} seeds a point; {} {what} in all{time}; part {}, run \
+             seed {seed}</dd><dt>configurations</dt><dd>{digests}</dd>{policies}<dt>version</dt><dd>Longshore {}</dd>\
+             <dt>verdicts</dt><dd>A scheduler beats another only where it is lower on one of primary and guard and not \
+             above on the other, by intervals that exclude zero.</dd></dl><p class=\"soft\">{words}</p></div>",
+            points.iter().map(|point| point.episodes.len()).sum::<usize>(),
+            seeds,
+            axis::plain(offered),
+            escape(part),
+            escape(version),
+        )
+    }
+}
+
+/// The load whose distributions and episodes are shown: the one next to 90%; NaN where there is none.
+#[must_use]
+pub fn middle_load(loads: &[f64]) -> f64 {
+    let far = |load: &&f64| (*load - MIDDLE_LOAD).abs();
+    loads.iter().min_by(|a, b| far(a).total_cmp(&far(b))).copied().unwrap_or(f64::NAN)
+}

@@ -1,0 +1,228 @@
+//! Pictures of one episode against time: who was where, how full the nodes were, how many waited.
+
+use std::fmt::Write as _;
+
+use super::axis::{Axis, Scale};
+use super::chart::escape;
+use crate::recording::{ContainerState, Recording, Span};
+
+const WIDTH: f64 = 940.0;
+const LEFT: f64 = 72.0;
+const RIGHT: f64 = 16.0;
+const TOP: f64 = 30.0;
+const BOTTOM: f64 = 44.0;
+/// Columns and rows of a heat map at most.
+const COLUMNS: usize = 160;
+const ROWS: usize = 32;
+/// Shades of a heat map.
+const SHADES: usize = 20;
+
+/// Invocations that wait, against time.
+pub(crate) fn queue_chart(recording: &Recording) -> String {
+    let height = 190.0;
+    let time = time_axis(recording);
+    let label = "waiting invocations";
+    let queue = Axis::around(label, Scale::Linear, false, recording.queue.iter().copied());
+    let mut svg = frame("Queue length (mean of each moment)", &time, height);
+    for (value, text) in queue.ticks(4) {
+        let row = height - BOTTOM - queue.place(value) * (height - TOP - BOTTOM);
+        let _ = write!(
+            svg,
+            r#"<path class="g" d="M{LEFT} {row:.1}H{:.1}"/><text class="k e" x="{:.1}" y="{:.1}">{text}</text>"#,
+            WIDTH - RIGHT,
+            LEFT - 6.0,
+            row + 3.5
+        );
+    }
+    let mut path = format!("M{LEFT} {:.1}", height - BOTTOM);
+    for (bin, value) in recording.queue.iter().enumerate() {
+        let column = across(&time, (bin as f64 + 0.5) * recording.bin_seconds);
+        let _ = write!(
+            path,
+            "L{column:.1} {:.1}",
+            height - BOTTOM - queue.place(*value) * (height - TOP - BOTTOM)
+        );
+    }
+    let last = across(&time, recording.queue.len() as f64 * recording.bin_seconds);
+    let _ = write!(path, "L{last:.1} {:.1}z", height - BOTTOM);
+    let centre = (TOP + height - BOTTOM) / 2.0;
+    let _ = write!(
+        svg,
+        r#"<path class="q" d="{path}"/><text class="n m" transform="translate(13 {centre:.1})rotate(-90)">{label}</text></svg>"#
+    );
+    svg
+}
+
+/// Share of each node's memory that starting and running containers hold, node × time.
+pub(crate) fn heat_map(recording: &Recording) -> String {
+    let rows = merged(&recording.busy, ROWS, column_means);
+    let row_height = (220.0 / rows.len().max(1) as f64).clamp(7.0, 26.0);
+    let height = TOP + BOTTOM + rows.len() as f64 * row_height;
+    let time = time_axis(recording);
+    let mut svg = frame("Memory of starting and running containers, share of each node", &time, height);
+    let mut shades = vec![String::new(); SHADES + 1];
+    for (row, values) in rows.iter().enumerate() {
+        let columns = merged(values, COLUMNS, |group| group.iter().sum::<f64>() / group.len() as f64);
+        let width = (WIDTH - LEFT - RIGHT) / columns.len().max(1) as f64;
+        for (column, value) in columns.iter().enumerate() {
+            let shade = ((value * SHADES as f64).round() as usize).min(SHADES);
+            let (x, y) = (LEFT + column as f64 * width, TOP + row as f64 * row_height);
+            let _ = write!(shades[shade], "M{x:.1} {y:.1}h{width:.2}v{:.1}h{:.2}z", row_height - 1.0, -width);
+        }
+    }
+    for (shade, path) in shades.iter().enumerate().filter(|(_, path)| !path.is_empty()) {
+        let opacity = shade as f64 / SHADES as f64;
+        let _ = write!(svg, r#"<path class="h" fill-opacity="{opacity:.2}" d="{path}"/>"#);
+    }
+    let together = recording.busy.len().div_ceil(rows.len().max(1));
+    let every = rows.len().div_ceil(12).max(1);
+    for row in (0..rows.len()).step_by(every) {
+        let y = TOP + (row as f64 + 0.5) * row_height + 3.0;
+        let _ = write!(
+            svg,
+            r#"<text class="k e" x="{:.1}" y="{y:.1}">node {}</text>"#,
+            LEFT - 6.0,
+            row * together
+        );
+    }
+    svg.push_str(&shade_key());
+    svg.push_str("</svg>");
+    svg
+}
+
+/// The meaning of the shades, at the top right.
+fn shade_key() -> String {
+    let mut key = String::new();
+    let (x, width) = (WIDTH - RIGHT - 150.0, 18.0);
+    let _ = write!(key, r#"<text class="k e" x="{:.1}" y="17">0%</text>"#, x - 5.0);
+    for step in 0..6_u32 {
+        let (left, opacity) = (x + f64::from(step) * width, f64::from(step) / 5.0);
+        let _ = write!(
+            key,
+            r#"<rect class="h" fill-opacity="{opacity:.1}" x="{left:.1}" y="8" width="{width:.1}" height="10"/>"#
+        );
+    }
+    let _ = write!(
+        key,
+        r#"<rect class="o" x="{x:.1}" y="8" width="{:.1}" height="10"/><text class="k" x="{:.1}" y="17">100%</text>"#,
+        6.0 * width,
+        x + 6.0 * width + 5.0
+    );
+    key
+}
+
+/// Containers of the first nodes for a while: a row each, starting, running or idle.
+pub(crate) fn gantt(recording: &Recording) -> String {
+    let [from, to] = recording.window;
+    let nodes = recording.spans.iter().map(|span| span.node + 1).max().unwrap_or(0);
+    let lanes_of = |node: u32| {
+        recording.spans.iter().filter(|span| span.node == node).map(|span| span.lane + 1).max().unwrap_or(0)
+    };
+    let lanes: Vec<u32> = (0..nodes).map(lanes_of).collect();
+    let all: u32 = lanes.iter().sum();
+    let lane_height = (420.0 / f64::from(all.max(1))).clamp(2.5, 12.0);
+    let gap = 8.0;
+    let height = TOP + BOTTOM + f64::from(all) * lane_height + f64::from(nodes) * gap;
+    let time = Axis::between("time since the start of the episode (s)", from, to);
+    let mut svg = frame("Containers on their nodes", &time, height);
+    let tops: Vec<f64> = lanes
+        .iter()
+        .scan(TOP, |top, &count| {
+            let here = *top;
+            *top += f64::from(count) * lane_height + gap;
+            Some(here)
+        })
+        .collect();
+    for (node, (&top, &count)) in tops.iter().zip(&lanes).enumerate() {
+        let below = top + f64::from(count) * lane_height;
+        let _ = write!(
+            svg,
+            r#"<text class="k e" x="{:.1}" y="{:.1}">node {node}</text><path class="g" d="M{LEFT} {:.1}H{:.1}"/>"#,
+            LEFT - 6.0,
+            (top + below) / 2.0 + 3.0,
+            below + gap / 2.0,
+            WIDTH - RIGHT
+        );
+    }
+    for (state, class, _) in STATES {
+        let of_state = recording.spans.iter().filter(|span| span.state == state);
+        let path: String = of_state.map(|span| bar(span, &time, &tops, lane_height)).collect();
+        let _ = write!(svg, r#"<path class="{class}" d="{path}"/>"#);
+    }
+    svg.push_str(&state_key());
+    svg.push_str("</svg>");
+    svg
+}
+
+const STATES: [(ContainerState, &str, &str); 3] = [
+    (ContainerState::Idle, "idle", "idle, kept warm"),
+    (ContainerState::Running, "run", "running"),
+    (ContainerState::Starting, "start", "cold start"),
+];
+
+fn bar(span: &Span, time: &Axis, tops: &[f64], lane_height: f64) -> String {
+    let (left, right) = (across(time, span.from), across(time, span.to));
+    let top = tops[span.node as usize] + f64::from(span.lane) * lane_height;
+    // A thin gap tells one invocation from the next; what is short is still seen.
+    let width = (right - left - 0.3).max(0.4);
+    format!("M{left:.1} {top:.1}h{width:.1}v{:.1}h{:.1}z", lane_height * 0.86, -width)
+}
+
+fn state_key() -> String {
+    let mut key = String::new();
+    let mut x = WIDTH - RIGHT - 300.0;
+    for (_, class, words) in STATES {
+        let _ = write!(
+            key,
+            r#"<rect class="{class}" x="{x:.1}" y="8" width="14" height="10"/><text class="k" x="{:.1}" y="17">{words}</text>"#,
+            x + 19.0
+        );
+        x += 42.0 + 6.2 * words.len() as f64;
+    }
+    key
+}
+
+fn time_axis(recording: &Recording) -> Axis {
+    let seconds = recording.queue.len() as f64 * recording.bin_seconds;
+    Axis::between("time since the start of the episode (s)", 0.0, seconds)
+}
+
+fn across(time: &Axis, at: f64) -> f64 {
+    LEFT + time.place(at) * (WIDTH - LEFT - RIGHT)
+}
+
+fn frame(title: &str, time: &Axis, height: f64) -> String {
+    let mut svg = format!(
+        r#"<svg viewBox="0 0 {WIDTH} {height:.0}" role="img" xmlns="http://www.w3.org/2000/svg"><title>{0}</title><text class="t" x="{LEFT}" y="17">{0}</text>"#,
+        escape(title)
+    );
+    let bottom = height - BOTTOM;
+    for (value, text) in time.ticks(10) {
+        let column = across(time, value);
+        let _ = write!(
+            svg,
+            r#"<path class="g" d="M{column:.1} {TOP}V{bottom:.1}"/><text class="k m" x="{column:.1}" y="{:.1}">{text}</text>"#,
+            bottom + 15.0
+        );
+    }
+    let _ = write!(
+        svg,
+        r#"<path class="a" d="M{LEFT} {TOP}V{bottom:.1}H{:.1}"/><text class="n m" x="{:.1}" y="{:.1}">{}</text>"#,
+        WIDTH - RIGHT,
+        (LEFT + WIDTH - RIGHT) / 2.0,
+        height - 9.0,
+        escape(&time.label)
+    );
+    svg
+}
+
+/// Neighbours merged until at most `most` are left.
+fn merged<T: Clone, U>(values: &[T], most: usize, mean: impl Fn(&[T]) -> U) -> Vec<U> {
+    values.chunks(values.len().div_ceil(most).max(1)).map(mean).collect()
+}
+
+fn column_means(rows: &[Vec<f64>]) -> Vec<f64> {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let mean = |column: usize| rows.iter().filter_map(|row| row.get(column)).sum::<f64>() / rows.len() as f64;
+    (0..columns).map(mean).collect()
+}
