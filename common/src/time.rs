@@ -19,7 +19,9 @@ impl SimTime {
     /// From seconds, rounded to the nearest microsecond; negative and NaN become zero.
     #[must_use]
     pub fn from_seconds(seconds: f64) -> Self {
-        SimTime((seconds * 1e6).round() as u64)
+        // The conversion cuts off what is behind the point, and is far faster than `round`.
+        // Through i64, for which processors have an instruction.
+        SimTime(((seconds * 1e6 + 0.5) as i64).max(0) as u64)
     }
 
     /// From whole milliseconds.
@@ -31,7 +33,7 @@ impl SimTime {
     /// In seconds.
     #[must_use]
     pub fn seconds(self) -> f64 {
-        self.0 as f64 * 1e-6
+        self.0 as i64 as f64 * 1e-6
     }
 
     /// The time from `earlier` to `self`, zero where `earlier` is later.

@@ -10,6 +10,8 @@ use common::seed::FastRng;
 use common::{RunSeed, SimTime, Stream};
 use rand::RngCore as _;
 
+use super::simulation::NEVER;
+
 /// The next arrival of one function or workflow.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NextArrival {
@@ -81,10 +83,10 @@ impl ArrivalStream {
         ArrivalStream { lines, heads: BinaryHeap::from(heads), horizon }
     }
 
-    /// When the next one comes.
+    /// When the next one comes; the end of time when none will.
     #[must_use]
-    pub fn next_time(&self) -> Option<SimTime> {
-        self.heads.peek().map(|Reverse((at, _))| *at)
+    pub fn next_time(&self) -> SimTime {
+        self.heads.peek().map_or(NEVER, |Reverse((at, _))| *at)
     }
 
     /// No arrival comes later.

@@ -84,7 +84,7 @@ pub(super) struct Containers {
     expiries: Expiries,
     /// Obtainable memory of each node.
     obtainable: MaxTree,
-    /// Free memory of each node above, evictable memory below.
+    /// Free memory of each node.
     free: MaxTree,
     /// Isolation tag of each function, where it is enforced.
     tags: Option<Vec<u32>>,
@@ -96,7 +96,7 @@ impl Containers {
         let tags = || cluster.functions.iter().map(|function| function.isolation_tag).collect();
         Containers {
             obtainable: MaxTree::new(nodes.iter().map(|node| u64::from(node.obtainable_mb()))),
-            free: MaxTree::new(nodes.iter().map(|node| u64::from(node.free_mb()) << 32)),
+            free: MaxTree::new(nodes.iter().map(|node| u64::from(node.free_mb()))),
             places: Vec::new(),
             free_places: Vec::new(),
             nodes,
@@ -148,9 +148,9 @@ impl Containers {
         self.obtainable.max() as u32
     }
 
-    /// The node with most free memory, then most evictable memory, then the lowest number; and its free memory, MB.
+    /// The node with most free memory, the lowest of them; and its free memory, MB.
     pub fn roomiest(&self) -> (u32, u32) {
-        (self.free.argmax() as u32, (self.free.max() >> 32) as u32)
+        (self.free.argmax() as u32, self.free.max() as u32)
     }
 
     pub fn isolated(&self) -> bool {
@@ -267,13 +267,19 @@ impl Containers {
         self.expiries.post(expires, place, id);
     }
 
-    /// When the next idle container expires.
-    pub fn next_expiry(&mut self) -> Option<SimTime> {
-        self.first_expiry().map(|(at, _)| at)
+    /// When the next idle container expires, if that is before `limit`.
+    pub fn next_expiry_before(&mut self, limit: SimTime) -> Option<SimTime> {
+        if !self.expiries.may_be_before(limit) {
+            return None;
+        }
+        self.first_expiry().map(|(at, _)| at).filter(|&at| at < limit)
     }
 
     /// Removes an idle container that has expired by `now`.
     pub fn expire(&mut self, now: SimTime) -> Option<Container> {
+        if !self.expiries.may_be_before(now + SimTime(1)) {
+            return None;
+        }
         let (at, place) = self.first_expiry()?;
         (at <= now).then(|| self.remove_idle(place))
     }
@@ -348,6 +354,6 @@ impl Containers {
             at.tag = None;
         }
         self.obtainable.set(node as usize, u64::from(at.obtainable_mb()));
-        self.free.set(node as usize, (u64::from(at.free_mb()) << 32) | u64::from(at.idle_mb));
+        self.free.set(node as usize, u64::from(at.free_mb()));
     }
 }

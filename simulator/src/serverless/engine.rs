@@ -3,7 +3,8 @@
 use common::SimTime;
 use common::cluster::NodeSpec;
 
-use super::events::{Due, EventQueue, Shared};
+use super::due_tree::DueTree;
+use super::events::EventQueue;
 use super::meters::Meters;
 use super::outcome::Resource;
 use super::phase::SharedPhase;
@@ -12,7 +13,7 @@ use super::phase::SharedPhase;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Task {
     pub node: u32,
-    /// Tells the container from others that had its place.
+    /// Tells the container from others that had its place; 0 is nobody.
     pub life: u32,
     /// Time of the transfer alone, seconds.
     pub transfer_seconds: f64,
@@ -26,42 +27,43 @@ pub(super) struct Task {
     pub vcpus: f64,
 }
 
-#[derive(Debug)]
-struct Line {
-    phase: SharedPhase,
-    resource: Resource,
-    posted: Option<SimTime>,
-    posting: u32,
-}
-
-impl Line {
-    fn new(capacity: f64, resource: Resource) -> Self {
-        Line { phase: SharedPhase::new(capacity), resource, posted: None, posting: 0 }
-    }
+/// What invocations on a node share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shared {
+    Network,
+    Cpu,
 }
 
 /// Runs tasks, which are addressed by the place of their container.
 #[derive(Debug)]
 pub(super) struct Engine {
-    pub queue: EventQueue,
     tasks: Vec<Task>,
-    network: Vec<Line>,
-    cpu: Vec<Line>,
-    /// Reused.
-    transferred: Vec<u32>,
+    /// Ends of I/O.
+    io: EventQueue,
+    /// Ends of cold starts.
+    ready: EventQueue,
+    /// Shared phases: the networks of all nodes, then their CPUs.
+    phases: Vec<SharedPhase>,
+    /// When somebody in each of them is done next.
+    due: DueTree,
 }
 
 impl Engine {
     pub fn new(nodes: &[NodeSpec]) -> Self {
-        let network = |node: &NodeSpec| Line::new(f64::from(node.network_mbps), Resource::Network);
-        let cpu = |node: &NodeSpec| Line::new(f64::from(node.cpu_millicores) / 1000.0, Resource::Cpu);
+        let network = nodes.iter().map(|node| SharedPhase::new(f64::from(node.network_mbps)));
+        let cpu = nodes.iter().map(|node| SharedPhase::new(f64::from(node.cpu_millicores) / 1000.0));
         Engine {
-            queue: EventQueue::default(),
             tasks: Vec::new(),
-            network: nodes.iter().map(network).collect(),
-            cpu: nodes.iter().map(cpu).collect(),
-            transferred: Vec::new(),
+            io: EventQueue::default(),
+            ready: EventQueue::default(),
+            phases: network.chain(cpu).collect(),
+            due: DueTree::new(2 * nodes.len()),
         }
+    }
+
+    /// When something happens next; the end of time when nothing will.
+    pub fn next_time(&self) -> SimTime {
+        self.due.first().min(self.io.next_time()).min(self.ready.next_time())
     }
 
     /// Gives a container its task; it runs from [`Engine::begin`] on.
@@ -71,6 +73,16 @@ impl Engine {
             self.tasks.resize(place + 1, Task::default());
         }
         self.tasks[place] = task;
+    }
+
+    /// A new container will be ready then.
+    pub fn boot(&mut self, ready: SimTime, container: u32, life: u32) {
+        self.ready.post(ready, container, life);
+    }
+
+    /// The next container, with its life, that is ready by `now`.
+    pub fn pop_ready(&mut self, now: SimTime) -> Option<(u32, u32)> {
+        self.ready.pop_at(now)
     }
 
     /// Its container is ready: the task begins.
@@ -83,58 +95,48 @@ impl Engine {
         }
     }
 
-    /// A container's I/O is done: to the CPU.
-    pub fn io_done(&mut self, now: SimTime, container: u32, life: u32, meters: &mut Meters) {
-        if self.tasks[container as usize].life != life {
-            return;
+    /// Runs to `now`, the next instant at which something is due: who is done with a phase goes on to the next, and whose CPU
+    /// work is done has finished and is added to `finished`.
+    pub fn run_to(&mut self, now: SimTime, meters: &mut Meters, finished: &mut Vec<u32>) {
+        while self.due.first() <= now {
+            self.phase_due(now, self.due.first_place(), meters, finished);
         }
-        self.join(now, Shared::Cpu, container, meters);
-    }
-
-    /// Somebody in a shared phase is done. Transfers go on to I/O by themselves; whose CPU work is done has finished and
-    /// is added to `finished`.
-    pub fn phase_due(
-        &mut self,
-        now: SimTime,
-        (node, shared, posting): (u32, Shared, u32),
-        meters: &mut Meters,
-        finished: &mut Vec<u32>,
-    ) {
-        let mut transferred = std::mem::take(&mut self.transferred);
-        let line = self.line(node, shared);
-        if line.posting != posting {
-            self.transferred = transferred;
-            return;
-        }
-        line.posted = None;
-        let before = line.phase.used();
-        while let Some(container) = line.phase.pop_due(now) {
-            match shared {
-                Shared::Network => transferred.push(container),
-                Shared::Cpu => finished.push(container),
+        while let Some((container, life)) = self.io.pop_at(now) {
+            if self.tasks[container as usize].life == life {
+                self.join(now, Shared::Cpu, container, meters);
             }
         }
-        self.settle(now, node, shared, before, meters);
-        transferred.drain(..).for_each(|container| self.wait_for_io(now, container, meters));
-        self.transferred = transferred;
+    }
+
+    fn phase_due(&mut self, now: SimTime, place: usize, meters: &mut Meters, finished: &mut Vec<u32>) {
+        let before = self.phases[place].used();
+        let is_network = self.resource(place) == Resource::Network;
+        while let Some(container) = self.phases[place].pop_due(now) {
+            if is_network {
+                self.wait_for_io(now, container, meters);
+            } else {
+                finished.push(container);
+            }
+        }
+        self.settle(now, place, before, meters);
     }
 
     /// vCPUs and Mbit/s in use on a node.
     pub fn used(&self, node: u32) -> [f64; 2] {
-        [self.cpu[node as usize].phase.used(), self.network[node as usize].phase.used()]
+        [Shared::Cpu, Shared::Network].map(|shared| self.phases[self.place(node, shared)].used())
     }
 
-    /// A node went down: nobody runs there any more. Their I/O ends are void, since no container has their lives again.
+    /// A node went down: nobody runs there any more.
     pub fn fail(&mut self, now: SimTime, node: u32, meters: &mut Meters) {
         for shared in [Shared::Network, Shared::Cpu] {
-            let line = self.line(node, shared);
-            let before = line.phase.used();
-            line.phase.clear();
-            self.settle(now, node, shared, before, meters);
+            let place = self.place(node, shared);
+            let before = self.phases[place].used();
+            self.phases[place].clear();
+            self.settle(now, place, before, meters);
         }
     }
 
-    /// A container's task is void from now on.
+    /// A container is lost: the end of its I/O is void.
     pub fn forget(&mut self, container: u32) {
         if let Some(task) = self.tasks.get_mut(container as usize) {
             task.life = 0;
@@ -142,47 +144,43 @@ impl Engine {
     }
 
     fn wait_for_io(&mut self, now: SimTime, container: u32, meters: &mut Meters) {
-        let wait = SimTime::from_seconds(self.tasks[container as usize].io_seconds);
+        let task = &self.tasks[container as usize];
+        let wait = SimTime::from_seconds(task.io_seconds);
         if wait == SimTime::ZERO {
             self.join(now, Shared::Cpu, container, meters);
         } else {
-            let life = self.tasks[container as usize].life;
-            self.queue.post(now + wait, Due::IoDone { container, life });
+            self.io.post(now + wait, container, task.life);
         }
     }
 
     fn join(&mut self, now: SimTime, shared: Shared, container: u32, meters: &mut Meters) {
-        let task = self.tasks[container as usize];
+        let task = &self.tasks[container as usize];
         let (seconds, share) = match shared {
             Shared::Network => (task.transfer_seconds, task.mbps),
             Shared::Cpu => (task.cpu_seconds, task.vcpus),
         };
-        let line = self.line(task.node, shared);
-        let before = line.phase.used();
-        line.phase.join(now, container, seconds, share);
-        self.settle(now, task.node, shared, before, meters);
+        let place = self.place(task.node, shared);
+        let before = self.phases[place].used();
+        self.phases[place].join(now, container, seconds, share);
+        self.settle(now, place, before, meters);
     }
 
-    /// After a change of a phase: meters its use and posts its next end, where that moved.
-    fn settle(&mut self, now: SimTime, node: u32, shared: Shared, before: f64, meters: &mut Meters) {
-        let line = self.line(node, shared);
-        meters.used[line.resource as usize] += line.phase.used() - before;
-        let due = line.phase.next_due().map(|due| due.max(now));
-        if due == line.posted {
-            return;
-        }
-        line.posted = due;
-        line.posting = line.posting.wrapping_add(1);
-        let posting = line.posting;
-        if let Some(due) = due {
-            self.queue.post(due, Due::Phase { node, resource: shared, posting });
-        }
+    /// After a change of a phase: meters its use and notes its next end.
+    fn settle(&mut self, now: SimTime, place: usize, before: f64, meters: &mut Meters) {
+        let phase = &self.phases[place];
+        let (used, due) = (phase.used() - before, phase.next_due().max(now));
+        meters.used[self.resource(place) as usize] += used;
+        self.due.set(place, due);
     }
 
-    fn line(&mut self, node: u32, shared: Shared) -> &mut Line {
+    fn place(&self, node: u32, shared: Shared) -> usize {
         match shared {
-            Shared::Network => &mut self.network[node as usize],
-            Shared::Cpu => &mut self.cpu[node as usize],
+            Shared::Network => node as usize,
+            Shared::Cpu => self.phases.len() / 2 + node as usize,
         }
+    }
+
+    fn resource(&self, place: usize) -> Resource {
+        if place < self.phases.len() / 2 { Resource::Network } else { Resource::Cpu }
     }
 }

@@ -15,6 +15,9 @@ pub(super) struct Estimator {
     estimate: DurationEstimate,
     variance: f64,
     cold_starts: f64,
+    /// Factors of the tracked quantile's two steps.
+    step_up: f64,
+    step_down: f64,
 }
 
 impl Estimator {
@@ -23,7 +26,7 @@ impl Estimator {
     pub fn from_history(observed: &mut [f64], prior: &DurationEstimate, cold_start: f64) -> Self {
         if observed.is_empty() {
             let estimate = DurationEstimate { cold_start, observations: 0, ..*prior };
-            return Estimator { estimate, variance: prior.deviation * prior.deviation, cold_starts: 1.0 };
+            return Estimator::new(estimate, prior.deviation * prior.deviation);
         }
         observed.sort_by(f64::total_cmp);
         let count = observed.len() as f64;
@@ -32,7 +35,12 @@ impl Estimator {
         let p95 = observed[((count * LEVEL) as usize).min(observed.len() - 1)];
         let observations = observed.len() as u64;
         let estimate = DurationEstimate { mean, p95, deviation: variance.sqrt(), cold_start, observations };
-        Estimator { estimate, variance, cold_starts: 1.0 }
+        Estimator::new(estimate, variance)
+    }
+
+    fn new(estimate: DurationEstimate, variance: f64) -> Self {
+        let step = |below: f64| (QUANTILE_STEP * (LEVEL - below)).exp();
+        Estimator { estimate, variance, cold_starts: 1.0, step_up: step(0.0), step_down: step(1.0) }
     }
 
     /// What is known now.
@@ -55,8 +63,7 @@ impl Estimator {
         self.variance = (1.0 - weight) * (self.variance + weight * difference * difference);
         estimate.deviation = self.variance.sqrt();
         // Robbins–Monro on the logarithm: at rest where a share of LEVEL lies below.
-        let below = f64::from(u8::from(seconds <= estimate.p95));
-        estimate.p95 *= (QUANTILE_STEP * (LEVEL - below)).exp();
+        estimate.p95 *= if seconds <= estimate.p95 { self.step_down } else { self.step_up };
     }
 
     /// Takes in a cold start, in seconds.

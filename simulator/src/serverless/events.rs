@@ -1,70 +1,42 @@
-//! What will happen, by time. At one instant completions come first and containers that become ready last (expiries and
-//! arrivals, which lie in queues of their own, between them).
+//! What containers will do by themselves, by time; at one instant in the order in which it was posted.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use common::SimTime;
 
-/// What a node's shared resource is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Shared {
-    Network,
-    Cpu,
-}
+use super::simulation::NEVER;
 
-/// Something that happens by itself. The order of the variants is the order within an instant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Due {
-    /// Somebody in a shared phase is done; void when the phase has been posted anew since.
-    Phase { node: u32, resource: Shared, posting: u32 },
-    /// A container's I/O is done; void when the container is another since.
-    IoDone { container: u32, life: u32 },
-    /// A cold start is over; void likewise.
-    Ready { container: u32, life: u32 },
-}
-
-impl Due {
-    fn after_arrivals(self) -> bool {
-        matches!(self, Due::Ready { .. })
-    }
-}
-
-/// The queue.
+/// A queue of ends, each of a container in one of its lives.
 #[derive(Debug, Default)]
 pub(super) struct EventQueue {
     heap: BinaryHeap<Reverse<Posted>>,
     posted: u64,
 }
 
-/// Ordered by time, then what comes before arrivals, then by posting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Posted {
     at: SimTime,
-    /// The highest bit is set for what comes after arrivals; the others count postings.
     order: u64,
-    due: Due,
+    container: u32,
+    life: u32,
 }
 
-const AFTER_ARRIVALS: u64 = 1 << 63;
-
 impl EventQueue {
-    pub fn post(&mut self, at: SimTime, due: Due) {
+    pub fn post(&mut self, at: SimTime, container: u32, life: u32) {
         self.posted += 1;
-        let order = if due.after_arrivals() { AFTER_ARRIVALS | self.posted } else { self.posted };
-        self.heap.push(Reverse(Posted { at, order, due }));
+        self.heap.push(Reverse(Posted { at, order: self.posted, container, life }));
     }
 
-    pub fn next_time(&self) -> Option<SimTime> {
-        self.heap.peek().map(|Reverse(first)| first.at)
+    pub fn next_time(&self) -> SimTime {
+        self.heap.peek().map_or(NEVER, |Reverse(first)| first.at)
     }
 
-    /// Takes the next event of this instant that comes before (or, if so asked, also after) arrivals.
-    pub fn pop_at(&mut self, now: SimTime, after_arrivals: bool) -> Option<Due> {
-        let Reverse(first) = self.heap.peek()?;
-        if first.at > now || (first.order >= AFTER_ARRIVALS && !after_arrivals) {
+    /// Takes the next that is due by `now`.
+    pub fn pop_at(&mut self, now: SimTime) -> Option<(u32, u32)> {
+        if self.next_time() > now {
             return None;
         }
-        self.heap.pop().map(|Reverse(first)| first.due)
+        self.heap.pop().map(|Reverse(first)| (first.container, first.life))
     }
 }

@@ -28,6 +28,11 @@ impl Expiries {
         }
     }
 
+    /// Whether any entry, valid or not, lies before `limit`: cheap to ask.
+    pub fn may_be_before(&self, limit: SimTime) -> bool {
+        self.heap.peek().is_some_and(|Reverse((at, ..))| *at < limit)
+    }
+
     /// The first that is to go, with its place; `idle_until` tells until when the container of a place is kept, if it is
     /// the one asked about and idle.
     pub fn first(

@@ -8,6 +8,8 @@ use common::seed::FastRng;
 use common::{RunSeed, SimTime, Stream};
 use rand_distr::{Distribution, Exp1};
 
+use super::simulation::NEVER;
+
 /// Stream numbers of the nodes lie behind those of everything else that happens in an episode.
 const NODES: u64 = 1 << 40;
 
@@ -35,8 +37,8 @@ impl Failures {
         failures
     }
 
-    pub fn next_time(&self) -> Option<SimTime> {
-        self.next.peek().map(|Reverse((at, ..))| *at)
+    pub fn next_time(&self) -> SimTime {
+        self.next.peek().map_or(NEVER, |Reverse((at, ..))| *at)
     }
 
     /// The next change that is due by `now`.

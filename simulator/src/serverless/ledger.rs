@@ -60,7 +60,8 @@ struct Accrued {
 #[derive(Debug)]
 pub(super) struct Ledger {
     pub meters: Meters,
-    scarcity: [f64; RESOURCES],
+    /// Scarcity / capacity.
+    scarce: [f64; RESOURCES],
     counts_from: SimTime,
     now: SimTime,
     in_system: usize,
@@ -84,8 +85,8 @@ impl Ledger {
             slowdown_sum: 0.0,
         };
         Ledger {
+            scarce: meters.scarce(&scarcity),
             meters,
-            scarcity,
             counts_from,
             now: SimTime::ZERO,
             in_system: 0,
@@ -110,7 +111,7 @@ impl Ledger {
         self.meters.advance(seconds);
         self.accrued.latency -= self.plain * seconds;
         self.accrued.fairness -= self.fair * seconds;
-        self.accrued.utilisation += self.meters.scarce_use(&self.scarcity) * seconds;
+        self.accrued.utilisation += self.meters.weighted_use(&self.scarce) * seconds;
         self.accrued.cost -= self.meters.priced_gb() * seconds * USD_PER_GB_SECOND;
     }
 
@@ -169,7 +170,7 @@ impl Ledger {
 
     /// The outcome so far.
     pub fn outcome(&self) -> ServerlessOutcome {
-        ServerlessOutcome { usage: self.meters.usage, ..self.outcome.clone() }
+        ServerlessOutcome { usage: self.meters.usage(), ..self.outcome.clone() }
     }
 
     fn count(&mut self, ending: &Ending, slowdown: f64, violated: bool) {

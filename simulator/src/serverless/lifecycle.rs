@@ -7,7 +7,6 @@ use common::ids::{FunctionId, InvocationId, NodeId};
 use super::arrivals::Coming;
 use super::containers::{Container, State};
 use super::engine::Task;
-use super::events::Due;
 use super::jobs::{Job, NewJob};
 use super::ledger::Ending;
 use super::log_hash::Happened;
@@ -141,7 +140,7 @@ impl ServerlessSimulation {
         self.estimators[function as usize].observe_cold_start(seconds);
         let ready = self.now + SimTime::from_seconds(seconds);
         let life = self.containers.get(container).id.0 as u32;
-        self.engine.queue.post(ready, Due::Ready { container, life });
+        self.engine.boot(ready, container, life);
     }
 
     fn task(&self, job: u32, memory_mb: u32, node: u32) -> Task {

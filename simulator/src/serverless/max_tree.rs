@@ -21,6 +21,9 @@ impl MaxTree {
 
     pub fn set(&mut self, place: usize, value: u64) {
         let mut at = self.width + place;
+        if self.nodes[at] == value {
+            return;
+        }
         self.nodes[at] = value;
         while at > 1 {
             at /= 2;

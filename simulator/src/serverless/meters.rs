@@ -16,7 +16,7 @@ pub(super) struct Meters {
     idle_mb: f64,
     priced_bound_mb: f64,
     priced_idle_mb: f64,
-    pub usage: Usage,
+    usage: Usage,
 }
 
 impl Meters {
@@ -40,7 +40,6 @@ impl Meters {
         for resource in 0..RESOURCES {
             usage.used[resource] += self.used[resource] * seconds;
             usage.allocated[resource] += self.allocated[resource] * seconds;
-            usage.capacity[resource] += self.capacity[resource] * seconds;
         }
         let gb_seconds = seconds / MB_PER_GB;
         usage.bound_gb_seconds += self.bound_mb * gb_seconds;
@@ -49,11 +48,19 @@ impl Meters {
         usage.priced_idle_gb_seconds += self.priced_idle_mb * gb_seconds;
     }
 
-    /// Σ scarcity · used / capacity now.
-    pub fn scarce_use(&self, scarcity: &[f64; RESOURCES]) -> f64 {
-        (0..RESOURCES)
-            .map(|resource| scarcity[resource] * self.used[resource] / self.capacity[resource])
-            .sum()
+    /// Use of the counted time.
+    pub fn usage(&self) -> Usage {
+        Usage { capacity: self.capacity.map(|capacity| capacity * self.usage.seconds), ..self.usage }
+    }
+
+    /// Weights of what is in use: scarcity / capacity.
+    pub fn scarce(&self, scarcity: &[f64; RESOURCES]) -> [f64; RESOURCES] {
+        std::array::from_fn(|resource| scarcity[resource] / self.capacity[resource])
+    }
+
+    /// Σ weight · used now.
+    pub fn weighted_use(&self, weights: &[f64; RESOURCES]) -> f64 {
+        (0..RESOURCES).map(|resource| weights[resource] * self.used[resource]).sum()
     }
 
     /// GB of all containers now, each weighted with its node's price class.

@@ -11,6 +11,7 @@
 mod arrivals;
 mod containers;
 mod distribution;
+mod due_tree;
 mod engine;
 mod estimates;
 mod events;

@@ -8,6 +8,8 @@ use std::collections::BinaryHeap;
 
 use common::SimTime;
 
+use super::simulation::NEVER;
+
 /// Half a microsecond, and a little for rounding: ends are due within it.
 const TOLERANCE: f64 = 0.51;
 
@@ -90,11 +92,13 @@ impl SharedPhase {
         Some(member.container)
     }
 
-    /// When the next one is done, if nothing changes before.
-    pub fn next_due(&self) -> Option<SimTime> {
-        let ends = self.members.peek()?.0.ends;
-        let left = ((ends - self.clock) / self.rate()).round().max(0.0);
-        Some(SimTime(self.updated.0 + left as u64))
+    /// When the next one is done, if nothing changes before; the end of time when nobody is there.
+    pub fn next_due(&self) -> SimTime {
+        let Some(Reverse(first)) = self.members.peek() else { return NEVER };
+        let left = first.ends - self.clock;
+        let left = if self.shares <= self.capacity { left } else { left * self.shares / self.capacity };
+        // Rounded to the nearest microsecond; what is overdue by a rounding error is due now.
+        SimTime(self.updated.0 + (left + 0.5) as u64)
     }
 
     /// Drops everybody.
@@ -103,12 +107,10 @@ impl SharedPhase {
         self.shares = 0.0;
     }
 
-    fn rate(&self) -> f64 {
-        if self.shares <= self.capacity { 1.0 } else { self.capacity / self.shares }
-    }
-
     fn run_to(&mut self, now: SimTime) {
-        self.clock += now.since(self.updated).0 as f64 * self.rate();
+        let passed = now.since(self.updated).0 as f64;
+        self.clock +=
+            if self.shares <= self.capacity { passed } else { passed * self.capacity / self.shares };
         self.updated = now;
     }
 }
@@ -121,13 +123,13 @@ mod tests {
     fn over_allocation_slows_everybody_alike() {
         let mut cpu = SharedPhase::new(1.0);
         cpu.join(SimTime::ZERO, 1, 1.0, 0.75);
-        assert_eq!(cpu.next_due(), Some(SimTime::SECOND));
+        assert_eq!(cpu.next_due(), SimTime::SECOND);
         // From half a second on two thirds of the speed are left.
         cpu.join(SimTime(500_000), 2, 2.0, 0.75);
-        assert_eq!(cpu.next_due(), Some(SimTime(1_250_000)));
+        assert_eq!(cpu.next_due(), SimTime(1_250_000));
         assert_eq!(cpu.pop_due(SimTime(1_249_000)), None);
         assert_eq!(cpu.pop_due(SimTime(1_250_000)), Some(1));
         // Half a second of work was done; the rest runs at full speed.
-        assert_eq!(cpu.next_due(), Some(SimTime(2_750_000)));
+        assert_eq!(cpu.next_due(), SimTime(2_750_000));
     }
 }

@@ -1,6 +1,6 @@
 //! One episode: time, arrivals, starts, completions, and when somebody has to decide.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use common::cluster::{ClusterEvent, GoneReason, TimedEvent};
@@ -14,7 +14,6 @@ use super::arrivals::ArrivalStream;
 use super::containers::Containers;
 use super::engine::Engine;
 use super::estimates::Estimator;
-use super::events::Due;
 use super::failures::Failures;
 use super::jobs::Jobs;
 use super::ledger::Ledger;
@@ -30,6 +29,8 @@ use crate::heuristics::warm_up;
 use crate::scheduler::Interests;
 use crate::simulation::Progress;
 
+/// Later than anything.
+pub(super) const NEVER: SimTime = SimTime(u64::MAX);
 /// Stream number of the cold starts of pre-warmed containers.
 const PRE_WARMS: u64 = 1 << 41;
 
@@ -91,8 +92,8 @@ pub struct ServerlessSimulation {
     pub(super) jobs: Jobs,
     pub(super) runs: Runs,
     pub(super) pending: Pending,
-    /// How many functions that somebody waits for have this smallest size, MB.
-    waiting_sizes: BTreeMap<u32, u32>,
+    /// (smallest size in MB, how many functions that somebody waits for have it), ascending; there are few sizes.
+    waiting_sizes: Vec<(u32, u32)>,
     pub(super) containers: Containers,
     pub(super) engine: Engine,
     failures: Option<Failures>,
@@ -132,7 +133,7 @@ impl ServerlessSimulation {
             jobs: Jobs::default(),
             runs: Runs::default(),
             pending: Pending::new(workload.models.len()),
-            waiting_sizes: BTreeMap::new(),
+            waiting_sizes: distinct_sizes(&workload),
             containers: Containers::new(&workload.cluster, rules.isolation),
             engine: Engine::new(nodes),
             failures,
@@ -327,31 +328,33 @@ impl ServerlessSimulation {
 
     fn function_waits(&mut self, function: u32) {
         if self.pending.head(function).1 == 1 {
-            *self.waiting_sizes.entry(self.smallest_size(function)).or_insert(0) += 1;
+            *self.waiting_with_size_of(function) += 1;
         }
     }
 
     pub(super) fn remove_pending(&mut self, job: u32, function: u32) {
         self.pending.remove(job, function);
-        if self.pending.head(function).1 > 0 {
-            return;
+        if self.pending.head(function).1 == 0 {
+            *self.waiting_with_size_of(function) -= 1;
         }
+    }
+
+    fn waiting_with_size_of(&mut self, function: u32) -> &mut u32 {
         let size = self.smallest_size(function);
-        if let Some(count) = self.waiting_sizes.get_mut(&size) {
-            *count -= 1;
-            if *count == 0 {
-                self.waiting_sizes.remove(&size);
-            }
-        }
+        let place = self.waiting_sizes.partition_point(|&(other, _)| other < size);
+        &mut self.waiting_sizes[place].1
     }
 
     fn smallest_size(&self, function: u32) -> u32 {
-        self.workload.sizes[function as usize].iter().flatten().next().copied().unwrap_or(u32::MAX)
+        smallest(&self.workload.sizes[function as usize])
     }
 
     fn can_start(&self) -> bool {
-        let Some((&smallest, _)) = self.waiting_sizes.first_key_value() else { return false };
-        if smallest > self.containers.largest_fit() {
+        if self.pending.is_empty() {
+            return false;
+        }
+        let smallest = self.waiting_sizes.iter().find(|(_, functions)| *functions > 0);
+        if smallest.is_none_or(|&(size, _)| size > self.containers.largest_fit()) {
             return false;
         }
         !self.containers.isolated() || self.can_start_isolated()
@@ -371,18 +374,25 @@ impl ServerlessSimulation {
         normal as f32
     }
 
+    /// When something happens next; `None` when only idle containers are left.
     fn next_time(&mut self) -> Option<SimTime> {
-        let arrival = self.arrivals.next_time();
-        let due = self.engine.queue.next_time();
-        if arrival.is_none() && self.pending.is_empty() && due.is_none() {
-            // Only idle containers are left.
+        let (arrival, due) = (self.arrivals.next_time(), self.engine.next_time());
+        let mut next = arrival.min(due);
+        if next == NEVER && self.pending.is_empty() {
             return None;
         }
-        let ask_again = self.ask_again_at.filter(|_| !self.pending.is_empty());
-        let change = self.failures.as_ref().and_then(Failures::next_time);
-        let tick = self.rules.interests.pools.then_some(self.next_pool_tick);
-        let expiry = self.containers.next_expiry();
-        [arrival, due, expiry, ask_again, change, tick].into_iter().flatten().min()
+        if let Some(at) = self.ask_again_at
+            && !self.pending.is_empty()
+        {
+            next = next.min(at);
+        }
+        if let Some(failures) = &self.failures {
+            next = next.min(failures.next_time());
+        }
+        if self.rules.interests.pools {
+            next = next.min(self.next_pool_tick);
+        }
+        Some(self.containers.next_expiry_before(next).unwrap_or(next))
     }
 
     /// Moves to an instant and lets everything happen that is due then, in the order of the definition.
@@ -390,7 +400,7 @@ impl ServerlessSimulation {
         self.now = at;
         self.ledger.advance(at);
         let asked_again = self.ask_again_at.is_some_and(|ask_again| ask_again <= at);
-        let mut happened = self.run_due(false);
+        let mut happened = self.run_engine();
         while let Some(container) = self.containers.expire(at) {
             self.gone(&container, GoneReason::Expired);
             happened = true;
@@ -399,11 +409,11 @@ impl ServerlessSimulation {
             self.node_changes(change);
             happened = true;
         }
-        while self.arrivals.next_time() == Some(at) {
+        while self.arrivals.next_time() == at {
             self.arrive();
             happened = true;
         }
-        happened |= self.run_due(true);
+        happened |= self.run_ready();
         if self.rules.interests.pools && self.next_pool_tick <= at {
             self.questions.push_back(Question::Pools);
             self.next_pool_tick = at + self.rules.pool_tick;
@@ -414,24 +424,21 @@ impl ServerlessSimulation {
         }
     }
 
-    /// Lets events of this instant happen; tells whether one was of those that open a decision round.
-    fn run_due(&mut self, after_arrivals: bool) -> bool {
+    /// Lets what is due now happen, but for cold starts that are over; tells whether it opens a decision round.
+    fn run_engine(&mut self) -> bool {
+        let mut finished = std::mem::take(&mut self.finished);
+        self.engine.run_to(self.now, &mut self.ledger.meters, &mut finished);
+        let opens = !finished.is_empty();
+        finished.drain(..).for_each(|container| self.finish(container));
+        self.finished = finished;
+        opens
+    }
+
+    /// The same for cold starts that are over, which come last within an instant.
+    fn run_ready(&mut self) -> bool {
         let mut opens = false;
-        while let Some(due) = self.engine.queue.pop_at(self.now, after_arrivals) {
-            match due {
-                Due::Phase { node, resource, posting } => {
-                    let mut finished = std::mem::take(&mut self.finished);
-                    let meters = &mut self.ledger.meters;
-                    self.engine.phase_due(self.now, (node, resource, posting), meters, &mut finished);
-                    opens |= !finished.is_empty();
-                    finished.drain(..).for_each(|container| self.finish(container));
-                    self.finished = finished;
-                }
-                Due::IoDone { container, life } => {
-                    self.engine.io_done(self.now, container, life, &mut self.ledger.meters);
-                }
-                Due::Ready { container, life } => opens |= self.ready(container, life),
-            }
+        while let Some((container, life)) = self.engine.pop_ready(self.now) {
+            opens |= self.ready(container, life);
         }
         opens
     }
@@ -441,4 +448,14 @@ impl ServerlessSimulation {
             self.events.push(TimedEvent { at: self.now, event });
         }
     }
+}
+
+fn smallest(sizes: &[Option<u32>]) -> u32 {
+    sizes.iter().flatten().next().copied().unwrap_or(u32::MAX)
+}
+
+/// The smallest sizes of all functions, ascending, with nobody waiting.
+fn distinct_sizes(workload: &Workload) -> Vec<(u32, u32)> {
+    let sizes: BTreeSet<u32> = workload.sizes.iter().map(|sizes| smallest(sizes)).collect();
+    sizes.into_iter().map(|size| (size, 0)).collect()
 }

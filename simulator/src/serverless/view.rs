@@ -227,6 +227,23 @@ impl<'a> ServerlessView<'a> {
         self.simulation.containers.warm_nodes(function.0).iter().map(|warm| (NodeId(warm.node), warm.count))
     }
 
+    /// Nodes on which a container of that function and size (a place in `size_multiples`) waits, in no particular order.
+    pub fn warm_placements(
+        &self,
+        function: FunctionId,
+        size: usize,
+    ) -> impl Iterator<Item = (Placement, NodeId)> + 'a {
+        let containers = &self.simulation.containers;
+        let memory_mb = self.size_mb(function, size);
+        containers.warm_nodes(function.0).iter().filter_map(move |warm| {
+            let memory_mb = memory_mb?;
+            // Nearly always the last one used has the size that is wanted.
+            let found = containers.get(warm.newest).memory_mb == memory_mb
+                || containers.warm(function.0, memory_mb, warm.node).is_some();
+            found.then_some((Placement { memory_mb, warm: true, evicts_mb: 0 }, NodeId(warm.node)))
+        })
+    }
+
     /// Idle containers of a node, the longest idle first.
     pub fn idle_on(&self, node: NodeId) -> impl Iterator<Item = IdleContainer> + 'a {
         let containers = &self.simulation.containers;
@@ -238,11 +255,23 @@ impl<'a> ServerlessView<'a> {
         })
     }
 
-    /// The node with most free memory, then most evictable, then the lowest id; and its free memory in MB. In O(log n).
+    /// The node with most free memory, the lowest of them; and its free memory in MB. In O(log n).
     #[must_use]
     pub fn roomiest_node(&self) -> (NodeId, u32) {
         let (node, free_mb) = self.simulation.containers.roomiest();
         (NodeId(node), free_mb)
+    }
+
+    /// Memory of a node that no container holds, MB.
+    #[must_use]
+    pub fn free_mb(&self, node: NodeId) -> u32 {
+        self.simulation.containers.free_mb(node.0)
+    }
+
+    /// Memory of a node's idle containers, MB.
+    #[must_use]
+    pub fn evictable_mb(&self, node: NodeId) -> u32 {
+        self.simulation.containers.idle_mb(node.0)
     }
 
     /// Worker nodes, by id.

@@ -6,9 +6,10 @@ use common::ids::{FunctionId, NodeId};
 
 use super::super::order::Candidate;
 use super::{Placer, cheapest, load};
-use crate::serverless::{NodeState, Placement, ServerlessView};
+use crate::serverless::{Placement, ServerlessView};
 
-/// Where a container waits for the function, else where most memory is free (most evictable, then the lowest id).
+/// Where a container waits for the function, else where most memory is free, ties to the lowest id. Where something must be
+/// evicted, and among nodes with containers that wait: most free memory, then most evictable, then the lowest id.
 pub struct WarmFirst;
 
 impl Placer for WarmFirst {
@@ -55,7 +56,9 @@ impl Placer for Hiku {
         candidate: &Candidate,
         size: usize,
     ) -> Option<(Placement, NodeId)> {
-        let warm = warm_nodes(view, candidate.function, size)
+        let warm = view
+            .warm_placements(candidate.function, size)
+            .map(|(placement, node)| (placement, view.node(node)))
             .min_by(|(_, one), (_, other)| {
                 load(view, one).total_cmp(&load(view, other)).then(one.id.cmp(&other.id))
             })
@@ -64,26 +67,21 @@ impl Placer for Hiku {
     }
 }
 
-/// Nodes with an idle container of that function and size.
-fn warm_nodes<'a>(
-    view: &'a ServerlessView<'_>,
-    function: FunctionId,
-    size: usize,
-) -> impl Iterator<Item = (Placement, NodeState)> + 'a {
-    view.warm_nodes(function)
-        .filter_map(move |(node, _)| Some((view.placement(function, size, node)?, view.node(node))))
-        .filter(|(placement, _)| placement.warm)
-}
-
 pub(crate) fn warm_then_roomy(
     view: &ServerlessView<'_>,
     function: FunctionId,
     size: usize,
 ) -> Option<(Placement, NodeId)> {
-    let roomiest = |(_, node): &(Placement, NodeState)| (node.free_mb, node.evictable_mb, Reverse(node.id));
-    let warm = warm_nodes(view, function, size).max_by_key(roomiest);
-    if let Some((placement, node)) = warm {
-        return Some((placement, node.id));
+    let room = |node: NodeId| (view.free_mb(node), view.evictable_mb(node), Reverse(node));
+    let mut warmest = None;
+    for found in view.warm_placements(function, size) {
+        let here = room(found.1);
+        if warmest.is_none_or(|(most, _)| here > most) {
+            warmest = Some((here, found));
+        }
+    }
+    if let Some((_, found)) = warmest {
+        return Some(found);
     }
     // Where memory is free for it nothing is evicted: no other node can be better than the roomiest.
     let (node, free_mb) = view.roomiest_node();
@@ -92,9 +90,7 @@ pub(crate) fn warm_then_roomy(
     {
         return Some((placement, node));
     }
-    let cold = view
-        .nodes()
-        .filter_map(|node| Some((view.placement(function, size, node.id)?, node)))
-        .max_by_key(roomiest);
-    cold.map(|(placement, node)| (placement, node.id))
+    view.nodes()
+        .filter_map(|node| Some((view.placement(function, size, node.id)?, node.id)))
+        .max_by_key(|(_, node)| room(*node))
 }
