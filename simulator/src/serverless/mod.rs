@@ -28,6 +28,7 @@ mod outcome;
 mod pending;
 mod phase;
 mod pools;
+pub mod references;
 mod simulation;
 mod specs;
 mod trace;

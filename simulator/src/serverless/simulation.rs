@@ -110,7 +110,7 @@ pub struct ServerlessSimulation {
     pub(super) ended: bool,
     pub(super) events: Vec<TimedEvent>,
     pub(super) log: LogHash,
-    source: EpisodeSource,
+    pub(super) source: EpisodeSource,
     /// When each function will be called, for references that know the future.
     pub(super) foreseen: Vec<Vec<SimTime>>,
     finished: Vec<u32>,

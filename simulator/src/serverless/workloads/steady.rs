@@ -15,7 +15,7 @@ use crate::serverless::workload::tier;
 
 /// Where the duration of a synthetic function goes: I/O, network; the rest is CPU.
 const IO_SHARE: f64 = 0.3;
-const NETWORK_SHARE: f64 = 0.0;
+const NETWORK_SHARE: f64 = 0.1;
 /// Memory of applications in the Azure 2019 trace: Burr(c, k, scale in MB).
 const MEMORY_BURR: (f64, f64, f64) = (11.652, 0.221, 107.083);
 /// The longest tail of that distribution is cut here, MB.
