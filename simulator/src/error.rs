@@ -1,6 +1,6 @@
 use common::ids::{ContainerId, FunctionId, InvocationId};
 
-use crate::serverless::TraceError;
+use crate::serverless::trace::TraceError;
 
 /// Why a simulation refused an action. The simulation is unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,6 +57,12 @@ pub enum SimulatorError {
     /// A trace could not be read.
     #[error(transparent)]
     Trace(#[from] TraceError),
+    /// A trace is to be played, but its files are not named.
+    #[error(
+        "workload \"trace\" needs a section [simulator.serverless.trace] with `invocations`, `durations` and `memory`, or \
+         with `events`"
+    )]
+    NoTrace,
     /// Rates cannot be scaled.
     #[error(
         "no invocation arrives in the minutes that the load is scaled on; choose others (`scale_minutes`)"

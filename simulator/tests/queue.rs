@@ -20,26 +20,24 @@ fn one_server(folder: &Path, load: f64) -> SimulatorConfig {
     };
     let minutes: Vec<String> = (0..6).map(|minute| minute.to_string()).collect();
     let trace = TraceConfig {
-        invocations: write(
+        invocations: Some(write(
             "i.csv",
             format!("HashApp,HashFunction,{}\na,f{}\n", minutes.join(","), ",3000".repeat(6)),
-        ),
-        durations: write(
+        )),
+        durations: Some(write(
             "d.csv",
             format!(
                 "HashApp,HashFunction,{}\na,f{}\n",
                 [0, 1, 25, 50, 75, 99, 100].map(|level| format!("percentile_Average_{level}")).join(","),
                 format!(",{}", 1000.0 * SERVICE).repeat(7)
             ),
-        ),
-        memory: write("m.csv", "HashApp,AverageAllocatedMb\na,100\n".to_owned()),
+        )),
+        memory: Some(write("m.csv", "HashApp,AverageAllocatedMb\na,100\n".to_owned())),
         training_minutes: [0, 5],
         validation_minutes: [0, 5],
         test_minutes: [0, 5],
-        scale_minutes: None,
-        max_function_share: None,
         io_share: 0.5,
-        noise_sigma: 0.0,
+        ..TraceConfig::default()
     };
     let node = NodeSpec {
         cpu_millicores: 1000,

@@ -29,16 +29,14 @@ fn azure() -> ServerlessConfig {
     ServerlessConfig {
         workload: WorkloadKind::Trace,
         trace: Some(TraceConfig {
-            invocations: file("invocations.csv"),
-            durations: file("durations.csv"),
-            memory: file("memory.csv"),
+            invocations: Some(file("invocations.csv")),
+            durations: Some(file("durations.csv")),
+            memory: Some(file("memory.csv")),
             training_minutes: [480, 779],
             validation_minutes: [780, 839],
             test_minutes: [840, 959],
-            scale_minutes: None,
             max_function_share: Some(0.2),
-            io_share: 0.3,
-            noise_sigma: 0.0,
+            ..TraceConfig::default()
         }),
         validation_window_seconds: 240.0,
         test_window_seconds: 240.0,

@@ -1,31 +1,400 @@
-//! Bad trace files are refused with the file, the row and the column.
+//! Damaged trace files: each fault is named with its file, row and column, or, leniently, counted and left out.
 #![expect(clippy::unwrap_used, reason = "a test may fail by a panic, in its helpers too")]
 
+use std::io::Write as _;
 use std::path::Path;
 
 use common::config::{ServerlessConfig, SimulatorConfig, SlotsConfig, TraceConfig, WorkloadKind};
 use common::trajectory::Scenario;
 use simulator::Episodes;
+use simulator::serverless::trace::{Azure2019, Azure2019Paths, Azure2021, Fault, Skipped, TraceError};
 
 const INVOCATIONS: &str =
     "HashOwner,HashApp,HashFunction,Trigger,1,2,3\no,a,f,http,1,0,5\no,a,g,timer,2,2,2\n";
 const DURATIONS: &str = "HashOwner,HashApp,HashFunction,Average,Count,Minimum,Maximum,percentile_Average_0,\
     percentile_Average_1,percentile_Average_25,percentile_Average_50,percentile_Average_75,percentile_Average_99,\
     percentile_Average_100\no,a,f,10,3,1,90,1,1,5,9,12,80,90\no,a,g,10,3,1,90,1,1,5,9,12,80,90\n";
-const MEMORY: &str = "HashOwner,HashApp,SampleCount,AverageAllocatedMb\no,a,4,400.0\n";
+const MEMORY: &str =
+    "HashOwner,HashApp,HashFunction,SampleCount,AverageAllocatedMb\no,a,f,4,400.0\no,a,g,4,90\n";
+const APPLICATIONS: &str = "HashOwner,HashApp,SampleCount,AverageAllocatedMb\no,a,4,400.0\n";
+const EVENTS: &str = "app,func,end_timestamp,duration\na,f,1.5,0.5\na,g,500,499.5\na,f,300,0.25\n";
+
+/// What a damaged trace should come to.
+enum Right {
+    /// An error, lenient or not.
+    Refused,
+    /// An error, or one row of this fault left out.
+    Skipped(Fault),
+}
+use Right::{Refused, Skipped as Skip};
+
+/// File, text to replace, replacement, words of the error, what it should come to.
+type Case = (&'static str, &'static str, &'static str, &'static str, Right);
+
+const CASES: [Case; 37] = [
+    // Rows of the file of invocations.
+    (
+        "invocations",
+        "http,1,0,5",
+        "http,1,x,5",
+        "row 2, column `2`: `x` is not a whole number",
+        Skip(Fault::NotANumber),
+    ),
+    (
+        "invocations",
+        "http,1,0,5",
+        "http,1,,5",
+        "row 2, column `2`: is empty where a whole number",
+        Skip(Fault::EmptyCell),
+    ),
+    (
+        "invocations",
+        "http,1,0,5",
+        "http,1,-3,5",
+        "row 2, column `2`: `-3` is not a whole number",
+        Skip(Fault::Negative),
+    ),
+    (
+        "invocations",
+        "http,1,0,5",
+        "http,1,NaN,5",
+        "row 2, column `2`: `NaN` is not a",
+        Skip(Fault::NotFinite),
+    ),
+    (
+        "invocations",
+        "http,1,0,5",
+        "http,1,2.5,5",
+        "row 2, column `2`: `2.5` is not a whole",
+        Skip(Fault::NotWhole),
+    ),
+    (
+        "invocations",
+        "http,1,0,5",
+        "http,1,1e30,5",
+        "`1e30` is not a whole number of invocations in this minute, from 0 to 100000000",
+        Skip(Fault::TooLarge),
+    ),
+    (
+        "invocations",
+        "http,1,0,5",
+        "http,1,99999999999,5",
+        "column `2`: `99999999999` is not",
+        Skip(Fault::TooLarge),
+    ),
+    (
+        "invocations",
+        "timer,2,2,2",
+        "timer,2,2",
+        "row 3, column `3`: is missing: the row has 6 fields where the header has 7",
+        Skip(Fault::TooFewFields),
+    ),
+    (
+        "invocations",
+        "timer,2,2,2",
+        "timer,2,2,2,2",
+        "row 3, column `3`: is followed by more: the row has 8 fields",
+        Skip(Fault::TooManyFields),
+    ),
+    (
+        "invocations",
+        "o,a,g",
+        "o,a,f",
+        "row 3, column `HashFunction`: `f` has row 2 already",
+        Skip(Fault::Duplicate),
+    ),
+    (
+        "invocations",
+        "o,a,g,",
+        "o,a,\"g,",
+        "row 3, column `HashFunction`: a quote is opened here",
+        Skip(Fault::OpenQuote),
+    ),
+    (
+        "invocations",
+        "o,a,g",
+        "o,a,\0g",
+        "row 3, column `HashFunction`: `\\0g` has a control character",
+        Skip(Fault::ControlCharacter),
+    ),
+    ("invocations", "2,2,2", "2,\0,2", "row 3, column `2`: `\\0` is not", Skip(Fault::ControlCharacter)),
+    (
+        "invocations",
+        "o,a,g",
+        "o,a,",
+        "row 3, column `HashFunction`: is empty where a name should be",
+        Skip(Fault::EmptyCell),
+    ),
+    (
+        "invocations",
+        "o,a,g",
+        "o,a,h",
+        "row 3, column `HashFunction`: `h` has no row in",
+        Skip(Fault::NoDurations),
+    ),
+    // Its structure.
+    (
+        "invocations",
+        "Trigger,1,2,3",
+        "Trigger,1,2,4",
+        "row 1, column `4`: follows minute 2 where minute 3 should be",
+        Refused,
+    ),
+    (
+        "invocations",
+        "Trigger,1,2,3",
+        "Trigger,3,2,1",
+        "row 1, column `2`: follows minute 3 where minute 4 should be",
+        Refused,
+    ),
+    (
+        "invocations",
+        "Trigger,1,2,3",
+        "Trigger,1,2,2",
+        "row 1, column `2`: stands in the header twice, at 6 and at 7",
+        Refused,
+    ),
+    (
+        "invocations",
+        "Trigger,1,2,3",
+        "Trigger,x,y,z",
+        "has no column `<a minute, e.g. 1>`; its columns are HashOwner",
+        Refused,
+    ),
+    ("invocations", "HashFunction", "Function", "row 1: has no column `HashFunction`", Refused),
+    (
+        "invocations",
+        INVOCATIONS,
+        "",
+        "is empty; row 1 should be a header with a column `HashFunction`",
+        Refused,
+    ),
+    ("invocations", INVOCATIONS, "\n\r\n \n", "is empty; row 1 should be a header", Refused),
+    (
+        "invocations",
+        "\no,a,f,http,1,0,5\no,a,g,timer,2,2,2\n",
+        "\n",
+        "has a header, but no row below it",
+        Refused,
+    ),
+    // Durations.
+    (
+        "durations",
+        "o,a,g,10,3,1,90,1,1,5",
+        "o,a,g,10,3,1,90,1,1,-5",
+        "row 3, column `percentile_Average_25`: `-5` is not a number of milliseconds",
+        Skip(Fault::Negative),
+    ),
+    (
+        "durations",
+        "o,a,g,10,3,1,90,1,1,5",
+        "o,a,g,10,3,1,90,1,1,inf",
+        "row 3, column `percentile_Average_25`: `inf`",
+        Skip(Fault::NotFinite),
+    ),
+    (
+        "durations",
+        "o,a,g,10,3,1,90,1,1,5",
+        "o,a,g,10,3,1,90,1,1,1e9",
+        "`1e9` is not a number of milliseconds from 0 to 604800000 (a week)",
+        Skip(Fault::TooLarge),
+    ),
+    (
+        "durations",
+        "o,a,g,10,3,1,90,1,1,5",
+        "o,a,g,10,3,1,90,1,1,55",
+        "row 3, column `percentile_Average_50`: `9` is less than the percentile before it, 55",
+        Skip(Fault::DecreasingPercentiles),
+    ),
+    ("durations", "percentile_Average_75", "p75", "row 1: has no column `percentile_Average_75`", Refused),
+    // Memory.
+    (
+        "memory",
+        "4,90",
+        "4,9O",
+        "row 3, column `AverageAllocatedMb`: `9O` is not a number of MB",
+        Skip(Fault::NotANumber),
+    ),
+    (
+        "memory",
+        "o,a,g,4,90",
+        "o,b,g,4,90",
+        "invocations.csv: row 3, column `HashFunction`: `g` has no row in",
+        Skip(Fault::NoMemory),
+    ),
+    ("memory", "AverageAllocatedMb", "Mb", "row 1: has no column `AverageAllocatedMb`", Refused),
+    // Events.
+    (
+        "events",
+        "a,g,500,499.5",
+        "a,g,500,soon",
+        "row 3, column `duration`: `soon` is not a number of seconds",
+        Skip(Fault::NotANumber),
+    ),
+    (
+        "events",
+        "a,g,500,499.5",
+        "a,g,500,501",
+        "row 3, column `duration`: `501` is longer than the 500 s since the start",
+        Skip(Fault::BeforeStart),
+    ),
+    (
+        "events",
+        "a,f,300,0.25\n",
+        "a,f,300,0.25\na,f,200,1\n",
+        "row 5, column `end_timestamp`: arrives (end − duration) at 199.000 s, 100.750 s before",
+        Skip(Fault::Unsorted),
+    ),
+    (
+        "events",
+        "a,g,500,499.5",
+        "a,g,1e12,1",
+        "row 3, column `end_timestamp`: `1e12` is not a number of seconds since",
+        Skip(Fault::TooLarge),
+    ),
+    ("events", "end_timestamp", "end", "row 1: has no column `end_timestamp`", Refused),
+    ("events", EVENTS, "app,func,end_timestamp,duration\n", "has a header, but no row below it", Refused),
+];
+
+fn read(folder: &Path, lenient: bool) -> Result<Skipped, TraceError> {
+    let file = |name: &str| folder.join(format!("{name}.csv"));
+    let (invocations, durations, memory) = (file("invocations"), file("durations"), file("memory"));
+    let paths = Azure2019Paths { invocations: &invocations, durations: &durations, memory: &memory };
+    let mut skipped = Azure2019::read(paths, lenient)?.skipped;
+    skipped.faults.extend(Azure2021::read(&file("events"), lenient)?.skipped.faults);
+    Ok(skipped)
+}
+
+fn written(change: impl Fn(&str, &str) -> Vec<u8>) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in
+        [("invocations", INVOCATIONS), ("durations", DURATIONS), ("memory", MEMORY), ("events", EVENTS)]
+    {
+        std::fs::write(folder.path().join(format!("{name}.csv")), change(name, text)).unwrap();
+    }
+    folder
+}
+
+fn sound() -> tempfile::TempDir {
+    written(|_, text| text.into())
+}
+
+#[test]
+fn each_fault_is_named_or_counted() {
+    for (file, from, to, expected, right) in CASES {
+        let folder = written(|name, text| {
+            let damaged = if name == file { text.replacen(from, to, 1) } else { text.to_owned() };
+            assert_eq!(name == file, damaged != text, "{expected}");
+            damaged.into()
+        });
+        let error = read(folder.path(), false).expect_err(expected).to_string();
+        assert!(error.contains(expected), "{error}\nlacks: {expected}");
+        assert!(error.contains(&format!("{file}.csv")) || error.contains("invocations.csv"), "{error}");
+        match (right, read(folder.path(), true)) {
+            (Refused, lenient) => assert_eq!(lenient.expect_err(expected).to_string(), error),
+            (Skip(fault), lenient) => {
+                let skipped = lenient.expect(expected);
+                assert_eq!(skipped.faults[&fault].rows, 1, "{skipped}");
+                assert_eq!(skipped.faults[&fault].first, error);
+                assert!(skipped.to_string().contains(fault.words()), "{skipped}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let folder = sound();
+    std::fs::remove_file(folder.path().join("memory.csv")).unwrap();
+    let error = read(folder.path(), true).unwrap_err().to_string();
+    assert!(error.contains("memory.csv: cannot be read: No such file"), "{error}");
+}
+
+#[test]
+fn invalid_utf8_is_named_or_counted() {
+    let folder = sound();
+    let path = folder.path().join("durations.csv");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let place = bytes.iter().rposition(|&byte| byte == b'g').unwrap();
+    bytes[place] = 0xff;
+    std::fs::write(&path, &bytes).unwrap();
+    let error = read(folder.path(), false).unwrap_err().to_string();
+    assert!(error.contains("durations.csv: row 3, column `HashFunction`: is not UTF-8"), "{error}");
+    assert_eq!(read(folder.path(), true).unwrap().faults[&Fault::NotUtf8].rows, 1);
+    bytes[3] = 0xff;
+    std::fs::write(&path, &bytes).unwrap();
+    let error = read(folder.path(), true).unwrap_err().to_string();
+    assert!(error.contains("row 1, column 1: the header is not UTF-8"), "{error}");
+}
+
+fn compress(text: &str) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn gzip_is_read_and_damaged_gzip_refused() {
+    let folder = sound();
+    let path = folder.path().join("events.csv.gz");
+    let whole = compress(EVENTS);
+    std::fs::write(&path, &whole).unwrap();
+    assert_eq!(Azure2021::read(&path, false).unwrap().events.len(), 3);
+    for lenient in [false, true] {
+        std::fs::write(&path, &whole[..whole.len() - 12]).unwrap();
+        let error = Azure2021::read(&path, lenient).unwrap_err().to_string();
+        assert!(error.contains("events.csv.gz: after row "), "{error}");
+        assert!(error.contains("damaged or ends too early"), "{error}");
+        std::fs::write(&path, EVENTS).unwrap();
+        let error = Azure2021::read(&path, lenient).unwrap_err().to_string();
+        assert!(error.contains("is not gzip data although its name ends in `.gz`"), "{error}");
+    }
+}
+
+#[test]
+fn byte_order_marks_line_ends_quotes_and_blank_lines_change_nothing() {
+    let plain = sound();
+    let events = |folder: &tempfile::TempDir| {
+        Azure2021::read(&folder.path().join("events.csv"), false).unwrap().events
+    };
+    let changes: [fn(&str) -> String; 4] = [
+        |text| format!("\u{feff}{text}"),
+        |text| text.replace('\n', "\r\n"),
+        |text| text.replace("o,a", "\"o\",\"a\"").replace("a,f", "\"a\",f"),
+        |text| text.replace('\n', "\n\n").trim_end().to_owned(),
+    ];
+    for change in changes {
+        let folder = written(|_, text| change(text).into());
+        assert_eq!(read(folder.path(), false).unwrap(), Skipped::default());
+        assert_eq!(events(&folder), events(&plain));
+    }
+    // Rows are lines as an editor counts them, also between blank ones and with CRLF.
+    let folder = written(|_, text| text.replace("http,1,0", "http,1,x").replace('\n', "\r\n\r\n").into());
+    let error = read(folder.path(), false).unwrap_err().to_string();
+    assert!(error.contains("row 3, column `2`"), "{error}");
+}
+
+#[test]
+fn nothing_left_is_an_error_also_leniently() {
+    let folder =
+        written(|name, text| if name == "memory" { text.replace(",4,", ",4,-") } else { text.into() }.into());
+    let error = read(folder.path(), true).unwrap_err().to_string();
+    assert!(
+        error.contains("memory.csv: nothing usable is left of it; left out: 2 rows with a negative"),
+        "{error}"
+    );
+    assert!(error.contains("row 2, column `AverageAllocatedMb`"), "{error}");
+}
 
 fn load(folder: &Path, last_minute: u32) -> Result<Episodes, String> {
     let trace = TraceConfig {
-        invocations: folder.join("invocations.csv"),
-        durations: folder.join("durations.csv"),
-        memory: folder.join("memory.csv"),
+        invocations: Some(folder.join("invocations.csv")),
+        durations: Some(folder.join("durations.csv")),
+        memory: Some(folder.join("memory.csv")),
         training_minutes: [1, last_minute],
         validation_minutes: [3, 3],
         test_minutes: [3, 3],
-        scale_minutes: None,
-        max_function_share: None,
-        io_share: 0.3,
-        noise_sigma: 0.0,
+        ..TraceConfig::default()
     };
     let serverless =
         ServerlessConfig { workload: WorkloadKind::Trace, trace: Some(trace), ..ServerlessConfig::default() };
@@ -34,17 +403,9 @@ fn load(folder: &Path, last_minute: u32) -> Result<Episodes, String> {
     Episodes::new(&config).map_err(|error| error.to_string())
 }
 
-fn written(change: impl Fn(&str, &str) -> String) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for (name, text) in [("invocations", INVOCATIONS), ("durations", DURATIONS), ("memory", MEMORY)] {
-        std::fs::write(folder.path().join(format!("{name}.csv")), change(name, text)).unwrap();
-    }
-    folder
-}
-
 #[test]
 fn memory_by_application_is_shared_by_its_functions() {
-    let folder = written(|_, text| text.to_owned());
+    let folder = written(|name, text| if name == "memory" { APPLICATIONS } else { text }.into());
     let episodes = load(folder.path(), 2).unwrap();
     let functions = &episodes.workload().unwrap().cluster().functions;
     assert_eq!(functions.len(), 2);
@@ -53,41 +414,20 @@ fn memory_by_application_is_shared_by_its_functions() {
 }
 
 #[test]
-fn each_fault_is_named() {
-    type Change = (&'static str, &'static str, &'static str, &'static str);
-    let faults: [Change; 6] = [
-        (
-            "invocations",
-            "http,1,0,5",
-            "http,1,x,5",
-            "row 2, column `2`: `x` is not a whole number of at least 0",
-        ),
-        (
-            "invocations",
-            "Trigger,1,2,3",
-            "Trigger,1,2,4",
-            "column `4` follows minute 2; minutes must be contiguous",
-        ),
-        ("invocations", "2,2,2\n", "2,2\n", "line: 3"),
-        (
-            "durations",
-            "a,g,10,3,1,90,1,1,5",
-            "a,g,10,3,1,90,1,1,-5",
-            "row 3, column `percentile_Average_25`: `-5`",
-        ),
-        ("durations", "percentile_Average_75", "p75", "has no column `percentile_Average_75`"),
-        ("memory", "o,a,4,400.0", "o,b,4,400.0", "none of its functions has a duration and a memory"),
-    ];
-    for (file, from, to, expected) in faults {
-        let folder =
-            written(|name, text| if name == file { text.replace(from, to) } else { text.to_owned() });
-        let error = load(folder.path(), 2).err().expect(expected);
-        assert!(error.contains(expected), "{error}");
-        assert!(error.contains(".csv"), "{error}");
-    }
-    let folder = written(|_, text| text.to_owned());
-    let error = load(folder.path(), 9).err().unwrap();
+fn minutes_that_the_file_lacks_are_refused() {
+    let error = load(sound().path(), 9).err().unwrap();
     assert!(error.contains("has minutes 1 to 3, not 1 to 9"), "{error}");
-    std::fs::remove_file(folder.path().join("memory.csv")).unwrap();
-    assert!(load(folder.path(), 2).err().unwrap().contains("memory.csv"));
+}
+
+#[test]
+fn the_bundled_samples_are_sound() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("data");
+    let sample = Azure2021::read(&data.join("azure2021/events.csv"), false).unwrap();
+    assert_eq!((sample.events.len(), sample.functions.len(), sample.range()), (998, 49, [1, 108]));
+    let file = |name: &str| data.join("azure2019").join(name);
+    let (invocations, durations, memory) =
+        (file("invocations.csv"), file("durations.csv"), file("memory.csv"));
+    let paths = Azure2019Paths { invocations: &invocations, durations: &durations, memory: &memory };
+    let sample = Azure2019::read(paths, false).unwrap();
+    assert_eq!((sample.functions.len(), sample.first_minute, sample.minutes), (100, 480, 480));
 }

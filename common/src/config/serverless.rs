@@ -1,7 +1,10 @@
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 
-use super::workload::{SteadyConfig, TraceConfig, WorkloadKind};
+use super::workload::{
+    BurstyConfig, MixedConfig, PeriodicConfig, SteadyConfig, SyntheticConfig, TraceConfig, WorkflowConfig,
+    WorkloadKind,
+};
 use crate::cluster::NodeSpec;
 use crate::seed::RunSeed;
 
@@ -24,6 +27,21 @@ pub struct ServerlessConfig {
     /// `workload = "steady"`.
     #[garde(dive)]
     pub steady: SteadyConfig,
+    /// The functions of `bursty` and `periodic`.
+    #[garde(dive)]
+    pub synthetic: SyntheticConfig,
+    /// `workload = "bursty"`.
+    #[garde(dive)]
+    pub bursty: BurstyConfig,
+    /// `workload = "periodic"`.
+    #[garde(dive)]
+    pub periodic: PeriodicConfig,
+    /// `workload = "mixed"`.
+    #[garde(dive)]
+    pub mixed: MixedConfig,
+    /// `workload = "workflow"`.
+    #[garde(dive)]
+    pub workflow: WorkflowConfig,
     /// `workload = "trace"`.
     #[garde(dive)]
     pub trace: Option<TraceConfig>,
@@ -132,6 +150,11 @@ impl Default for ServerlessConfig {
             workload: WorkloadKind::Steady,
             load: 0.7,
             steady: SteadyConfig::default(),
+            synthetic: SyntheticConfig::default(),
+            bursty: BurstyConfig::default(),
+            periodic: PeriodicConfig::default(),
+            mixed: MixedConfig::default(),
+            workflow: WorkflowConfig::default(),
             trace: None,
             window_seconds: 360.0,
             validation_window_seconds: 0.0,

@@ -31,7 +31,7 @@ mod pools;
 pub mod references;
 mod simulation;
 mod specs;
-mod trace;
+pub mod trace;
 mod view;
 mod warm;
 mod workflows;
@@ -46,7 +46,6 @@ pub use outcome::{
     FunctionOutcome, RESOURCES, Resource, SLO_FACTORS, ServerlessOutcome, Usage, WorkflowOutcome,
 };
 pub use simulation::{EpisodeRules, Question, ServerlessSimulation};
-pub use trace::TraceError;
 pub use view::{
     IdleContainer, InputData, NodeState, PendingGroup, PendingInvocation, Placement, ServerlessView,
 };

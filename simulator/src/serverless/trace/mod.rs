@@ -1,6 +1,16 @@
-//! Files of recorded traces.
+//! Recorded traces in files: what the Azure Functions traces of 2019 and 2021 hold, read so that every fault is named with
+//! its file, row and column, or counted where reading is lenient.
+//!
+//! Faults of a row can be skipped; faults of a file's structure (a missing column, a cut gzip file) never can. Files are
+//! plain or gzip; a byte order mark and CRLF line ends are accepted. Not here: arrivals, which `workloads` makes of a trace.
 
-mod files;
+mod azure2019;
+mod azure2021;
+mod error;
+mod table;
 
-pub use files::TraceError;
-pub(super) use files::TraceFiles;
+pub use azure2019::{
+    Azure2019, Azure2019Paths, FunctionKey, InvocationRow, Invocations, Memory, TraceFunction,
+};
+pub use azure2021::{Azure2021, EventFunction, TraceEvent};
+pub use error::{Damage, Fault, Skipped, SkippedRows, TraceError};

@@ -1,16 +1,28 @@
 //! Sources of functions and of their arrivals: what a configuration can name, and the trait that any other implements.
 
+mod azure2019;
+mod azure2021;
+mod bursty;
+#[cfg(test)]
+mod load_tests;
+mod measured;
+mod mixed;
+mod periodic;
+mod poisson;
 mod steady;
+mod synthetic;
 mod trace;
+mod workflow;
 
 use std::sync::Arc;
 
 use common::RunSeed;
 use common::cluster::WorkflowSpec;
-use common::config::{ServerlessConfig, WorkloadKind};
+use common::config::{ServerlessConfig, TraceConfig, TraceFiles, WorkloadKind};
 
 use super::arrivals::ArrivalProcess;
 use super::function::{MemoryShares, WorkLaw};
+use super::trace::Azure2019Paths;
 use crate::error::SimulatorError;
 
 /// Which part of a workload an episode is taken from.
@@ -114,8 +126,27 @@ pub(super) fn open(
     config: &ServerlessConfig,
     shares: MemoryShares,
 ) -> Result<Box<dyn WorkloadSource>, SimulatorError> {
-    if let (WorkloadKind::Trace, Some(trace)) = (config.workload, &config.trace) {
-        return Ok(Box::new(trace::TraceSource::read(trace)?));
-    }
-    Ok(Box::new(steady::Steady::new(&config.steady, config.functions_seed, shares)))
+    let seed = config.functions_seed;
+    let synthetic = &config.synthetic;
+    Ok(match (config.workload, &config.trace) {
+        (WorkloadKind::Bursty, _) => Box::new(bursty::Bursty::new(&config.bursty, synthetic, seed, shares)),
+        (WorkloadKind::Periodic, _) => {
+            Box::new(periodic::Periodic::new(&config.periodic, synthetic, seed, shares))
+        }
+        (WorkloadKind::Mixed, _) => Box::new(mixed::Mixed::new(&config.mixed, seed, shares)),
+        (WorkloadKind::Workflow, _) => Box::new(workflow::Workflows::new(&config.workflow, seed, shares)),
+        (WorkloadKind::Trace, Some(trace)) => open_trace(trace, seed)?,
+        (WorkloadKind::Trace, None) => return Err(SimulatorError::NoTrace),
+        (WorkloadKind::Steady, _) => Box::new(steady::Steady::new(&config.steady, seed, shares)),
+    })
+}
+
+fn open_trace(trace: &TraceConfig, seed: RunSeed) -> Result<Box<dyn WorkloadSource>, SimulatorError> {
+    Ok(match trace.files().ok_or(SimulatorError::NoTrace)? {
+        TraceFiles::Azure2019 { invocations, durations, memory } => Box::new(azure2019::CountedSource::read(
+            trace,
+            Azure2019Paths { invocations, durations, memory },
+        )?),
+        TraceFiles::Azure2021 { events } => Box::new(azure2021::EventSource::read(trace, events, seed)?),
+    })
 }

@@ -8,18 +8,10 @@ use common::{RunSeed, Stream};
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-use super::{FunctionDescription, Span, WorkloadSource};
+use super::synthetic::typical_work;
+use super::{FunctionDescription, Span, WorkloadSource, measured};
 use crate::serverless::arrivals::{ArrivalProcess, NextArrival};
-use crate::serverless::function::{InputScaled, MemoryShares, Work};
-use crate::serverless::workload::tier;
-
-/// Where the duration of a synthetic function goes: I/O, network; the rest is CPU.
-const IO_SHARE: f64 = 0.3;
-const NETWORK_SHARE: f64 = 0.1;
-/// Memory of applications in the Azure 2019 trace: Burr(c, k, scale in MB).
-const MEMORY_BURR: (f64, f64, f64) = (11.652, 0.221, 107.083);
-/// The longest tail of that distribution is cut here, MB.
-const LARGEST_MB: f64 = 1024.0;
+use crate::serverless::function::{InputScaled, MemoryShares};
 
 /// The functions with their rates and regularity.
 pub(super) struct Steady {
@@ -40,14 +32,8 @@ impl Steady {
             let seconds = config.median_seconds * (config.duration_sigma * normal()).exp();
             // Equal work on average: what takes long is called less often.
             rates.push((config.rate_sigma * normal()).exp() / seconds);
-            let peak_memory_mb = draw_memory(&mut rng);
-            let default_mb = tier(peak_memory_mb);
-            let typical = Work {
-                megabits: NETWORK_SHARE * seconds * shares.mbps(default_mb),
-                io_seconds: IO_SHARE * seconds,
-                cpu_seconds: (1.0 - IO_SHARE - NETWORK_SHARE) * seconds * shares.vcpus(default_mb).min(1.0),
-                input_size: 1.0,
-            };
+            let peak_memory_mb = measured::memory(&mut rng);
+            let typical = typical_work(seconds, peak_memory_mb, 1.0, shares);
             let law = InputScaled { typical, sensitivity: 1.0, input_sigma: config.input_sigma };
             let name = format!("steady-{place}");
             let function = FunctionDescription::new(name, place, peak_memory_mb, Arc::new(law));
@@ -55,13 +41,6 @@ impl Steady {
         }
         Steady { functions, rates, gap_cv: config.gap_cv }
     }
-}
-
-/// Memory of an application of the Azure 2019 trace, MB.
-fn draw_memory(rng: &mut impl Rng) -> u32 {
-    let (c, k, scale) = MEMORY_BURR;
-    let memory = scale * ((1.0 - rng.random::<f64>()).powf(-1.0 / k) - 1.0).powf(1.0 / c);
-    memory.min(LARGEST_MB).ceil() as u32
 }
 
 impl WorkloadSource for Steady {

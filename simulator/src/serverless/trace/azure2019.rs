@@ -1,0 +1,365 @@
+//! The Azure Functions trace of 2019: counts a minute, percentiles of durations, and memory by application or by function.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use super::error::{Damage, Fault, Judge, Skipped, TraceError};
+use super::table::{Limits, Row, Table, shown};
+
+/// Columns of the percentiles of durations, milliseconds.
+pub(super) const PERCENTILE_COLUMNS: [&str; 7] = [
+    "percentile_Average_0",
+    "percentile_Average_1",
+    "percentile_Average_25",
+    "percentile_Average_50",
+    "percentile_Average_75",
+    "percentile_Average_99",
+    "percentile_Average_100",
+];
+/// A column that only the file of durations has.
+pub(super) const DURATIONS_COLUMN: &str = PERCENTILE_COLUMNS[3];
+/// A column that only the file of memory has.
+pub(super) const MEMORY_COLUMN: &str = "AverageAllocatedMb";
+pub(super) const APPLICATION_COLUMN: &str = "HashApp";
+pub(super) const FUNCTION_COLUMN: &str = "HashFunction";
+const TRIGGER_COLUMN: &str = "Trigger";
+
+const COUNTS: Limits =
+    Limits { most: 1e8, expected: "a whole number of invocations in this minute, from 0 to 100000000" };
+const MILLISECONDS: Limits =
+    Limits { most: 6.048e8, expected: "a number of milliseconds from 0 to 604800000 (a week)" };
+const MEGABYTES: Limits = Limits { most: 1_048_576.0, expected: "a number of MB from 0 to 1048576 (1 TB)" };
+
+/// The hashes that name a function.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FunctionKey {
+    /// Its application.
+    pub application: String,
+    /// The function in it; empty for the application as a whole.
+    pub function: String,
+}
+
+/// A row of the file of invocations.
+#[derive(Clone, Debug)]
+pub struct InvocationRow {
+    /// Its line.
+    pub row: u64,
+    /// Whose.
+    pub key: FunctionKey,
+    /// What calls it, e.g. `timer`; empty where the file has no such column.
+    pub trigger: String,
+    /// Invocations by minute.
+    pub counts: Vec<u32>,
+}
+
+/// The file of invocations.
+#[derive(Clone, Debug)]
+pub struct Invocations {
+    /// The file.
+    pub path: PathBuf,
+    /// Number of the first minute column.
+    pub first_minute: u32,
+    /// Minutes.
+    pub minutes: u32,
+    /// Functions in the order of the file.
+    pub rows: Vec<InvocationRow>,
+}
+
+impl Invocations {
+    pub(super) fn read(path: &Path, judge: &mut Judge) -> Result<Self, TraceError> {
+        let mut table = Table::open(path, FUNCTION_COLUMN)?;
+        let keys = KeyColumns::of_functions(&table)?;
+        let trigger = table.find(TRIGGER_COLUMN);
+        let (first_column, first_minute) = table.minutes()?;
+        let minutes = (table.header().len() - first_column) as u32;
+        let read = |row: &Row<'_>| {
+            Ok(InvocationRow {
+                row: row.number(),
+                key: keys.of(row)?,
+                trigger: trigger.map(|column| row.text(column)).transpose()?.unwrap_or_default(),
+                counts: (0..minutes as usize)
+                    .map(|minute| row.count(first_column + minute, COUNTS))
+                    .collect::<Result<_, _>>()?,
+            })
+        };
+        let mut rows = Vec::new();
+        read_once(&mut table, keys, judge, read, |_, value| rows.push(value))?;
+        Ok(Invocations { path: path.to_owned(), first_minute, minutes, rows })
+    }
+
+    /// First and last minute.
+    #[must_use]
+    pub fn range(&self) -> [u32; 2] {
+        [self.first_minute, self.first_minute + self.minutes - 1]
+    }
+
+    /// Functions of each application.
+    #[must_use]
+    pub fn application_sizes(&self) -> HashMap<&str, u32> {
+        let mut sizes = HashMap::new();
+        for row in &self.rows {
+            *sizes.entry(row.key.application.as_str()).or_default() += 1;
+        }
+        sizes
+    }
+}
+
+/// The file of durations: seven percentiles in ms, ascending, by function.
+pub(super) fn read_durations(
+    path: &Path,
+    judge: &mut Judge,
+) -> Result<HashMap<FunctionKey, [f64; 7]>, TraceError> {
+    let mut table = Table::open(path, DURATIONS_COLUMN)?;
+    let keys = KeyColumns::of_functions(&table)?;
+    let mut columns = [0; 7];
+    for (column, title) in columns.iter_mut().zip(PERCENTILE_COLUMNS) {
+        *column = table.column(title)?;
+    }
+    let mut durations = HashMap::new();
+    let read = |row: &Row<'_>| percentiles(row, &columns);
+    read_once(&mut table, keys, judge, read, |key, value| {
+        durations.insert(key, value);
+    })?;
+    Ok(durations)
+}
+
+fn percentiles(row: &Row<'_>, columns: &[usize; 7]) -> Result<[f64; 7], Damage> {
+    let mut percentiles = [0.0; 7];
+    for (place, &column) in columns.iter().enumerate() {
+        percentiles[place] = row.amount(column, MILLISECONDS)?;
+        if place > 0 && percentiles[place] < percentiles[place - 1] {
+            let (here, before) = (percentiles[place], percentiles[place - 1]);
+            let message = format!(
+                "`{here}` is less than the percentile before it, {before}; percentiles must not decrease"
+            );
+            return Err(row.damage(column, Fault::DecreasingPercentiles, message));
+        }
+    }
+    Ok(percentiles)
+}
+
+/// The file of memory.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    /// Whether its rows are applications; else functions.
+    pub by_application: bool,
+    /// Average MB.
+    pub megabytes: HashMap<FunctionKey, f64>,
+}
+
+impl Memory {
+    pub(super) fn read(path: &Path, judge: &mut Judge) -> Result<Self, TraceError> {
+        let mut table = Table::open(path, MEMORY_COLUMN)?;
+        let application = table.column(APPLICATION_COLUMN)?;
+        let value = table.column(MEMORY_COLUMN)?;
+        let keys = KeyColumns { application, function: table.find(FUNCTION_COLUMN) };
+        let mut megabytes = HashMap::new();
+        let read = |row: &Row<'_>| row.amount(value, MEGABYTES);
+        read_once(&mut table, keys, judge, read, |key, value| {
+            megabytes.insert(key, value);
+        })?;
+        Ok(Memory { by_application: keys.function.is_none(), megabytes })
+    }
+
+    /// Average MB of a function; an application's is shared equally by its functions.
+    fn of(&self, key: &FunctionKey, application_size: u32) -> Option<f64> {
+        if !self.by_application {
+            return self.megabytes.get(key).copied();
+        }
+        let whole = FunctionKey { application: key.application.clone(), function: String::new() };
+        self.megabytes.get(&whole).map(|megabytes| megabytes / f64::from(application_size))
+    }
+}
+
+/// A function that all three files know.
+#[derive(Clone, Debug)]
+pub struct TraceFunction {
+    /// Its hash.
+    pub name: String,
+    /// Number of its application.
+    pub application: u32,
+    /// Invocations by minute.
+    pub counts: Vec<u32>,
+    /// Percentiles 0, 1, 25, 50, 75, 99 and 100 of its durations, ms.
+    pub percentiles_ms: [f64; 7],
+    /// Average memory, MB.
+    pub memory_mb: f64,
+}
+
+/// The three files joined.
+#[derive(Clone, Debug)]
+pub struct Azure2019 {
+    /// Functions in the order of the file of invocations.
+    pub functions: Vec<TraceFunction>,
+    /// Number of the first minute column.
+    pub first_minute: u32,
+    /// Minutes.
+    pub minutes: u32,
+    /// Rows that were left out.
+    pub skipped: Skipped,
+}
+
+/// Where the three files are.
+#[derive(Clone, Copy, Debug)]
+pub struct Azure2019Paths<'a> {
+    /// Counts a minute by function.
+    pub invocations: &'a Path,
+    /// Percentiles of durations by function.
+    pub durations: &'a Path,
+    /// Memory by application or by function.
+    pub memory: &'a Path,
+}
+
+impl Azure2019 {
+    /// Reads and joins the files.
+    ///
+    /// # Errors
+    /// When a file is missing or its structure is damaged; when a row is damaged or a function lacks durations or memory,
+    /// unless `lenient`: such rows are then left out and counted.
+    pub fn read(paths: Azure2019Paths<'_>, lenient: bool) -> Result<Self, TraceError> {
+        let mut judge = Judge::new(lenient);
+        let durations = read_durations(paths.durations, &mut judge)?;
+        let memory = Memory::read(paths.memory, &mut judge)?;
+        let invocations = Invocations::read(paths.invocations, &mut judge)?;
+        let joined = Join { paths, durations: &durations, memory: &memory };
+        joined.join(invocations, judge)
+    }
+
+    /// Refuses minutes that the file of invocations, `path`, does not have.
+    ///
+    /// # Errors
+    /// [`TraceError::Range`].
+    pub fn check_minutes(&self, path: &Path, [first, last]: [u32; 2]) -> Result<(), TraceError> {
+        let available = [self.first_minute, self.first_minute + self.minutes - 1];
+        if first >= available[0] && last <= available[1] {
+            return Ok(());
+        }
+        Err(TraceError::Range { path: path.to_owned(), first, last, available })
+    }
+}
+
+struct Join<'a> {
+    paths: Azure2019Paths<'a>,
+    durations: &'a HashMap<FunctionKey, [f64; 7]>,
+    memory: &'a Memory,
+}
+
+impl Join<'_> {
+    fn join(&self, invocations: Invocations, mut judge: Judge) -> Result<Azure2019, TraceError> {
+        let sizes: HashMap<String, u32> =
+            invocations.application_sizes().into_iter().map(|(name, size)| (name.to_owned(), size)).collect();
+        let mut numbers: HashMap<String, u32> = HashMap::new();
+        let mut functions = Vec::new();
+        for row in invocations.rows {
+            let found = self.properties(&row, sizes[&row.key.application]);
+            let Some((percentiles_ms, memory_mb)) = judge.judge(found)? else { continue };
+            let next = numbers.len() as u32;
+            let application = *numbers.entry(row.key.application).or_insert(next);
+            let (name, counts) = (row.key.function, row.counts);
+            functions.push(TraceFunction { name, application, counts, percentiles_ms, memory_mb });
+        }
+        if functions.is_empty() {
+            let skipped = judge.skipped.to_string();
+            return Err(TraceError::NothingLeft { path: invocations.path, skipped });
+        }
+        let (first_minute, minutes) = (invocations.first_minute, invocations.minutes);
+        Ok(Azure2019 { functions, first_minute, minutes, skipped: judge.skipped })
+    }
+
+    fn properties(&self, row: &InvocationRow, application_size: u32) -> Result<([f64; 7], f64), Damage> {
+        let percentiles = *self
+            .durations
+            .get(&row.key)
+            .ok_or_else(|| self.lacking(row, FUNCTION_COLUMN, Fault::NoDurations))?;
+        let column = if self.memory.by_application { APPLICATION_COLUMN } else { FUNCTION_COLUMN };
+        let memory = self
+            .memory
+            .of(&row.key, application_size)
+            .ok_or_else(|| self.lacking(row, column, Fault::NoMemory))?;
+        Ok((percentiles, memory))
+    }
+
+    /// The complaint that another file has no sound row for this one.
+    fn lacking(&self, row: &InvocationRow, column: &str, fault: Fault) -> Damage {
+        let name = if column == APPLICATION_COLUMN { &row.key.application } else { &row.key.function };
+        let other = if fault == Fault::NoDurations { self.paths.durations } else { self.paths.memory };
+        let message = format!(
+            "`{}` has no row in {}; the whole trace has such functions, and reading it leniently leaves them out",
+            shown(name),
+            other.display()
+        );
+        let path = self.paths.invocations.to_owned();
+        Damage { path, row: row.row, column: column.to_owned(), fault, message }
+    }
+}
+
+/// Columns that name a function, or an application where there is no column for functions.
+#[derive(Clone, Copy)]
+struct KeyColumns {
+    application: usize,
+    function: Option<usize>,
+}
+
+impl KeyColumns {
+    fn of_functions(table: &Table) -> Result<Self, TraceError> {
+        let function = Some(table.column(FUNCTION_COLUMN)?);
+        Ok(KeyColumns { application: table.column(APPLICATION_COLUMN)?, function })
+    }
+
+    fn of(self, row: &Row<'_>) -> Result<FunctionKey, Damage> {
+        Ok(FunctionKey {
+            application: row.text(self.application)?,
+            function: self.function.map(|column| row.text(column)).transpose()?.unwrap_or_default(),
+        })
+    }
+}
+
+/// Reads all rows, one for each key, and hands the sound ones to `take`.
+fn read_once<T>(
+    table: &mut Table,
+    keys: KeyColumns,
+    judge: &mut Judge,
+    read: impl Fn(&Row<'_>) -> Result<T, Damage>,
+    mut take: impl FnMut(FunctionKey, T),
+) -> Result<(), TraceError> {
+    let mut seen: HashMap<FunctionKey, u64> = HashMap::new();
+    let mut rows = 0_u64;
+    while let Some(row) = table.next()? {
+        rows += 1;
+        let parsed = row.and_then(|row| {
+            let key = keys.of(&row)?;
+            if let Some(first) = seen.get(&key) {
+                return Err(repeated(&row, keys, *first));
+            }
+            let value = read(&row)?;
+            seen.insert(key.clone(), row.number());
+            Ok((key, value))
+        });
+        if let Some((key, value)) = judge.judge(parsed)? {
+            take(key, value);
+        }
+    }
+    refuse_nothing(table.path(), rows, seen.len(), judge)
+}
+
+fn repeated(row: &Row<'_>, keys: KeyColumns, first: u64) -> Damage {
+    let (column, what) = match keys.function {
+        Some(function) => (function, "function"),
+        None => (keys.application, "application"),
+    };
+    let name = shown(row.raw(column));
+    let message = format!("`{name}` has row {first} already; each {what} must have one row");
+    row.damage(column, Fault::Duplicate, message)
+}
+
+/// Refuses a file without rows, and one without a sound row.
+pub(super) fn refuse_nothing(path: &Path, rows: u64, sound: usize, judge: &Judge) -> Result<(), TraceError> {
+    if rows == 0 {
+        return Err(TraceError::NoRows { path: path.to_owned() });
+    }
+    if sound == 0 {
+        let skipped = judge.skipped.to_string();
+        return Err(TraceError::NothingLeft { path: path.to_owned(), skipped });
+    }
+    Ok(())
+}

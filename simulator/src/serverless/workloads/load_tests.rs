@@ -1,0 +1,140 @@
+//! The realised load of every workload hits the asked load within 1% over a long run.
+
+use std::path::Path;
+
+use common::cluster::NodeSpec;
+use common::config::{ServerlessConfig, TraceConfig, WorkloadKind};
+use common::seed::FastRng;
+use common::{RunSeed, Stream};
+use rand::SeedableRng as _;
+
+use super::Part;
+use crate::serverless::outcome::RESOURCES;
+use crate::serverless::workload::{EpisodeSource, Workload};
+
+/// Load of the arrivals of `episodes` episodes of `seconds` (0: all of a part) each, asked to be `asked`.
+fn realised(config: ServerlessConfig, seconds: f64, asked: f64, episodes: u64) -> f64 {
+    let nodes = config.nodes.clone();
+    let config = ServerlessConfig {
+        window_seconds: seconds.max(1.0),
+        validation_window_seconds: seconds,
+        test_window_seconds: seconds,
+        ..config
+    };
+    let workload = Workload::new(&config).expect("a workload of defaults or of the bundled samples");
+    // Training minutes are those that a trace is scaled on; a range of none takes all of them.
+    let part = if config.workload == WorkloadKind::Trace { Part::Training } else { Part::Test };
+    let (mut demand, mut time) = ([0.0; RESOURCES], 0.0);
+    for episode in 0..episodes {
+        let episode = RunSeed(7).episode(Stream::Test, episode);
+        time += seconds;
+        for coming in workload.arrivals(EpisodeSource { episode, part, load: asked }).stream {
+            let mut rng = FastRng::seed_from_u64(coming.seed);
+            let mut add = |function: usize, passed: f64| {
+                let model = &workload.models[function];
+                let mut work = model.draw(&mut rng, coming.seconds);
+                work.megabits += passed;
+                demand[0] += work.cpu_seconds;
+                let memory = workload.cluster.functions[function].default_memory_mb;
+                demand[1] += f64::from(memory) * model.reference_seconds(&work);
+                demand[2] += work.megabits;
+            };
+            match (coming.subject as usize).checked_sub(workload.models.len()) {
+                None => add(coming.subject as usize, 0.0),
+                Some(workflow) => workload.cluster.workflows[workflow].stages.iter().for_each(|stage| {
+                    add(stage.function.0 as usize, stage.inputs.iter().map(|edge| edge.megabits).sum());
+                }),
+            }
+        }
+    }
+    let sum = |of: fn(&NodeSpec) -> f64| nodes.iter().map(of).sum::<f64>() * time;
+    [
+        demand[0] / sum(|node| f64::from(node.cpu_millicores) / 1000.0 * node.speed),
+        demand[1] / sum(|node| f64::from(node.memory_mb)),
+        demand[2] / sum(|node| f64::from(node.network_mbps)),
+    ]
+    .into_iter()
+    .fold(0.0, f64::max)
+}
+
+fn nodes() -> Vec<NodeSpec> {
+    let node = NodeSpec {
+        cpu_millicores: 8000,
+        memory_mb: 8192,
+        network_mbps: 4000,
+        speed: 1.0,
+        price_class: 1.0,
+        zone: 0,
+    };
+    vec![node; 4]
+}
+
+fn synthetic(workload: WorkloadKind) -> ServerlessConfig {
+    ServerlessConfig { nodes: nodes(), workload, ..ServerlessConfig::default() }
+}
+
+fn within_one_percent(realised: f64, asked: f64) {
+    assert!((realised / asked - 1.0).abs() < 0.01, "asked for {asked}, came to {realised}");
+}
+
+#[test]
+fn steady_hits_its_load() {
+    within_one_percent(realised(synthetic(WorkloadKind::Steady), 2e4, 0.9, 1), 0.9);
+}
+
+#[test]
+fn bursty_hits_its_load() {
+    // Few arrivals in a long time: what varies is how often it spikes.
+    within_one_percent(realised(synthetic(WorkloadKind::Bursty), 1e6, 0.02, 6), 0.02);
+}
+
+#[test]
+fn periodic_hits_its_load() {
+    // Whole days, whatever time they begin at.
+    within_one_percent(realised(synthetic(WorkloadKind::Periodic), 5.0 * 86_400.0, 0.2, 2), 0.2);
+}
+
+#[test]
+fn mixed_hits_its_load() {
+    within_one_percent(realised(synthetic(WorkloadKind::Mixed), 1e5, 0.9, 1), 0.9);
+}
+
+#[test]
+fn workflow_hits_its_load() {
+    within_one_percent(realised(synthetic(WorkloadKind::Workflow), 1e5, 0.9, 1), 0.9);
+}
+
+fn trace(trace: TraceConfig) -> ServerlessConfig {
+    ServerlessConfig { trace: Some(trace), ..synthetic(WorkloadKind::Trace) }
+}
+
+#[test]
+fn the_trace_of_2019_hits_its_load() {
+    let file = |name: &str| Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("data/azure2019").join(name));
+    let config = trace(TraceConfig {
+        invocations: file("invocations.csv"),
+        durations: file("durations.csv"),
+        memory: file("memory.csv"),
+        training_minutes: [480, 779],
+        validation_minutes: [780, 839],
+        test_minutes: [840, 959],
+        max_function_share: Some(0.2),
+        ..TraceConfig::default()
+    });
+    within_one_percent(realised(config, 300.0 * 60.0, 0.7, 3), 0.7);
+}
+
+#[test]
+fn the_trace_of_2021_hits_its_load() {
+    let config = trace(TraceConfig {
+        events: Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("data/azure2021/events.csv")),
+        training_minutes: [1, 60],
+        validation_minutes: [61, 70],
+        test_minutes: [71, 108],
+        max_function_share: Some(0.2),
+        ..TraceConfig::default()
+    });
+    within_one_percent(realised(config.clone(), 3600.0, 0.7, 4), 0.7);
+    // Thinned: many episodes, for each keeps few invocations.
+    within_one_percent(realised(config, 3600.0, 0.01, 1000), 0.01);
+}
