@@ -375,8 +375,8 @@ impl Default for WorkflowConfig {
         WorkflowConfig {
             services: 20,
             pipelines: 4,
-            pipeline_share: 0.5,
-            service_median_seconds: 0.08,
+            pipeline_share: 0.7,
+            service_median_seconds: 0.2,
             pipeline_median_seconds: 4.0,
             duration_sigma: 0.7,
             service_slo_factor: 2.0,

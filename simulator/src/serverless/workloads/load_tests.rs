@@ -138,3 +138,39 @@ fn the_trace_of_2021_hits_its_load() {
     // Thinned: many episodes, for each keeps few invocations.
     within_one_percent(realised(config, 3600.0, 0.01, 1000), 0.01);
 }
+/// A bundled configuration; its paths are relative to the root of the repository.
+fn bundled(name: &str) -> ServerlessConfig {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let file = root.join(format!("configs/evaluate/{name}.toml"));
+    let mut config = common::config::load(&file, &[]).expect("it is valid").simulator.serverless;
+    if let Some(trace) = &mut config.trace {
+        let files = [&mut trace.invocations, &mut trace.durations, &mut trace.memory, &mut trace.events];
+        files.into_iter().flatten().for_each(|path| *path = root.join(&*path));
+    }
+    config
+}
+
+#[test]
+fn every_bundled_workload_offers_a_usable_episode() {
+    for name in ["steady", "bursty", "periodic", "mixed", "workflow", "azure2019", "azure2021"] {
+        let workload = Workload::new(&bundled(name)).expect("it can be made");
+        let source = EpisodeSource { episode: RunSeed(1), part: Part::Test, load: 1.0 };
+        let expected: f64 = workload.arrivals(source).expected.iter().sum();
+        assert!((10_000.0..40_000.0).contains(&expected), "{name}: {expected} invocations");
+    }
+}
+
+#[test]
+fn what_is_expected_is_what_comes() {
+    for name in ["steady", "periodic", "mixed", "azure2019", "azure2021"] {
+        let workload = Workload::new(&bundled(name)).expect("it can be made");
+        let (mut came, mut expected) = (0.0, 0.0);
+        for episode in 0..40 {
+            let episode = RunSeed(3).episode(Stream::Test, episode);
+            let arrivals = workload.arrivals(EpisodeSource { episode, part: Part::Test, load: 1.0 });
+            expected += arrivals.expected.iter().sum::<f64>();
+            came += arrivals.stream.count() as f64;
+        }
+        assert!((came / expected - 1.0).abs() < 0.02, "{name}: {came} came, {expected} were expected");
+    }
+}
