@@ -90,7 +90,11 @@ fn compare_slots(config: &Config, make: &MakeScheduler<'_>, watch: &Watch<'_>) -
     let episodes = Episodes::new(&config.simulator)?;
     let points =
         evaluate_slots(&episodes, &mut contenders(config, make)?, &plan, watch.progress, watch.stop)?;
-    Ok(Comparison { table: slots_table(&points), picture: slots_picture(&points)?, lines: lines(&points)? })
+    Ok(Comparison {
+        table: slots_table(&points),
+        picture: slots_picture(&points, &["policy"])?,
+        lines: lines(&points)?,
+    })
 }
 
 fn compare_serverless(
@@ -114,7 +118,7 @@ fn compare_serverless(
         evaluate_serverless(&episodes, &mut contenders(config, make)?, &plan, watch.progress, watch.stop)?;
     Ok(Comparison {
         table: serverless_table(&records),
-        picture: serverless_picture(&records)?,
+        picture: serverless_picture(&records, &["policy"])?,
         lines: lines(&records)?,
     })
 }

@@ -67,7 +67,7 @@ fn tables_and_pictures_show_what_was_measured() {
     let points = slots(2);
     let table = slots_table(&points);
     assert!(table.contains("50 steps, 40 episodes") && table.contains("clairvoyant_insertion"), "{table}");
-    let svg = slots_picture(&points).unwrap();
+    let svg = slots_picture(&points, &["tetris"]).unwrap();
     for words in ["200 steps", "offered load (% of capacity)", "mean slowdown", "fcfs_strict"] {
         assert!(svg.contains(words), "{words}");
     }
@@ -105,7 +105,7 @@ fn serverless_records_have_every_metric_and_paired_differences() {
     let means = records[1].metrics["slowdown"].mean - records[0].metrics["slowdown"].mean;
     assert!((difference - means).abs() < 1e-9);
     assert!(serverless_table(&records).contains("slowdown_mean"));
-    assert!(serverless_picture(&records).unwrap().contains("geometric mean over functions"));
+    assert!(serverless_picture(&records, &[]).unwrap().contains("geometric mean over functions"));
 }
 
 #[test]

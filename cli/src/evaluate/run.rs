@@ -65,7 +65,7 @@ fn run_slots(arguments: &SlotsArguments, load_policy: LoadPolicy<'_>, stop: &Shu
     let results = play(&grid, &entrants, manifest, shared.out.as_deref(), stop)?;
     let points: Vec<_> = results.points().iter().filter_map(evaluation::slots_point).collect();
     if let Some(path) = &shared.svg {
-        write_picture(path, &evaluation::slots_picture(&points)?)?;
+        write_picture(path, &evaluation::slots_picture(&points, &learnt(&entrants))?)?;
     }
     print(&points, shared.json, || evaluation::slots_table(&points))
 }
@@ -129,7 +129,7 @@ fn run_serverless(
     }
     let records = evaluation::serverless_records(&results);
     if let Some(path) = &shared.svg {
-        write_picture(path, &evaluation::serverless_picture(&records)?)?;
+        write_picture(path, &evaluation::serverless_picture(&records, &learnt(&entrants))?)?;
     }
     print(&records, shared.json, || evaluation::serverless_table(&records))
 }
@@ -214,6 +214,17 @@ fn play(
             .context(format!("the same command goes on from {}", out.display())),
         other => Ok(other.map(|()| results)?),
     }
+}
+
+/// Names of the policies.
+fn learnt(entrants: &[Entrant]) -> Vec<&str> {
+    let mut names = Vec::new();
+    for entrant in entrants {
+        if let Entrant::Policy { name, .. } = entrant {
+            names.push(name.as_str());
+        }
+    }
+    names
 }
 
 fn print<T: Serialize>(records: &[T], json: bool, table: impl FnOnce() -> String) -> anyhow::Result<()> {

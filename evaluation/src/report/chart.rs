@@ -8,12 +8,16 @@ use crate::statistics::Interval;
 /// Colours of the page that series take in turn.
 pub(crate) const COLOURS: usize = 7;
 
-const WIDTH: f64 = 460.0;
-const HEIGHT: f64 = 300.0;
+/// Size of a chart.
+pub(crate) const WIDTH: f64 = 460.0;
+/// See [`WIDTH`].
+pub(crate) const HEIGHT: f64 = 300.0;
 const LEFT: f64 = 58.0;
 const RIGHT: f64 = 14.0;
 const TOP: f64 = 30.0;
 const BOTTOM: f64 = 46.0;
+/// Height of a row of names.
+const ROW: f64 = 20.0;
 
 /// What tells a scheduler's marks from another's.
 #[derive(Clone, Debug, PartialEq)]
@@ -129,6 +133,55 @@ pub(crate) fn scatter(title: &str, x: &Axis, y: &Axis, spots: &[Spot]) -> String
     svg
 }
 
+/// A row for each series with its one value: what a chart against load would be at a single load.
+pub(crate) fn row_chart(title: &str, x: &Axis, series: &[Series]) -> String {
+    let longest = series.iter().map(|one| one.style.name.chars().count()).max().unwrap_or(0);
+    let left = (14.0 + 6.4 * longest as f64).min(WIDTH / 2.0);
+    let bottom = TOP + ROW * series.len() as f64;
+    let across = |value: f64| left + x.place(value) * (WIDTH - left - RIGHT);
+    let mut svg = opened(title, bottom + BOTTOM, 14.0);
+    for (value, text) in x.ticks(5) {
+        let column = across(value);
+        let _ = write!(
+            svg,
+            r#"<path class="g" d="M{column:.1} {TOP}V{bottom}"/><text class="k m" x="{column:.1}" y="{:.1}">{text}</text>"#,
+            bottom + 15.0
+        );
+    }
+    for (place, one) in series.iter().enumerate() {
+        let row = TOP + (place as f64 + 0.5) * ROW;
+        let name = escape(&one.style.name);
+        let weight = if one.style.learnt { " strong" } else { "" };
+        let _ = write!(
+            svg,
+            r#"<text class="e{weight}" x="{:.1}" y="{:.1}">{name}</text>"#,
+            left - 8.0,
+            row + 4.0
+        );
+        svg.push_str(&one.style.open());
+        for (_, value) in one.points.iter().filter(|(_, value)| value.mean.is_finite()) {
+            let (low, high) = (across(value.low), across(value.high));
+            let _ = write!(svg, r#"<path class="i" d="M{low:.1} {row:.1}H{high:.1}"/>"#);
+            svg.push_str(&one.style.mark(across(value.mean), row));
+        }
+        svg.push_str("</g>");
+    }
+    let _ = write!(
+        svg,
+        r#"<path class="a" d="M{left:.1} {TOP}V{bottom}H{:.1}"/><text class="n m" x="{:.1}" y="{:.1}">{}</text></svg>"#,
+        WIDTH - RIGHT,
+        (left + WIDTH - RIGHT) / 2.0,
+        bottom + BOTTOM - 10.0,
+        escape(&x.label)
+    );
+    svg
+}
+
+/// Height of a [`row_chart`] with so many rows.
+pub(crate) fn row_chart_height(rows: usize) -> f64 {
+    TOP + BOTTOM + ROW * rows as f64
+}
+
 /// Learnt ones last, so that they lie above.
 fn in_drawing_order<T>(all: &[T], style: impl Fn(&T) -> &Style) -> Vec<&T> {
     let mut ordered: Vec<&T> = all.iter().collect();
@@ -144,12 +197,16 @@ fn up(y: &Axis, value: f64) -> f64 {
     HEIGHT - BOTTOM - y.place(value) * (HEIGHT - TOP - BOTTOM)
 }
 
+fn opened(title: &str, height: f64, left: f64) -> String {
+    format!(
+        r#"<svg viewBox="0 0 {WIDTH} {height}" role="img" xmlns="http://www.w3.org/2000/svg"><title>{0}</title><text class="t" x="{left:.1}" y="17">{0}</text>"#,
+        escape(title)
+    )
+}
+
 /// Title, axes with their units, grid.
 fn frame(title: &str, x: &Axis, y: &Axis) -> String {
-    let mut svg = format!(
-        r#"<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" xmlns="http://www.w3.org/2000/svg"><title>{0}</title><text class="t" x="{LEFT}" y="17">{0}</text>"#,
-        escape(title)
-    );
+    let mut svg = opened(title, HEIGHT, LEFT);
     let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
     for (value, text) in y.ticks(5) {
         let row = up(y, value);

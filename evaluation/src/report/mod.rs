@@ -1,7 +1,7 @@
 //! One HTML file that shows an evaluation: no network, light and dark, every scheduler on a switch of its own.
 
-mod axis;
-mod chart;
+pub(crate) mod axis;
+pub(crate) mod chart;
 mod figures;
 mod tables;
 mod timeline;
@@ -102,8 +102,8 @@ impl Page<'_> {
              <header><h1>{title}</h1><button id=\"theme\">light / dark</button></header>\
              <nav>{links}</nav><main>{method}{legend}{body}</main>\
              <script>//<![CDATA[\n{script}//]]></script></body></html>\n",
-            css = include_str!("report.css"),
-            script = include_str!("report.js"),
+            css = concat!(include_str!("drawing.css"), include_str!("page.css")),
+            script = include_str!("page.js"),
             links = self.links(),
             method = self.method(),
             legend = self.legend(),

@@ -64,10 +64,15 @@ pub(crate) fn heat_map(recording: &Recording) -> String {
     for (row, values) in rows.iter().enumerate() {
         let columns = merged(values, COLUMNS, |group| group.iter().sum::<f64>() / group.len() as f64);
         let width = (WIDTH - LEFT - RIGHT) / columns.len().max(1) as f64;
-        for (column, value) in columns.iter().enumerate() {
-            let shade = ((value * SHADES as f64).round() as usize).min(SHADES);
+        let shade = |value: &f64| ((value * SHADES as f64).round() as usize).min(SHADES);
+        let mut column = 0;
+        // What looks the same is one rectangle, without seams.
+        for run in columns.chunk_by(|a, b| shade(a) == shade(b)) {
             let (x, y) = (LEFT + column as f64 * width, TOP + row as f64 * row_height);
-            let _ = write!(shades[shade], "M{x:.1} {y:.1}h{width:.2}v{:.1}h{:.2}z", row_height - 1.0, -width);
+            let wide = width * run.len() as f64;
+            let path = &mut shades[shade(&run[0])];
+            let _ = write!(path, "M{x:.1} {y:.1}h{wide:.2}v{:.1}h{:.2}z", row_height - 1.0, -wide);
+            column += run.len();
         }
     }
     for (shade, path) in shades.iter().enumerate().filter(|(_, path)| !path.is_empty()) {
