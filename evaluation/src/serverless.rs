@@ -175,7 +175,7 @@ fn add_differences(records: &mut [ServerlessRecord]) {
     }
 }
 
-/// The records as one table a load.
+/// The records as one table a workload and load: every metric for a few schedulers, those that decide for many.
 #[must_use]
 pub fn serverless_table(records: &[ServerlessRecord]) -> String {
     let mut text = String::new();
@@ -192,10 +192,40 @@ pub fn serverless_table(records: &[ServerlessRecord]) -> String {
             first.seconds,
             first.invocations,
         ));
-        text.push_str(&table(&here).to_string());
+        let table = if here.len() > ACROSS { overview(&here) } else { table(&here) };
+        text.push_str(&table.to_string());
         text.push('\n');
     }
     text
+}
+
+/// Beyond so many schedulers they go down, and only these metrics across.
+const ACROSS: usize = 6;
+const KEY_METRICS: [&str; 9] = [
+    "slowdown",
+    "slowdown_mean",
+    "slowdown_p99",
+    "latency_p99",
+    "cold_start_rate",
+    "idle_gb_seconds",
+    "cost_usd",
+    "slo_violations",
+    "unfinished_rate",
+];
+
+/// Schedulers down, the metrics that decide across.
+fn overview(records: &[&ServerlessRecord]) -> Table {
+    let titles = KEY_METRICS.iter().map(|key| (*key).to_owned());
+    let mut table = Table::new(std::iter::once("scheduler".to_owned()).chain(titles));
+    for record in records {
+        let cells = KEY_METRICS.iter().map(|key| cell(record.metrics[key]));
+        table.row(std::iter::once(record.scheduler.clone()).chain(cells));
+    }
+    table
+}
+
+fn cell(interval: Interval) -> String {
+    format!("{} [{}, {}]", short(interval.mean), short(interval.low), short(interval.high))
 }
 
 /// Schedulers across, metrics down.
@@ -206,10 +236,7 @@ fn table(records: &[&ServerlessRecord]) -> Table {
     let measured =
         |metric: &&Metric| records.iter().any(|record| record.metrics[metric.key].mean.is_finite());
     for metric in METRICS.iter().filter(measured) {
-        let cells = records.iter().map(|record| {
-            let Interval { mean, low, high } = record.metrics[metric.key];
-            format!("{} [{}, {}]", short(mean), short(low), short(high))
-        });
+        let cells = records.iter().map(|record| cell(record.metrics[metric.key]));
         table.row(std::iter::once(metric.key.to_owned()).chain(cells));
     }
     let times = records
@@ -227,17 +254,7 @@ fn table(records: &[&ServerlessRecord]) -> Table {
 
 fn difference_cell(record: &ServerlessRecord, against: &str, metric: &str) -> String {
     let found = record.differences.iter().find(|one| one.against == against && one.metric == metric);
-    found.map_or_else(
-        || "–".to_owned(),
-        |one| {
-            format!(
-                "{} [{}, {}]",
-                short(one.interval.mean),
-                short(one.interval.low),
-                short(one.interval.high)
-            )
-        },
-    )
+    found.map_or_else(|| "–".to_owned(), |one| cell(one.interval))
 }
 
 /// Three significant digits.

@@ -9,15 +9,45 @@ pub struct Table {
 }
 
 impl Table {
-    /// A table with these column titles.
+    /// A table with these column titles; long ones take several lines, broken where a part of a name ends.
     pub fn new(header: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        Table { rows: vec![header.into_iter().map(Into::into).collect()] }
+        let titles: Vec<Vec<String>> = header.into_iter().map(|title| wrapped(&title.into())).collect();
+        let lines = titles.iter().map(Vec::len).max().unwrap_or(0);
+        // The last line of each title stands right above its column.
+        let line = |number: usize| {
+            let part = |title: &Vec<String>| {
+                (number + title.len())
+                    .checked_sub(lines)
+                    .map(|place| title[place].clone())
+                    .unwrap_or_default()
+            };
+            titles.iter().map(part).collect()
+        };
+        Table { rows: (0..lines).map(line).collect() }
     }
 
     /// Adds a row.
     pub fn row(&mut self, cells: impl IntoIterator<Item = impl Into<String>>) {
         self.rows.push(cells.into_iter().map(Into::into).collect());
     }
+}
+
+/// Width at which a title is broken.
+const TITLE_WIDTH: usize = 20;
+
+/// The title in lines no wider than [`TITLE_WIDTH`] where `+` and `_` allow it.
+fn wrapped(title: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for part in title.split_inclusive(['+', '_', '/']) {
+        let last = lines.len() - 1;
+        let long = lines[last].chars().count() + part.chars().count() > TITLE_WIDTH;
+        if long && !lines[last].is_empty() {
+            lines.push(part.to_owned());
+        } else {
+            lines[last].push_str(part);
+        }
+    }
+    lines
 }
 
 impl fmt::Display for Table {
@@ -33,15 +63,16 @@ impl fmt::Display for Table {
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         for row in &self.rows {
+            let mut line = String::new();
             for (column, cell) in row.iter().enumerate() {
                 let width = widths[column];
                 if column == 0 {
-                    write!(formatter, "{cell:<width$}")?;
+                    line.push_str(&format!("{cell:<width$}"));
                 } else {
-                    write!(formatter, "  {cell:>width$}")?;
+                    line.push_str(&format!("  {cell:>width$}"));
                 }
             }
-            writeln!(formatter)?;
+            writeln!(formatter, "{}", line.trim_end())?;
         }
         Ok(())
     }
@@ -60,5 +91,17 @@ mod tests {
             table.to_string(),
             "name                 x\na long one  1.00 ± 0.2\nb                    2\n"
         );
+    }
+
+    #[test]
+    fn long_titles_take_several_lines() {
+        let mut table = Table::new(["metric", "srpt+default+hiku+hybrid-histogram", "sjf"]);
+        table.row(["slowdown", "1.00", "2.00"]);
+        let lines = [
+            "          srpt+default+hiku+",
+            "metric      hybrid-histogram   sjf",
+            "slowdown                1.00  2.00",
+        ];
+        assert_eq!(table.to_string().lines().collect::<Vec<_>>(), lines);
     }
 }
