@@ -87,7 +87,8 @@ fn play_slots(
         threads: evaluation.threads,
         batch: evaluation.validation_episodes as usize,
     };
-    let points = evaluate_slots(episodes, &mut [contender], &plan, &|_| {}, &Shutdown::new()).map_err(failed)?;
+    let points =
+        evaluate_slots(episodes, &mut [contender], &plan, &|_| {}, &Shutdown::new()).map_err(failed)?;
     let point = |point: evaluation::SlotsPoint| Point {
         name: format!("load_{}_steps_{}", point.load, point.steps),
         slowdowns: vec![point.slowdown],
@@ -113,7 +114,8 @@ fn play_serverless(
         batch: evaluation.validation_episodes as usize,
         workload: config.name.clone(),
     };
-    let records = evaluate_serverless(episodes, &mut [contender], &plan, &|_| {}, &Shutdown::new()).map_err(failed)?;
+    let records =
+        evaluate_serverless(episodes, &mut [contender], &plan, &|_| {}, &Shutdown::new()).map_err(failed)?;
     let point = |record: evaluation::ServerlessRecord| Point {
         name: format!("load_{}", record.load),
         slowdowns: ["slowdown", "slowdown_mean"].iter().map(|key| record.metrics[key].mean).collect(),

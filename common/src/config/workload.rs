@@ -29,7 +29,7 @@ pub enum WorkloadKind {
 #[serde(deny_unknown_fields, default)]
 pub struct SteadyConfig {
     /// Functions.
-    #[garde(range(min = 1, max = 100_000))]
+    #[garde(range(min = 1, max = 1_000_000))]
     pub functions: u32,
     /// Median of the log-normal mean duration of a function, seconds.
     #[garde(range(min = 0.001))]
@@ -49,6 +49,9 @@ pub struct SteadyConfig {
     /// σ of the log-normal input size.
     #[garde(range(min = 0.0, max = 5.0))]
     pub input_sigma: f64,
+    /// Share of a typical duration that goes into data in and out; 30% are I/O, the rest is CPU.
+    #[garde(range(min = 0.0, max = 0.6))]
+    pub network_share: f64,
 }
 
 /// Synthetic functions of `bursty` and `periodic`, drawn from the distributions measured in the Azure trace of 2019.
@@ -313,6 +316,7 @@ impl Default for SteadyConfig {
             gap_cv: 0.3,
             noise_sigma: 0.1,
             input_sigma: 0.2,
+            network_share: 0.1,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Follows a cluster by its events. Every event costs time that does not depend on how much there is, but for the
 //! removal of a container from its group.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use common::SimTime;
 use common::cluster::{ClusterEvent, ClusterSpec, DurationEstimate, TimedEvent};
@@ -151,6 +151,8 @@ pub struct ServerlessGraph {
     waiting: HashMap<InvocationId, Pending>,
     /// In the order of their ids, so that frames do not depend on hashing.
     containers: BTreeMap<ContainerId, Container>,
+    /// Idle containers by function and node, those that go first at the front.
+    idle: BTreeMap<(usize, usize), BTreeSet<(SimTime, ContainerId)>>,
     pub(super) arrivals: [DecayingRate; ARRIVAL_WINDOWS.len()],
     /// Recent share of cold starts in the whole cluster.
     pub(super) cold_share: f64,
@@ -206,7 +208,11 @@ impl ServerlessGraph {
                 self.pre_warm(at, *container, function.0 as usize, node.0 as usize, *memory_mb)
             }
             ClusterEvent::KeptAlive { container, expires } => {
-                self.container_mut(at, *container)?.phase = Phase::Idle { expires: *expires };
+                self.delist(*container);
+                let found = self.container_mut(at, *container)?;
+                found.phase = Phase::Idle { expires: *expires };
+                let (function, node) = (found.function, found.node);
+                self.enlist(*container, function, node, *expires);
                 Ok(())
             }
             ClusterEvent::Interrupted { invocation, container } => {
@@ -245,6 +251,7 @@ impl ServerlessGraph {
         let found = self.container_mut(at, container)?;
         found.phase = Phase::Idle { expires };
         let Container { function, node, memory_mb, .. } = *found;
+        self.enlist(container, function, node, expires);
         let (function, node) = (&mut self.functions[function], &mut self.nodes[node]);
         function.busy = function.busy.saturating_sub(1);
         function.idle += 1;
@@ -282,6 +289,7 @@ impl ServerlessGraph {
         cold: bool,
         work: Pending,
     ) -> Result<(), TrackerError> {
+        self.delist(container);
         let function = &mut self.functions[work.function];
         let state = self.nodes.get_mut(node).ok_or(TrackerError::OutOfRange { at })?;
         function.pending = function.pending.saturating_sub(1);
@@ -302,6 +310,7 @@ impl ServerlessGraph {
     }
 
     fn remove(&mut self, at: SimTime, container: ContainerId) -> Result<Container, TrackerError> {
+        self.delist(container);
         let gone =
             self.containers.remove(&container).ok_or(TrackerError::UnknownContainer { at, container })?;
         let (function, node) = (&mut self.functions[gone.function], &mut self.nodes[gone.node]);
@@ -331,14 +340,37 @@ impl ServerlessGraph {
 
     /// (function, node, group) of all idle containers, by function and node.
     pub(super) fn idle_groups(&self) -> impl Iterator<Item = (usize, usize, IdleGroup)> {
-        let mut groups: BTreeMap<(usize, usize), IdleGroup> = BTreeMap::new();
-        for container in self.containers.values() {
-            let Phase::Idle { expires } = container.phase else { continue };
-            let group = groups.entry((container.function, container.node)).or_default();
-            group.first_expiry = if group.count == 0 { expires } else { group.first_expiry.min(expires) };
-            group.count += 1;
+        self.idle.iter().map(|(&(function, node), containers)| {
+            let first_expiry = containers.first().map_or(SimTime::ZERO, |(expires, _)| *expires);
+            (function, node, IdleGroup { count: containers.len() as u32, first_expiry })
+        })
+    }
+
+    /// Edges of the whole graph, every one counted once: a function to each node with idle containers of it, a container that
+    /// works to its node and to its function, an invocation that waits to its function.
+    #[must_use]
+    pub fn edge_count(&self) -> usize {
+        let idle: usize = self.functions.iter().map(|function| function.idle as usize).sum();
+        self.idle.len() + 2 * (self.containers.len() - idle) + self.waiting.len()
+    }
+
+    fn enlist(&mut self, id: ContainerId, function: usize, node: usize, expires: SimTime) {
+        self.idle.entry((function, node)).or_default().insert((expires, id));
+    }
+
+    /// Takes an idle container out of its group; one that is not idle is in none.
+    fn delist(&mut self, id: ContainerId) {
+        let Some(Container { function, node, phase: Phase::Idle { expires }, .. }) = self.containers.get(&id)
+        else {
+            return;
+        };
+        let key = (*function, *node);
+        if let Some(group) = self.idle.get_mut(&key) {
+            group.remove(&(*expires, id));
+            if group.is_empty() {
+                self.idle.remove(&key);
+            }
         }
-        groups.into_iter().map(|((function, node), group)| (function, node, group))
     }
 
     /// Containers that work, those expected to finish first at the front, at most `window`.

@@ -8,7 +8,7 @@ use common::{RunSeed, Stream};
 use rand_distr::{Distribution, StandardNormal};
 
 use super::poisson::Poisson;
-use super::synthetic::typical_work;
+use super::synthetic::{NETWORK_SHARE, typical_work};
 use super::{FunctionDescription, Span, WorkloadSource};
 use crate::serverless::arrivals::ArrivalProcess;
 use crate::serverless::function::{InputScaled, MemoryShares};
@@ -39,7 +39,7 @@ impl Mixed {
             let mut rng = seed.rng(Stream::Functions, CLASSES + u64::from(place));
             let normal: f64 = StandardNormal.sample(&mut rng);
             let seconds = class.median_seconds * (class.sigma * normal).exp();
-            let typical = typical_work(seconds, class.memory_mb, class.parallelism, shares);
+            let typical = typical_work(seconds, class.memory_mb, class.parallelism, NETWORK_SHARE, shares);
             let law = InputScaled { typical, sensitivity: 1.0, input_sigma: config.input_sigma };
             let name = format!("{}-{number}", class.name);
             self.functions.push(FunctionDescription {

@@ -33,7 +33,7 @@ impl Steady {
             // Equal work on average: what takes long is called less often.
             rates.push((config.rate_sigma * normal()).exp() / seconds);
             let peak_memory_mb = measured::memory(&mut rng);
-            let typical = typical_work(seconds, peak_memory_mb, 1.0, shares);
+            let typical = typical_work(seconds, peak_memory_mb, 1.0, config.network_share, shares);
             let law = InputScaled { typical, sensitivity: 1.0, input_sigma: config.input_sigma };
             let name = format!("steady-{place}");
             let function = FunctionDescription::new(name, place, peak_memory_mb, Arc::new(law));

@@ -11,19 +11,27 @@ use super::{FunctionDescription, measured};
 use crate::serverless::function::{InputScaled, MemoryShares, Work};
 use crate::serverless::workload::tier;
 
-/// Where the duration of a synthetic function goes: I/O, network; the rest is CPU.
+/// Share of the duration of a synthetic function that is I/O; what is neither that nor data is CPU.
 const IO_SHARE: f64 = 0.3;
-const NETWORK_SHARE: f64 = 0.1;
+/// Share that goes into data, where nothing else is configured.
+pub(super) const NETWORK_SHARE: f64 = 0.1;
 /// Stream numbers of the applications lie behind those of the functions' other properties.
 const APPLICATIONS: u64 = 4 << 32;
 
-/// The work at input size 1 of a function that takes `seconds` with `memory_mb` and `parallelism` vCPUs at most.
-pub(super) fn typical_work(seconds: f64, memory_mb: u32, parallelism: f64, shares: MemoryShares) -> Work {
+/// The work at input size 1 of a function that takes `seconds` with `memory_mb` and `parallelism` vCPUs at most, a share
+/// `network_share` of it for data in and out.
+pub(super) fn typical_work(
+    seconds: f64,
+    memory_mb: u32,
+    parallelism: f64,
+    network_share: f64,
+    shares: MemoryShares,
+) -> Work {
     let default_mb = tier(memory_mb);
     Work {
-        megabits: NETWORK_SHARE * seconds * shares.mbps(default_mb),
+        megabits: network_share * seconds * shares.mbps(default_mb),
         io_seconds: IO_SHARE * seconds,
-        cpu_seconds: (1.0 - IO_SHARE - NETWORK_SHARE) * seconds * shares.vcpus(default_mb).min(parallelism),
+        cpu_seconds: (1.0 - IO_SHARE - network_share) * seconds * shares.vcpus(default_mb).min(parallelism),
         input_size: 1.0,
     }
 }
@@ -65,7 +73,7 @@ impl Synthetic {
         for weight in weights {
             let seconds = measured::duration(rng, config.longest_seconds);
             let memory = measured::memory(rng);
-            let typical = typical_work(seconds, memory, 1.0, shares);
+            let typical = typical_work(seconds, memory, 1.0, NETWORK_SHARE, shares);
             let law = InputScaled { typical, sensitivity: 1.0, input_sigma: config.input_sigma };
             let place = self.functions.len() as u32;
             let function =

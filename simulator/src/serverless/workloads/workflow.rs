@@ -11,7 +11,7 @@ use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::poisson::Poisson;
-use super::synthetic::typical_work;
+use super::synthetic::{NETWORK_SHARE, typical_work};
 use super::trace::work;
 use super::{FunctionDescription, Span, WorkloadSource, measured};
 use crate::serverless::arrivals::ArrivalProcess;
@@ -156,7 +156,7 @@ impl<R: Rng> Draw<'_, R> {
     ) -> FunctionDescription {
         let seconds = self.log_normal(median, self.config.duration_sigma);
         let memory = measured::memory(&mut self.rng).max(least_mb);
-        let typical = typical_work(seconds, memory, 1.0, self.shares);
+        let typical = typical_work(seconds, memory, 1.0, NETWORK_SHARE, self.shares);
         let law = InputScaled { typical, sensitivity: 1.0, input_sigma: 0.0 };
         FunctionDescription {
             tenant: application,

@@ -1,10 +1,13 @@
-//! `longshore bench`: how fast one actor plays and one learner learns, each alone and on fixed work.
+//! `longshore bench`: how fast the simulator runs, one actor plays and one learner learns, each alone and on fixed work.
+
+mod simulator;
 
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ::simulator::Episodes;
 use actor::{Identity, Player};
 use common::ExitCode;
 use common::config::Config;
@@ -12,12 +15,11 @@ use common::ids::{ActorId, Incarnation, LearnerEpoch, PolicyVersion, RunId};
 use learner::{Batch, Decoded, Updater};
 use policy::{Behaviour, PolicyNetwork, PolicyScheduler, schema_of};
 use serde::Serialize;
-use simulator::Episodes;
 
 /// Measures one part of the system alone.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  longshore bench actor\n  longshore bench learner -c configs/train/azure2019.toml --threads 2"
+    after_help = "Examples:\n  longshore bench actor\n  longshore bench simulator --seconds 5\n  longshore bench learner -c configs/train/azure2019.toml --threads 2"
 )]
 pub struct BenchArguments {
     /// What is measured.
@@ -47,6 +49,8 @@ pub enum Part {
     Actor,
     /// Learning from batches that are there.
     Learner,
+    /// The simulator of `serverless` alone, on work of its own: invocations/s, memory, and the cost of a state graph.
+    Simulator,
 }
 
 /// One figure.
@@ -65,19 +69,22 @@ struct Figure {
 /// # Errors
 /// When the configuration or the workload cannot be loaded, or the networks fail.
 pub fn run(arguments: &BenchArguments) -> anyhow::Result<ExitCode> {
-    let config = Arc::new(common::config::load(&arguments.config, &arguments.settings)?);
-    policy::set_threads(arguments.threads);
-    let bench = Bench { arguments, config };
+    let bench = || -> anyhow::Result<Bench<'_>> {
+        let config = Arc::new(common::config::load(&arguments.config, &arguments.settings)?);
+        policy::set_threads(arguments.threads);
+        Ok(Bench { arguments, config })
+    };
     let figures = match arguments.part {
-        Part::Actor => bench.actor()?,
-        Part::Learner => bench.learner()?,
+        Part::Actor => bench()?.actor()?,
+        Part::Learner => bench()?.learner()?,
+        Part::Simulator => simulator::measure(arguments.seconds)?,
     };
     let mut stdout = std::io::stdout().lock();
     for figure in figures {
         if arguments.json {
             writeln!(stdout, "{}", serde_json::to_string(&figure)?)?;
         } else {
-            writeln!(stdout, "{:28} {:>12.1} {:14} {}", figure.name, figure.value, figure.unit, figure.what)?;
+            writeln!(stdout, "{:34} {:>12.1} {:14} {}", figure.name, figure.value, figure.unit, figure.what)?;
         }
     }
     Ok(ExitCode::Success)
