@@ -7,7 +7,7 @@ use super::error::{Damage, Fault, Judge, Skipped, TraceError};
 use super::table::{Limits, Row, Table, shown};
 
 /// Columns of the percentiles of durations, milliseconds.
-pub(super) const PERCENTILE_COLUMNS: [&str; 7] = [
+const PERCENTILE_COLUMNS: [&str; 7] = [
     "percentile_Average_0",
     "percentile_Average_1",
     "percentile_Average_25",
@@ -24,11 +24,12 @@ pub(super) const APPLICATION_COLUMN: &str = "HashApp";
 pub(super) const FUNCTION_COLUMN: &str = "HashFunction";
 const TRIGGER_COLUMN: &str = "Trigger";
 
-const COUNTS: Limits =
+pub(super) const COUNTS: Limits =
     Limits { most: 1e8, expected: "a whole number of invocations in this minute, from 0 to 100000000" };
 const MILLISECONDS: Limits =
     Limits { most: 6.048e8, expected: "a number of milliseconds from 0 to 604800000 (a week)" };
-const MEGABYTES: Limits = Limits { most: 1_048_576.0, expected: "a number of MB from 0 to 1048576 (1 TB)" };
+pub(super) const MEGABYTES: Limits =
+    Limits { most: 1_048_576.0, expected: "a number of MB from 0 to 1048576 (1 TB)" };
 
 /// The hashes that name a function.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -111,10 +112,7 @@ pub(super) fn read_durations(
 ) -> Result<HashMap<FunctionKey, [f64; 7]>, TraceError> {
     let mut table = Table::open(path, DURATIONS_COLUMN)?;
     let keys = KeyColumns::of_functions(&table)?;
-    let mut columns = [0; 7];
-    for (column, title) in columns.iter_mut().zip(PERCENTILE_COLUMNS) {
-        *column = table.column(title)?;
-    }
+    let columns = percentile_columns(&table)?;
     let mut durations = HashMap::new();
     let read = |row: &Row<'_>| percentiles(row, &columns);
     read_once(&mut table, keys, judge, read, |key, value| {
@@ -123,7 +121,15 @@ pub(super) fn read_durations(
     Ok(durations)
 }
 
-fn percentiles(row: &Row<'_>, columns: &[usize; 7]) -> Result<[f64; 7], Damage> {
+pub(super) fn percentile_columns(table: &Table) -> Result<[usize; 7], TraceError> {
+    let mut columns = [0; 7];
+    for (column, title) in columns.iter_mut().zip(PERCENTILE_COLUMNS) {
+        *column = table.column(title)?;
+    }
+    Ok(columns)
+}
+
+pub(super) fn percentiles(row: &Row<'_>, columns: &[usize; 7]) -> Result<[f64; 7], Damage> {
     let mut percentiles = [0.0; 7];
     for (place, &column) in columns.iter().enumerate() {
         percentiles[place] = row.amount(column, MILLISECONDS)?;
@@ -161,6 +167,11 @@ impl Memory {
         Ok(Memory { by_application: keys.function.is_none(), megabytes })
     }
 
+    /// Whether it has a row for a function or for its application.
+    pub(super) fn knows(&self, key: &FunctionKey) -> bool {
+        self.of(key, 1).is_some()
+    }
+
     /// Average MB of a function; an application's is shared equally by its functions.
     fn of(&self, key: &FunctionKey, application_size: u32) -> Option<f64> {
         if !self.by_application {
@@ -174,10 +185,12 @@ impl Memory {
 /// A function that all three files know.
 #[derive(Clone, Debug)]
 pub struct TraceFunction {
-    /// Its hash.
-    pub name: String,
+    /// Its hashes.
+    pub key: FunctionKey,
     /// Number of its application.
     pub application: u32,
+    /// Functions of its application in the file of invocations.
+    pub application_size: u32,
     /// Invocations by minute.
     pub counts: Vec<u32>,
     /// Percentiles 0, 1, 25, 50, 75, 99 and 100 of its durations, ms.
@@ -225,12 +238,18 @@ impl Azure2019 {
         joined.join(invocations, judge)
     }
 
+    /// First and last minute.
+    #[must_use]
+    pub fn range(&self) -> [u32; 2] {
+        [self.first_minute, self.first_minute + self.minutes - 1]
+    }
+
     /// Refuses minutes that the file of invocations, `path`, does not have.
     ///
     /// # Errors
     /// [`TraceError::Range`].
     pub fn check_minutes(&self, path: &Path, [first, last]: [u32; 2]) -> Result<(), TraceError> {
-        let available = [self.first_minute, self.first_minute + self.minutes - 1];
+        let available = self.range();
         if first >= available[0] && last <= available[1] {
             return Ok(());
         }
@@ -251,12 +270,19 @@ impl Join<'_> {
         let mut numbers: HashMap<String, u32> = HashMap::new();
         let mut functions = Vec::new();
         for row in invocations.rows {
-            let found = self.properties(&row, sizes[&row.key.application]);
+            let application_size = sizes[&row.key.application];
+            let found = self.properties(&row, application_size);
             let Some((percentiles_ms, memory_mb)) = judge.judge(found)? else { continue };
             let next = numbers.len() as u32;
-            let application = *numbers.entry(row.key.application).or_insert(next);
-            let (name, counts) = (row.key.function, row.counts);
-            functions.push(TraceFunction { name, application, counts, percentiles_ms, memory_mb });
+            let application = *numbers.entry(row.key.application.clone()).or_insert(next);
+            functions.push(TraceFunction {
+                key: row.key,
+                application,
+                application_size,
+                counts: row.counts,
+                percentiles_ms,
+                memory_mb,
+            });
         }
         if functions.is_empty() {
             let skipped = judge.skipped.to_string();
@@ -295,9 +321,9 @@ impl Join<'_> {
 
 /// Columns that name a function, or an application where there is no column for functions.
 #[derive(Clone, Copy)]
-struct KeyColumns {
-    application: usize,
-    function: Option<usize>,
+pub(super) struct KeyColumns {
+    pub application: usize,
+    pub function: Option<usize>,
 }
 
 impl KeyColumns {
@@ -315,7 +341,7 @@ impl KeyColumns {
 }
 
 /// Reads all rows, one for each key, and hands the sound ones to `take`.
-fn read_once<T>(
+pub(super) fn read_once<T>(
     table: &mut Table,
     keys: KeyColumns,
     judge: &mut Judge,

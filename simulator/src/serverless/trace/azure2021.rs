@@ -77,9 +77,9 @@ impl Azure2021 {
         while let Some(row) = table.next()? {
             rows += 1;
             let parsed = row.and_then(|row| columns.read(&row, latest));
-            let Some((key, arrival, seconds)) = judge.judge(parsed)? else { continue };
-            latest = latest.max(arrival);
-            events.push(TraceEvent { function: catalogue.number(key), arrival, seconds });
+            let Some((key, event)) = judge.judge(parsed)? else { continue };
+            latest = latest.max(event.arrival);
+            events.push(TraceEvent { function: catalogue.number(key), ..event });
         }
         refuse_nothing(path, rows, events.len(), &judge)?;
         events.sort_by(|a, b| a.arrival.total_cmp(&b.arrival));
@@ -124,8 +124,8 @@ impl EventColumns {
         })
     }
 
-    /// Function, arrival and duration of a row; `latest` is the latest arrival above it.
-    pub fn read(&self, row: &Row<'_>, latest: f64) -> Result<(FunctionKey, f64, f64), Damage> {
+    /// The invocation of a row, its function not yet numbered; `latest` is the latest arrival above it.
+    pub fn read(&self, row: &Row<'_>, latest: f64) -> Result<(FunctionKey, TraceEvent), Damage> {
         let key =
             FunctionKey { application: row.text(self.application)?, function: row.text(self.function)? };
         let end = row.amount(self.end, TIMESTAMPS)?;
@@ -145,7 +145,7 @@ impl EventColumns {
             );
             return Err(row.damage(self.end, Fault::Unsorted, message));
         }
-        Ok((key, arrival.max(0.0), seconds))
+        Ok((key, TraceEvent { function: 0, arrival: arrival.max(0.0), seconds }))
     }
 }
 

@@ -112,6 +112,12 @@ pub enum TraceError {
         /// Why rows were left out.
         skipped: String,
     },
+    /// There is nothing to cut out.
+    #[error("{}: no function is called in these minutes; choose others", path.display())]
+    NoneCalled {
+        /// The file.
+        path: PathBuf,
+    },
     /// The header is that of no known trace file.
     #[error(
         "{}: row 1: is the header of no known trace file; one of the columns `1` (counts a minute), \

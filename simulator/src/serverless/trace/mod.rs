@@ -7,6 +7,9 @@
 mod azure2019;
 mod azure2021;
 mod error;
+mod format;
+mod sample;
+mod summary;
 mod table;
 
 pub use azure2019::{
@@ -14,3 +17,6 @@ pub use azure2019::{
 };
 pub use azure2021::{Azure2021, EventFunction, TraceEvent};
 pub use error::{Damage, Fault, Skipped, SkippedRows, TraceError};
+pub use format::{TraceFileKind, TraceFileSet};
+pub use sample::{Choice, Cut, SampledFile, sample};
+pub use summary::{Largest, Quantiles, SHARES, TraceSummary};

@@ -199,6 +199,11 @@ impl Row<'_> {
         &self.record[column]
     }
 
+    /// All cells as they stand there.
+    pub fn cells(&self) -> Vec<String> {
+        self.record.iter().map(ToOwned::to_owned).collect()
+    }
+
     /// A cell that names something.
     pub fn text(&self, column: usize) -> Result<String, Damage> {
         let cell = self.cell(column, "a name")?;

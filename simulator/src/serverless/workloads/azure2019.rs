@@ -43,7 +43,7 @@ impl CountedSource {
                 noise_sigma: config.noise_sigma,
                 io_share: config.io_share,
                 history: counts.sum(source.parts.scaled_on),
-                ..FunctionDescription::new(function.name, place, memory, Arc::new(law))
+                ..FunctionDescription::new(function.key.function, place, memory, Arc::new(law))
             });
             source.counts.push(counts);
             source.kept.push(1.0);
