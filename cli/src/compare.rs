@@ -3,7 +3,9 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use evaluation::{Comparison, ENOUGH_SEEDS, Interval, Ranking, Results, Table, read_results};
+use evaluation::{
+    Comparison, ENOUGH_SEEDS, EvaluationError, Interval, Ranking, Results, Table, read_results,
+};
 use serde::Serialize;
 
 /// Schedulers of a results folder compared on the same seeds: differences with 95% bootstrap intervals and a verdict.
@@ -65,7 +67,8 @@ fn pairs(arguments: &CompareArguments, results: &Results) -> anyhow::Result<Vec<
     let named = &arguments.schedulers;
     let Some(baseline) = &arguments.baseline else {
         let [one, other] = named.as_slice() else {
-            anyhow::bail!("name two schedulers, or give --baseline or --strongest");
+            let message = "name two schedulers, or give --baseline or --strongest".to_owned();
+            return Err(EvaluationError::Missing(message).into());
         };
         return Ok(vec![(one.clone(), other.clone())]);
     };

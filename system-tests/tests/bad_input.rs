@@ -150,3 +150,16 @@ fn an_unreachable_replay_is_said_again_and_again_and_then_given_up() {
     settings.iter().for_each(|setting| arguments.extend(["--set", setting]));
     refused(&run("longshore-learner", &arguments), 6, &["17991", "could not be reached"]);
 }
+
+#[test]
+fn evaluations_name_what_they_cannot_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let jobs = folder.path().join("jobs.json").display().to_string();
+    refused(&run("longshore", &["evaluate", "slots", "--jobs", &jobs]), 4, &["jobs.json"]);
+    fs::write(&jobs, r#"{"sequences": [{"name": "s", "steps": "many"}]}"#).unwrap();
+    refused(&run("longshore", &["evaluate", "slots", "--jobs", &jobs]), 4, &["sequences[0].steps"]);
+    let results = folder.path().display().to_string();
+    refused(&run("longshore", &["report", &results]), 4, &["evaluation.json"]);
+    refused(&run("longshore", &["compare", "sjf", "fcfs", "--results", &results]), 4, &["evaluation.json"]);
+    refused(&run("longshore", &["evaluate", "slots", "--scheduler", "sfj"]), 3, &["`sfj`", "sjf"]);
+}

@@ -24,6 +24,13 @@ pub fn record(
 ) -> anyhow::Result<()> {
     let schedulers = results.schedulers();
     let Some(first) = schedulers.first() else { return Ok(()) };
+    if let Some(unknown) = also.iter().find(|name| !schedulers.contains(&name.as_str())) {
+        let message = format!(
+            "--record names `{unknown}`, which was not evaluated; there are {}",
+            schedulers.join(", ")
+        );
+        return Err(EvaluationError::Missing(message).into());
+    }
     let rankings = strongest(results, first, TOLERANCE)?;
     for workload in &grid.workloads {
         let load = middle_load(&results.loads(&workload.name));

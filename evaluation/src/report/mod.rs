@@ -135,8 +135,8 @@ impl Page<'_> {
             )
         };
         format!(
-            "<div class=\"legend\"><div>{}<button id=\"strongest\">strongest</button>\
-             <button id=\"all\">all</button><button id=\"none\">none</button></div></div>",
+            "<div class=\"legend\"><div><button id=\"strongest\">strongest</button><button id=\"all\">all</button>\
+             <button id=\"none\">none</button>{}</div></div>",
             styles.into_iter().map(item).collect::<String>()
         )
     }
