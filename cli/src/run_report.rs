@@ -40,8 +40,8 @@ struct Comparison {
 /// Evaluates the run's best checkpoint and writes `report/`; prints the table, or JSON lines.
 ///
 /// # Errors
-/// When there is no usable checkpoint, a file cannot be written, or `stop` is raised.
-pub fn write(config: &Config, run_folder: &Path, json: bool, stop: &Shutdown) -> anyhow::Result<()> {
+/// When there is no usable checkpoint, or a file cannot be written.
+pub fn write(config: &Config, run_folder: &Path, json: bool) -> anyhow::Result<()> {
     let checkpoint = Checkpoint::open(&find_checkpoint(run_folder)?)?;
     tracing::info!(
         checkpoint = %checkpoint.folder().display(), version = %checkpoint.manifest.version,
@@ -49,7 +49,8 @@ pub fn write(config: &Config, run_folder: &Path, json: bool, stop: &Shutdown) ->
     );
     let make = maker(checkpoint, "policy".to_owned());
     let line = ProgressLine::new();
-    let watch = Watch { progress: &|advance| line.show(advance), stop };
+    // The run's own flag is raised by now: it ended the services.
+    let watch = Watch { progress: &|advance| line.show(advance), stop: &Shutdown::new() };
     let comparison = match config.simulator.scenario {
         Scenario::Slots => compare_slots(config, &*make, &watch)?,
         Scenario::Serverless => compare_serverless(config, &*make, &watch)?,

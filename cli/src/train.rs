@@ -50,7 +50,7 @@ pub fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::Interrupted);
     }
     if !arguments.no_report {
-        run_report::write(&config, &run_folder, arguments.json, &shutdown)?;
+        run_report::write(&config, &run_folder, arguments.json)?;
     }
     Ok(ExitCode::Success)
 }
