@@ -10,4 +10,5 @@ pub mod policies;
 pub mod report;
 pub mod run_report;
 pub mod services;
+pub mod trace;
 pub mod train;

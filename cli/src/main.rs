@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use cli::{bench, compare, doctor, evaluate, exit, keygen, policies, report, train};
+use cli::{bench, compare, doctor, evaluate, exit, keygen, policies, report, trace, train};
 
 /// Trains schedulers for serverless clusters and compares them with the best rules known.
 #[derive(Parser)]
@@ -19,6 +19,7 @@ enum Command {
     Evaluate(evaluate::EvaluateArguments),
     Compare(compare::CompareArguments),
     Report(report::ReportArguments),
+    Trace(trace::TraceArguments),
     Bench(bench::BenchArguments),
     Doctor(doctor::DoctorArguments),
     Keygen(keygen::KeygenArguments),
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         Command::Evaluate(arguments) => evaluate(arguments),
         Command::Compare(arguments) => compare::run(arguments).map(|()| common::ExitCode::Success),
         Command::Report(arguments) => report::run(arguments).map(|()| common::ExitCode::Success),
+        Command::Trace(arguments) => trace::run(arguments).map(|()| common::ExitCode::Success),
         Command::Bench(arguments) => bench::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments, policy::libtorch_check),
         Command::Keygen(arguments) => keygen::run(arguments),

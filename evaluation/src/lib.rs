@@ -25,6 +25,7 @@ mod slots;
 mod statistics;
 mod strongest;
 mod table;
+mod trace_picture;
 
 pub use compare::{Comparison, ENOUGH_SEEDS, PairedDifference, Verdict, compare};
 pub use contender::{CLAIRVOYANT_INSERTION, Contender, MakeScheduler};
@@ -50,3 +51,4 @@ pub use slots::{SlotsPlan, SlotsPoint, evaluate_slots, slots_point, slots_table,
 pub use statistics::{Bootstrap, Interval, bootstrap_interval, ratio_of_sums};
 pub use strongest::{Rank, Ranking, strongest};
 pub use table::Table;
+pub use trace_picture::trace_picture;

@@ -126,7 +126,7 @@ impl Panel {
     }
 }
 
-/// Two panels a row, the legend to the right.
+/// The panels with their legend.
 fn draw(panels: &[Panel], styles: &[Style]) -> Result<String, EvaluationError> {
     if panels.is_empty() {
         return Err(EvaluationError::Picture("there are no points to draw".to_owned()));
@@ -134,6 +134,11 @@ fn draw(panels: &[Panel], styles: &[Style]) -> Result<String, EvaluationError> {
     let charts: Vec<(String, f64)> = panels.iter().map(Panel::chart).collect();
     // Rows are named already where there is one load only.
     let legend = if panels.iter().all(|panel| panel.loads().len() == 1) { &[] } else { styles };
+    Ok(place(&charts, legend))
+}
+
+/// Charts with their heights, two a row, and the legend to the right.
+pub(crate) fn place(charts: &[(String, f64)], legend: &[Style]) -> String {
     let columns = charts.len().min(2);
     let mut body = String::new();
     let mut top = 8.0;
@@ -162,9 +167,9 @@ fn draw(panels: &[Panel], styles: &[Style]) -> Result<String, EvaluationError> {
             escape(&style.name)
         );
     }
-    Ok(format!(
+    format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" \
          height=\"{height:.0}\"><style>{}</style><rect class=\"paper\" width=\"100%\" height=\"100%\"/>{body}</svg>\n",
         include_str!("report/drawing.css")
-    ))
+    )
 }
