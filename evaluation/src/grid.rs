@@ -6,26 +6,23 @@ use std::collections::hash_map::Entry;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Duration;
+use std::sync::mpsc::{Sender, channel};
 
 use common::trajectory::Scenario;
 use common::{RunSeed, Shutdown, Stream};
 use simulator::serverless::Part;
-use simulator::slots::clairvoyant_insertion;
 use simulator::{Episodes, Scheduler, Simulation, heuristic};
 
 use crate::contender::{CLAIRVOYANT_INSERTION, Contender};
 use crate::decision_times::DecisionTimes;
 use crate::error::EvaluationError;
-use crate::metrics::{figures, sums};
 use crate::play::play_batch;
-use crate::record::{Cell, EpisodeRecord, PARTS};
+use crate::record::{Cell, EpisodeRecord};
+use crate::summary::{Summary, insertion, summary};
+use crate::tally::{Sent, Tally};
 
 /// Episodes of `slots` that one thread takes at a time: they last microseconds.
 const SHORT_EPISODES: usize = 64;
-/// A sign of life comes at least so often.
-const SIGN_OF_LIFE: Duration = Duration::from_millis(200);
 
 /// Told how far an evaluation is.
 pub type Progress<'a> = &'a (dyn Fn(Advance) + Sync);
@@ -131,7 +128,9 @@ impl Grid<'_> {
         self.check()?;
         let names: Vec<Arc<str>> = contenders.iter().map(|contender| contender.name().into()).collect();
         let work = self.work(contenders, &names, is_done);
-        let mut tally = Tally::new(&work, keep, progress);
+        let all = work.iter().map(|work| work.seeds.len() as u64).sum();
+        let all_load = work.iter().map(|work| work.load * work.seeds.len() as f64).sum();
+        let mut tally = Tally::new(all, all_load, keep, progress);
         let (mut own, shared): (Vec<Work>, Vec<Work>) =
             work.into_iter().partition(|work| matches!(contenders[work.contender], Contender::Single(_)));
         let failed = AtomicBool::new(false);
@@ -223,9 +222,6 @@ impl<'a> Maker<'a> {
         }
     }
 }
-
-/// What the threads send.
-type Sent = Result<EpisodeRecord, EvaluationError>;
 
 struct Player<'a> {
     grid: &'a Grid<'a>,
@@ -360,99 +356,4 @@ impl Player<'_> {
             decisions,
         }
     }
-}
-
-/// Counts what comes and passes it on.
-struct Tally<'a> {
-    keep: &'a mut dyn FnMut(EpisodeRecord) -> Result<(), EvaluationError>,
-    progress: Progress<'a>,
-    done: u64,
-    all: u64,
-    done_load: f64,
-    all_load: f64,
-}
-
-impl<'a> Tally<'a> {
-    fn new(
-        work: &[Work],
-        keep: &'a mut dyn FnMut(EpisodeRecord) -> Result<(), EvaluationError>,
-        progress: Progress<'a>,
-    ) -> Self {
-        Tally {
-            keep,
-            progress,
-            done: 0,
-            all: work.iter().map(|work| work.seeds.len() as u64).sum(),
-            done_load: 0.0,
-            all_load: work.iter().map(|work| work.load * work.seeds.len() as f64).sum(),
-        }
-    }
-
-    fn receive(&mut self, receiver: &Receiver<Sent>) -> Result<(), EvaluationError> {
-        use std::sync::mpsc::RecvTimeoutError::{Disconnected, Timeout};
-        loop {
-            match receiver.recv_timeout(SIGN_OF_LIFE) {
-                Ok(record) => self.add(record?)?,
-                Err(Timeout) => self.tell(),
-                Err(Disconnected) => return Ok(()),
-            }
-        }
-    }
-
-    fn add(&mut self, record: EpisodeRecord) -> Result<(), EvaluationError> {
-        self.done += 1;
-        self.done_load += record.cell.load;
-        (self.keep)(record)?;
-        self.tell();
-        Ok(())
-    }
-
-    fn tell(&self) {
-        let share = self.done_load / self.all_load.max(f64::MIN_POSITIVE);
-        (self.progress)(Advance { done: self.done, all: self.all, share });
-    }
-}
-
-/// What an episode came to.
-struct Summary {
-    figures: Vec<f64>,
-    sums: Vec<f64>,
-    slowdowns: Vec<(f64, u64)>,
-}
-
-fn summary(simulation: &Simulation) -> Summary {
-    match simulation {
-        Simulation::Slots(slots) => {
-            let outcome = slots.outcome();
-            of_slots(outcome.slowdown_sum, outcome.finished, outcome.dropped.len() as u64)
-        }
-        Simulation::Serverless(serverless) => {
-            let outcome = serverless.outcome();
-            Summary {
-                figures: figures(&outcome).to_vec(),
-                sums: sums(&outcome).to_vec(),
-                slowdowns: outcome.slowdowns.buckets(PARTS).collect(),
-            }
-        }
-    }
-}
-
-fn of_slots(slowdown_sum: f64, finished: u64, dropped: u64) -> Summary {
-    let mean = slowdown_sum / finished as f64;
-    let share = dropped as f64 / (finished + dropped).max(1) as f64;
-    Summary {
-        figures: vec![mean, share],
-        sums: vec![slowdown_sum, finished as f64, dropped as f64],
-        slowdowns: Vec::new(),
-    }
-}
-
-fn insertion(simulation: &Simulation) -> Option<Summary> {
-    let slots = simulation.as_slots()?;
-    let jobs = slots.sequence().jobs();
-    let starts = clairvoyant_insertion(slots.sequence(), slots.capacity());
-    let slowdown = |(job, start): (&simulator::slots::Job, u32)| {
-        f64::from(start + job.length - job.arrival) / f64::from(job.length)
-    };
-    Some(of_slots(jobs.iter().zip(starts).map(slowdown).sum(), jobs.len() as u64, 0))
 }

@@ -24,7 +24,9 @@ mod serverless;
 mod slots;
 mod statistics;
 mod strongest;
+mod summary;
 mod table;
+mod tally;
 mod trace_picture;
 
 pub use compare::{Comparison, ENOUGH_SEEDS, PairedDifference, Verdict, compare};

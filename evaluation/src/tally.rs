@@ -1,0 +1,62 @@
+//! Counts episodes as they end, passes them on, and tells how far it is.
+
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
+
+use crate::error::EvaluationError;
+use crate::grid::{Advance, Progress};
+use crate::record::EpisodeRecord;
+
+/// A sign of life comes at least so often.
+const SIGN_OF_LIFE: Duration = Duration::from_millis(200);
+
+/// What the threads send.
+pub(crate) type Sent = Result<EpisodeRecord, EvaluationError>;
+
+/// Counts what comes and passes it on.
+pub(crate) struct Tally<'a> {
+    keep: &'a mut dyn FnMut(EpisodeRecord) -> Result<(), EvaluationError>,
+    progress: Progress<'a>,
+    done: u64,
+    all: u64,
+    done_load: f64,
+    all_load: f64,
+}
+
+impl<'a> Tally<'a> {
+    /// For so many episodes, whose loads add up to `all_load`.
+    pub fn new(
+        all: u64,
+        all_load: f64,
+        keep: &'a mut dyn FnMut(EpisodeRecord) -> Result<(), EvaluationError>,
+        progress: Progress<'a>,
+    ) -> Self {
+        Tally { keep, progress, done: 0, all, done_load: 0.0, all_load }
+    }
+
+    /// Takes in what comes until every thread has ended.
+    pub fn receive(&mut self, receiver: &Receiver<Sent>) -> Result<(), EvaluationError> {
+        use std::sync::mpsc::RecvTimeoutError::{Disconnected, Timeout};
+        loop {
+            match receiver.recv_timeout(SIGN_OF_LIFE) {
+                Ok(record) => self.add(record?)?,
+                Err(Timeout) => self.tell(),
+                Err(Disconnected) => return Ok(()),
+            }
+        }
+    }
+
+    /// Takes in one episode.
+    pub fn add(&mut self, record: EpisodeRecord) -> Result<(), EvaluationError> {
+        self.done += 1;
+        self.done_load += record.cell.load;
+        (self.keep)(record)?;
+        self.tell();
+        Ok(())
+    }
+
+    fn tell(&self) {
+        let share = self.done_load / self.all_load.max(f64::MIN_POSITIVE);
+        (self.progress)(Advance { done: self.done, all: self.all, share });
+    }
+}
