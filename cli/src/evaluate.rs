@@ -124,6 +124,8 @@ pub struct ServerlessArguments {
 /// Part of a workload, on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum PartArgument {
+    /// What the knobs of rules are tuned on: the validation part with seeds of its own.
+    Tuning,
     /// What checkpoints are chosen on.
     Validation,
     /// What only reports see.
@@ -134,6 +136,7 @@ impl PartArgument {
     /// Where the episodes come from, and the name of that.
     fn part(self) -> (Part, Stream, &'static str) {
         match self {
+            PartArgument::Tuning => (Part::Validation, Stream::Tuning, "tuning"),
             PartArgument::Validation => (Part::Validation, Stream::Validation, "validation"),
             PartArgument::Test => (Part::Test, Stream::Test, "test"),
         }
