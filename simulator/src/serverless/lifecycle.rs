@@ -221,11 +221,16 @@ impl ServerlessSimulation {
     /// A container that started or ran falls idle; returns when it will go.
     pub(super) fn fall_idle(&mut self, container: u32) -> SimTime {
         let Container { node, memory_mb, .. } = *self.containers.get(container);
-        let expires = self.now + self.rules.keep_alive;
+        let asks = self.asks_keep_alive();
+        // Who is asked at this instant finds it still there.
+        let least = if asks { SimTime(1) } else { SimTime::ZERO };
+        let expires = self.now + self.rules.keep_alive.max(least);
         self.containers.fall_idle(container, expires);
         let price = self.workload.cluster.nodes[node as usize].price_class;
         self.ledger.meters.hold(-f64::from(memory_mb), f64::from(memory_mb), price);
-        self.ask_keep_alive(container);
+        if asks {
+            self.ask_keep_alive(container);
+        }
         expires
     }
 

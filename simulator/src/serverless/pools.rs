@@ -11,11 +11,13 @@ use super::simulation::{Question, ServerlessSimulation};
 use crate::error::ActionError;
 
 impl ServerlessSimulation {
-    /// A container fell idle: asks for how long it is kept, where the scheduler decides that.
+    /// Whether the scheduler decides how long containers are kept.
+    pub(super) fn asks_keep_alive(&self) -> bool {
+        self.rules.interests.keep_alive && self.now >= self.rules.asks_from
+    }
+
+    /// A container fell idle: asks for how long it is kept.
     pub(super) fn ask_keep_alive(&mut self, container: u32) {
-        if !self.rules.interests.keep_alive || self.now < self.rules.asks_from {
-            return;
-        }
         let Container { id, function, node, memory_mb, .. } = *self.containers.get(container);
         self.questions.push_back(Question::KeepAlive {
             container: id,
@@ -111,6 +113,8 @@ impl ServerlessSimulation {
     fn lose(&mut self, place: u32, container: &Container) {
         self.engine.forget(place);
         if matches!(container.state, State::Idle { .. }) {
+            // It may have fallen idle at this very instant.
+            self.questions.retain(|question| !question.is_about(container.id));
             self.gone(container, GoneReason::NodeFailed);
             return;
         }

@@ -83,6 +83,13 @@ pub enum Question {
     Pools,
 }
 
+impl Question {
+    /// Whether that container's keep-alive is asked for.
+    pub(super) fn is_about(&self, asked: ContainerId) -> bool {
+        matches!(self, Question::KeepAlive { container, .. } if *container == asked)
+    }
+}
+
 /// One episode of `serverless`.
 pub struct ServerlessSimulation {
     pub(super) workload: Arc<Workload>,
