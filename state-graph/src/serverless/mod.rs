@@ -2,6 +2,7 @@
 //! function, node, container and invocation up to date; a frame then shows a bounded window of it: functions that
 //! somebody waits for or that run, every resource, the invocations that could start, and those that will finish first.
 
+mod counts;
 mod features;
 mod tracker;
 
@@ -11,6 +12,7 @@ use common::cluster::StartOption;
 use crate::schema::names;
 use crate::{EDGE_TYPES, EdgeType, Frame, FrameBuilder, NodeType, Schema};
 
+pub use counts::GraphCounts;
 pub use tracker::{ServerlessGraph, TrackerError};
 
 /// Running invocations that a frame shows: those that are expected to finish first.

@@ -332,6 +332,14 @@ impl ServerlessGraph {
         self.waiting.get(&invocation)
     }
 
+    pub(super) fn all_pending(&self) -> impl Iterator<Item = &Pending> {
+        self.waiting.values()
+    }
+
+    pub(super) fn all_containers(&self) -> impl Iterator<Item = &Container> {
+        self.containers.values()
+    }
+
     /// Invocations that wait.
     #[must_use]
     pub fn pending_count(&self) -> usize {
