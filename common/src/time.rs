@@ -13,6 +13,8 @@ pub struct SimTime(pub u64);
 impl SimTime {
     /// The start of an episode.
     pub const ZERO: SimTime = SimTime(0);
+    /// Later than anything.
+    pub const NEVER: SimTime = SimTime(u64::MAX);
     /// One second.
     pub const SECOND: SimTime = SimTime(1_000_000);
 

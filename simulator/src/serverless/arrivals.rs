@@ -10,8 +10,6 @@ use common::seed::FastRng;
 use common::{RunSeed, SimTime, Stream};
 use rand::RngCore as _;
 
-use super::simulation::NEVER;
-
 /// The next arrival of one function or workflow.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NextArrival {
@@ -86,7 +84,7 @@ impl ArrivalStream {
     /// When the next one comes; the end of time when none will.
     #[must_use]
     pub fn next_time(&self) -> SimTime {
-        self.heads.peek().map_or(NEVER, |Reverse((at, _))| *at)
+        self.heads.peek().map_or(SimTime::NEVER, |Reverse((at, _))| *at)
     }
 
     /// No arrival comes later.

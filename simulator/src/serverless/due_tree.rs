@@ -3,7 +3,6 @@
 use common::SimTime;
 
 use super::max_tree::MaxTree;
-use super::simulation::NEVER;
 
 /// Times by place; a [`MaxTree`] over how long before the end of time they are.
 #[derive(Debug)]
@@ -16,11 +15,11 @@ impl DueTree {
     }
 
     pub fn set(&mut self, place: usize, due: SimTime) {
-        self.0.set(place, NEVER.0 - due.0);
+        self.0.set(place, SimTime::NEVER.0 - due.0);
     }
 
     pub fn first(&self) -> SimTime {
-        SimTime(NEVER.0 - self.0.max())
+        SimTime(SimTime::NEVER.0 - self.0.max())
     }
 
     /// The lowest place at which something is due first.

@@ -5,8 +5,6 @@ use std::collections::BinaryHeap;
 
 use common::SimTime;
 
-use super::simulation::NEVER;
-
 /// A queue of ends, each of a container in one of its lives.
 #[derive(Debug, Default)]
 pub(super) struct EventQueue {
@@ -29,7 +27,7 @@ impl EventQueue {
     }
 
     pub fn next_time(&self) -> SimTime {
-        self.heap.peek().map_or(NEVER, |Reverse(first)| first.at)
+        self.heap.peek().map_or(SimTime::NEVER, |Reverse(first)| first.at)
     }
 
     /// Takes the next that is due by `now`.

@@ -8,8 +8,6 @@ use common::seed::FastRng;
 use common::{RunSeed, SimTime, Stream};
 use rand_distr::{Distribution, Exp1};
 
-use super::simulation::NEVER;
-
 /// Stream numbers of the nodes lie behind those of everything else that happens in an episode.
 const NODES: u64 = 1 << 40;
 
@@ -38,7 +36,7 @@ impl Failures {
     }
 
     pub fn next_time(&self) -> SimTime {
-        self.next.peek().map_or(NEVER, |Reverse((at, ..))| *at)
+        self.next.peek().map_or(SimTime::NEVER, |Reverse((at, ..))| *at)
     }
 
     /// The next change that is due by `now`.

@@ -5,11 +5,12 @@
 //! fairly where they are. The reward is −∫ Σ 1/T_ref over the jobs in the system.
 //!
 //! Where to look: `simulation` moves time, `lifecycle` and `pools` are what happens, `engine` and `phase` how work gets
-//! done, `containers` who holds memory, `arrivals` and `workloads` who comes, `ledger` what it came to. Memory follows what
+//! done, `decisions` what a scheduler says, `containers` who holds memory, `arrivals` and `workloads` who comes, `ledger` what it came to. Memory follows what
 //! is in the system, not how much has passed through it.
 
 mod arrivals;
 mod containers;
+mod decisions;
 mod distribution;
 mod due_tree;
 mod engine;
@@ -29,10 +30,13 @@ mod pending;
 mod phase;
 mod pools;
 pub mod references;
+mod rules;
+mod seen;
 mod simulation;
 mod specs;
 pub mod trace;
 mod view;
+mod waiting;
 mod warm;
 mod workflows;
 mod workload;
@@ -45,10 +49,10 @@ pub use function::{InputScaled, MemoryShares, PercentileCurve, Work, WorkLaw};
 pub use outcome::{
     FunctionOutcome, RESOURCES, Resource, SLO_FACTORS, ServerlessOutcome, Usage, WorkflowOutcome,
 };
-pub use simulation::{EpisodeRules, Question, ServerlessSimulation};
-pub use view::{
-    IdleContainer, InputData, NodeState, PendingGroup, PendingInvocation, Placement, ServerlessView,
-};
+pub use rules::{EpisodeRules, Question};
+pub use seen::{IdleContainer, InputData, NodeState, PendingGroup, PendingInvocation, Placement};
+pub use simulation::ServerlessSimulation;
+pub use view::ServerlessView;
 pub(crate) use workload::EpisodeSource;
 pub use workload::Workload;
 pub use workloads::{FunctionDescription, Part, Span, WorkloadSource};

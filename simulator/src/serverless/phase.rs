@@ -8,8 +8,6 @@ use std::collections::BinaryHeap;
 
 use common::SimTime;
 
-use super::simulation::NEVER;
-
 /// Half a microsecond, and a little for rounding: ends are due within it.
 const TOLERANCE: f64 = 0.51;
 
@@ -94,7 +92,7 @@ impl SharedPhase {
 
     /// When the next one is done, if nothing changes before; the end of time when nobody is there.
     pub fn next_due(&self) -> SimTime {
-        let Some(Reverse(first)) = self.members.peek() else { return NEVER };
+        let Some(Reverse(first)) = self.members.peek() else { return SimTime::NEVER };
         let left = first.ends - self.clock;
         let left = if self.shares <= self.capacity { left } else { left * self.shares / self.capacity };
         // Rounded to the nearest microsecond; what is overdue by a rounding error is due now.

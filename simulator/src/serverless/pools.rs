@@ -7,7 +7,8 @@ use common::ids::{ContainerId, FunctionId, NodeId};
 use super::containers::{Container, State};
 use super::failures::Change;
 use super::log_hash::Happened;
-use super::simulation::{Question, ServerlessSimulation};
+use super::rules::Question;
+use super::simulation::ServerlessSimulation;
 use crate::error::ActionError;
 
 impl ServerlessSimulation {
