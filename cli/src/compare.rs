@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use evaluation::{
-    Comparison, ENOUGH_SEEDS, EvaluationError, Interval, Ranking, Results, Table, read_results,
+    Comparison, ENOUGH_SEEDS, EvaluationError, Interval, Ranking, Results, Table, read_results, shown_name,
 };
 use serde::Serialize;
 
@@ -25,7 +25,7 @@ pub struct CompareArguments {
     #[arg(long, value_name = "FOLDER")]
     pub results: PathBuf,
     /// Whom the others are compared with; with `--strongest` whose cost and idle memory are the measure (the first
-    /// scheduler of the folder by default).
+    /// scheduler of the folder that is no reference by default).
     #[arg(long, value_name = "SCHEDULER")]
     pub baseline: Option<String>,
     /// Ranks all schedulers of each workload and load, those first that cost no more and keep no more memory idle than the
@@ -48,7 +48,7 @@ pub struct CompareArguments {
 pub fn run(arguments: &CompareArguments) -> anyhow::Result<()> {
     let (_, results) = read_results(&arguments.results)?;
     let text = if arguments.strongest {
-        let baseline = arguments.baseline.as_deref().or_else(|| results.schedulers().first().copied());
+        let baseline = arguments.baseline.as_deref().or_else(|| results.first_scheduler());
         let rankings = evaluation::strongest(&results, baseline.unwrap_or_default(), arguments.tolerance)?;
         if arguments.json { lines(&rankings)? } else { rankings.iter().map(ranking_text).collect() }
     } else {
@@ -89,8 +89,10 @@ fn lines<T: Serialize>(records: &[T]) -> anyhow::Result<String> {
 
 fn comparison_text(comparison: &Comparison) -> String {
     let Comparison { workload, load, scheduler, against, seeds, verdict, .. } = comparison;
-    let mut table = Table::new(["metric", scheduler, against, "difference", "95% interval"]);
-    for one in &comparison.differences {
+    let (one, other) = (shown_name(scheduler), shown_name(against));
+    let mut table = Table::new(["metric", &one, &other, "difference", "95% interval"]);
+    // A reference has a few of the metrics only.
+    for one in comparison.differences.iter().filter(|one| one.difference.mean.is_finite()) {
         let Interval { mean, low, high } = one.difference;
         table.row([
             one.metric.to_owned(),

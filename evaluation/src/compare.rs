@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::error::EvaluationError;
 use crate::metrics::metrics_of;
+use crate::reference::is_reference;
 use crate::results::{Bootstraps, Episode, Point, Results};
 use crate::statistics::Interval;
 
@@ -35,6 +36,8 @@ pub enum Verdict {
     Mixed,
     /// No difference that these seeds could show.
     Even,
+    /// One of them knows the future: their difference is room that is left, and no victory.
+    Reference,
 }
 
 impl Verdict {
@@ -61,6 +64,9 @@ impl Verdict {
             Verdict::Worse => format!("{other} beats {one}"),
             Verdict::Mixed => "neither beats the other: lower on one, above on the other".to_owned(),
             Verdict::Even => "no difference that these seeds show".to_owned(),
+            Verdict::Reference => {
+                "no verdict, for one of them is a reference that knows the future".to_owned()
+            }
         }
     }
 }
@@ -150,7 +156,10 @@ pub(crate) fn compare_points(
         scheduler: one.cell.scheduler.to_string(),
         against: other.cell.scheduler.to_string(),
         seeds: pairs.len() as u32,
-        verdict: Verdict::of(differences[0].difference, differences[1].difference),
+        verdict: match [one, other].iter().any(|point| is_reference(&point.cell.scheduler)) {
+            true => Verdict::Reference,
+            false => Verdict::of(differences[0].difference, differences[1].difference),
+        },
         differences,
     })
 }

@@ -3,8 +3,7 @@
 use common::trajectory::Scenario;
 use simulator::{Scheduler, SchedulerError, UnknownScheduler, heuristic};
 
-/// Name of the reference that knows all jobs of `slots` in advance.
-pub const CLAIRVOYANT_INSERTION: &str = "clairvoyant_insertion";
+use crate::reference::Reference;
 
 /// Makes a scheduler for one thread.
 pub type MakeScheduler<'a> = dyn Fn() -> Result<Box<dyn Scheduler>, SchedulerError> + Sync + 'a;
@@ -22,8 +21,8 @@ pub enum Contender<'a> {
         /// Makes one.
         make: &'a MakeScheduler<'a>,
     },
-    /// The reference of `slots`.
-    ClairvoyantInsertion,
+    /// Who knows every episode in advance: computed, not played.
+    Reference(Reference),
 }
 
 impl<'a> Contender<'a> {
@@ -32,15 +31,13 @@ impl<'a> Contender<'a> {
     /// # Errors
     /// For an unknown name; the error lists the known ones.
     pub fn by_name(name: &str, scenario: Scenario) -> Result<Contender<'a>, UnknownScheduler> {
-        if name == CLAIRVOYANT_INSERTION && scenario == Scenario::Slots {
-            return Ok(Contender::ClairvoyantInsertion);
+        if let Some(reference) = Reference::by_name(name, scenario) {
+            return Ok(Contender::Reference(reference));
         }
         match heuristic(name, scenario) {
             Ok(_) => Ok(Contender::Heuristic(name.to_owned())),
             Err(mut error) => {
-                if scenario == Scenario::Slots {
-                    error.known.push(CLAIRVOYANT_INSERTION.to_owned());
-                }
+                error.known.extend(Reference::all(scenario).iter().map(|one| one.name().to_owned()));
                 Err(error)
             }
         }
@@ -53,7 +50,7 @@ impl<'a> Contender<'a> {
             Contender::Heuristic(name) => name.clone(),
             Contender::Single(scheduler) => scheduler.name().to_owned(),
             Contender::Made { name, .. } => name.clone(),
-            Contender::ClairvoyantInsertion => CLAIRVOYANT_INSERTION.to_owned(),
+            Contender::Reference(reference) => reference.name().to_owned(),
         }
     }
 }

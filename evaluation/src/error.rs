@@ -33,8 +33,13 @@ pub enum EvaluationError {
         asked: usize,
     },
     /// A contender that has no meaning in this scenario.
-    #[error("`{0}` is a reference of scenario `slots` alone")]
-    ReferenceOfSlots(&'static str),
+    #[error("reference `{reference}` has no meaning on workload `{workload}`")]
+    NoReference {
+        /// Its name.
+        reference: String,
+        /// The workload.
+        workload: String,
+    },
     /// The configuration is of another scenario.
     #[error("the configuration plays scenario `{found}`, not `{expected}`")]
     WrongScenario {
@@ -110,7 +115,7 @@ impl EvaluationError {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             EvaluationError::Unknown(_)
-            | EvaluationError::ReferenceOfSlots(_)
+            | EvaluationError::NoReference { .. }
             | EvaluationError::WrongScenario { .. }
             | EvaluationError::Scheduler(SchedulerError::WrongScenario { .. })
             | EvaluationError::Missing(_)

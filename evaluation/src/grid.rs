@@ -1,25 +1,19 @@
-//! Schedulers × workloads × loads × seeds over all cores: every thread takes the next piece of work that is left, so
-//! none waits for another.
+//! Schedulers × workloads × loads × seeds: what is to be played, in pieces.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::atomic::AtomicBool;
 
 use common::trajectory::Scenario;
 use common::{RunSeed, Shutdown, Stream};
 use simulator::serverless::Part;
-use simulator::{Episodes, Scheduler, Simulation, heuristic};
+use simulator::{Episodes, Simulation};
 
-use crate::contender::{CLAIRVOYANT_INSERTION, Contender};
-use crate::decision_times::DecisionTimes;
+use crate::contender::Contender;
 use crate::error::EvaluationError;
-use crate::play::play_batch;
 use crate::record::{Cell, EpisodeRecord};
-use crate::summary::{Summary, insertion, summary};
-use crate::tally::{Sent, Tally};
+use crate::reference::has_references;
+use crate::spread::{Maker, Player};
+use crate::tally::Tally;
 
 /// Episodes of `slots` that one thread takes at a time: they last microseconds.
 const SHORT_EPISODES: usize = 64;
@@ -67,7 +61,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    fn scenario(self) -> Scenario {
+    pub(crate) fn scenario(self) -> Scenario {
         match self {
             Kind::Slots { .. } => Scenario::Slots,
             Kind::Serverless { .. } => Scenario::Serverless,
@@ -103,11 +97,15 @@ pub struct Grid<'a> {
 }
 
 /// Episodes that one thread plays with one scheduler.
-struct Work {
-    workload: usize,
-    load: f64,
-    contender: usize,
-    seeds: Vec<u32>,
+pub(crate) struct Work {
+    /// Place of the workload in the grid.
+    pub workload: usize,
+    /// Offered load, percent.
+    pub load: f64,
+    /// Place among the contenders.
+    pub contender: usize,
+    /// Numbers of their seeds.
+    pub seeds: Vec<u32>,
 }
 
 impl Grid<'_> {
@@ -170,8 +168,9 @@ impl Grid<'_> {
     ) -> Vec<Work> {
         let mut work = Vec::new();
         for (place, workload) in self.workloads.iter().enumerate() {
+            let takes_part = taking_part(workload, contenders);
             for &load in &workload.loads {
-                for (contender, name) in names.iter().enumerate() {
+                for (contender, name) in names.iter().enumerate().filter(|(one, _)| takes_part[*one]) {
                     let cell = Cell { workload: workload.name.clone(), load, scheduler: name.clone() };
                     let left: Vec<u32> = (0..self.seeds).filter(|&seed| !is_done(&cell, seed)).collect();
                     let together = self.together(&contenders[contender], workload.kind, left.len());
@@ -195,7 +194,7 @@ impl Grid<'_> {
         }
     }
 
-    fn thread_count(&self) -> usize {
+    pub(crate) fn thread_count(&self) -> usize {
         match self.threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             threads => threads,
@@ -203,157 +202,19 @@ impl Grid<'_> {
     }
 }
 
-/// How a thread gets a scheduler of its own.
-enum Maker<'a> {
-    Rule(&'a str),
-    Made(&'a crate::contender::MakeScheduler<'a>),
-    Insertion,
-    /// Was played by the calling thread.
-    None,
-}
-
-impl<'a> Maker<'a> {
-    fn of(contender: &'a Contender<'_>) -> Self {
-        match contender {
-            Contender::Heuristic(name) => Maker::Rule(name),
-            Contender::Made { make, .. } => Maker::Made(*make),
-            Contender::ClairvoyantInsertion => Maker::Insertion,
-            Contender::Single(_) => Maker::None,
+/// Who plays a workload, by place: a reference that has no meaning there is left out, and that is said.
+fn taking_part(workload: &Workload<'_>, contenders: &[Contender<'_>]) -> Vec<bool> {
+    let known = has_references(workload);
+    let takes_part = |contender: &Contender<'_>| {
+        let left_out = matches!(contender, Contender::Reference(_)) && !known;
+        if left_out {
+            tracing::warn!(
+                workload = &*workload.name,
+                reference = contender.name(),
+                "left out: references know no workflows, whose stages come when the ones before them end"
+            );
         }
-    }
-}
-
-struct Player<'a> {
-    grid: &'a Grid<'a>,
-    names: &'a [Arc<str>],
-    stop: &'a Shutdown,
-    /// One thread, or who keeps the records, met an error: the others need not go on.
-    failed: &'a AtomicBool,
-}
-
-impl Player<'_> {
-    fn ends(&self) -> bool {
-        self.stop.is_triggered() || self.failed.load(Ordering::Relaxed)
-    }
-
-    fn play_spread(
-        &self,
-        work: &[Work],
-        makers: &[Maker<'_>],
-        tally: &mut Tally<'_>,
-    ) -> Result<(), EvaluationError> {
-        let next = AtomicUsize::new(0);
-        let (sender, receiver) = channel();
-        std::thread::scope(|scope| {
-            for _ in 0..self.grid.thread_count().min(work.len()) {
-                let (sender, next) = (sender.clone(), &next);
-                scope.spawn(move || self.serve(work, makers, next, &sender));
-            }
-            drop(sender);
-            let result = tally.receive(&receiver);
-            // Those that still play end at their next sign of life.
-            self.failed.store(result.is_err(), Ordering::Relaxed);
-            result
-        })?;
-        if self.stop.is_triggered() { Err(EvaluationError::Interrupted) } else { Ok(()) }
-    }
-
-    /// One thread: takes work until none is left. A scheduler is made once a thread.
-    fn serve<'a>(&self, work: &[Work], makers: &'a [Maker<'a>], next: &AtomicUsize, sender: &Sender<Sent>) {
-        let mut made: HashMap<usize, Box<dyn Scheduler>> = HashMap::new();
-        while let Some(work) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if self.ends() {
-                return;
-            }
-            // Nobody listens any more once something failed.
-            let mut send = |record| drop(sender.send(Ok(record)));
-            let result = match &makers[work.contender] {
-                Maker::Insertion => self.insert(work, &mut send),
-                maker => self.scheduler(work, maker, &mut made).and_then(|scheduler| {
-                    // A rule gains nothing from company.
-                    let batch = if matches!(maker, Maker::Rule(_)) { 1 } else { work.seeds.len() };
-                    self.play(work, scheduler, batch, &mut send)
-                }),
-            };
-            match result {
-                Ok(()) => {}
-                Err(EvaluationError::Interrupted) => return,
-                Err(error) => {
-                    self.failed.store(true, Ordering::Relaxed);
-                    drop(sender.send(Err(error)));
-                    return;
-                }
-            }
-        }
-    }
-
-    fn scheduler<'s>(
-        &self,
-        work: &Work,
-        maker: &Maker<'_>,
-        made: &'s mut HashMap<usize, Box<dyn Scheduler>>,
-    ) -> Result<&'s mut dyn Scheduler, EvaluationError> {
-        let scenario = self.grid.workloads[work.workload].kind.scenario();
-        let entry = match made.entry(work.contender) {
-            Entry::Occupied(known) => return Ok(&mut **known.into_mut()),
-            Entry::Vacant(entry) => entry,
-        };
-        let scheduler = match maker {
-            Maker::Rule(name) => heuristic(name, scenario)?,
-            Maker::Made(make) => make()?,
-            Maker::Insertion | Maker::None => {
-                return Err(EvaluationError::ReferenceOfSlots(CLAIRVOYANT_INSERTION));
-            }
-        };
-        Ok(&mut **entry.insert(scheduler))
-    }
-
-    fn play(
-        &self,
-        work: &Work,
-        scheduler: &mut dyn Scheduler,
-        batch: usize,
-        finished: &mut dyn FnMut(EpisodeRecord),
-    ) -> Result<(), EvaluationError> {
-        let follow = scheduler.follows_events();
-        let episodes = work.seeds.iter().map(|&seed| (u64::from(seed), self.simulation(work, seed, follow)));
-        let ended = |seed: u64, simulation: Simulation, times| {
-            finished(self.record(work, seed as u32, &summary(&simulation), times));
-        };
-        let alive = || match self.ends() {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        };
-        play_batch(episodes, batch, scheduler, ended, alive)
-    }
-
-    fn insert(&self, work: &Work, finished: &mut dyn FnMut(EpisodeRecord)) -> Result<(), EvaluationError> {
-        for &seed in &work.seeds {
-            let simulation = self.simulation(work, seed, false);
-            let summary =
-                insertion(&simulation).ok_or(EvaluationError::ReferenceOfSlots(CLAIRVOYANT_INSERTION))?;
-            finished(self.record(work, seed, &summary, DecisionTimes::default()));
-        }
-        Ok(())
-    }
-
-    fn simulation(&self, work: &Work, seed: u32, follow: bool) -> Simulation {
-        let episode = self.grid.seed.episode(self.grid.stream, u64::from(seed));
-        self.grid.workloads[work.workload].episode(episode, work.load, follow)
-    }
-
-    fn record(&self, work: &Work, seed: u32, summary: &Summary, decisions: DecisionTimes) -> EpisodeRecord {
-        EpisodeRecord {
-            cell: Cell {
-                workload: self.grid.workloads[work.workload].name.clone(),
-                load: work.load,
-                scheduler: self.names[work.contender].clone(),
-            },
-            seed,
-            figures: summary.figures.clone(),
-            sums: summary.sums.clone(),
-            slowdowns: summary.slowdowns.clone(),
-            decisions,
-        }
-    }
+        !left_out
+    };
+    contenders.iter().map(takes_part).collect()
 }

@@ -112,7 +112,8 @@ pub fn evaluate_jobs(
     for sequence in sequences {
         for contender in &mut *contenders {
             let record = match contender {
-                Contender::ClairvoyantInsertion => inserted(sequence, contender.name()),
+                // `slots` has one reference.
+                Contender::Reference(reference) => inserted(sequence, reference.name().to_owned()),
                 Contender::Single(scheduler) => played(sequence, &mut **scheduler)?,
                 Contender::Made { make, .. } => played(sequence, &mut *make()?)?,
                 Contender::Heuristic(name) => {

@@ -18,10 +18,12 @@ mod picture;
 mod play;
 mod record;
 mod recording;
+mod reference;
 mod report;
 mod results;
 mod serverless;
 mod slots;
+mod spread;
 mod statistics;
 mod strongest;
 mod summary;
@@ -30,7 +32,7 @@ mod tally;
 mod trace_picture;
 
 pub use compare::{Comparison, ENOUGH_SEEDS, PairedDifference, Verdict, compare};
-pub use contender::{CLAIRVOYANT_INSERTION, Contender, MakeScheduler};
+pub use contender::{Contender, MakeScheduler};
 pub use decision_times::DecisionTimes;
 pub use error::EvaluationError;
 pub use folder::{
@@ -44,6 +46,7 @@ pub use picture::{serverless_picture, slots_picture};
 pub use play::play_batch;
 pub use record::{Cell, EpisodeRecord};
 pub use recording::{ContainerState, Recording, Span, record_episode};
+pub use reference::{Reference, is_reference, shown_name};
 pub use report::{ReportInput, middle_load, report_html};
 pub use results::{Episode, Point, Results, Summary, summaries_csv};
 pub use serverless::{

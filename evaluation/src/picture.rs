@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::error::EvaluationError;
+use crate::reference::{is_reference, shown_name};
 use crate::report::axis::{Axis, Scale};
 use crate::report::chart::{HEIGHT, Series, Style, WIDTH, escape, line_chart, row_chart, row_chart_height};
 use crate::results::in_order_of_appearance;
@@ -72,7 +73,8 @@ pub fn serverless_picture(records: &[ServerlessRecord], learnt: &[&str]) -> Resu
                 let points = mine.map(|record| (record.load, record.metrics[metric])).collect();
                 Series { style: style.clone(), points, marked: true }
             };
-            let series = styles.iter().map(line).collect();
+            let known = |one: &Series| one.points.iter().any(|(_, value)| value.mean.is_finite());
+            let series = styles.iter().map(line).filter(known).collect();
             let title = format!("{workload}: {title}");
             panels.push(Panel { title, label: "slowdown (×, log, 95% interval)".to_owned(), series });
         }
@@ -80,14 +82,15 @@ pub fn serverless_picture(records: &[ServerlessRecord], learnt: &[&str]) -> Resu
     draw(&panels, &styles)
 }
 
-/// Learnt ones first, the others in their order.
+/// Learnt ones first and references last, the others in their order.
 fn styles<'a>(names: impl Iterator<Item = &'a str>, learnt: &[&str]) -> Vec<Style> {
     let mut names = in_order_of_appearance(names);
-    names.sort_by_key(|name| !learnt.contains(name));
+    names.sort_by_key(|name| (is_reference(name), !learnt.contains(name)));
     let style = |(number, name): (usize, &str)| Style {
         number,
         name: name.to_owned(),
         learnt: learnt.contains(&name),
+        reference: is_reference(name),
         hidden: false,
     };
     names.into_iter().enumerate().map(style).collect()
@@ -152,7 +155,7 @@ pub(crate) fn place(charts: &[(String, f64)], legend: &[Style]) -> String {
     }
     let left = 16.0 + columns as f64 * WIDTH;
     let height = top.max(24.0 + ENTRY * legend.len() as f64);
-    let longest = legend.iter().map(|style| style.name.chars().count()).max().unwrap_or(0);
+    let longest = legend.iter().map(|style| shown_name(&style.name).chars().count()).max().unwrap_or(0);
     let width = if legend.is_empty() { left } else { left + 50.0 + 6.6 * longest as f64 };
     for (place, style) in legend.iter().enumerate() {
         let y = 24.0 + place as f64 * ENTRY;
@@ -164,7 +167,7 @@ pub(crate) fn place(charts: &[(String, f64)], legend: &[Style]) -> String {
             style.mark(left + 16.0, y),
             left + 40.0,
             y + 4.0,
-            escape(&style.name)
+            escape(&shown_name(&style.name))
         );
     }
     format!(

@@ -9,6 +9,7 @@ use crate::decision_times::DecisionTimes;
 use crate::error::EvaluationError;
 use crate::metrics::{Metric, metrics_of};
 use crate::record::{Cell, EpisodeRecord};
+use crate::reference::is_reference;
 use crate::statistics::{Bootstrap, Interval, ratio_of_sums};
 
 /// Figures and sums of one episode.
@@ -146,6 +147,12 @@ impl Results {
     #[must_use]
     pub fn schedulers(&self) -> Vec<&str> {
         in_order_of_appearance(self.points.iter().map(|point| &*point.cell.scheduler))
+    }
+
+    /// Whom the others are compared with where nothing else is said: the first scheduler that is no reference.
+    #[must_use]
+    pub fn first_scheduler(&self) -> Option<&str> {
+        self.schedulers().into_iter().find(|name| !is_reference(name))
     }
 
     /// Loads of a workload, percent, ascending.

@@ -12,6 +12,7 @@ use crate::contender::Contender;
 use crate::error::EvaluationError;
 use crate::grid::{Grid, Kind, Progress, Workload};
 use crate::metrics::{METRICS, Metric};
+use crate::reference::{is_reference, shown_name};
 use crate::results::{Bootstraps, Episode, Point, Results, Summary, in_order_of_appearance};
 use crate::statistics::Interval;
 use crate::table::Table;
@@ -183,7 +184,8 @@ pub fn serverless_table(records: &[ServerlessRecord]) -> String {
     for (workload, load) in in_order_of_appearance(cells) {
         let at = |record: &&ServerlessRecord| record.workload == workload && record.load == load;
         let here: Vec<&ServerlessRecord> = records.iter().filter(at).collect();
-        let Some(first) = here.first() else { continue };
+        // A reference knows no time.
+        let Some(first) = here.iter().max_by(|a, b| a.seconds.total_cmp(&b.seconds)) else { continue };
         text.push_str(&format!(
             "{} at {}% load: {} seeds of {:.0} s, {} invocations in all; means with 95% bootstrap intervals over seeds\n",
             first.workload,
@@ -219,18 +221,22 @@ fn overview(records: &[&ServerlessRecord]) -> Table {
     let mut table = Table::new(std::iter::once("scheduler".to_owned()).chain(titles));
     for record in records {
         let cells = KEY_METRICS.iter().map(|key| cell(record.metrics[key]));
-        table.row(std::iter::once(record.scheduler.clone()).chain(cells));
+        table.row(std::iter::once(shown_name(&record.scheduler)).chain(cells));
     }
     table
 }
 
+/// What is not known, as a reference's cost, is a dash.
 fn cell(interval: Interval) -> String {
+    if !interval.mean.is_finite() {
+        return "–".to_owned();
+    }
     format!("{} [{}, {}]", short(interval.mean), short(interval.low), short(interval.high))
 }
 
 /// Schedulers across, metrics down.
 fn table(records: &[&ServerlessRecord]) -> Table {
-    let names = records.iter().map(|record| record.scheduler.clone());
+    let names = records.iter().map(|record| shown_name(&record.scheduler));
     let mut table = Table::new(std::iter::once("metric".to_owned()).chain(names));
     // A workload without workflows has no figures of them.
     let measured =
@@ -239,17 +245,23 @@ fn table(records: &[&ServerlessRecord]) -> Table {
         let cells = records.iter().map(|record| cell(record.metrics[metric.key]));
         table.row(std::iter::once(metric.key.to_owned()).chain(cells));
     }
-    let times = records
-        .iter()
-        .map(|record| format!("{} / {}", short(record.decision_us_p50), short(record.decision_us_p99)));
-    table.row(std::iter::once("decision µs p50 / p99".to_owned()).chain(times));
-    if let Some(base) = records.first() {
+    table.row(std::iter::once("decision µs p50 / p99".to_owned()).chain(records.iter().map(times)));
+    if let Some(base) = records.iter().find(|one| !is_reference(&one.scheduler)) {
         for metric in METRICS.iter().take(2) {
             let cells = records.iter().map(|record| difference_cell(record, &base.scheduler, metric.key));
             table.row(std::iter::once(format!("{} − {}'s", metric.key, base.scheduler)).chain(cells));
         }
     }
     table
+}
+
+/// Who decided nothing, as a reference that is computed, has no times.
+fn times(record: &&ServerlessRecord) -> String {
+    if record.decision_us_p99 > 0.0 {
+        format!("{} / {}", short(record.decision_us_p50), short(record.decision_us_p99))
+    } else {
+        "–".to_owned()
+    }
 }
 
 fn difference_cell(record: &ServerlessRecord, against: &str, metric: &str) -> String {

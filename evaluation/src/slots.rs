@@ -8,6 +8,7 @@ use simulator::Episodes;
 use crate::contender::Contender;
 use crate::error::EvaluationError;
 use crate::grid::{Grid, Kind, Progress, Workload};
+use crate::reference::shown_name;
 use crate::results::{Point, Results, in_order_of_appearance};
 use crate::statistics::ratio_of_sums;
 use crate::table::Table;
@@ -156,7 +157,7 @@ pub fn slots_table(points: &[SlotsPoint]) -> String {
                 let found = here.iter().find(|one| one.scheduler == scheduler && one.load.to_bits() == load);
                 found.map(|point| cell(point)).unwrap_or_default()
             });
-            table.row(std::iter::once(scheduler.to_owned()).chain(cells));
+            table.row(std::iter::once(shown_name(scheduler)).chain(cells));
         }
         text.push_str(&table.to_string());
         text.push('\n');

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::compare::{Verdict, verdict_of};
 use crate::error::EvaluationError;
 use crate::metrics::sums_of;
+use crate::reference::is_reference;
 use crate::results::{Bootstraps, Results, Summary};
 
 /// One scheduler's place on one workload at one load.
@@ -48,12 +49,12 @@ pub struct Ranking {
     pub ranks: Vec<Rank>,
 }
 
-/// Ranks all schedulers on every workload at every load. A `tolerance` of 0.05 admits those that cost up to 5% more than
+/// Ranks all schedulers on every workload at every load; references take no part. A `tolerance` of 0.05 admits those that cost up to 5% more than
 /// the baseline, and keep idle up to 5% of the baseline's whole memory (GB·s, idle and not) more than it: where a
 /// crowded cluster leaves nothing idle, a share of the idle memory alone would admit nobody.
 ///
 /// # Errors
-/// When the baseline has no results.
+/// When the baseline has no results or is a reference.
 pub fn strongest(results: &Results, baseline: &str, tolerance: f64) -> Result<Vec<Ranking>, EvaluationError> {
     if !results.schedulers().contains(&baseline) {
         return Err(EvaluationError::Missing(format!(
@@ -61,13 +62,19 @@ pub fn strongest(results: &Results, baseline: &str, tolerance: f64) -> Result<Ve
             results.schedulers().join(", ")
         )));
     }
+    if is_reference(baseline) {
+        let message = format!("`{baseline}` is a reference; a baseline is a scheduler that could be");
+        return Err(EvaluationError::Missing(message));
+    }
     let summaries = results.summaries();
     let mut bootstraps = Bootstraps::default();
     let mut rankings = Vec::new();
     for workload in results.workloads() {
         for load in results.loads(workload) {
-            let here: Vec<&Summary> =
-                summaries.iter().filter(|one| one.workload == workload && one.load == load).collect();
+            let plays = |one: &&Summary| {
+                one.workload == workload && one.load == load && !is_reference(&one.scheduler)
+            };
+            let here: Vec<&Summary> = summaries.iter().filter(plays).collect();
             let ranks = rank(results, &here, baseline, tolerance, &mut bootstraps);
             rankings.push(Ranking {
                 schema: 1,

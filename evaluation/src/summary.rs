@@ -1,7 +1,7 @@
 //! What is kept of an episode that ended.
 
 use simulator::Simulation;
-use simulator::slots::clairvoyant_insertion;
+use simulator::slots::{Job, SlotsSimulation, clairvoyant_insertion};
 
 use crate::metrics::{figures, sums};
 use crate::record::PARTS;
@@ -41,13 +41,11 @@ fn of_slots(slowdown_sum: f64, finished: u64, dropped: u64) -> Summary {
     }
 }
 
-/// The same for the clairvoyant insertion of its jobs; `None` in another scenario.
-pub(crate) fn insertion(simulation: &Simulation) -> Option<Summary> {
-    let slots = simulation.as_slots()?;
+/// The same for the clairvoyant insertion of its jobs.
+pub(crate) fn inserted_slots(slots: &SlotsSimulation) -> Summary {
     let jobs = slots.sequence().jobs();
     let starts = clairvoyant_insertion(slots.sequence(), slots.capacity());
-    let slowdown = |(job, start): (&simulator::slots::Job, u32)| {
-        f64::from(start + job.length - job.arrival) / f64::from(job.length)
-    };
-    Some(of_slots(jobs.iter().zip(starts).map(slowdown).sum(), jobs.len() as u64, 0))
+    let slowdown =
+        |(job, start): (&Job, u32)| f64::from(start + job.length - job.arrival) / f64::from(job.length);
+    of_slots(jobs.iter().zip(starts).map(slowdown).sum(), jobs.len() as u64, 0)
 }

@@ -35,10 +35,10 @@ impl Table {
 /// Width at which a title is broken.
 const TITLE_WIDTH: usize = 20;
 
-/// The title in lines no wider than [`TITLE_WIDTH`] where `+` and `_` allow it.
+/// The title in lines no wider than [`TITLE_WIDTH`] where `+`, `_`, `/` and blanks allow it.
 fn wrapped(title: &str) -> Vec<String> {
     let mut lines = vec![String::new()];
-    for part in title.split_inclusive(['+', '_', '/']) {
+    for part in title.split_inclusive(['+', '_', '/', ' ']) {
         let last = lines.len() - 1;
         let long = lines[last].chars().count() + part.chars().count() > TITLE_WIDTH;
         if long && !lines[last].is_empty() {

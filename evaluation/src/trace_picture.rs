@@ -94,7 +94,7 @@ fn shares_panel(summary: &TraceSummary) -> String {
 fn line(number: usize, points: &[(f64, f64)]) -> Series {
     let exact = |&(x, mean): &(f64, f64)| (x, Interval { mean, low: mean, high: mean });
     Series {
-        style: Style { number, name: String::new(), learnt: false, hidden: false },
+        style: Style { number, name: String::new(), learnt: false, reference: false, hidden: false },
         points: points.iter().map(exact).collect(),
         marked: false,
     }

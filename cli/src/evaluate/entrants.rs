@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use common::trajectory::Scenario;
-use evaluation::{Contender, MakeScheduler, SchedulerEntry};
+use evaluation::{Contender, MakeScheduler, Reference, SchedulerEntry};
 use simulator::{SchedulerError, UnknownScheduler};
 
 use crate::policies::LoadPolicy;
@@ -13,8 +13,8 @@ use crate::policies::LoadPolicy;
 pub enum Entrant {
     /// A rule.
     Rule(String),
-    /// The reference of `slots`.
-    Reference,
+    /// Who knows every episode in advance.
+    Reference(Reference),
     /// A learnt policy.
     Policy {
         /// As it was named.
@@ -45,7 +45,8 @@ impl Entrant {
     fn resolve(name: &str, scenario: Scenario, load_policy: LoadPolicy<'_>) -> anyhow::Result<Entrant> {
         let unknown: UnknownScheduler = match Contender::by_name(name, scenario) {
             Ok(Contender::Heuristic(name)) => return Ok(Entrant::Rule(name)),
-            Ok(_) => return Ok(Entrant::Reference),
+            Ok(Contender::Reference(reference)) => return Ok(Entrant::Reference(reference)),
+            Ok(_) => anyhow::bail!("`{name}` is neither a rule nor a reference"),
             Err(unknown) => unknown,
         };
         let path = Path::new(name);
@@ -66,7 +67,7 @@ impl Entrant {
     pub fn contender(&self) -> Contender<'_> {
         match self {
             Entrant::Rule(name) => Contender::Heuristic(name.clone()),
-            Entrant::Reference => Contender::ClairvoyantInsertion,
+            Entrant::Reference(reference) => Contender::Reference(*reference),
             Entrant::Policy { name, make, .. } => Contender::Made { name: name.clone(), make: &**make },
         }
     }
@@ -92,7 +93,7 @@ mod tests {
         let no_policy = |path: &Path| anyhow::bail!("asked for {}", path.display());
         let resolve = |name: &str| Entrant::resolve(name, Scenario::Slots, &no_policy);
         assert!(matches!(resolve("tetris_k0.01"), Ok(Entrant::Rule(_))));
-        assert!(matches!(resolve("clairvoyant_insertion"), Ok(Entrant::Reference)));
+        assert!(matches!(resolve("clairvoyant_insertion"), Ok(Entrant::Reference(_))));
         let error = format!("{:#}", resolve("runs/slots").err().expect("there is no such run"));
         assert!(error.contains("asked for runs/slots"), "{error}");
         let error = format!("{:#}", resolve("sfj").err().expect("there is no such rule"));

@@ -23,7 +23,7 @@ pub fn record(
     folder: &Path,
 ) -> anyhow::Result<()> {
     let schedulers = results.schedulers();
-    let Some(first) = schedulers.first() else { return Ok(()) };
+    let Some(first) = results.first_scheduler() else { return Ok(()) };
     if let Some(unknown) = also.iter().find(|name| !schedulers.contains(&name.as_str())) {
         let message = format!(
             "--record names `{unknown}`, which was not evaluated; there are {}",
@@ -36,7 +36,7 @@ pub fn record(
         let load = middle_load(&results.loads(&workload.name));
         let here = rankings.iter().find(|one| *one.workload == *workload.name && one.load == load);
         let best = here.and_then(|ranking| ranking.ranks.first()).map(|rank| rank.scheduler.as_str());
-        let mut names: Vec<&str> = best.into_iter().chain([*first]).collect();
+        let mut names: Vec<&str> = best.into_iter().chain([first]).collect();
         names.extend(also.iter().map(String::as_str));
         names.dedup();
         for name in names {
@@ -70,6 +70,8 @@ fn record_one(
 fn make(contenders: &[Contender<'_>], name: &str) -> Result<Option<Box<dyn Scheduler>>, EvaluationError> {
     match contenders.iter().find(|one| one.name() == name) {
         Some(Contender::Made { make, .. }) => Ok(Some(make()?)),
+        // It is computed, not played.
+        Some(Contender::Reference(_)) => Ok(None),
         Some(_) => Ok(Some(heuristic(name, Scenario::Serverless)?)),
         None => Ok(heuristic(name, Scenario::Serverless).ok()),
     }

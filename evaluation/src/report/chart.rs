@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::axis::Axis;
+use crate::reference::shown_name;
 use crate::statistics::Interval;
 
 /// Colours of the page that series take in turn.
@@ -28,6 +29,8 @@ pub(crate) struct Style {
     pub name: String,
     /// Learnt: drawn wider and above the others.
     pub learnt: bool,
+    /// Knows the future: drawn grey, dashed and below the others.
+    pub reference: bool,
     /// Not shown until its checkbox is set.
     pub hidden: bool,
 }
@@ -35,12 +38,14 @@ pub(crate) struct Style {
 impl Style {
     /// Opens a group of marks in its colour.
     pub fn open(&self) -> String {
-        let Style { number, name, learnt, hidden } = self;
+        let Style { number, name, learnt, reference, hidden } = self;
         let colour = number % COLOURS;
         let learnt = if *learnt { " learnt" } else { "" };
         let hidden = if *hidden { " off" } else { "" };
-        let dash = number / COLOURS % 3;
-        format!(r#"<g class="s s{number} c{colour} d{dash}{learnt}{hidden}"><title>{}</title>"#, escape(name))
+        let (known, dash) =
+            if *reference { (" reference", 1 + number % 2) } else { ("", number / COLOURS % 3) };
+        let classes = format!("s s{number} c{colour} d{dash}{learnt}{known}{hidden}");
+        format!(r#"<g class="{classes}"><title>{}</title>"#, escape(&shown_name(name)))
     }
 
     /// A mark of its shape.
@@ -135,7 +140,7 @@ pub(crate) fn scatter(title: &str, x: &Axis, y: &Axis, spots: &[Spot]) -> String
 
 /// A row for each series with its one value: what a chart against load would be at a single load.
 pub(crate) fn row_chart(title: &str, x: &Axis, series: &[Series]) -> String {
-    let longest = series.iter().map(|one| one.style.name.chars().count()).max().unwrap_or(0);
+    let longest = series.iter().map(|one| shown_name(&one.style.name).chars().count()).max().unwrap_or(0);
     let left = (14.0 + 6.4 * longest as f64).min(WIDTH / 2.0);
     let bottom = TOP + ROW * series.len() as f64;
     let across = |value: f64| left + x.place(value) * (WIDTH - left - RIGHT);
@@ -150,7 +155,7 @@ pub(crate) fn row_chart(title: &str, x: &Axis, series: &[Series]) -> String {
     }
     for (place, one) in series.iter().enumerate() {
         let row = TOP + (place as f64 + 0.5) * ROW;
-        let name = escape(&one.style.name);
+        let name = escape(&shown_name(&one.style.name));
         let weight = if one.style.learnt { " strong" } else { "" };
         let _ = write!(
             svg,
@@ -182,10 +187,10 @@ pub(crate) fn row_chart_height(rows: usize) -> f64 {
     TOP + BOTTOM + ROW * rows as f64
 }
 
-/// Learnt ones last, so that they lie above.
+/// References first and learnt ones last, so that these lie above.
 fn in_drawing_order<T>(all: &[T], style: impl Fn(&T) -> &Style) -> Vec<&T> {
     let mut ordered: Vec<&T> = all.iter().collect();
-    ordered.sort_by_key(|one| style(one).learnt);
+    ordered.sort_by_key(|one| (style(one).learnt, !style(one).reference));
     ordered
 }
 

@@ -93,9 +93,10 @@ fn chart(page: &Page<'_>, summaries: &[&Summary], shown: &Shown) -> Option<Strin
     Some(line_chart(shown.title, &x, &y, &lines(page, line)))
 }
 
-/// A series for each scheduler that has points, in the order of the legend.
+/// A series for each scheduler that has such values, in the order of the legend.
 fn lines(page: &Page<'_>, line: impl Fn(&Style) -> Series) -> Vec<Series> {
-    in_order(page).into_iter().map(line).filter(|one| !one.points.is_empty()).collect()
+    let known = |one: &Series| one.points.iter().any(|(_, value)| value.mean.is_finite());
+    in_order(page).into_iter().map(line).filter(known).collect()
 }
 
 fn in_order<'a>(page: &'a Page<'_>) -> Vec<&'a Style> {
@@ -137,7 +138,8 @@ pub(super) fn cold_against_idle(page: &Page<'_>, workload: &str, load: f64) -> S
             |one: &&Summary| one.workload == workload && one.load == load && one.scheduler == style.name;
         let summary = page.summaries.iter().find(here)?;
         let metric = |name: &str| summary.metric(page.scenario, name);
-        Some(Spot { style: style.clone(), x: metric("idle_gb_seconds"), y: metric("cold_start_rate") })
+        let (x, y) = (metric("idle_gb_seconds"), metric("cold_start_rate"));
+        (x.mean.is_finite() && y.mean.is_finite()).then(|| Spot { style: style.clone(), x, y })
     };
     let spots: Vec<Spot> = in_order(page).into_iter().filter_map(spot).collect();
     let x = spots.iter().flat_map(|spot| [spot.x.low, spot.x.high]);

@@ -14,7 +14,8 @@ use common::trajectory::Scenario;
 use crate::error::EvaluationError;
 use crate::folder::Manifest;
 use crate::recording::Recording;
-use crate::results::{Results, Summary};
+use crate::reference::{is_reference, shown_name};
+use crate::results::{Point, Results, Summary};
 use crate::strongest::{Ranking, strongest};
 use chart::{Style, escape};
 
@@ -33,7 +34,7 @@ pub struct ReportInput<'a> {
     pub results: &'a Results,
     /// Episodes that were recorded.
     pub recordings: &'a [Recording],
-    /// Whom the others are compared with; the first scheduler where it is not given.
+    /// Whom the others are compared with; the first scheduler that is no reference where it is not given.
     pub baseline: Option<&'a str>,
     /// See [`strongest`].
     pub tolerance: f64,
@@ -54,8 +55,7 @@ struct Page<'a> {
 /// # Errors
 /// When there are no results, or none of the baseline.
 pub fn report_html(input: &ReportInput<'_>) -> Result<String, EvaluationError> {
-    let schedulers = input.results.schedulers();
-    let baseline = input.baseline.or_else(|| schedulers.first().copied()).unwrap_or_default();
+    let baseline = input.baseline.or_else(|| input.results.first_scheduler()).unwrap_or_default();
     let rankings = strongest(input.results, baseline, input.tolerance)?;
     let styles = styles(input, baseline, &rankings);
     let summaries = input.results.summaries();
@@ -63,7 +63,8 @@ pub fn report_html(input: &ReportInput<'_>) -> Result<String, EvaluationError> {
     Ok(page.html())
 }
 
-/// The colour, and whether it is shown at first, of every scheduler: learnt ones, the baseline, then the best.
+/// The colour, and whether it is shown at first, of every scheduler: learnt ones, the baseline, then the best; references,
+/// which are always shown at first, come last.
 fn styles<'a>(input: &ReportInput<'a>, baseline: &str, rankings: &[Ranking]) -> HashMap<&'a str, Style> {
     let learnt = |name: &str| {
         input.manifest.schedulers.iter().any(|entry| entry.name == name && entry.checkpoint.is_some())
@@ -73,13 +74,14 @@ fn styles<'a>(input: &ReportInput<'a>, baseline: &str, rankings: &[Ranking]) -> 
         rankings.iter().map(|ranking| place(ranking).unwrap_or(ranking.ranks.len())).sum()
     };
     let mut order = input.results.schedulers();
-    order.sort_by_cached_key(|name| (!learnt(name), *name != baseline, place(name)));
+    order.sort_by_cached_key(|name| (is_reference(name), !learnt(name), *name != baseline, place(name)));
     let style = |(number, name): (usize, &'a str)| {
         let style = Style {
             number,
             name: name.to_owned(),
             learnt: learnt(name),
-            hidden: number >= SHOWN && !learnt(name),
+            reference: is_reference(name),
+            hidden: number >= SHOWN && !learnt(name) && !is_reference(name),
         };
         (name, style)
     };
@@ -131,7 +133,7 @@ impl Page<'_> {
                  <svg viewBox=\"0 0 34 12\">{sample}<path class=\"l\" d=\"M1 6L33 6\"/>{}</g></svg>{}</label>",
                 style.number,
                 style.mark(17.0, 6.0),
-                escape(&style.name)
+                escape(&shown_name(&style.name))
             )
         };
         format!(
@@ -193,9 +195,19 @@ impl Page<'_> {
         middle_load(&self.input.results.loads(workload))
     }
 
+    /// What the dashed grey lines are, where there are any.
+    fn references(&self) -> &'static str {
+        if !self.styles.values().any(|style| style.reference) {
+            return "";
+        }
+        "<dt>references</dt><dd>Dashed and grey: they know the future, show how much room is left, and are in no ranking \
+         and no verdict.</dd>"
+    }
+
     fn method(&self) -> String {
         let Manifest { seed, part, version, workloads, .. } = self.input.manifest;
         let points = self.input.results.points();
+        let points: Vec<&Point> = points.iter().filter(|one| !is_reference(&one.cell.scheduler)).collect();
         let seeds = |pick: fn(usize, usize) -> usize| {
             points.iter().map(|point| point.episodes.len()).reduce(pick).unwrap_or(0)
         };
@@ -249,12 +261,13 @@ impl Page<'_> {
             "<div class=\"method\"><dl><dt>episodes</dt><dd>{}: {} seeds a point; {} {what} in all{time}; part {}, run \
              seed {seed}</dd><dt>configurations</dt><dd>{digests}</dd>{policies}<dt>version</dt><dd>Longshore {}</dd>\
              <dt>verdicts</dt><dd>A scheduler beats another only where it is lower on one of primary and guard and not \
-             above on the other, by intervals that exclude zero.</dd></dl><p class=\"soft\">{words}</p></div>",
+             above on the other, by intervals that exclude zero.</dd>{references}</dl><p class=\"soft\">{words}</p></div>",
             points.iter().map(|point| point.episodes.len()).sum::<usize>(),
             seeds,
             axis::plain(offered),
             escape(part),
             escape(version),
+            references = self.references(),
         )
     }
 }

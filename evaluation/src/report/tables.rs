@@ -114,6 +114,7 @@ fn difference_row(comparison: &Comparison) -> String {
         Verdict::Worse => ("bad", "is beaten"),
         Verdict::Mixed => ("", "mixed"),
         Verdict::Even => ("", "even"),
+        Verdict::Reference => ("", "reference"),
     };
     let mut row = format!("<tr><td>{}</td><td class=\"{class}\">{words}</td>", escape(&comparison.scheduler));
     for one in &comparison.differences {
