@@ -13,7 +13,10 @@ use transport::Links;
 #[derive(Parser)]
 #[command(
     version,
-    after_help = "Example:\n  longshore-actor -c configs/train/cluster.toml --set actor.environments=128"
+    after_help = format!(
+        "Example:\n  longshore-actor -c configs/train/cluster.toml --set actor.environments=128\n\n{}",
+        common::ExitCode::help()
+    )
 )]
 struct Arguments {
     /// The run's configuration; `transport` says where the learner and the shards are.
@@ -33,7 +36,7 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match start(&arguments) {
-        Ok(()) => common::ExitCode::Success.into(),
+        Ok(code) => code.into(),
         Err((code, message)) => {
             tracing::error!("{message}");
             code.into()
@@ -41,7 +44,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn start(arguments: &Arguments) -> Result<(), (common::ExitCode, String)> {
+fn start(arguments: &Arguments) -> Result<common::ExitCode, (common::ExitCode, String)> {
     let failure = |error: telemetry::TelemetryError| (common::ExitCode::Failure, error.to_string());
     telemetry::set_up_logging(if arguments.log_json { LogFormat::Json } else { LogFormat::Plain })
         .map_err(failure)?;
@@ -59,8 +62,5 @@ fn start(arguments: &Arguments) -> Result<(), (common::ExitCode, String)> {
     let id = ActorId(arguments.id.unwrap_or_else(rand::random));
     actor::run(Arc::new(config), id, &links, &shutdown)
         .map_err(|error| (error.exit_code(), error.to_string()))?;
-    if shutdown.is_triggered() {
-        return Err((common::ExitCode::Interrupted, "ended by a signal".to_owned()));
-    }
-    Ok(())
+    Ok(if shutdown.is_triggered() { common::ExitCode::Interrupted } else { common::ExitCode::Success })
 }

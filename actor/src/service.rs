@@ -139,6 +139,7 @@ impl Service {
 
     fn follow(&mut self, version: PolicyVersion, weights: &[u8]) -> Result<(), ActorError> {
         tracing::debug!(%version, "new weights");
+        self.writer.weights_came();
         metrics::gauge!("longshore_policy_version").set(version.number as f64);
         self.player.follow(version, weights)
     }

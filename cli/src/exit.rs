@@ -6,7 +6,7 @@ use common::config::ConfigError;
 /// Logs an error with its causes and returns the exit status that it stands for.
 #[must_use]
 pub fn fail(error: &anyhow::Error) -> ExitCode {
-    tracing::error!("{error:#}");
+    tracing::error!("{}", common::error_text(error.as_ref()));
     code_of(error)
 }
 
@@ -42,15 +42,11 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<ExitCode> 
 /// The end of `longshore --help`.
 #[must_use]
 pub fn help() -> String {
-    let mut text = String::from(
+    format!(
         "Examples:\n  longshore train\n  longshore train -c configs/train/azure2019.toml\n  \
          longshore evaluate slots --load 110,130 --steps 50 --scheduler sjf,tetris,runs/slots\n  \
          longshore compare sjf tetris --results results/slots\n  \
-         longshore report results/slots -o report.html\n\
-\nExit status:\n",
-    );
-    for code in ExitCode::ALL {
-        text.push_str(&format!("  {:>3}  {}\n", code as u8, code.meaning()));
-    }
-    text
+         longshore report results/slots -o report.html\n\n{}",
+        ExitCode::help()
+    )
 }

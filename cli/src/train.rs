@@ -44,6 +44,10 @@ pub fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
     let config = Arc::new(common::config::load(&arguments.config, &arguments.settings)?);
     let shutdown = telemetry::shutdown_on_signals()?;
     let run_folder = arguments.run_folder.clone().unwrap_or_else(|| default_run_folder(&config));
+    if let Some(path) = &arguments.init_from {
+        // Before anything is started: a wrong path should not be found by the learner among running services.
+        policy::Checkpoint::open(&policy::find_checkpoint(path)?)?;
+    }
     let options = LearnerOptions { run_folder: run_folder.clone(), init_from: arguments.init_from.clone() };
     let summary = services::train(&config, &options, &shutdown)?;
     if !summary.finished {

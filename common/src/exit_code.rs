@@ -45,6 +45,16 @@ impl ExitCode {
         ExitCode::Interrupted,
     ];
 
+    /// The list of all codes, for the end of a program's `--help`.
+    #[must_use]
+    pub fn help() -> String {
+        let mut text = String::from("Exit status:\n");
+        for code in ExitCode::ALL {
+            text.push_str(&format!("  {:>3}  {}\n", code as u8, code.meaning()));
+        }
+        text
+    }
+
     /// One line that says what the code means.
     #[must_use]
     pub fn meaning(self) -> &'static str {

@@ -4,6 +4,7 @@
 pub mod action;
 pub mod cluster;
 pub mod config;
+mod error_text;
 mod exit_code;
 pub mod ids;
 pub mod seed;
@@ -13,6 +14,7 @@ pub mod time;
 pub mod trajectory;
 
 pub use action::{Action, Decision};
+pub use error_text::error_text;
 pub use exit_code::ExitCode;
 pub use seed::{RunSeed, Stream};
 pub use shutdown::Shutdown;

@@ -141,7 +141,11 @@ fn contents(updater: &Updater, progress: &Progress) -> Result<Vec<(&'static str,
 fn restore_from(folder: &Path, updater: &mut Updater) -> Result<Progress, LearnerError> {
     let checkpoint = Checkpoint::open(folder)?;
     let progress: Progress = serde_json::from_slice(checkpoint.file(STATE)?).map_err(|error| {
-        policy::PolicyError::Checkpoint { path: folder.join(STATE), message: error.to_string() }
+        let message = format!(
+            "written by another version of Longshore ({error}); go on with the version that wrote it, or use another run \
+             folder"
+        );
+        policy::PolicyError::Checkpoint { path: folder.join(STATE), message }
     })?;
     let read = |parameters: &Parameters, name: &str| parameters.read_bytes(checkpoint.file(name)?);
     read(updater.policy.parameters(), "policy.safetensors")?;

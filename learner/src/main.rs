@@ -15,7 +15,10 @@ use transport::Links;
 #[derive(Parser)]
 #[command(
     version,
-    after_help = "Example:\n  longshore-learner -c configs/train/cluster.toml --run-folder runs/cluster"
+    after_help = format!(
+        "Example:\n  longshore-learner -c configs/train/cluster.toml --run-folder runs/cluster\n\n{}",
+        common::ExitCode::help()
+    )
 )]
 struct Arguments {
     /// The run's configuration; `transport` says where the shards are and what the learner binds.
@@ -38,7 +41,7 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match start(&arguments) {
-        Ok(()) => common::ExitCode::Success.into(),
+        Ok(code) => code.into(),
         Err((code, message)) => {
             tracing::error!("{message}");
             code.into()
@@ -46,7 +49,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn start(arguments: &Arguments) -> Result<(), (common::ExitCode, String)> {
+fn start(arguments: &Arguments) -> Result<common::ExitCode, (common::ExitCode, String)> {
     let failure = |error: telemetry::TelemetryError| (common::ExitCode::Failure, error.to_string());
     telemetry::set_up_logging(if arguments.log_json { LogFormat::Json } else { LogFormat::Plain })
         .map_err(failure)?;
@@ -69,8 +72,5 @@ fn start(arguments: &Arguments) -> Result<(), (common::ExitCode, String)> {
     };
     let summary = learner::run(&Arc::new(config), &options, &links, &readiness, &shutdown)
         .map_err(|error| (error.exit_code(), error.to_string()))?;
-    if !summary.finished {
-        return Err((common::ExitCode::Interrupted, "ended by a signal".to_owned()));
-    }
-    Ok(())
+    Ok(if !summary.finished { common::ExitCode::Interrupted } else { common::ExitCode::Success })
 }

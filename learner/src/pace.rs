@@ -14,8 +14,8 @@ pub struct Pace {
     share_at_start: Option<f64>,
     steps_per_second: Option<f64>,
     updates_per_second: Option<f64>,
-    mean_return: f64,
-    lag: f64,
+    mean_return: Option<f64>,
+    lag: Option<f64>,
     slowdown: Option<f64>,
 }
 
@@ -30,8 +30,8 @@ impl Pace {
             share_at_start: None,
             steps_per_second: None,
             updates_per_second: None,
-            mean_return: 0.0,
-            lag: 0.0,
+            mean_return: None,
+            lag: None,
             slowdown: None,
         }
     }
@@ -46,7 +46,7 @@ impl Pace {
         self.steps_per_second = smooth(self.steps_per_second, (steps - self.steps) as f64 / seconds);
         self.updates_per_second = smooth(self.updates_per_second, updates as f64 / seconds);
         (self.last, self.steps) = (now, steps);
-        (self.mean_return, self.lag) = (mean_return, lag);
+        (self.mean_return, self.lag) = (Some(mean_return), Some(lag));
     }
 
     /// The policy was validated.
@@ -67,8 +67,8 @@ impl Pace {
         vec![
             ("perf/env_steps_per_second", self.steps_per_second.unwrap_or(0.0)),
             ("perf/updates_per_second", self.updates_per_second.unwrap_or(0.0)),
-            ("train/return", self.mean_return),
-            ("data/lag", self.lag),
+            ("train/return", self.mean_return.unwrap_or(0.0)),
+            ("data/lag", self.lag.unwrap_or(0.0)),
         ]
     }
 
@@ -81,12 +81,25 @@ impl Pace {
         let remaining = remaining
             .map_or("-".to_owned(), |time| format!("{}m{:02}s", time.as_secs() / 60, time.as_secs() % 60));
         format!(
-            "steps {steps} | {} env steps/s | {} updates/s | return {:.1} | eval slowdown {} | lag {:.1} | batch {gathered}/{wanted} | ETA {remaining}",
+            "steps {steps} | {} env steps/s | {} updates/s | return {} an episode | eval slowdown {} | lag {} versions | batch {gathered}/{wanted} | ETA {remaining}",
             number(self.steps_per_second, 0),
             number(self.updates_per_second, 1),
-            self.mean_return,
+            number(self.mean_return, 1),
             number(self.slowdown, 3),
-            self.lag,
+            number(self.lag, 1),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_yet_is_a_dash() {
+        let mut pace = Pace::new(7, Instant::now());
+        assert!(pace.line(7, 0, 9, None).contains("return - an episode"), "{}", pace.line(7, 0, 9, None));
+        pace.learnt(9, 1, -3.25, 2.0);
+        assert!(pace.line(9, 0, 9, None).contains("return -3.2 an episode"), "{}", pace.line(9, 0, 9, None));
     }
 }

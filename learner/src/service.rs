@@ -125,10 +125,6 @@ impl Service {
             init_from(path, &updater)?;
         }
         let progress = restored.unwrap_or_default();
-        tracing::info!(
-            run = %folder.run(), epoch = %folder.epoch(), seed = config.seed.0, folder = %folder.path().display(),
-            steps = progress.environment_steps, "learner starts"
-        );
         let identity = LearnerIdentity {
             run: folder.run(),
             epoch: folder.epoch(),
@@ -136,6 +132,10 @@ impl Service {
             config: Digest::of(format!("{config:?}").as_bytes()),
         };
         let publisher = WeightsPublisher::bind(&links.transport, &links.weights, identity)?;
+        tracing::info!(
+            run = %folder.run(), epoch = %folder.epoch(), seed = config.seed.0, folder = %folder.path().display(),
+            steps = progress.environment_steps, "learner starts"
+        );
         let link = LinkOptions::from(&config.transport);
         let sampler = TrajectorySampler::connect(&links.transport, &links.shards, identity, link, shutdown)?;
         let metrics = MetricsLog::open(folder.path())?;

@@ -88,11 +88,7 @@ impl Checkpoint {
         let path = folder.join(MANIFEST);
         let fail = |path: &Path, message: String| PolicyError::Checkpoint { path: path.to_owned(), message };
         let text = fs::read(&path).map_err(|error| fail(&path, error.to_string()))?;
-        let manifest: Manifest = serde_json::from_slice(&text)
-            .map_err(|error| fail(&path, format!("no valid manifest: {error}")))?;
-        if manifest.schema != 1 {
-            return Err(fail(&path, format!("schema {} where this version reads schema 1", manifest.schema)));
-        }
+        let manifest = read_manifest(&text).map_err(|message| fail(&path, message))?;
         let mut contents = BTreeMap::new();
         for (name, entry) in &manifest.files {
             let path = folder.join(name);
@@ -140,6 +136,23 @@ impl Checkpoint {
         network.parameters().read_bytes(self.file(POLICY)?)?;
         Ok(PolicyScheduler::new(name, network, Behaviour::Greedy))
     }
+}
+
+fn read_manifest(text: &[u8]) -> Result<Manifest, String> {
+    let value: serde_json::Value =
+        serde_json::from_slice(text).map_err(|error| format!("no valid manifest: {error}"))?;
+    let schema = value.get("schema").and_then(serde_json::Value::as_u64);
+    match schema {
+        Some(1) => {}
+        Some(other) => return Err(format!("schema {other} where this version reads schema 1")),
+        None => return Err("no valid manifest: key `schema` is missing".to_owned()),
+    }
+    Manifest::deserialize(value).map_err(|error| {
+        format!(
+            "written by another version of Longshore, whose configuration this one does not know ({error}); use the \
+             version that wrote it, or train anew"
+        )
+    })
 }
 
 /// The checkpoint that `path` means: itself, or of a run folder the best, else the newest.

@@ -13,7 +13,15 @@ use transport::{Endpoint, Role, Transport, TransportError};
 
 /// Stores trajectories for a learner; one process a shard.
 #[derive(Debug, Parser)]
-#[command(name = "longshore-replay", version)]
+#[command(
+    name = "longshore-replay",
+    version,
+    after_help = format!(
+        "Examples:\n  longshore-replay -c configs/train/cluster.toml --shard 0\n  \
+         longshore-replay -c configs/train/cluster.toml --shard 1 --bind 'tcp://*:7102'\n\n{}",
+        ExitCode::help()
+    )
+)]
 struct Arguments {
     /// The run's configuration file.
     #[arg(short, long)]
@@ -37,7 +45,7 @@ fn main() -> std::process::ExitCode {
     let code = match serve(&arguments) {
         Ok(code) => code,
         Err(error) => {
-            tracing::error!("{error:#}");
+            tracing::error!("{}", common::error_text(error.as_ref()));
             exit_code(&error)
         }
     };

@@ -49,13 +49,17 @@ fn a_value_out_of_range_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let slots = root().join("configs/train/slots.toml").display().to_string();
     let output = train_with(folder.path(), &slots, &["policy.width=30"]);
-    refused(&output, 3, &["policy.width", "4 heads"]);
+    refused(&output, 3, &["--set policy.width=30", "4 heads"]);
+    refused(&train_with(folder.path(), &slots, &["learner.budget_steps=many"]), 3, &["--set learner.budget"]);
     refused(
         &train_with(folder.path(), &slots, &["learner.epochs"]),
         3,
         &["learner.epochs", "section.key=value"],
     );
-    refused(&train_with(folder.path(), "/nowhere/x.toml", &[]), 3, &["/nowhere/x.toml"]);
+    let output = train_with(folder.path(), "/nowhere/x.toml", &[]);
+    refused(&output, 3, &["/nowhere/x.toml"]);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(text.matches("No such file").count(), 1, "{text}");
 }
 
 #[test]
@@ -123,6 +127,15 @@ fn a_truncated_checkpoint_is_named() {
         ],
     );
     refused(&output, 5, &["best/policy.safetensors", "truncated"]);
+}
+
+#[test]
+fn a_start_from_nowhere_is_refused_before_anything_starts() {
+    let slots = root().join("configs/train/slots.toml").display().to_string();
+    let output = run("longshore", &["train", "-c", &slots, "--init-from", "/nowhere/run"]);
+    refused(&output, 5, &["/nowhere/run"]);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(text.lines().count(), 1, "{text}");
 }
 
 #[test]

@@ -80,7 +80,7 @@ fn a_stranger_without_a_key_and_an_actor_without_a_learner_say_so() {
     let strange = folder.join("strange");
     fs::create_dir(&strange).unwrap();
     let keys = make_keys(&strange);
-    let _shard = Service::start(folder, "shard", "longshore-replay", &["-c", &config, "--shard", "0"]);
+    let shard = Service::start(folder, "shard", "longshore-replay", &["-c", &config, "--shard", "0"]);
     let run_folder = folder.join("run").display().to_string();
     let keys = format!("transport.keys=\"{}\"", keys.display());
     let patience = "transport.reach_deadline_seconds=4.0";
@@ -88,6 +88,7 @@ fn a_stranger_without_a_key_and_an_actor_without_a_learner_say_so() {
     let mut stranger = Service::start(folder, "stranger", "longshore-learner", &arguments);
     assert_eq!(stranger.wait(PATIENCE), Some(6), "{}", stranger.log());
     assert!(stranger.log().contains("could not be reached"), "{}", stranger.log());
+    shard.wait_for("turned a peer away", 1, PATIENCE);
     let mut actor = Service::start(folder, "actor", "longshore-actor", &["-c", &config, "--set", patience]);
     assert_eq!(actor.wait(PATIENCE), Some(6), "{}", actor.log());
 }

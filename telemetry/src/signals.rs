@@ -5,8 +5,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::TelemetryError;
 
-/// A flag that the first Ctrl-C or SIGTERM raises; the second ends the process at once with
-/// [`ExitCode::Interrupted`]. To be called once, by a binary.
+/// A flag that the first Ctrl-C or SIGTERM raises; the second, or the first where the flag was raised already because the
+/// work was done, ends the process at once with [`ExitCode::Interrupted`]. To be called once, by a binary.
 ///
 /// # Errors
 /// [`TelemetryError::Process`] when the handlers or their thread cannot be had.
@@ -25,9 +25,11 @@ pub fn shutdown_on_signals() -> Result<Shutdown, TelemetryError> {
     let serve = move || {
         runtime.block_on(async {
             tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
-            tracing::info!("ending in order; once more to end at once");
-            raised.trigger();
-            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+            if !raised.is_triggered() {
+                tracing::info!("ending in order; once more to end at once");
+                raised.trigger();
+                tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+            }
             std::process::exit(ExitCode::Interrupted as i32);
         });
     };

@@ -12,6 +12,7 @@ mod error;
 mod keys;
 mod links;
 mod message;
+mod refusals;
 mod sampler;
 mod security;
 mod server;

@@ -1,9 +1,11 @@
 //! Who may talk to whom, and the context that all sockets of a process share.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::config::TransportConfig;
 
+use crate::refusals::HandshakeWatch;
 use crate::zap::ZapHandler;
 use crate::{Endpoint, Keys, Role, TransportError};
 
@@ -60,7 +62,7 @@ pub struct Transport {
     security: Security,
     max_frame_bytes: i64,
     // Answers for the context's bound sockets as long as anybody may bind one.
-    _zap: Option<Arc<ZapHandler>>,
+    zap: Option<Arc<ZapHandler>>,
 }
 
 impl Transport {
@@ -71,7 +73,7 @@ impl Transport {
             context: zmq::Context::new(),
             security: Security::Plain { insecure: false },
             max_frame_bytes: DEFAULT_MAX_FRAME_BYTES,
-            _zap: None,
+            zap: None,
         }
     }
 
@@ -84,7 +86,7 @@ impl Transport {
         if let Security::Curve(keys) = &transport.security {
             curve_support()?;
             let handler = ZapHandler::start(&transport.context, Arc::clone(keys))?;
-            transport._zap = Some(Arc::new(handler));
+            transport.zap = Some(Arc::new(handler));
         }
         Ok(transport)
     }
@@ -109,6 +111,16 @@ impl Transport {
 
     pub(crate) fn security(&self) -> &Security {
         &self.security
+    }
+
+    /// Tells in the log of peers whose handshake with `socket` fails; to be called before it is bound.
+    pub(crate) fn watch(&self, socket: &zmq::Socket, endpoint: &Endpoint) -> Result<(), TransportError> {
+        static WATCHES: AtomicU64 = AtomicU64::new(0);
+        if let Some(zap) = &self.zap {
+            let number = WATCHES.fetch_add(1, Ordering::Relaxed);
+            zap.watch(HandshakeWatch::new(&self.context, socket, endpoint, number)?);
+        }
+        Ok(())
     }
 
     pub(crate) fn max_frame_bytes(&self) -> i64 {

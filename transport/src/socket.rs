@@ -37,6 +37,7 @@ pub(crate) fn bind(
             socket.set_zap_domain(domain.name())
         };
         set().map_err(fail("encrypt"))?;
+        transport.watch(&socket, endpoint)?;
     }
     socket.bind(endpoint.as_str()).map_err(fail("bind"))?;
     Ok(socket)

@@ -48,6 +48,7 @@ pub struct TrajectoryWriter {
     max_frame_bytes: u64,
     shutdown: Shutdown,
     started: Instant,
+    weights_came: Instant,
     finished: bool,
     fault: Option<TransportError>,
 }
@@ -94,6 +95,7 @@ impl TrajectoryWriter {
             max_frame_bytes: transport.max_frame_bytes().unsigned_abs(),
             shutdown: shutdown.clone(),
             started: Instant::now(),
+            weights_came: Instant::now(),
             finished: false,
             fault: None,
         };
@@ -135,6 +137,11 @@ impl TrajectoryWriter {
             }
             wait_any(self.links.iter().map(|link| &link.channel), POLL);
         }
+    }
+
+    /// New weights came: the learner lives. Complaints tell when it was heard of last.
+    pub fn weights_came(&mut self) {
+        self.weights_came = Instant::now();
     }
 
     /// Takes acknowledgements, sends again, reconnects; never waits. A fault that it meets is told by the next
@@ -232,8 +239,12 @@ impl TrajectoryWriter {
     fn complain(&self, waited: Duration) {
         let shards = self.describe();
         if self.links.iter().all(|link| link.channel.is_ready()) {
-            // That is how the shards keep actors from running ahead; nothing is wrong.
-            tracing::info!(?waited, "ahead of the learner, waiting for credits: {shards}");
+            // That is how the shards keep actors from running ahead of a learner that is slow, or away.
+            let silence = self.weights_came.elapsed().as_secs();
+            tracing::info!(
+                ?waited,
+                "no new weights for {silence} s, and no shard takes more until the learner has used what it has: {shards}"
+            );
         } else {
             tracing::warn!(?waited, "waiting for the replay shards: {shards}");
         }

@@ -1,19 +1,21 @@
 //! The authenticator of ZeroMQ (its RFC 27): says for each connecting key whose it is and whether it may come in.
 
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::refusals::{HandshakeWatch, RefusalLog};
 use crate::security::Domain;
 use crate::{Keys, TransportError};
 
 const ADDRESS: &str = "inproc://zeromq.zap.01";
 const POLL: Duration = Duration::from_millis(100);
-const LOG_PERIOD: Duration = Duration::from_secs(5);
 
 /// Answers on a thread of its own until it is dropped.
 pub(crate) struct ZapHandler {
     stop: common::Shutdown,
+    watches: Sender<HandshakeWatch>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -24,11 +26,18 @@ impl ZapHandler {
         socket.bind(ADDRESS).map_err(TransportError::socket("bind", ADDRESS))?;
         let stop = common::Shutdown::new();
         let stopped = stop.clone();
+        let (watches, watched) = channel();
         let thread = std::thread::Builder::new()
             .name("zap".to_owned())
-            .spawn(move || serve(&socket, &keys, &stopped))
+            .spawn(move || serve(&socket, &keys, &watched, &stopped))
             .map_err(|source| TransportError::Thread { name: "zap", source })?;
-        Ok(ZapHandler { stop, thread: Some(thread) })
+        Ok(ZapHandler { stop, watches, thread: Some(thread) })
+    }
+
+    /// Tells from now on of what this watch sees.
+    pub(crate) fn watch(&self, watch: HandshakeWatch) {
+        // The thread ends only when this handler is dropped.
+        let _ = self.watches.send(watch);
     }
 }
 
@@ -42,15 +51,18 @@ impl Drop for ZapHandler {
     }
 }
 
-fn serve(socket: &zmq::Socket, keys: &Keys, stop: &common::Shutdown) {
+fn serve(socket: &zmq::Socket, keys: &Keys, watched: &Receiver<HandshakeWatch>, stop: &common::Shutdown) {
     let mut log = RefusalLog::default();
+    let mut watches = Vec::new();
     while !stop.is_triggered() {
         crate::socket::wait(&[socket], POLL);
+        watches.extend(watched.try_iter());
+        watches.iter().for_each(|watch: &HandshakeWatch| watch.look(&mut log));
         while let Ok(request) = socket.recv_multipart(zmq::DONTWAIT) {
             let verdict = judge(&request, keys);
             if let Err(reason) = &verdict {
-                metrics::counter!("longshore_peers_refused_total", "reason" => "key").increment(1);
-                log.refused(&request, reason);
+                let address = request.get(3).map(|bytes| String::from_utf8_lossy(bytes));
+                log.refused(&address.unwrap_or_default(), reason);
             }
             let reply = answer(&request, &verdict);
             if let Err(error) = socket.send_multipart(reply, zmq::DONTWAIT) {
@@ -79,27 +91,6 @@ fn answer(request: &[Vec<u8>], verdict: &Result<&'static str, &'static str>) -> 
         Err(reason) => ("400", *reason, ""),
     };
     vec![b"1.0".to_vec(), id, status.into(), text.into(), user.into(), Vec::new()]
-}
-
-/// A stranger tries again and again: one line in five seconds tells of it.
-#[derive(Default)]
-struct RefusalLog {
-    last: Option<Instant>,
-    unlogged: u64,
-}
-
-impl RefusalLog {
-    fn refused(&mut self, request: &[Vec<u8>], reason: &str) {
-        self.unlogged += 1;
-        if self.last.is_some_and(|last| last.elapsed() < LOG_PERIOD) {
-            return;
-        }
-        let address =
-            request.get(3).map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
-        tracing::warn!(address, reason, attempts = self.unlogged, "turned a peer away");
-        self.last = Some(Instant::now());
-        self.unlogged = 0;
-    }
 }
 
 #[cfg(test)]

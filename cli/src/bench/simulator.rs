@@ -203,7 +203,7 @@ fn play(case: &Case, length: f64, with_graph: bool) -> anyhow::Result<Played> {
             played.graph_seconds += before.elapsed().as_secs_f64();
             played.events += view.events().len() as u64;
             decided += 1;
-            if decided % LOOKS_AT_SIZE == 0 {
+            if decided.is_multiple_of(LOOKS_AT_SIZE) {
                 played.graph_edges = played.graph_edges.max(graph.edge_count());
             }
         }

@@ -76,21 +76,40 @@ pub fn parse(text: &str, origin: &str, settings: &[String]) -> Result<Config, Co
     for setting in settings {
         apply(&mut table, setting)?;
     }
-    let config: Config =
-        serde_path_to_error::deserialize(toml::Value::Table(table)).map_err(|error| ConfigError::Key {
-            origin: origin.to_owned(),
-            key: error.path().to_string(),
+    let config: Config = serde_path_to_error::deserialize(toml::Value::Table(table)).map_err(|error| {
+        let key = error.path().to_string();
+        ConfigError::Key {
+            origin: origin_of(&key, origin, settings),
+            key,
             message: error.into_inner().to_string().trim_end().to_owned(),
-        })?;
+        }
+    })?;
     config.validate().map_err(|report| {
         let mut message = String::new();
+        let mut origins = Vec::new();
         for (key, error) in report.iter() {
             let separator = if message.is_empty() { "" } else { "; " };
             let _ = write!(message, "{separator}key `{key}`: {error}");
+            let from = origin_of(&key.to_string(), origin, settings);
+            if !origins.contains(&from) {
+                origins.push(from);
+            }
         }
-        ConfigError::Invalid { origin: origin.to_owned(), message }
+        ConfigError::Invalid { origin: origins.join(", "), message }
     })?;
     Ok(config)
+}
+
+/// Who gave the value of a key: the last `--set` of it or of what it lies in, else the file.
+fn origin_of(key: &str, origin: &str, settings: &[String]) -> String {
+    let gives = |setting: &&String| {
+        let given = setting.split_once('=').map_or("", |(given, _)| given.trim());
+        let within = |long: &str, short: &str| {
+            long.strip_prefix(short).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        !given.is_empty() && within(key, given)
+    };
+    settings.iter().rev().find(gives).map_or_else(|| origin.to_owned(), |setting| format!("--set {setting}"))
 }
 
 fn apply(table: &mut toml::Table, setting: &str) -> Result<(), ConfigError> {

@@ -45,11 +45,21 @@ impl Axis {
 
     /// Where a value lies, 0 to 1; beyond the ends it lies at them.
     pub fn place(&self, value: f64) -> f64 {
+        self.place_beyond(value).clamp(0.0, 1.0)
+    }
+
+    /// The same, but what is beyond the ends lies beyond them, a few lengths at most.
+    pub fn place_beyond(&self, value: f64) -> f64 {
         let place = match self.scale {
             Scale::Linear => (value - self.low) / (self.high - self.low),
             Scale::Log => (value.max(f64::MIN_POSITIVE) / self.low).ln() / (self.high / self.low).ln(),
         };
-        place.clamp(0.0, 1.0)
+        place.clamp(-4.0, 5.0)
+    }
+
+    /// Whether a value lies above the upper end.
+    pub fn ends_below(&self, value: f64) -> bool {
+        value > self.high
     }
 
     /// Values that are written beside the axis, with their text; ascending. A linear axis has about `count`.

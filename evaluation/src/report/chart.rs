@@ -96,6 +96,7 @@ pub(crate) struct Spot {
 /// Lines over a common axis.
 pub(crate) fn line_chart(title: &str, x: &Axis, y: &Axis, series: &[Series]) -> String {
     let mut svg = frame(title, x, y);
+    svg.push_str(&field());
     for one in in_drawing_order(series, |one| &one.style) {
         svg.push_str(&one.style.open());
         let sound: Vec<&(f64, Interval)> =
@@ -114,13 +115,14 @@ pub(crate) fn line_chart(title: &str, x: &Axis, y: &Axis, series: &[Series]) -> 
         }
         svg.push_str("</g>");
     }
-    svg.push_str("</svg>");
+    svg.push_str("</svg></svg>");
     svg
 }
 
 /// Points with intervals both ways.
 pub(crate) fn scatter(title: &str, x: &Axis, y: &Axis, spots: &[Spot]) -> String {
     let mut svg = frame(title, x, y);
+    svg.push_str(&field());
     for one in in_drawing_order(spots, |one| &one.style) {
         let (column, row) = (across(x, one.x.mean), up(y, one.y.mean));
         svg.push_str(&one.style.open());
@@ -134,8 +136,18 @@ pub(crate) fn scatter(title: &str, x: &Axis, y: &Axis, spots: &[Spot]) -> String
             one.style.mark(column, row)
         );
     }
-    svg.push_str("</svg>");
+    svg.push_str("</svg></svg>");
     svg
+}
+
+/// Opens the part within the axes, with room for half a mark around it: what is beyond is cut off.
+fn field() -> String {
+    const MARGIN: f64 = 5.0;
+    let (left, top) = (LEFT - MARGIN, TOP - MARGIN);
+    let (width, height) = (WIDTH - LEFT - RIGHT + 2.0 * MARGIN, HEIGHT - TOP - BOTTOM + 2.0 * MARGIN);
+    format!(
+        r#"<svg x="{left}" y="{top}" width="{width}" height="{height}" viewBox="{left} {top} {width} {height}">"#
+    )
 }
 
 /// A row for each series with its one value: what a chart against load would be at a single load.
@@ -195,11 +207,11 @@ fn in_drawing_order<T>(all: &[T], style: impl Fn(&T) -> &Style) -> Vec<&T> {
 }
 
 fn across(x: &Axis, value: f64) -> f64 {
-    LEFT + x.place(value) * (WIDTH - LEFT - RIGHT)
+    LEFT + x.place_beyond(value) * (WIDTH - LEFT - RIGHT)
 }
 
 fn up(y: &Axis, value: f64) -> f64 {
-    HEIGHT - BOTTOM - y.place(value) * (HEIGHT - TOP - BOTTOM)
+    HEIGHT - BOTTOM - y.place_beyond(value) * (HEIGHT - TOP - BOTTOM)
 }
 
 fn opened(title: &str, height: f64, left: f64) -> String {

@@ -4,7 +4,7 @@ use common::trajectory::Scenario;
 
 use super::Page;
 use super::axis::{Axis, Scale};
-use super::chart::{Series, Spot, Style, line_chart, scatter};
+use super::chart::{Series, Spot, Style, escape, line_chart, scatter};
 use crate::results::Summary;
 use crate::statistics::Interval;
 
@@ -61,6 +61,9 @@ const SLOTS: [Shown; 2] = [
     shown("dropped_share", "Jobs dropped", "share of the jobs offered", Scale::Linear, true),
 ];
 
+/// More than these are counted, not named, in a note.
+const MOST_NAMED: usize = 4;
+
 /// Every metric that the workload has, against load.
 pub(super) fn against_load(page: &Page<'_>, workload: &str) -> Vec<String> {
     let summaries: Vec<&Summary> = page.summaries.iter().filter(|one| one.workload == workload).collect();
@@ -71,17 +74,13 @@ pub(super) fn against_load(page: &Page<'_>, workload: &str) -> Vec<String> {
     all.iter().filter_map(|shown| chart(page, &summaries, shown)).collect()
 }
 
-/// `None` where no scheduler has the metric.
+/// `None` where no scheduler has the metric. Its scale is that of the schedulers that are shown at first: one that is far off
+/// would press all others together.
 fn chart(page: &Page<'_>, summaries: &[&Summary], shown: &Shown) -> Option<String> {
     let value = |summary: &Summary| summary.metric(page.scenario, shown.metric);
-    let ends = summaries.iter().map(|one| value(one)).flat_map(|one| [one.mean, one.low, one.high]);
-    if !ends.clone().any(f64::is_finite) {
-        return None;
-    }
     let loads = summaries.iter().map(|one| one.load);
     let (least, most) = (loads.clone().fold(f64::INFINITY, f64::min), loads.fold(0.0, f64::max));
     let x = Axis::between("offered load (% of capacity)", least.min(most - 10.0), most);
-    let y = Axis::around(shown.label, shown.scale, shown.percent, ends);
     let line = |style: &Style| {
         let mine = summaries.iter().filter(|one| one.scheduler == style.name);
         Series {
@@ -90,7 +89,37 @@ fn chart(page: &Page<'_>, summaries: &[&Summary], shown: &Shown) -> Option<Strin
             marked: true,
         }
     };
-    Some(line_chart(shown.title, &x, &y, &lines(page, line)))
+    let series = lines(page, line);
+    if series.is_empty() {
+        return None;
+    }
+    let ends = at_first(&series, |one| &one.style)
+        .flat_map(|one| &one.points)
+        .flat_map(|(_, value)| [value.mean, value.low, value.high]);
+    let y = Axis::around(shown.label, shown.scale, shown.percent, ends);
+    let above = |one: &&Series| one.points.iter().any(|(_, value)| y.ends_below(value.mean));
+    let note = cut_off(series.iter().filter(above).map(|one| &one.style));
+    Some(line_chart(shown.title, &x, &y, &series) + &note)
+}
+
+/// Those that are shown at first; all where none is.
+fn at_first<T>(all: &[T], style: impl Fn(&T) -> &Style) -> impl Iterator<Item = &T> {
+    let any = all.iter().any(|one| !style(one).hidden);
+    all.iter().filter(move |one| !any || !style(one).hidden)
+}
+
+/// Says whose values are beyond the scale.
+fn cut_off<'a>(styles: impl Iterator<Item = &'a Style>) -> String {
+    let names: Vec<String> = styles.map(|style| escape(&style.name)).collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    let (first, rest) = names.split_at(names.len().min(MOST_NAMED));
+    let rest = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+    format!(
+        "<figcaption>The scale is that of the schedulers shown at first; beyond it, at least in part: {}{rest}</figcaption>",
+        first.join(", ")
+    )
 }
 
 /// A series for each scheduler that has such values, in the order of the legend.
@@ -124,11 +153,13 @@ pub(super) fn distributions(page: &Page<'_>, workload: &str, load: f64) -> Strin
         Series { style: style.clone(), points, marked: false }
     };
     let series = lines(page, line);
-    let places = series.iter().flat_map(|one| one.points.iter().map(|(edge, _)| *edge));
+    let places = at_first(&series, |one| &one.style).flat_map(|one| one.points.iter().map(|(edge, _)| *edge));
     let x = Axis::around("slowdown x (×, log)", Scale::Log, false, places);
     let shares = series.iter().flat_map(|one| one.points.iter().map(|(_, value)| value.mean));
     let y = Axis::around("share above x (log)", Scale::Log, true, shares);
-    line_chart(&format!("Distribution of slowdowns at {load}% load"), &x, &y, &series)
+    let beyond = |one: &&Series| one.points.iter().any(|(edge, _)| x.ends_below(*edge));
+    let note = cut_off(series.iter().filter(beyond).map(|one| &one.style));
+    line_chart(&format!("Distribution of slowdowns at {load}% load"), &x, &y, &series) + &note
 }
 
 /// Cold starts and the idle memory that avoids them, a point for each scheduler.
@@ -142,9 +173,12 @@ pub(super) fn cold_against_idle(page: &Page<'_>, workload: &str, load: f64) -> S
         (x.mean.is_finite() && y.mean.is_finite()).then(|| Spot { style: style.clone(), x, y })
     };
     let spots: Vec<Spot> = in_order(page).into_iter().filter_map(spot).collect();
-    let x = spots.iter().flat_map(|spot| [spot.x.low, spot.x.high]);
+    let shown = || at_first(&spots, |spot| &spot.style);
+    let x = shown().flat_map(|spot| [spot.x.low, spot.x.high]);
     let x = Axis::around("idle memory of an episode (GB·s)", Scale::Linear, false, x);
-    let y = spots.iter().flat_map(|spot| [spot.y.low, spot.y.high]);
+    let y = shown().flat_map(|spot| [spot.y.low, spot.y.high]);
     let y = Axis::around("cold-start rate", Scale::Linear, true, y);
-    scatter(&format!("Cold starts and idle memory at {load}% load"), &x, &y, &spots)
+    let beyond = |spot: &&Spot| x.ends_below(spot.x.mean) || y.ends_below(spot.y.mean);
+    let note = cut_off(spots.iter().filter(beyond).map(|spot| &spot.style));
+    scatter(&format!("Cold starts and idle memory at {load}% load"), &x, &y, &spots) + &note
 }
