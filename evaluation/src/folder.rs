@@ -8,164 +8,19 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use common::ids::Digest;
-use common::trajectory::Scenario;
 use durable::FolderLock;
-use serde::{Deserialize, Serialize};
 
 use crate::error::EvaluationError;
+use crate::manifest::{MANIFEST, Manifest, read_manifest};
 use crate::record::{Cell, EpisodeRecord};
 use crate::recording::Recording;
 use crate::results::{Results, summaries_csv};
 
-const MANIFEST: &str = "evaluation.json";
 const EPISODES: &str = "episodes.jsonl";
 const SUMMARY: &str = "results.csv";
 const RECORDINGS: &str = "recordings";
 /// Lines are made durable at least so often.
 const SYNC_EVERY: Duration = Duration::from_secs(2);
-
-/// What an evaluation was asked for, and of what.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Manifest {
-    /// Layout of the folder; 1.
-    pub schema: u32,
-    /// Which scenario.
-    pub scenario: Scenario,
-    /// Version of Longshore that began it.
-    pub version: String,
-    /// All episodes derive from it.
-    pub seed: u64,
-    /// Part of the workloads that is played.
-    pub part: String,
-    /// Seeds asked for, the most so far.
-    pub seeds: u32,
-    /// Workloads, in the order in which they were first asked for.
-    pub workloads: Vec<WorkloadEntry>,
-    /// Schedulers, likewise.
-    pub schedulers: Vec<SchedulerEntry>,
-}
-
-/// A workload of a results folder.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct WorkloadEntry {
-    /// Name.
-    pub name: String,
-    /// See [`digest_of`].
-    pub digest: String,
-    /// The configuration, so that an episode can be replayed.
-    pub config: serde_json::Value,
-}
-
-/// A scheduler of a results folder.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SchedulerEntry {
-    /// Name.
-    pub name: String,
-    /// Digest of its checkpoint, where it is learnt.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub checkpoint: Option<String>,
-}
-
-impl Manifest {
-    /// Takes in what `other` asks for beyond this.
-    ///
-    /// # Errors
-    /// What contradicts.
-    fn extend(&mut self, other: &Manifest) -> Result<(), String> {
-        let same = |what: &str, here: &str, asked: &str| {
-            if here == asked {
-                return Ok(());
-            }
-            Err(format!("holds {what} {here}, and {asked} was asked for; use another folder"))
-        };
-        same("scenario", &self.scenario.to_string(), &other.scenario.to_string())?;
-        same("seed", &self.seed.to_string(), &other.seed.to_string())?;
-        same("part", &self.part, &other.part)?;
-        for workload in &other.workloads {
-            match self.workloads.iter().find(|one| one.name == workload.name) {
-                None => self.workloads.push(workload.clone()),
-                Some(known) if known.digest == workload.digest => {}
-                Some(known) => return Err(differs(known, workload)),
-            }
-        }
-        for scheduler in &other.schedulers {
-            match self.schedulers.iter().find(|one| one.name == scheduler.name) {
-                None => self.schedulers.push(scheduler.clone()),
-                Some(known) if known.checkpoint == scheduler.checkpoint => {}
-                Some(known) => {
-                    return Err(format!(
-                        "has results of another checkpoint of `{}`; use another folder, or name the checkpoint's folder \
-                         in place of the run's",
-                        known.name
-                    ));
-                }
-            }
-        }
-        self.seeds = self.seeds.max(other.seeds);
-        Ok(())
-    }
-
-    /// Names of workloads and of schedulers, in their order.
-    #[must_use]
-    pub fn names(&self) -> (Vec<String>, Vec<String>) {
-        let workloads = self.workloads.iter().map(|one| one.name.clone()).collect();
-        (workloads, self.schedulers.iter().map(|one| one.name.clone()).collect())
-    }
-}
-
-fn differs(known: &WorkloadEntry, asked: &WorkloadEntry) -> String {
-    let mut keys = Vec::new();
-    different_keys("", &known.config, &asked.config, &mut keys);
-    let what = if keys.is_empty() {
-        "a file that it names has another content".to_owned()
-    } else {
-        format!("these differ: {}", keys.join(", "))
-    };
-    format!(
-        "has results of another configuration named `{}` ({what}); give the configuration another name, or use another \
-         folder",
-        asked.name
-    )
-}
-
-fn different_keys(path: &str, one: &serde_json::Value, other: &serde_json::Value, keys: &mut Vec<String>) {
-    use serde_json::Value::Object;
-    let (Object(left), Object(right)) = (one, other) else {
-        if one != other {
-            keys.push(format!("`{path}`"));
-        }
-        return;
-    };
-    let all: std::collections::BTreeSet<&String> = left.keys().chain(right.keys()).collect();
-    for key in all {
-        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-        let null = serde_json::Value::Null;
-        different_keys(&path, left.get(key).unwrap_or(&null), right.get(key).unwrap_or(&null), keys);
-    }
-}
-
-/// The digest of a configuration and of the content of every file that it names, wherever these lie.
-#[must_use]
-pub fn digest_of(config: &serde_json::Value) -> String {
-    let mut config = config.clone();
-    name_by_content(&mut config);
-    Digest::of(config.to_string().as_bytes()).to_string()
-}
-
-fn name_by_content(value: &mut serde_json::Value) {
-    match value {
-        serde_json::Value::String(text) => {
-            let path = Path::new(text.as_str());
-            if let (true, Ok(bytes)) = (path.is_file(), std::fs::read(path)) {
-                *text = Digest::of(&bytes).to_string();
-            }
-        }
-        serde_json::Value::Array(values) => values.iter_mut().for_each(name_by_content),
-        serde_json::Value::Object(values) => values.values_mut().for_each(name_by_content),
-        _ => {}
-    }
-}
 
 /// A results folder that is written to.
 pub struct ResultsFolder {
@@ -314,18 +169,6 @@ pub fn read_recordings(folder: &Path) -> Result<Vec<Recording>, EvaluationError>
         })
     };
     paths.into_iter().map(read).collect()
-}
-
-fn read_manifest(folder: &Path) -> Result<Manifest, EvaluationError> {
-    let path = folder.join(MANIFEST);
-    let text = std::fs::read_to_string(&path)
-        .map_err(|cause| EvaluationError::Read { path: path.clone(), cause })?;
-    let fail = |message: String| EvaluationError::Results { path: path.clone(), row: 0, message };
-    let manifest: Manifest = serde_json::from_str(&text).map_err(|error| fail(error.to_string()))?;
-    if manifest.schema != 1 {
-        return Err(fail(format!("schema is {}; this version of Longshore reads schema 1", manifest.schema)));
-    }
-    Ok(manifest)
 }
 
 /// The episodes, and where the last whole line ends.

@@ -13,6 +13,7 @@ mod error;
 mod folder;
 mod grid;
 mod jobs;
+mod manifest;
 mod metrics;
 mod picture;
 mod play;
@@ -35,12 +36,10 @@ pub use compare::{Comparison, ENOUGH_SEEDS, PairedDifference, Verdict, compare};
 pub use contender::{Contender, MakeScheduler};
 pub use decision_times::DecisionTimes;
 pub use error::EvaluationError;
-pub use folder::{
-    Manifest, ResultsFolder, SchedulerEntry, WorkloadEntry, digest_of, read_recordings, read_results,
-    recording_path, write_recording,
-};
+pub use folder::{ResultsFolder, read_recordings, read_results, recording_path, write_recording};
 pub use grid::{Advance, Grid, Kind, Progress, Workload};
 pub use jobs::{JobsRecord, evaluate_jobs, read_jobs};
+pub use manifest::{Manifest, SchedulerEntry, WorkloadEntry, digest_of};
 pub use metrics::{METRICS, Metric, SLOTS_METRICS, SLOTS_SUMS, SUMS, metrics_of, sums_of};
 pub use picture::{serverless_picture, slots_picture};
 pub use play::play_batch;

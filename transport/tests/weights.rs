@@ -91,6 +91,22 @@ fn the_newest_version_is_followed_over_encrypted_tcp() {
     newest_is_followed(&learner, &actor, &any_port());
 }
 
+/// The library frees the address of a socket that was closed in the background.
+fn bound_again(
+    transport: &Transport,
+    endpoints: &WeightsEndpoints,
+    identity: LearnerIdentity,
+) -> WeightsPublisher {
+    let start = Instant::now();
+    loop {
+        match WeightsPublisher::bind(transport, endpoints, identity) {
+            Ok(publisher) => return publisher,
+            Err(error) => assert!(start.elapsed() < PATIENCE, "{error}"),
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 #[test]
 fn a_follower_goes_on_with_a_restarted_learner_and_refuses_another_run() {
     let transport = plain();
@@ -100,11 +116,11 @@ fn a_follower_goes_on_with_a_restarted_learner_and_refuses_another_run() {
     let mut follower = follow(&transport, &endpoints, SCHEMA).unwrap();
     assert!(follower.wait_newer(None, PATIENCE).unwrap().is_some());
     drop(publisher);
-    let publisher = WeightsPublisher::bind(&transport, &endpoints, learner(1, 2)).unwrap();
+    let publisher = bound_again(&transport, &endpoints, learner(1, 2));
     publish(&publisher, version(2, 4));
     assert_eq!(follower.wait_newer(None, PATIENCE).unwrap().unwrap().0, version(2, 4));
     drop(publisher);
-    let publisher = WeightsPublisher::bind(&transport, &endpoints, learner(3, 9)).unwrap();
+    let publisher = bound_again(&transport, &endpoints, learner(3, 9));
     publish(&publisher, version(9, 9));
     let error = follower.wait_newer(None, PATIENCE).unwrap_err();
     assert!(matches!(error, TransportError::Refused { reason: Refusal::OtherRun, .. }), "{error}");

@@ -9,7 +9,9 @@ mod replay;
 mod reward;
 mod serverless;
 mod simulator;
+mod trace;
 mod transport;
+mod workflow;
 mod workload;
 
 use garde::Validate;
@@ -24,7 +26,9 @@ pub use replay::ReplayConfig;
 pub use reward::RewardConfig;
 pub use serverless::*;
 pub use simulator::*;
+pub use trace::{TraceConfig, TraceFiles};
 pub use transport::TransportConfig;
+pub use workflow::WorkflowConfig;
 pub use workload::*;
 
 use crate::seed::RunSeed;

@@ -1,9 +1,10 @@
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 
+use super::trace::TraceConfig;
+use super::workflow::WorkflowConfig;
 use super::workload::{
-    BurstyConfig, MixedConfig, PeriodicConfig, SteadyConfig, SyntheticConfig, TraceConfig, WorkflowConfig,
-    WorkloadKind,
+    BurstyConfig, MixedConfig, PeriodicConfig, SteadyConfig, SyntheticConfig, WorkloadKind,
 };
 use crate::cluster::NodeSpec;
 use crate::seed::RunSeed;

@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use common::trajectory::Scenario;
 
 use crate::error::EvaluationError;
-use crate::folder::Manifest;
+use crate::manifest::Manifest;
 use crate::recording::Recording;
 use crate::reference::{is_reference, shown_name};
 use crate::results::{Point, Results, Summary};

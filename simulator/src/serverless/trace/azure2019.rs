@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::error::{Damage, Fault, Judge, Skipped, TraceError};
+use super::keyed::{APPLICATION_COLUMN, FUNCTION_COLUMN, FunctionKey, KeyColumns, read_once};
 use super::table::{Limits, Row, Table, shown};
 
 /// Columns of the percentiles of durations, milliseconds.
@@ -20,8 +21,6 @@ const PERCENTILE_COLUMNS: [&str; 7] = [
 pub(super) const DURATIONS_COLUMN: &str = PERCENTILE_COLUMNS[3];
 /// A column that only the file of memory has.
 pub(super) const MEMORY_COLUMN: &str = "AverageAllocatedMb";
-pub(super) const APPLICATION_COLUMN: &str = "HashApp";
-pub(super) const FUNCTION_COLUMN: &str = "HashFunction";
 const TRIGGER_COLUMN: &str = "Trigger";
 
 pub(super) const COUNTS: Limits =
@@ -30,15 +29,6 @@ const MILLISECONDS: Limits =
     Limits { most: 6.048e8, expected: "a number of milliseconds from 0 to 604800000 (a week)" };
 pub(super) const MEGABYTES: Limits =
     Limits { most: 1_048_576.0, expected: "a number of MB from 0 to 1048576 (1 TB)" };
-
-/// The hashes that name a function.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct FunctionKey {
-    /// Its application.
-    pub application: String,
-    /// The function in it; empty for the application as a whole.
-    pub function: String,
-}
 
 /// A row of the file of invocations.
 #[derive(Clone, Debug)]
@@ -317,75 +307,4 @@ impl Join<'_> {
         let path = self.paths.invocations.to_owned();
         Damage { path, row: row.row, column: column.to_owned(), fault, message }
     }
-}
-
-/// Columns that name a function, or an application where there is no column for functions.
-#[derive(Clone, Copy)]
-pub(super) struct KeyColumns {
-    pub application: usize,
-    pub function: Option<usize>,
-}
-
-impl KeyColumns {
-    fn of_functions(table: &Table) -> Result<Self, TraceError> {
-        let function = Some(table.column(FUNCTION_COLUMN)?);
-        Ok(KeyColumns { application: table.column(APPLICATION_COLUMN)?, function })
-    }
-
-    fn of(self, row: &Row<'_>) -> Result<FunctionKey, Damage> {
-        Ok(FunctionKey {
-            application: row.text(self.application)?,
-            function: self.function.map(|column| row.text(column)).transpose()?.unwrap_or_default(),
-        })
-    }
-}
-
-/// Reads all rows, one for each key, and hands the sound ones to `take`.
-pub(super) fn read_once<T>(
-    table: &mut Table,
-    keys: KeyColumns,
-    judge: &mut Judge,
-    read: impl Fn(&Row<'_>) -> Result<T, Damage>,
-    mut take: impl FnMut(FunctionKey, T),
-) -> Result<(), TraceError> {
-    let mut seen: HashMap<FunctionKey, u64> = HashMap::new();
-    let mut rows = 0_u64;
-    while let Some(row) = table.next()? {
-        rows += 1;
-        let parsed = row.and_then(|row| {
-            let key = keys.of(&row)?;
-            if let Some(first) = seen.get(&key) {
-                return Err(repeated(&row, keys, *first));
-            }
-            let value = read(&row)?;
-            seen.insert(key.clone(), row.number());
-            Ok((key, value))
-        });
-        if let Some((key, value)) = judge.judge(parsed)? {
-            take(key, value);
-        }
-    }
-    refuse_nothing(table.path(), rows, seen.len(), judge)
-}
-
-fn repeated(row: &Row<'_>, keys: KeyColumns, first: u64) -> Damage {
-    let (column, what) = match keys.function {
-        Some(function) => (function, "function"),
-        None => (keys.application, "application"),
-    };
-    let name = shown(row.raw(column));
-    let message = format!("`{name}` has row {first} already; each {what} must have one row");
-    row.damage(column, Fault::Duplicate, message)
-}
-
-/// Refuses a file without rows, and one without a sound row.
-pub(super) fn refuse_nothing(path: &Path, rows: u64, sound: usize, judge: &Judge) -> Result<(), TraceError> {
-    if rows == 0 {
-        return Err(TraceError::NoRows { path: path.to_owned() });
-    }
-    if sound == 0 {
-        let skipped = judge.skipped.to_string();
-        return Err(TraceError::NothingLeft { path: path.to_owned(), skipped });
-    }
-    Ok(())
 }

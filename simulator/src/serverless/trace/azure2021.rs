@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::azure2019::{FunctionKey, refuse_nothing};
 use super::error::{Damage, Fault, Judge, Skipped, TraceError};
+use super::keyed::{FunctionKey, refuse_nothing};
 use super::table::{Limits, Row, Table};
 
 const APPLICATION_COLUMN: &str = "app";

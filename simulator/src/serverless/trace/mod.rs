@@ -8,15 +8,15 @@ mod azure2019;
 mod azure2021;
 mod error;
 mod format;
+mod keyed;
 mod sample;
 mod summary;
 mod table;
 
-pub use azure2019::{
-    Azure2019, Azure2019Paths, FunctionKey, InvocationRow, Invocations, Memory, TraceFunction,
-};
+pub use azure2019::{Azure2019, Azure2019Paths, InvocationRow, Invocations, Memory, TraceFunction};
 pub use azure2021::{Azure2021, EventFunction, TraceEvent};
 pub use error::{Damage, Fault, Skipped, SkippedRows, TraceError};
 pub use format::{TraceFileKind, TraceFileSet};
+pub use keyed::FunctionKey;
 pub use sample::{Choice, Cut, SampledFile, sample};
 pub use summary::{Largest, Quantiles, SHARES, TraceSummary};

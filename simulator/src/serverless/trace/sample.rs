@@ -8,12 +8,13 @@ use rand::Rng as _;
 use rand::seq::SliceRandom as _;
 
 use super::azure2019::{
-    APPLICATION_COLUMN, Azure2019, Azure2019Paths, COUNTS, DURATIONS_COLUMN, FUNCTION_COLUMN, FunctionKey,
-    KeyColumns, MEGABYTES, MEMORY_COLUMN, percentile_columns, percentiles, read_once,
+    Azure2019, Azure2019Paths, COUNTS, DURATIONS_COLUMN, MEGABYTES, MEMORY_COLUMN, percentile_columns,
+    percentiles,
 };
 use super::azure2021::{Azure2021, END_COLUMN, EventColumns};
 use super::error::{Damage, Judge, TraceError};
 use super::format::TraceFileSet;
+use super::keyed::{APPLICATION_COLUMN, FUNCTION_COLUMN, FunctionKey, KeyColumns, read_once};
 use super::table::{Row, Table};
 
 /// How functions are chosen among those that are called in the chosen minutes.

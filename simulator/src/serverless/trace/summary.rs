@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 
-use super::azure2019::{FunctionKey, Invocations, Memory, read_durations};
+use super::azure2019::{Invocations, Memory, read_durations};
 use super::azure2021::Azure2021;
 use super::error::{Judge, Skipped, TraceError};
 use super::format::TraceFileSet;
+use super::keyed::FunctionKey;
 use crate::serverless::function::inverse_cdf;
 
 /// Shares at which a [`Quantiles`] states values.
