@@ -4,7 +4,7 @@
 set -eu
 find . -type f ! -name Cargo.toml ! -name Cargo.lock ! -path './.cargo/*' -delete
 find . -type d -empty -delete
-for manifest in */Cargo.toml; do
+for manifest in */Cargo.toml */*/Cargo.toml; do
     crate=$(dirname "$manifest")
     mkdir -p "$crate/src"
     : > "$crate/src/lib.rs"
