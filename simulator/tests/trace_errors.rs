@@ -7,7 +7,9 @@ use std::path::Path;
 use common::config::{ServerlessConfig, SimulatorConfig, SlotsConfig, TraceConfig, WorkloadKind};
 use common::trajectory::Scenario;
 use simulator::Episodes;
-use simulator::serverless::trace::{Azure2019, Azure2019Paths, Azure2021, Fault, Skipped, TraceError};
+use simulator::serverless::trace::{
+    Azure2019, Azure2019Paths, Azure2021, Fault, Skipped, TraceError, TraceFileKind,
+};
 
 const INVOCATIONS: &str =
     "HashOwner,HashApp,HashFunction,Trigger,1,2,3\no,a,f,http,1,0,5\no,a,g,timer,2,2,2\n";
@@ -308,6 +310,16 @@ fn a_missing_file_is_named() {
     std::fs::remove_file(folder.path().join("memory.csv")).unwrap();
     let error = read(folder.path(), true).unwrap_err().to_string();
     assert!(error.contains("memory.csv: cannot be read: No such file"), "{error}");
+}
+
+#[test]
+fn a_gap_in_the_minutes_does_not_hide_what_file_it_is() {
+    let folder = sound();
+    let path = folder.path().join("invocations.csv");
+    std::fs::write(&path, INVOCATIONS.replace("Trigger,1,2,3", "Trigger,1,3,4")).unwrap();
+    assert_eq!(TraceFileKind::of(&path).unwrap(), TraceFileKind::Invocations);
+    let error = read(folder.path(), false).unwrap_err().to_string();
+    assert!(error.contains("`3`") && error.contains("invocations"), "{error}");
 }
 
 #[test]

@@ -48,10 +48,11 @@ impl TraceFileKind {
         if has(MEMORY_COLUMN) {
             return Ok(TraceFileKind::Memory);
         }
-        if table.minutes().is_ok() {
-            return Ok(TraceFileKind::Invocations);
+        match table.minutes() {
+            // With a gap in its minutes it is that file all the same: who reads it is told of the column.
+            Ok(_) | Err(TraceError::Minutes { .. }) => Ok(TraceFileKind::Invocations),
+            Err(_) => Err(TraceError::Unrecognised { path: path.to_owned(), found: table.first_columns() }),
         }
-        Err(TraceError::Unrecognised { path: path.to_owned(), found: table.first_columns() })
     }
 }
 
