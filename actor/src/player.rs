@@ -164,7 +164,7 @@ impl Player {
             let place = first + rollout;
             self.scheduler.seed_environment(place, episode.episode(Stream::Actions, rollout as u64));
             self.scheduler.episode_started(place);
-            let simulation = self.episodes.training(episode, self.scheduler.follows_events());
+            let simulation = self.episodes.training(episode, self.scheduler.interests());
             rollouts.push(Environment::new(place, simulation, self.version));
         }
         let id = GroupId(episode.0);

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use common::trajectory::Scenario;
 use common::{RunSeed, Shutdown, Stream};
 use simulator::serverless::Part;
-use simulator::{Episodes, Simulation};
+use simulator::{Episodes, Interests, Simulation};
 
 use crate::contender::Contender;
 use crate::error::EvaluationError;
@@ -72,10 +72,10 @@ impl Kind {
 impl Workload<'_> {
     /// The episode of a seed at a load.
     #[must_use]
-    pub fn episode(&self, seed: RunSeed, load: f64, follow_events: bool) -> Simulation {
+    pub fn episode(&self, seed: RunSeed, load: f64, interests: Interests) -> Simulation {
         match self.kind {
             Kind::Slots { steps } => self.episodes.slots(seed, load, steps),
-            Kind::Serverless { part } => self.episodes.serverless(seed, part, load / 100.0, follow_events),
+            Kind::Serverless { part } => self.episodes.serverless(seed, part, load / 100.0, interests),
         }
     }
 }

@@ -68,9 +68,8 @@ fn to_next_decision(
 ) {
     loop {
         if environment.is_none() {
-            let Some((number, mut simulation)) = source.next() else { return };
-            simulation.set_interests(scheduler.interests());
-            *environment = Some((number, simulation));
+            let Some(next) = source.next() else { return };
+            *environment = Some(next);
             scheduler.episode_started(place);
         }
         if let Some((_, simulation)) = environment

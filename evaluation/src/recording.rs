@@ -7,7 +7,7 @@ use common::SimTime;
 use common::cluster::{ClusterEvent, TimedEvent};
 use common::ids::{ContainerId, InvocationId};
 use serde::{Deserialize, Serialize};
-use simulator::{ClusterView, DecisionRequest, Interests, Progress, Scheduler, Simulation};
+use simulator::{ClusterView, DecisionRequest, Progress, Scheduler, Simulation};
 
 use crate::bins::Bins;
 use crate::error::EvaluationError;
@@ -72,7 +72,7 @@ pub struct Recording {
     pub spans: Vec<Span>,
 }
 
-/// Plays an episode and records it. `seed` is only noted.
+/// Plays an episode, made with the scheduler's interests and with events followed, and records it. `seed` is only noted.
 ///
 /// # Errors
 /// When the episode is of another scenario, or the scheduler fails or chooses something impossible.
@@ -82,7 +82,6 @@ pub fn record_episode(
     cell: &Cell,
     seed: u32,
 ) -> Result<Recording, EvaluationError> {
-    simulation.set_interests(Interests { events: true, ..scheduler.interests() });
     scheduler.episode_started(0);
     let mut recorder = match simulation.view() {
         ClusterView::Serverless(view) => {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 
 use common::Shutdown;
-use simulator::{Scheduler, Simulation, heuristic};
+use simulator::{Interests, Scheduler, Simulation, heuristic};
 
 use crate::contender::{Contender, MakeScheduler};
 use crate::decision_times::DecisionTimes;
@@ -136,8 +136,9 @@ impl Player<'_> {
         batch: usize,
         finished: &mut dyn FnMut(EpisodeRecord),
     ) -> Result<(), EvaluationError> {
-        let follow = scheduler.follows_events();
-        let episodes = work.seeds.iter().map(|&seed| (u64::from(seed), self.simulation(work, seed, follow)));
+        let interests = scheduler.interests();
+        let episodes =
+            work.seeds.iter().map(|&seed| (u64::from(seed), self.simulation(work, seed, interests)));
         let ended = |seed: u64, simulation: Simulation, times| {
             finished(self.record(work, seed as u32, &summary(&simulation), times));
         };
@@ -158,7 +159,7 @@ impl Player<'_> {
             if self.ends() {
                 return Err(EvaluationError::Interrupted);
             }
-            let simulation = self.simulation(work, seed, false);
+            let simulation = self.simulation(work, seed, Interests::NONE);
             let summary = reference.summary(&simulation).ok_or_else(|| self.no_reference(work))?;
             finished(self.record(work, seed, &summary, DecisionTimes::default()));
         }
@@ -172,9 +173,9 @@ impl Player<'_> {
         }
     }
 
-    fn simulation(&self, work: &Work, seed: u32, follow: bool) -> Simulation {
+    fn simulation(&self, work: &Work, seed: u32, interests: Interests) -> Simulation {
         let episode = self.grid.seed.episode(self.grid.stream, u64::from(seed));
-        self.grid.workloads[work.workload].episode(episode, work.load, follow)
+        self.grid.workloads[work.workload].episode(episode, work.load, interests)
     }
 
     fn record(&self, work: &Work, seed: u32, summary: &Summary, decisions: DecisionTimes) -> EpisodeRecord {

@@ -15,7 +15,7 @@ use evaluation::{
     record_episode, report_html, strongest, write_recording,
 };
 use simulator::serverless::Part;
-use simulator::{Episodes, heuristic};
+use simulator::{Episodes, Interests, heuristic};
 
 const SCHEDULERS: [&str; 3] = ["fcfs", "sjf", "wait_warm_0.5"];
 
@@ -186,7 +186,7 @@ fn a_recording_adds_up() {
     let episodes = Episodes::new(&config(6)).unwrap();
     let cell = Cell { workload: "steady".into(), load: 90.0, scheduler: Arc::from("sjf") };
     let grid = grid(&episodes, 1, 1);
-    let simulation = grid.workloads[0].episode(RunSeed(5), 90.0, true);
+    let simulation = grid.workloads[0].episode(RunSeed(5), 90.0, Interests::EVENTS);
     let mut sjf = heuristic("sjf", Scenario::Serverless).unwrap();
     let recording = record_episode(simulation, &mut *sjf, &cell, 0).unwrap();
     assert_eq!(recording.busy.len(), 4);
@@ -210,7 +210,7 @@ fn the_report_is_well_formed_and_has_every_section() {
     let (mut manifest, results) = played(folder.path());
     let episodes = Episodes::new(&config(6)).unwrap();
     let cell = Cell { workload: "steady".into(), load: 90.0, scheduler: Arc::from("sjf") };
-    let simulation = grid(&episodes, 1, 1).workloads[0].episode(RunSeed(5), 90.0, true);
+    let simulation = grid(&episodes, 1, 1).workloads[0].episode(RunSeed(5), 90.0, Interests::EVENTS);
     let mut sjf = heuristic("sjf", Scenario::Serverless).unwrap();
     let recording = record_episode(simulation, &mut *sjf, &cell, 0).unwrap();
     manifest.schedulers[1].checkpoint = Some("0123456789abcdef0123".to_owned());

@@ -3,7 +3,7 @@
 use common::trajectory::{Choice, Scenario};
 use common::{Action, Decision, RunSeed, Stream};
 use rand_chacha::ChaCha8Rng;
-use simulator::{DecisionRequest, Scheduler, SchedulerError};
+use simulator::{DecisionRequest, Interests, Scheduler, SchedulerError};
 use state_graph::{Frame, Schema};
 use tch::Tensor;
 
@@ -258,8 +258,8 @@ impl Scheduler for PolicyScheduler {
         &self.name
     }
 
-    fn follows_events(&self) -> bool {
-        true
+    fn interests(&self) -> Interests {
+        Interests::EVENTS
     }
 
     fn episode_started(&mut self, environment: usize) {

@@ -5,7 +5,7 @@
 use common::config::parse;
 use common::{Action, RunSeed, Stream};
 use rand::Rng;
-use simulator::{ClusterView, Episodes, Progress, Simulation};
+use simulator::{ClusterView, Episodes, Interests, Progress, Simulation};
 use state_graph::serverless::{PENDING_WINDOW, ServerlessGraph, schema};
 use state_graph::{FrameBuilder, NodeType};
 
@@ -13,7 +13,7 @@ fn episode(seed: u64) -> Simulation {
     let text = "schema = 1\nname = \"t\"\nseed = 1\n[simulator]\nscenario = \"serverless\"\n[simulator.serverless]\n\
                 load = 1.1\nwindow_seconds = 60.0\nwarm_up_seconds = 10.0\nsize_multiples = [1.0, 2.0]\n";
     let config = parse(text, "test", &[]).unwrap();
-    Episodes::new(&config.simulator).unwrap().training(RunSeed(seed), true)
+    Episodes::new(&config.simulator).unwrap().training(RunSeed(seed), Interests::EVENTS)
 }
 
 fn column(schema: &state_graph::Schema, kind: NodeType, name: &str) -> usize {

@@ -60,11 +60,11 @@ impl Episodes {
         self.serverless.as_ref().map(|(_, workload)| &**workload)
     }
 
-    /// A training episode: load and length (`slots`) or the place of the window (`serverless`) are drawn from its seed.
+    /// A training episode for a scheduler with these interests: load and length (`slots`) or the place of the window (`serverless`) are drawn from its seed.
     #[must_use]
-    pub fn training(&self, episode: RunSeed, follow_events: bool) -> Simulation {
+    pub fn training(&self, episode: RunSeed, interests: Interests) -> Simulation {
         if let Some((config, _)) = &self.serverless {
-            return self.serverless(episode, Part::Training, config.load, follow_events);
+            return self.serverless(episode, Part::Training, config.load, interests);
         }
         let mut rng = episode.rng(Stream::Scenario, 0);
         let part = draw_part(&self.slots.training, &mut rng);
@@ -88,7 +88,7 @@ impl Episodes {
     /// # Panics
     /// When the configured scenario is another.
     #[must_use]
-    pub fn serverless(&self, episode: RunSeed, part: Part, load: f64, follow_events: bool) -> Simulation {
+    pub fn serverless(&self, episode: RunSeed, part: Part, load: f64, interests: Interests) -> Simulation {
         let (config, workload) =
             self.serverless.as_ref().expect("a serverless episode is asked of a serverless configuration");
         let warm_up = workload.warm_up();
@@ -112,8 +112,7 @@ impl Episodes {
             asks_from: if part == Part::Training { warm_up } else { SimTime::ZERO },
             oracle: config.oracle,
             isolation: config.isolation,
-            follow_events,
-            interests: Interests::default(),
+            interests,
         };
         let failures = config.failures.as_ref().map(|one| Failures::new(one, config.nodes.len(), episode));
         let simulation = ServerlessSimulation::new(

@@ -48,19 +48,22 @@ pub struct Interests {
     pub foresight: bool,
 }
 
+impl Interests {
+    /// It decides about starts alone, on what it sees at each decision.
+    pub const NONE: Interests =
+        Interests { events: false, keep_alive: false, pools: false, foresight: false };
+    /// The same, but it follows what happens.
+    pub const EVENTS: Interests = Interests { events: true, ..Interests::NONE };
+}
+
 /// Decides for many environments at once: a network does one forward pass for all, a heuristic loops.
 pub trait Scheduler: Send {
     /// Its name in tables, unique among known schedulers.
     fn name(&self) -> &str;
 
-    /// Whether simulations must record cluster events for it (a state graph is built from them).
-    fn follows_events(&self) -> bool {
-        self.interests().events
-    }
-
-    /// What it needs or decides beside starts.
+    /// What it needs or decides beside starts; its episodes are made with that.
     fn interests(&self) -> Interests {
-        Interests::default()
+        Interests::NONE
     }
 
     /// An environment starts a new episode: forget what was known of it.

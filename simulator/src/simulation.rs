@@ -4,7 +4,7 @@ use common::trajectory::{Reward, Scenario};
 use common::{Action, SimTime};
 
 use crate::error::ActionError;
-use crate::scheduler::{ClusterView, Interests};
+use crate::scheduler::ClusterView;
 use crate::serverless::ServerlessSimulation;
 use crate::slots::SlotsSimulation;
 
@@ -41,13 +41,6 @@ impl Simulation {
         match self {
             Simulation::Slots(slots) => slots.tick(),
             Simulation::Serverless(serverless) => serverless.tick(),
-        }
-    }
-
-    /// Says what the scheduler needs or decides beside starts, before the episode is played.
-    pub fn set_interests(&mut self, interests: Interests) {
-        if let Simulation::Serverless(serverless) = self {
-            serverless.set_interests(interests);
         }
     }
 

@@ -13,7 +13,7 @@ use common::trajectory::Scenario;
 use simulator::heuristics::known_heuristics;
 use simulator::heuristics::serverless::{KEEP_ALIVES, ORDERS, PLACEMENTS, SIZES};
 use simulator::serverless::Part;
-use simulator::{ClusterView, DecisionRequest, Episodes, Progress, Simulation, heuristic};
+use simulator::{ClusterView, DecisionRequest, Episodes, Interests, Progress, Simulation, heuristic};
 
 /// Short names, and names made of each part that is listed.
 fn names() -> Vec<String> {
@@ -81,8 +81,8 @@ fn see(simulation: &Simulation, finished: &mut HashSet<u64>) {
 /// Plays an episode and tells how many came and went.
 fn play(episodes: &Episodes, name: &str) -> usize {
     let mut scheduler = heuristic(name, Scenario::Serverless).unwrap();
-    let mut simulation = episodes.serverless(RunSeed(12), Part::Test, 1.5, true);
-    simulation.set_interests(scheduler.interests());
+    let interests = Interests { events: true, ..scheduler.interests() };
+    let mut simulation = episodes.serverless(RunSeed(12), Part::Test, 1.5, interests);
     let (mut decisions, mut finished) = (Vec::new(), HashSet::new());
     while simulation.advance() == Progress::Decision {
         see(&simulation, &mut finished);

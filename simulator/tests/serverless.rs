@@ -15,7 +15,8 @@ use proptest::prelude::*;
 use rand::Rng;
 use simulator::serverless::{Part, ServerlessOutcome};
 use simulator::{
-    ActionError, ClusterView, DecisionRequest, Episodes, Progress, Scheduler, Simulation, heuristic,
+    ActionError, ClusterView, DecisionRequest, Episodes, Interests, Progress, Scheduler, Simulation,
+    heuristic,
 };
 
 fn episodes(serverless: ServerlessConfig) -> Episodes {
@@ -146,7 +147,7 @@ fn random_action(simulation: &Simulation, rng: &mut impl Rng) -> Action {
 fn play_at_random(seed: u64) -> (ServerlessOutcome, f64, usize) {
     let config = crowded();
     let nodes = config.nodes.clone();
-    let mut simulation = episodes(config).serverless(RunSeed(seed), Part::Validation, 0.9, true);
+    let mut simulation = episodes(config).serverless(RunSeed(seed), Part::Validation, 0.9, Interests::EVENTS);
     let mut rng = RunSeed(seed).rng(Stream::Actions, 0);
     let mut observer = Observer::default();
     let mut reward = 0.0;
@@ -195,7 +196,7 @@ fn every_arrival_ends_once_under_every_rule() {
     let mut arrivals = Vec::new();
     for name in ["fcfs", "sjf", "packer", "tetris", "wait_warm_0.5"] {
         let mut scheduler = heuristic(name, Scenario::Serverless).unwrap();
-        let mut simulation = episodes.serverless(RunSeed(5), Part::Test, 0.7, false);
+        let mut simulation = episodes.serverless(RunSeed(5), Part::Test, 0.7, Interests::NONE);
         let outcome = play(&mut simulation, &mut *scheduler);
         arrivals.push(outcome.slowdowns.count());
         assert_eq!(outcome.unfinished, 0, "{name}");
@@ -207,7 +208,7 @@ fn every_arrival_ends_once_under_every_rule() {
 fn the_undiscounted_latency_reward_is_the_sum_of_slowdowns() {
     // Without a floor at one and without a warm-up both are Σ latency / max(T_ref, floor).
     let config = ServerlessConfig { warm_up_seconds: 0.0, ..crowded() };
-    let mut simulation = episodes(config).serverless(RunSeed(3), Part::Test, 1.2, false);
+    let mut simulation = episodes(config).serverless(RunSeed(3), Part::Test, 1.2, Interests::NONE);
     let mut scheduler = heuristic("fcfs", Scenario::Serverless).unwrap();
     let outcome = play(&mut simulation, &mut *scheduler);
     let reward = -f64::from(simulation.take_reward().latency);
@@ -224,7 +225,7 @@ fn an_uncrowded_cluster_offers_the_load_that_was_asked_for() {
     config.window_seconds = 18_000.0;
     config.training_drain_seconds = config.drain_limit_seconds;
     let episodes = episodes(config);
-    let mut simulation = episodes.serverless(RunSeed(8), Part::Training, 0.1, false);
+    let mut simulation = episodes.serverless(RunSeed(8), Part::Training, 0.1, Interests::NONE);
     let outcome = play(&mut simulation, &mut *heuristic("sjf", Scenario::Serverless).unwrap());
     // Memory × time of starting and running containers; cold starts add a little.
     let load = outcome.usage.bound_gb_seconds * 1024.0 / outcome.usage.capacity[1];
@@ -236,8 +237,8 @@ fn an_uncrowded_cluster_offers_the_load_that_was_asked_for() {
 fn one_seed_means_one_outcome_and_illegal_starts_change_nothing() {
     let episodes = episodes(azure());
     let mut scheduler = heuristic("wait_warm", Scenario::Serverless).unwrap();
-    let mut one = episodes.serverless(RunSeed(9), Part::Validation, 0.7, false);
-    let mut other = episodes.serverless(RunSeed(9), Part::Validation, 0.7, false);
+    let mut one = episodes.serverless(RunSeed(9), Part::Validation, 0.7, Interests::NONE);
+    let mut other = episodes.serverless(RunSeed(9), Part::Validation, 0.7, Interests::NONE);
     other.advance();
     let start = Action::Start { invocation: InvocationId(1 << 40), memory_mb: 128, node: NodeId(0) };
     assert_eq!(other.apply(start), Err(ActionError::NotPending(InvocationId(1 << 40))));
@@ -249,7 +250,7 @@ fn one_seed_means_one_outcome_and_illegal_starts_change_nothing() {
 #[test]
 fn training_is_asked_after_the_warm_up_only() {
     let episodes = episodes(azure());
-    let mut simulation = episodes.training(RunSeed(4), true);
+    let mut simulation = episodes.training(RunSeed(4), Interests::EVENTS);
     assert_eq!(simulation.advance(), Progress::Decision);
     assert!(simulation.now().seconds() >= 60.0);
     let ClusterView::Serverless(view) = simulation.view() else { unreachable!("the scenario is serverless") };

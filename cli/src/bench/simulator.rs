@@ -8,7 +8,7 @@ use common::cluster::NodeSpec;
 use common::config::{ServerlessConfig, SimulatorConfig, SlotsConfig, SteadyConfig, WorkloadKind};
 use common::trajectory::Scenario;
 use simulator::serverless::Part;
-use simulator::{DecisionRequest, Episodes, Progress, Simulation, heuristic};
+use simulator::{DecisionRequest, Episodes, Interests, Progress, Simulation, heuristic};
 use state_graph::serverless::ServerlessGraph;
 
 use super::Figure;
@@ -178,9 +178,9 @@ fn episodes(case: &Case, length: f64) -> anyhow::Result<Episodes> {
 fn play(case: &Case, length: f64, with_graph: bool) -> anyhow::Result<Played> {
     let start = Instant::now();
     let episodes = episodes(case, length)?;
-    let mut simulation = episodes.serverless(RunSeed(1), Part::Test, case.load, with_graph);
     let mut scheduler = heuristic(case.scheduler, Scenario::Serverless)?;
-    simulation.set_interests(scheduler.interests());
+    let interests = Interests { events: with_graph, ..scheduler.interests() };
+    let mut simulation = episodes.serverless(RunSeed(1), Part::Test, case.load, interests);
     let mut graph = with_graph
         .then(|| episodes.workload().map(|workload| ServerlessGraph::new(workload.cluster())))
         .flatten();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use common::trajectory::Scenario;
 use evaluation::{Cell, Contender, EvaluationError, Grid, Results, Workload, middle_load, strongest};
-use simulator::{Scheduler, heuristic};
+use simulator::{Interests, Scheduler, heuristic};
 
 /// See [`strongest`].
 const TOLERANCE: f64 = 0.05;
@@ -61,7 +61,8 @@ fn record_one(
     // A policy of an earlier command is not at hand.
     let Some(mut scheduler) = make(contenders, name)? else { return Ok(()) };
     tracing::info!(%name, workload = &*workload.name, "recording an episode");
-    let simulation = workload.episode(grid.seed.episode(grid.stream, 0), load, true);
+    let interests = Interests { events: true, ..scheduler.interests() };
+    let simulation = workload.episode(grid.seed.episode(grid.stream, 0), load, interests);
     let recording = evaluation::record_episode(simulation, &mut *scheduler, &cell, 0)?;
     evaluation::write_recording(folder, &recording)?;
     Ok(())

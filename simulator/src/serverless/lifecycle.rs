@@ -60,7 +60,7 @@ impl ServerlessSimulation {
         self.add_pending(place, function);
         let id = self.jobs.get(place).id;
         self.log.add(Happened::Arrived, self.now.0, id.0, u64::from(function));
-        if self.rules.follow_events {
+        if self.rules.interests.events {
             let stage = stage.map(|stage| self.runs.stage_of(stage));
             let input_size = drawn.work.input_size;
             self.record(ClusterEvent::Arrived {

@@ -28,9 +28,7 @@ pub struct EpisodeRules {
     pub oracle: bool,
     /// Functions of different isolation tags never share a node.
     pub isolation: bool,
-    /// Cluster events are recorded.
-    pub follow_events: bool,
-    /// What the scheduler decides beside starts.
+    /// What the scheduler needs or decides beside starts.
     pub interests: Interests,
 }
 

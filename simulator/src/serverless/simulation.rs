@@ -25,7 +25,6 @@ use super::view::ServerlessView;
 use super::waiting::distinct_sizes;
 use super::workflows::Runs;
 use super::workload::{EpisodeSource, Workload};
-use crate::scheduler::Interests;
 use crate::simulation::Progress;
 
 /// Stream number of the cold starts of pre-warmed containers.
@@ -95,20 +94,11 @@ impl ServerlessSimulation {
             ended: false,
             events: Vec::new(),
             log: LogHash::default(),
-            foreseen: Vec::new(),
+            foreseen: if rules.interests.foresight { workload.foresee(source) } else { Vec::new() },
             source,
             finished: Vec::new(),
             workload,
             rules,
-        }
-    }
-
-    /// What the scheduler decides beside starts; said before the episode is played.
-    pub fn set_interests(&mut self, interests: Interests) {
-        self.rules.interests = interests;
-        self.rules.follow_events |= interests.events;
-        if interests.foresight {
-            self.foreseen = self.workload.foresee(self.source);
         }
     }
 
@@ -257,7 +247,7 @@ impl ServerlessSimulation {
     }
 
     pub(super) fn record(&mut self, event: ClusterEvent) {
-        if self.rules.follow_events {
+        if self.rules.interests.events {
             self.events.push(TimedEvent { at: self.now, event });
         }
     }

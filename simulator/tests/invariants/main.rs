@@ -22,9 +22,7 @@ fn view(simulation: &Simulation) -> ServerlessView<'_> {
 }
 
 fn start(episodes: &Episodes, scenario: &Scenario) -> Simulation {
-    let mut simulation = episodes.serverless(RunSeed(scenario.seed), Part::Test, scenario.load(), true);
-    simulation.set_interests(scenario.interests());
-    simulation
+    episodes.serverless(RunSeed(scenario.seed), Part::Test, scenario.load(), scenario.interests())
 }
 
 /// Plays at random; `look` sees the cluster before every decision and at the end.

@@ -8,7 +8,7 @@ use common::ids::InvocationId;
 use common::trajectory::Scenario;
 use common::{RunSeed, SimTime};
 use simulator::serverless::Part;
-use simulator::{ClusterView, DecisionRequest, Episodes, Progress, Simulation, heuristic};
+use simulator::{ClusterView, DecisionRequest, Episodes, Interests, Progress, Simulation, heuristic};
 
 use crate::service::{OneFunction, Service, Shape};
 
@@ -82,7 +82,7 @@ impl Station {
         let work = rate * self.service.mean * (1.0 - self.service.io_share);
         let vcpus = f64::from(self.memory_mb) / config.serverless.mb_per_vcpu;
         let by_cpu = work * vcpus.min(1.0) * 1000.0 / f64::from(self.cpu_millicores);
-        let mut simulation = episodes.serverless(seed, Part::Test, by_memory.max(by_cpu), true);
+        let mut simulation = episodes.serverless(seed, Part::Test, by_memory.max(by_cpu), Interests::EVENTS);
         let mut customers = Customers::default();
         let mut fcfs = heuristic("fcfs", Scenario::Serverless).unwrap();
         let mut decisions = Vec::new();
