@@ -1,0 +1,10 @@
+//! What a node costs its owner.
+
+use crate::EdgeList;
+
+/// In-degree + 1 of each node: attention costs one unit an incoming edge, the layers around it one a node.
+pub(crate) fn weights(list: &EdgeList) -> Vec<u64> {
+    let mut weights = vec![1; list.nodes()];
+    list.targets().iter().for_each(|target| weights[*target as usize] += 1);
+    weights
+}
