@@ -1,0 +1,168 @@
+// The fused attention as one differentiable operation on CPU tensors.
+
+#include <ATen/Parallel.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "guard.h"
+#include "kernels.h"
+
+using at::Tensor;
+using longshore::Attention;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+namespace {
+
+// Places of the tensors among those that Rust passes and the backward is given.
+enum Place { SOURCE, TARGET, ATTENTION, EDGE_WEIGHTS, OFFSETS, SOURCES, RELATIONS, FEATURES, OUT_OFFSETS, OUT_PLACES, OUT_TARGETS, PLACES };
+
+constexpr float SLOPE = 0.01f;
+// Nodes and edges below which a second thread costs more than it brings.
+constexpr int64_t WORTH_A_THREAD = 2048;
+
+template <typename T>
+T *pointer(const Tensor &tensor) {
+  return tensor.defined() && tensor.numel() > 0 ? tensor.data_ptr<T>() : nullptr;
+}
+
+bool has_terms(const variable_list &in) { return in[EDGE_WEIGHTS].numel() > 0; }
+
+Attention shape_of(const variable_list &in, int64_t heads) {
+  const Tensor &weights = in[EDGE_WEIGHTS];
+  const int64_t features = has_terms(in) ? weights.size(1) - 1 : 0;
+  const int64_t relations = has_terms(in) ? weights.size(0) : 0;
+  return Attention{heads, in[SOURCE].size(1) / heads, features, relations, SLOPE};
+}
+
+longshore::Edges edges_of(const variable_list &in) {
+  return {pointer<int32_t>(in[OFFSETS]), pointer<int32_t>(in[SOURCES]),
+          has_terms(in) ? pointer<int32_t>(in[RELATIONS]) : nullptr, pointer<float>(in[FEATURES])};
+}
+
+longshore::Projections projections_of(const variable_list &in) {
+  return {pointer<float>(in[SOURCE]), pointer<float>(in[TARGET]), pointer<float>(in[ATTENTION]),
+          pointer<float>(in[EDGE_WEIGHTS])};
+}
+
+// Cuts the rows of `offsets` into one range a thread, each with about the same number of rows and edges.
+std::vector<int64_t> shares(const int32_t *offsets, int64_t rows) {
+  const int64_t work = offsets[rows] + rows;
+  const int64_t threads = std::clamp<int64_t>(work / WORTH_A_THREAD, 1, at::get_num_threads());
+  std::vector<int64_t> bounds{0};
+  for (int64_t thread = 1; thread < threads; ++thread) {
+    int64_t low = bounds.back(), high = rows;
+    while (low < high) {
+      const int64_t middle = (low + high) / 2;
+      if (offsets[middle] + middle < work * thread / threads) low = middle + 1;
+      else high = middle;
+    }
+    bounds.push_back(low);
+  }
+  bounds.push_back(rows);
+  return bounds;
+}
+
+template <typename Body>
+void for_shares(const std::vector<int64_t> &bounds, const Body &body) {
+  at::parallel_for(0, int64_t(bounds.size()) - 1, 1, [&](int64_t first, int64_t last) {
+    for (int64_t share = first; share < last; ++share) body(share, bounds[share], bounds[share + 1]);
+  });
+}
+
+struct AttentionOperation : torch::autograd::Function<AttentionOperation> {
+  static Tensor forward(AutogradContext *context, Tensor source, Tensor target, Tensor attention, Tensor edge_weights,
+                        Tensor offsets, Tensor sources, Tensor relations, Tensor features, Tensor out_offsets,
+                        Tensor out_places, Tensor out_targets, int64_t heads, bool learns) {
+    const variable_list in{source, target, attention, edge_weights, offsets, sources, relations, features, out_offsets, out_places, out_targets};
+    const Attention shape = shape_of(in, heads);
+    const int64_t targets = target.size(0);
+    Tensor out = at::empty_like(target);
+    Tensor log_sum = learns ? at::empty({targets, heads}, target.options()) : Tensor();
+    const auto edges = edges_of(in);
+    const auto projections = projections_of(in);
+    for_shares(shares(edges.offsets, targets), [&](int64_t, int64_t begin, int64_t end) {
+      longshore::kernels().forward(shape, edges, projections, begin, end, pointer<float>(out), pointer<float>(log_sum));
+    });
+    if (learns) {
+      variable_list saved = in;
+      saved.push_back(out);
+      saved.push_back(log_sum);
+      context->save_for_backward(saved);
+      context->saved_data["heads"] = heads;
+    }
+    return out;
+  }
+
+  static variable_list backward(AutogradContext *context, variable_list gradients) {
+    const variable_list in = context->get_saved_variables();
+    const Attention shape = shape_of(in, context->saved_data["heads"].toInt());
+    const Tensor out_gradient = gradients[0].contiguous();
+    const int64_t edges = in[SOURCES].size(0), width = shape.width();
+    Tensor weights = at::empty({edges, 2, shape.heads}, out_gradient.options());
+    Tensor signs = at::empty({edges, width / 16}, out_gradient.options().dtype(at::kShort));
+    variable_list result(PLACES + 2);
+    to_targets(shape, in, out_gradient, weights, signs, result);
+    to_sources(shape, in, out_gradient, weights, signs, result);
+    return result;
+  }
+
+ private:
+  static void to_targets(const Attention &shape, const variable_list &in, const Tensor &out_gradient,
+                         const Tensor &weights, const Tensor &signs, variable_list &result) {
+    const bool has_edges = has_terms(in);
+    const auto edges = edges_of(in);
+    const auto bounds = shares(edges.offsets, in[TARGET].size(0));
+    const int64_t threads = int64_t(bounds.size()) - 1;
+    result[TARGET] = at::empty_like(in[TARGET]);
+    const Tensor attention = at::zeros({threads, shape.width()}, out_gradient.options());
+    const Tensor edge = at::zeros({threads, has_edges ? in[EDGE_WEIGHTS].numel() : 0}, out_gradient.options());
+    const auto projections = projections_of(in);
+    for_shares(bounds, [&](int64_t share, int64_t begin, int64_t end) {
+      const longshore::TargetPass pass{
+          pointer<float>(in[PLACES]), pointer<float>(in[PLACES + 1]), pointer<float>(out_gradient),
+          pointer<float>(result[TARGET]), pointer<float>(attention) + share * attention.size(1),
+          has_edges ? pointer<float>(edge) + share * edge.size(1) : nullptr, pointer<float>(weights),
+          reinterpret_cast<uint16_t *>(pointer<int16_t>(signs))};
+      longshore::kernels().target_pass(shape, edges, projections, begin, end, pass);
+    });
+    result[ATTENTION] = attention.sum(0);
+    if (has_edges) result[EDGE_WEIGHTS] = edge.sum(0).view(in[EDGE_WEIGHTS].sizes());
+  }
+
+  static void to_sources(const Attention &shape, const variable_list &in, const Tensor &out_gradient,
+                         const Tensor &weights, const Tensor &signs, variable_list &result) {
+    result[SOURCE] = at::empty_like(in[SOURCE]);
+    const longshore::Outgoing edges{pointer<int32_t>(in[OUT_OFFSETS]), pointer<int32_t>(in[OUT_PLACES]),
+                                    pointer<int32_t>(in[OUT_TARGETS])};
+    const longshore::SourcePass pass{pointer<float>(in[ATTENTION]), pointer<float>(out_gradient), pointer<float>(weights),
+                                     reinterpret_cast<uint16_t *>(pointer<int16_t>(signs)), pointer<float>(result[SOURCE])};
+    for_shares(shares(edges.offsets, in[SOURCE].size(0)), [&](int64_t, int64_t begin, int64_t end) {
+      longshore::kernels().source_pass(shape, edges, begin, end, pass);
+    });
+  }
+};
+
+// An operation's inputs must be defined: what is absent is empty.
+Tensor or_none(const Tensor *tensor) { return tensor ? *tensor : at::empty({0, 0}); }
+
+}  // namespace
+
+// `in` holds the tensors in the order of `Place`; null where there is none. Rust has checked all shapes, kinds and layouts.
+extern "C" char *longshore_attend(const Tensor *const *in, int64_t heads, Tensor **out) {
+  return guarded([&] {
+    const bool learns = at::GradMode::is_enabled() && (in[SOURCE]->requires_grad() || in[TARGET]->requires_grad() ||
+                        in[ATTENTION]->requires_grad() || (in[EDGE_WEIGHTS] && in[EDGE_WEIGHTS]->requires_grad()));
+    *out = new Tensor(AttentionOperation::apply(
+        *in[SOURCE], *in[TARGET], *in[ATTENTION], or_none(in[EDGE_WEIGHTS]), *in[OFFSETS], *in[SOURCES],
+        or_none(in[RELATIONS]), or_none(in[FEATURES]), *in[OUT_OFFSETS], *in[OUT_PLACES], *in[OUT_TARGETS], heads, learns));
+  });
+}
+
+extern "C" bool longshore_has_attention(int64_t heads, int64_t head_width) {
+  return longshore::kernels().has_attention(Attention{heads, head_width, 0, 0, SLOPE});
+}
+
+extern "C" void longshore_free_message(char *message) { free(message); }

@@ -1,0 +1,90 @@
+// Loops over plain arrays: what is compiled once for each instruction set. No torch, no allocation, no exceptions.
+#pragma once
+
+#include <cstdint>
+
+namespace longshore {
+
+// One graph's edges, sorted by the node that they enter. With edge terms, `relations` and `features` are set.
+struct Edges {
+  const int32_t *offsets;    // [targets + 1]
+  const int32_t *sources;    // [edges]
+  const int32_t *relations;  // [edges], or null: no edge terms
+  const float *features;     // [edges, features], or null where features is 0
+};
+
+// The sizes of an attention.
+struct Attention {
+  int64_t heads;
+  int64_t head_width;
+  int64_t features;   // of an edge, without the constant 1 that each has
+  int64_t relations;
+  float slope;        // of LeakyReLU below zero
+  int64_t width() const { return heads * head_width; }
+};
+
+// What the forward reads: the projections of sources and targets `[nodes, width]`, the attention vector `[width]` and the
+// weights of the edge terms `[relations, 1 + features, width]` (the first row is a relation's constant).
+struct Projections {
+  const float *source;
+  const float *target;
+  const float *attention;
+  const float *edge;
+};
+
+// What the backward's pass over targets reads and writes beside that. `weights` keeps for each edge the softmax weight and
+// the gradient of its logit, `[edges, 2, heads]`; `signs` a bit for each lane, `[edges, width / 16]`: what the pass over
+// sources needs. The gradients of what all targets share are added to.
+struct TargetPass {
+  const float *out;
+  const float *log_sum;
+  const float *out_gradient;
+  float *target_gradient;
+  float *attention_gradient;
+  float *edge_gradient;
+  float *weights;
+  uint16_t *signs;
+};
+
+// Edges sorted by the node that they leave: `[sources + 1]`, and for each edge its place among the edges sorted by target,
+// and its target.
+struct Outgoing {
+  const int32_t *offsets;
+  const int32_t *places;
+  const int32_t *targets;
+};
+
+struct SourcePass {
+  const float *attention;
+  const float *out_gradient;
+  const float *weights;
+  const uint16_t *signs;
+  float *source_gradient;
+};
+
+// `out = activation(x w + bias + add)`, `x` `[rows, inputs]`, `w` `[inputs, outputs]`; `bias` and `add` may be null.
+struct Linear {
+  int64_t inputs;
+  int64_t outputs;
+  const float *weight;
+  const float *bias;
+  bool relu;
+};
+
+struct Kernels {
+  // Whether the attention kernels have code for these sizes; the linear and norm kernels take any.
+  bool (*has_attention)(const Attention &);
+  // For targets from `begin` to `end`: `out` `[targets, width]`, `log_sum` `[targets, heads]` (may be null).
+  void (*forward)(const Attention &, const Edges &, const Projections &, int64_t begin, int64_t end, float *out,
+                  float *log_sum);
+  void (*target_pass)(const Attention &, const Edges &, const Projections &, int64_t begin, int64_t end,
+                      const TargetPass &);
+  void (*source_pass)(const Attention &, const Outgoing &, int64_t begin, int64_t end, const SourcePass &);
+  void (*linear)(const Linear &, const float *x, int64_t rows, const float *add, float *out);
+  void (*layer_norm)(const float *x, int64_t rows, int64_t width, const float *gain, const float *bias, float *out);
+};
+
+// The best that this processor can run.
+const Kernels &kernels();
+
+}  // namespace longshore

@@ -1,0 +1,89 @@
+// `activation(x w + bias + add)` for the sizes of small networks: the weights stay in the first-level cache, a tile of rows
+// and columns in registers.
+#pragma once
+
+#include <cmath>
+
+#include "kernels.h"
+#include "vector.h"
+
+using longshore::Linear;
+
+#if defined(__AVX512F__)
+constexpr int REGISTER = 16, TILE_ROWS = 6, TILE_VECTORS = 4;
+#elif defined(__AVX2__)
+constexpr int REGISTER = 8, TILE_ROWS = 6, TILE_VECTORS = 2;
+#else
+constexpr int REGISTER = 4, TILE_ROWS = 4, TILE_VECTORS = 2;
+#endif
+typedef float Register __attribute__((vector_size(REGISTER * 4)));
+
+INLINE Register load_register(const float *from) {
+  Register value;
+  memcpy(&value, from, sizeof value);
+  return value;
+}
+
+// ROWS rows by VECTORS registers of columns, from `column` on.
+template <int ROWS, int VECTORS>
+INLINE void tile(const Linear &linear, const float *x, const float *add, int64_t column, float *out) {
+  Register sums[ROWS][VECTORS];
+  for (int row = 0; row < ROWS; ++row)
+    for (int v = 0; v < VECTORS; ++v) {
+      const int64_t at = column + v * REGISTER;
+      sums[row][v] = linear.bias ? load_register(linear.bias + at) : Register{};
+      if (add) sums[row][v] += load_register(add + row * linear.outputs + at);
+    }
+  for (int64_t input = 0; input < linear.inputs; ++input) {
+    const float *weights = linear.weight + input * linear.outputs + column;
+    Register columns[VECTORS];
+    for (int v = 0; v < VECTORS; ++v) columns[v] = load_register(weights + v * REGISTER);
+    for (int row = 0; row < ROWS; ++row)
+      for (int v = 0; v < VECTORS; ++v) sums[row][v] += x[row * linear.inputs + input] * columns[v];
+  }
+  for (int row = 0; row < ROWS; ++row)
+    for (int v = 0; v < VECTORS; ++v) {
+      if (linear.relu) sums[row][v] = sums[row][v] > Register{} ? sums[row][v] : Register{};
+      memcpy(out + row * linear.outputs + column + v * REGISTER, &sums[row][v], sizeof(Register));
+    }
+}
+
+template <int ROWS>
+INLINE void some_rows(const Linear &linear, const float *x, const float *add, float *out) {
+  int64_t column = 0;
+  for (; column + TILE_VECTORS * REGISTER <= linear.outputs; column += TILE_VECTORS * REGISTER)
+    tile<ROWS, TILE_VECTORS>(linear, x, add, column, out);
+  for (; column + REGISTER <= linear.outputs; column += REGISTER) tile<ROWS, 1>(linear, x, add, column, out);
+  for (int row = 0; row < ROWS; ++row)
+    for (int64_t last = column; last < linear.outputs; ++last) {
+      float sum = linear.bias ? linear.bias[last] : 0.0f;
+      if (add) sum += add[row * linear.outputs + last];
+      for (int64_t input = 0; input < linear.inputs; ++input)
+        sum += x[row * linear.inputs + input] * linear.weight[input * linear.outputs + last];
+      out[row * linear.outputs + last] = linear.relu && sum < 0.0f ? 0.0f : sum;
+    }
+}
+
+static void linear(const Linear &linear, const float *x, int64_t rows, const float *add, float *out) {
+  int64_t row = 0;
+  for (; row + TILE_ROWS <= rows; row += TILE_ROWS)
+    some_rows<TILE_ROWS>(linear, x + row * linear.inputs, add ? add + row * linear.outputs : nullptr,
+                         out + row * linear.outputs);
+  for (; row < rows; ++row)
+    some_rows<1>(linear, x + row * linear.inputs, add ? add + row * linear.outputs : nullptr, out + row * linear.outputs);
+}
+
+// Layer normalisation (Ba et al., 2016) of each row, with ε = 1e-5.
+static void layer_norm(const float *x, int64_t rows, int64_t width, const float *gain, const float *bias, float *out) {
+  for (int64_t row = 0; row < rows; ++row, x += width, out += width) {
+    float sum = 0.0f, squares = 0.0f;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t i = 0; i < width; ++i) sum += x[i];
+    const float mean = sum / float(width);
+#pragma omp simd reduction(+ : squares)
+    for (int64_t i = 0; i < width; ++i) squares += (x[i] - mean) * (x[i] - mean);
+    const float scale = 1.0f / std::sqrt(squares / float(width) + 1e-5f);
+#pragma omp simd
+    for (int64_t i = 0; i < width; ++i) out[i] = (x[i] - mean) * scale * gain[i] + bias[i];
+  }
+}

@@ -1,0 +1,87 @@
+// Vectors of sixteen floats in the compiler's own notation: an instruction set with shorter registers splits them.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#define INLINE static inline __attribute__((always_inline))
+
+typedef float Lanes __attribute__((vector_size(64)));
+typedef int32_t Bits __attribute__((vector_size(64)));
+constexpr int LANES = 16;
+
+INLINE Lanes load(const float *from) {
+  Lanes lanes;
+  memcpy(&lanes, from, sizeof lanes);
+  return lanes;
+}
+
+INLINE void store(float *to, Lanes lanes) { memcpy(to, &lanes, sizeof lanes); }
+
+INLINE Lanes splat(float value) { return Lanes{} + value; }
+
+INLINE Lanes larger(Lanes a, Lanes b) { return a > b ? a : b; }
+
+// e^x to about one unit in the last place: 2^n · p(r) with |r| ≤ ln 2 / 2. Below −87 the smallest normal number.
+INLINE Lanes exponential(Lanes x) {
+  x = larger(x, splat(-87.0f));
+  x = x < splat(88.0f) ? x : splat(88.0f);
+  const Lanes shifter = splat(12582912.0f);  // 1.5 · 2^23: adding it rounds to a whole number
+  const Lanes shifted = x * 1.44269504f + shifter;
+  const Lanes n = shifted - shifter;
+  const Lanes r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+  Lanes p = splat(1.9875691500e-4f);
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * r * r + r + 1.0f;
+  const Bits exponent = (Bits)shifted << 23;  // the low bits of `shifted` hold n
+  return (Lanes)((Bits)p + exponent);
+}
+
+// Sums over groups of GROUP neighbouring lanes, in every lane of its group.
+template <int GROUP>
+INLINE Lanes group_sums(Lanes lanes) {
+  const Bits index = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  if constexpr (GROUP >= 2) lanes += __builtin_shuffle(lanes, index ^ 1);
+  if constexpr (GROUP >= 4) lanes += __builtin_shuffle(lanes, index ^ 2);
+  if constexpr (GROUP >= 8) lanes += __builtin_shuffle(lanes, index ^ 4);
+  if constexpr (GROUP >= 16) lanes += __builtin_shuffle(lanes, index ^ 8);
+  return lanes;
+}
+
+// The four sums over four vectors, to `to[0..4]`.
+INLINE void four_sums(Lanes a, Lanes b, Lanes c, Lanes d, float *to) {
+  const Bits low = {0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23}, high = low + 8;
+  const Lanes ab = __builtin_shuffle(a, b, low) + __builtin_shuffle(a, b, high);
+  const Lanes cd = __builtin_shuffle(c, d, low) + __builtin_shuffle(c, d, high);
+  const Bits even = {0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27}, odd = even + 4;
+  const Lanes sums = group_sums<4>(__builtin_shuffle(ab, cd, even) + __builtin_shuffle(ab, cd, odd));
+  for (int i = 0; i < 4; ++i) to[i] = sums[4 * i];
+}
+
+// A bit for each lane above zero.
+INLINE uint16_t positive(Lanes lanes) {
+#if defined(__AVX512F__)
+  return _mm512_cmp_ps_mask((__m512)lanes, _mm512_setzero_ps(), _CMP_GT_OQ);
+#else
+  uint16_t bits = 0;
+  for (int i = 0; i < LANES; ++i) bits |= uint16_t(lanes[i] > 0.0f) << i;
+  return bits;
+#endif
+}
+
+// `yes` where the lane's bit is set, else `no`.
+INLINE Lanes choose(uint16_t bits, Lanes yes, Lanes no) {
+#if defined(__AVX512F__)
+  return (Lanes)_mm512_mask_blend_ps(bits, (__m512)no, (__m512)yes);
+#else
+  const Bits lane = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768};
+  return ((lane & int32_t(bits)) != 0) ? yes : no;
+#endif
+}

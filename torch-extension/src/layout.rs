@@ -1,0 +1,187 @@
+//! Edges sorted for attention: by the node that they enter, and from there by the node that they leave.
+
+use tch::{Device, Kind, Tensor};
+
+use crate::TorchExtensionError;
+
+/// A list of edges in any order.
+#[derive(Clone, Copy, Debug)]
+pub struct Edges<'a> {
+    /// Nodes that edges may leave.
+    pub source_nodes: usize,
+    /// Nodes that edges may enter.
+    pub target_nodes: usize,
+    /// Where each edge comes from.
+    pub sources: &'a [u32],
+    /// Where each goes.
+    pub targets: &'a [u32],
+    /// The relation of each; empty where edges have no terms of their own.
+    pub relations: &'a [u32],
+    /// `[edges, feature_width]`, row by row.
+    pub features: &'a [f32],
+    /// Features of an edge.
+    pub feature_width: usize,
+}
+
+/// Edges sorted by target (compressed sparse rows), with the way back by source (columns), as tensors on one device.
+#[derive(Debug)]
+pub struct EdgeLayout {
+    pub(crate) source_nodes: i64,
+    pub(crate) target_nodes: i64,
+    /// `[targets + 1]`, like all indices here of kind `Int`.
+    pub(crate) offsets: Tensor,
+    /// `[edges]`: source of each edge in the order of targets.
+    pub(crate) sources: Tensor,
+    /// `[edges]`: target of each.
+    pub(crate) targets: Tensor,
+    /// `[edges]`: relation of each.
+    pub(crate) relations: Option<Tensor>,
+    /// `[edges, feature width]`.
+    pub(crate) features: Option<Tensor>,
+    /// `[sources + 1]`.
+    pub(crate) out_offsets: Tensor,
+    /// `[edges]` in the order of sources: place in the order of targets.
+    pub(crate) out_places: Tensor,
+    /// `[edges]` in the order of sources: target.
+    pub(crate) out_targets: Tensor,
+    largest_relation: i64,
+}
+
+impl EdgeLayout {
+    /// Sorts `edges` in time linear in them; edges of one target keep their order.
+    ///
+    /// # Errors
+    /// [`TorchExtensionError::Argument`] where lengths differ, an end is no node, or there are more than 2³¹ − 1 edges.
+    pub fn new(edges: &Edges<'_>) -> Result<Self, TorchExtensionError> {
+        check(edges)?;
+        let (offsets, order) = counting_sort(edges.targets, edges.target_nodes);
+        let gather =
+            |values: &[u32]| -> Vec<i32> { order.iter().map(|&edge| values[edge as usize] as i32).collect() };
+        let (sources, targets) = (gather(edges.sources), gather(edges.targets));
+        let by_target: Vec<u32> = sources.iter().map(|&source| source as u32).collect();
+        let (out_offsets, out_places) = counting_sort(&by_target, edges.source_nodes);
+        let out_targets: Vec<i32> = out_places.iter().map(|&place| targets[place as usize]).collect();
+        let width = edges.feature_width;
+        let mut features = Vec::with_capacity(edges.features.len());
+        if width > 0 {
+            for &edge in &order {
+                features
+                    .extend_from_slice(&edges.features[edge as usize * width..(edge as usize + 1) * width]);
+            }
+        }
+        let typed = !edges.relations.is_empty();
+        Ok(EdgeLayout {
+            source_nodes: edges.source_nodes as i64,
+            target_nodes: edges.target_nodes as i64,
+            offsets: Tensor::from_slice(&offsets),
+            sources: Tensor::from_slice(&sources),
+            targets: Tensor::from_slice(&targets),
+            relations: typed.then(|| Tensor::from_slice(&gather(edges.relations))),
+            features: (typed && width > 0)
+                .then(|| Tensor::from_slice(&features).view([order.len() as i64, width as i64])),
+            out_offsets: Tensor::from_slice(&out_offsets),
+            out_places: Tensor::from_slice(&out_places.iter().map(|&place| place as i32).collect::<Vec<_>>()),
+            out_targets: Tensor::from_slice(&out_targets),
+            largest_relation: edges.relations.iter().max().map_or(-1, |&relation| i64::from(relation)),
+        })
+    }
+
+    /// Number of edges.
+    #[must_use]
+    pub fn edges(&self) -> i64 {
+        self.sources.size()[0]
+    }
+
+    /// Nodes that edges may enter.
+    #[must_use]
+    pub fn target_nodes(&self) -> i64 {
+        self.target_nodes
+    }
+
+    /// The same on another device.
+    #[must_use]
+    pub fn to_device(&self, device: Device) -> Self {
+        let there = |tensor: &Tensor| tensor.to_device(device);
+        EdgeLayout {
+            source_nodes: self.source_nodes,
+            target_nodes: self.target_nodes,
+            offsets: there(&self.offsets),
+            sources: there(&self.sources),
+            targets: there(&self.targets),
+            relations: self.relations.as_ref().map(there),
+            features: self.features.as_ref().map(there),
+            out_offsets: there(&self.out_offsets),
+            out_places: there(&self.out_places),
+            out_targets: there(&self.out_targets),
+            largest_relation: self.largest_relation,
+        }
+    }
+
+    /// The same with features of another kind; `Double` is for checking gradients.
+    #[must_use]
+    pub fn to_kind(mut self, kind: Kind) -> Self {
+        self.features = self.features.map(|features| features.to_kind(kind));
+        self
+    }
+
+    /// Relations and features that the weights of edge terms must have at least and exactly.
+    pub(crate) fn edge_terms(&self) -> Option<(i64, i64)> {
+        self.relations.as_ref()?;
+        Some((self.largest_relation + 1, self.features.as_ref().map_or(0, |features| features.size()[1])))
+    }
+}
+
+fn check(edges: &Edges<'_>) -> Result<(), TorchExtensionError> {
+    let count = edges.sources.len();
+    let wrong = |argument, found: String, expected: String| {
+        Err(TorchExtensionError::Argument { argument, found, expected })
+    };
+    if count > i32::MAX as usize || edges.source_nodes.max(edges.target_nodes) >= i32::MAX as usize {
+        return wrong("edges", format!("are {count}"), format!("at most {}", i32::MAX));
+    }
+    if edges.targets.len() != count {
+        return wrong(
+            "targets",
+            format!("are {}", edges.targets.len()),
+            format!("as many as sources, {count}"),
+        );
+    }
+    if !edges.relations.is_empty() && edges.relations.len() != count {
+        return wrong("relations", format!("are {}", edges.relations.len()), format!("none or {count}"));
+    }
+    if edges.features.len() != count * edges.feature_width {
+        let expected = format!("{count} rows of {}", edges.feature_width);
+        return wrong("features", format!("are {} numbers", edges.features.len()), expected);
+    }
+    for (argument, ends, nodes) in
+        [("source", edges.sources, edges.source_nodes), ("target", edges.targets, edges.target_nodes)]
+    {
+        if let Some(edge) = ends.iter().position(|&end| end as usize >= nodes) {
+            return wrong(
+                argument,
+                format!("of edge {edge} is node {}", ends[edge]),
+                format!("one of {nodes} nodes"),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Where each key's values start, and the places of the values in the order of their keys; equal keys keep their order.
+fn counting_sort(keys: &[u32], distinct: usize) -> (Vec<i32>, Vec<u32>) {
+    let mut offsets = vec![0_i32; distinct + 1];
+    for &key in keys {
+        offsets[key as usize + 1] += 1;
+    }
+    for key in 0..distinct {
+        offsets[key + 1] += offsets[key];
+    }
+    let mut next: Vec<i32> = offsets[..distinct].to_vec();
+    let mut order = vec![0_u32; keys.len()];
+    for (place, &key) in keys.iter().enumerate() {
+        let slot = &mut next[key as usize];
+        order[*slot as usize] = place as u32;
+        *slot += 1;
+    }
+    (offsets, order)
+}

@@ -1,0 +1,11 @@
+//! The project's own C++ behind a safe face: fused graph attention, kernels for small networks, and what libtorch has but
+//! tch does not offer. `unsafe` lives here alone: shapes, kinds and layouts are checked before a pointer crosses, and
+//! exceptions come back as errors.
+
+pub mod attention;
+mod error;
+mod ffi;
+mod layout;
+
+pub use error::TorchExtensionError;
+pub use layout::{EdgeLayout, Edges};
