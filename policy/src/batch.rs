@@ -1,20 +1,11 @@
 //! Many frames as one big graph in tensors. Nodes lie type by type (all functions of the batch, then all resources,
-//! then all invocations), edges too: each type forward and then in reverse, so that every per-type network works on
-//! one slice and nothing has to be scattered back.
+//! then all invocations), so that every per-type network works on one slice; edges are sorted by the node that they enter.
 
-use state_graph::{EDGE_TYPES, EdgeType, Frame, NODE_TYPES, NodeType, Schema};
+use state_graph::{EdgeType, Frame, NODE_TYPES, NodeType, Schema};
 use tch::Tensor;
+use torch_extension::{EdgeLayout, Edges};
 
 use crate::segment::index;
-
-/// Edges of one type in one direction: a slice of the edge list.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Relation {
-    /// Edge type × 2, plus one for the reverse direction; its place in the table of relation embeddings.
-    pub(crate) id: i64,
-    /// Edges.
-    pub(crate) count: i64,
-}
 
 /// A minibatch of states as one graph.
 #[derive(Debug)]
@@ -27,16 +18,9 @@ pub struct GraphBatch {
     pub(crate) node_features: [Option<Tensor>; NODE_TYPES],
     /// Graph of each node, by type.
     pub(crate) node_graphs: [Tensor; NODE_TYPES],
-    /// Nodes of all types.
-    pub(crate) nodes: i64,
-    /// For each edge type `[edges, features]` (one direction), where there are such edges.
-    pub(crate) edge_features: [Option<Tensor>; EDGE_TYPES],
-    /// The slices of the edge list.
-    pub(crate) relations: Vec<Relation>,
-    /// Source node of each edge, both directions.
-    pub(crate) sources: Tensor,
-    /// Target node of each edge, both directions.
-    pub(crate) targets: Tensor,
+    /// All edges in both directions, sorted for attention. The relation of an edge is twice its type, plus one for the
+    /// reverse direction; features are padded with zeros to the widest type's.
+    pub(crate) edges: EdgeLayout,
     /// What may be decided.
     pub(crate) choices: Choices,
 }
@@ -141,7 +125,7 @@ impl GraphBatch {
             }
         }
         choices.close();
-        let (relations, sources, targets) = edge_list(frames, &first_nodes);
+        let nodes: i64 = totals.iter().sum();
         GraphBatch {
             graphs: frames.len() as i64,
             globals: matrix(&globals, schema.globals.len()),
@@ -149,11 +133,7 @@ impl GraphBatch {
                 (totals[kind] > 0).then(|| node_matrix(schema, frames, kind))
             }),
             node_graphs: node_graphs.map(|graphs| index(&graphs)),
-            nodes: totals.iter().sum(),
-            edge_features: std::array::from_fn(|kind| edge_matrix(schema, frames, EdgeType::ALL[kind])),
-            relations,
-            sources: index(&sources),
-            targets: index(&targets),
+            edges: EdgeList::new(schema, frames, &first_nodes).sorted(nodes as usize),
             choices,
         }
     }
@@ -166,8 +146,7 @@ impl GraphBatch {
         self.globals = self.globals.to_kind(kind);
         self.node_features =
             self.node_features.map(|features| features.map(|features| features.to_kind(kind)));
-        self.edge_features =
-            self.edge_features.map(|features| features.map(|features| features.to_kind(kind)));
+        self.edges = self.edges.to_kind(kind);
         self
     }
 }
@@ -185,42 +164,61 @@ fn node_matrix(schema: &Schema, frames: &[&Frame], kind: usize) -> Tensor {
     matrix(&rows, schema.nodes[kind].len())
 }
 
-/// Features of one edge type with a column of ones, so that a type without features still has an embedding.
-fn edge_matrix(schema: &Schema, frames: &[&Frame], kind: EdgeType) -> Option<Tensor> {
-    let count: u32 = frames.iter().map(|frame| frame.edges[kind as usize]).sum();
-    if count == 0 {
-        return None;
-    }
-    let width = schema.edges[kind as usize].len();
-    let mut rows = Vec::with_capacity(count as usize * (width + 1));
-    for frame in frames {
-        let features = frame.edge_features(schema, kind);
-        for edge in 0..frame.edges[kind as usize] as usize {
-            rows.push(1.0);
-            rows.extend_from_slice(&features[edge * width..(edge + 1) * width]);
-        }
-    }
-    Some(matrix(&rows, width + 1))
+/// The edges of a batch in the order of their types.
+#[derive(Debug, Default)]
+struct EdgeList {
+    sources: Vec<u32>,
+    targets: Vec<u32>,
+    relations: Vec<u32>,
+    features: Vec<f32>,
+    feature_width: usize,
 }
 
-fn edge_list(frames: &[&Frame], first_nodes: &[[i64; NODE_TYPES]]) -> (Vec<Relation>, Vec<i64>, Vec<i64>) {
-    let (mut relations, mut sources, mut targets) = (Vec::new(), Vec::new(), Vec::new());
-    for kind in EdgeType::ALL {
-        let start = sources.len();
-        for (frame, first) in frames.iter().zip(first_nodes) {
-            let (from, to) = frame.edge_ends(kind);
-            sources.extend(from.iter().map(|&node| first[kind.source() as usize] + i64::from(node)));
-            targets.extend(to.iter().map(|&node| first[kind.target() as usize] + i64::from(node)));
+impl EdgeList {
+    fn new(schema: &Schema, frames: &[&Frame], first_nodes: &[[i64; NODE_TYPES]]) -> Self {
+        let mut list = EdgeList { feature_width: edge_feature_width(schema), ..EdgeList::default() };
+        for kind in EdgeType::ALL {
+            for (frame, first) in frames.iter().zip(first_nodes) {
+                list.push(schema, frame, first, kind);
+            }
         }
-        let count = sources.len() - start;
-        if count > 0 {
-            let (forward_sources, forward_targets) = (sources[start..].to_vec(), targets[start..].to_vec());
-            sources.extend(forward_targets);
-            targets.extend(forward_sources);
-            let id = 2 * kind as i64;
-            relations.push(Relation { id, count: count as i64 });
-            relations.push(Relation { id: id + 1, count: count as i64 });
+        list
+    }
+
+    /// Each edge, then its reverse.
+    fn push(&mut self, schema: &Schema, frame: &Frame, first: &[i64; NODE_TYPES], kind: EdgeType) {
+        let (from, to) = frame.edge_ends(kind);
+        let features = frame.edge_features(schema, kind);
+        let width = schema.edges[kind as usize].len();
+        for (edge, (&from, &to)) in from.iter().zip(to).enumerate() {
+            let from = first[kind.source() as usize] as u32 + from;
+            let to = first[kind.target() as usize] as u32 + to;
+            self.sources.extend([from, to]);
+            self.targets.extend([to, from]);
+            let relation = 2 * kind as u32;
+            self.relations.extend([relation, relation + 1]);
+            for _ in 0..2 {
+                self.features.extend_from_slice(&features[edge * width..(edge + 1) * width]);
+                self.features.extend(std::iter::repeat_n(0.0, self.feature_width - width));
+            }
         }
     }
-    (relations, sources, targets)
+
+    fn sorted(&self, nodes: usize) -> EdgeLayout {
+        EdgeLayout::new(&Edges {
+            source_nodes: nodes,
+            target_nodes: nodes,
+            sources: &self.sources,
+            targets: &self.targets,
+            relations: &self.relations,
+            features: &self.features,
+            feature_width: self.feature_width,
+        })
+        .expect("edges of frames join nodes of frames")
+    }
+}
+
+/// Features of the edge type that has most.
+pub(crate) fn edge_feature_width(schema: &Schema) -> usize {
+    schema.edges.iter().map(Vec::len).max().unwrap_or(0)
 }

@@ -1,12 +1,14 @@
 //! The graph encoder: a small network per node type and per edge type into one width, then message passing by
-//! multi-head attention over one typed edge list with edge features (GATv2, Brody et al. 2022), with skip connections
+//! multi-head attention over one typed edge list with edge features ([`torch_extension::attention`]), with skip connections
 //! and layer normalisation, then pooling to one context per graph that flows back to the decision heads.
 
 use common::config::PolicyConfig;
 use state_graph::{EDGE_TYPES, NODE_TYPES, Schema};
 use tch::Tensor;
 
-use crate::batch::GraphBatch;
+use torch_extension::attention::{Inputs, attend};
+
+use crate::batch::{GraphBatch, edge_feature_width};
 use crate::layers::{LayerNorm, Linear};
 use crate::parameters::Initialiser;
 use crate::segment;
@@ -24,8 +26,7 @@ pub(crate) struct Embeddings {
 #[derive(Debug)]
 pub(crate) struct Encoder {
     node_inputs: [Option<[Linear; 2]>; NODE_TYPES],
-    edge_inputs: [Linear; EDGE_TYPES],
-    relations: Tensor,
+    edge_inputs: EdgeInputs,
     layers: Vec<AttentionLayer>,
     output_norm: LayerNorm,
     context: [Linear; 2],
@@ -46,11 +47,7 @@ impl Encoder {
             })
         };
         let node_inputs = [node_input(init, 0), node_input(init, 1), node_input(init, 2)];
-        let edge_inputs = std::array::from_fn(|kind| {
-            let features = schema.edges[kind].len() + 1;
-            Linear::without_bias(init, &format!("edge_input.{kind}"), features, width, 1.0)
-        });
-        let relations = init.uniform("relations".to_owned(), &[2 * EDGE_TYPES as i64, width as i64], 0.1);
+        let edge_inputs = EdgeInputs::new(init, schema, width);
         let layers =
             (0..layers).map(|layer| AttentionLayer::new(init, &format!("layer.{layer}"), config)).collect();
         // Two pools (mean and sum) for each node type, and the globals.
@@ -58,7 +55,6 @@ impl Encoder {
         Encoder {
             node_inputs,
             edge_inputs,
-            relations,
             layers,
             output_norm: LayerNorm::new(init, "output_norm", width),
             context: [
@@ -72,9 +68,9 @@ impl Encoder {
     /// `dropout` is zero wherever importance ratios are computed.
     pub(crate) fn forward(&self, batch: &GraphBatch, dropout: f64) -> Embeddings {
         let mut nodes = self.embed_nodes(batch);
-        let edges = self.embed_edges(batch);
+        let edges = self.edge_inputs.embed();
         for layer in &self.layers {
-            nodes = layer.forward(batch, &nodes, edges.as_ref(), dropout);
+            nodes = layer.forward(batch, &nodes, &edges, dropout);
         }
         let nodes = self.output_norm.forward(&nodes);
         let context = self.pool(batch, &nodes);
@@ -92,21 +88,6 @@ impl Encoder {
             })
             .collect();
         Tensor::cat(&parts, 0)
-    }
-
-    fn embed_edges(&self, batch: &GraphBatch) -> Option<Tensor> {
-        let mut parts = Vec::with_capacity(batch.relations.len());
-        for (kind, features) in batch.edge_features.iter().enumerate() {
-            let Some(features) = features else { continue };
-            let embedded = self.edge_inputs[kind].forward(features);
-            parts.push(&embedded + self.relations.get(2 * kind as i64));
-            parts.push(embedded + self.relations.get(2 * kind as i64 + 1));
-        }
-        debug_assert_eq!(parts.len(), batch.relations.len());
-        debug_assert!(batch.relations.iter().zip(&parts).all(|(relation, part)| {
-            relation.count == part.size()[0] && relation.id < 2 * EDGE_TYPES as i64
-        }));
-        (!parts.is_empty()).then(|| Tensor::cat(&parts, 0))
     }
 
     fn pool(&self, batch: &GraphBatch, nodes: &Tensor) -> Tensor {
@@ -128,6 +109,39 @@ impl Encoder {
         }
         let pooled = Tensor::cat(&parts, 1);
         self.context[1].forward(&self.context[0].forward(&pooled).relu()).relu()
+    }
+}
+
+/// Linear networks of the edge types into one width, and what tells relations (types in either direction) apart. Being
+/// linear, they are applied to the weights that layers have for edges and never to the edges themselves: an edge's features
+/// are few, its embedding would be wide.
+#[derive(Debug)]
+struct EdgeInputs {
+    /// `[edge types, 1, 1 + features, width]`: the first row is a type's constant; rows of features that a type does not have
+    /// meet zeros only.
+    weight: Tensor,
+    /// `[edge types, 2, 1, width]`.
+    relations: Tensor,
+}
+
+impl EdgeInputs {
+    fn new(init: &mut Initialiser, schema: &Schema, width: usize) -> Self {
+        let (types, width) = (EDGE_TYPES as i64, width as i64);
+        let rows = 1 + edge_feature_width(schema) as i64;
+        // Variance 1 / inputs, as everywhere; types differ by a few features only.
+        let weight =
+            init.uniform("edge_inputs".to_owned(), &[types, 1, rows, width], (3.0 / rows as f64).sqrt());
+        let relations = init.uniform("relations".to_owned(), &[types, 2, 1, width], 0.1);
+        EdgeInputs { weight, relations }
+    }
+
+    /// `[relations, 1 + features, width]`.
+    fn embed(&self) -> Tensor {
+        let size = self.weight.size();
+        let constant = self.weight.narrow(2, 0, 1) + &self.relations;
+        let features =
+            self.weight.narrow(2, 1, size[2] - 1).expand([size[0], 2, size[2] - 1, size[3]], false);
+        Tensor::cat(&[constant, features], 2).view([2 * size[0], size[2], size[3]])
     }
 }
 
@@ -157,11 +171,7 @@ impl AttentionLayer {
             source: linear(init, "source", 1.0),
             target: linear(init, "target", 1.0),
             edge: Linear::without_bias(init, &format!("{name}.edge"), width, width, 1.0),
-            attention: init.uniform(
-                format!("{name}.attention"),
-                &[1, heads as i64, head],
-                (3.0 / head as f64).sqrt(),
-            ),
+            attention: init.uniform(format!("{name}.attention"), &[width as i64], (3.0 / head as f64).sqrt()),
             output: linear(init, "output", 0.5),
             feed_norm: LayerNorm::new(init, &format!("{name}.feed_norm"), width),
             feed: [linear(init, "feed.0", std::f64::consts::SQRT_2), linear(init, "feed.1", 0.5)],
@@ -169,32 +179,22 @@ impl AttentionLayer {
         }
     }
 
-    fn forward(&self, batch: &GraphBatch, nodes: &Tensor, edges: Option<&Tensor>, dropout: f64) -> Tensor {
-        let heard = edges.map(|edges| {
-            let messages =
-                self.attend(batch, &self.norm.forward(nodes), edges).dropout(dropout, dropout > 0.0);
-            nodes + self.output.forward(&messages)
-        });
-        let nodes = heard.as_ref().unwrap_or(nodes);
+    fn forward(&self, batch: &GraphBatch, nodes: &Tensor, edges: &Tensor, dropout: f64) -> Tensor {
+        let messages = self.attend(batch, &self.norm.forward(nodes), edges).dropout(dropout, dropout > 0.0);
+        let nodes = nodes + self.output.forward(&messages);
         let [first, second] = &self.feed;
-        nodes + second.forward(&first.forward(&self.feed_norm.forward(nodes)).relu())
+        &nodes + second.forward(&first.forward(&self.feed_norm.forward(&nodes)).relu())
     }
 
-    /// `logit = a · LeakyReLU(W_l x_source + W_r x_target + W_e e)`, one softmax over all edges that enter a node;
-    /// the message is `W_l x_source + W_e e`.
     fn attend(&self, batch: &GraphBatch, nodes: &Tensor, edges: &Tensor) -> Tensor {
-        let count = batch.sources.size()[0];
-        let width = nodes.size()[1];
-        let messages = self.source.forward(nodes).index_select(0, &batch.sources) + self.edge.forward(edges);
-        let heard = &messages + self.target.forward(nodes).index_select(0, &batch.targets);
-        let split = [count, self.heads, width / self.heads];
-        let logits = (Tensor::leaky_relu(&heard).view(split) * &self.attention).sum_dim_intlist(
-            [-1_i64].as_slice(),
-            false,
-            None,
-        );
-        let weights = segment::softmax(&logits, &batch.targets, batch.nodes).unsqueeze(-1);
-        let weighted = (messages.view(split) * weights).view([count, width]);
-        segment::sum(&weighted, &batch.targets, batch.nodes)
+        let (source, target) = (self.source.forward(nodes), self.target.forward(nodes));
+        let inputs = Inputs {
+            source: &source,
+            target: &target,
+            attention: &self.attention,
+            edge: Some(&self.edge.forward(edges)),
+            heads: self.heads,
+        };
+        attend(&inputs, &batch.edges).expect("the layer's shapes are those of its nodes and edges")
     }
 }

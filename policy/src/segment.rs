@@ -23,14 +23,6 @@ fn max(rows: &Tensor, segment: &Tensor, segments: i64) -> Tensor {
     })
 }
 
-/// Softmax over the rows of each segment, column by column.
-pub(crate) fn softmax(rows: &Tensor, segment: &Tensor, segments: i64) -> Tensor {
-    let largest = max(rows, segment, segments);
-    let weights = (rows - largest.index_select(0, segment)).exp();
-    let totals = sum(&weights, segment, segments);
-    weights / totals.index_select(0, segment)
-}
-
 /// Logarithm of the softmax over the values of each segment.
 pub(crate) fn log_softmax(values: &Tensor, segment: &Tensor, segments: i64) -> Tensor {
     let shifted = values - max(values, segment, segments).index_select(0, segment);

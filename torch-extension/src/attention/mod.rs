@@ -90,6 +90,7 @@ fn check(inputs: &Inputs<'_>, edges: &EdgeLayout) -> Result<(), TorchExtensionEr
         })?;
     }
     match (edges.edge_terms(), inputs.edge) {
+        _ if edges.edges() == 0 => Ok(()),
         (None, None) => Ok(()),
         (Some((relations, features)), Some(edge)) => {
             let size = edge.size();
