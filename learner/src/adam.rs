@@ -9,11 +9,12 @@ const BETA_1: f64 = 0.9;
 const BETA_2: f64 = 0.999;
 const EPSILON: f64 = 1e-8;
 
-/// First and second moments of every parameter's gradient, and how many updates they have seen.
+/// First and second moments of every parameter's gradient, and how many updates they have seen. Like values and gradients
+/// they lie in one flat tensor each.
 #[derive(Debug)]
 pub struct Adam {
-    moments: Vec<(Tensor, Tensor)>,
-    names: Vec<String>,
+    first: Tensor,
+    second: Tensor,
     updates: u64,
 }
 
@@ -21,16 +22,12 @@ impl Adam {
     /// Zero moments for `parameters`.
     #[must_use]
     pub fn new(parameters: &Parameters) -> Self {
-        let named = parameters.named();
-        Adam {
-            moments: named.iter().map(|(_, value)| (value.zeros_like(), value.zeros_like())).collect(),
-            names: named.iter().map(|(name, _)| name.clone()).collect(),
-            updates: 0,
-        }
+        let zeros = || parameters.values().zeros_like();
+        Adam { first: zeros(), second: zeros(), updates: 0 }
     }
 
     /// Moves `parameters` against their gradients and leaves the gradients at zero. A parameter that took no part in
-    /// the loss (its gradient is undefined) counts as one with a gradient of zero.
+    /// the loss counts as one with a gradient of zero.
     ///
     /// # Errors
     /// [`LearnerError::Tensor`].
@@ -38,32 +35,23 @@ impl Adam {
         self.updates += 1;
         let correction_1 = 1.0 - BETA_1.powi(self.updates as i32);
         let correction_2 = 1.0 - BETA_2.powi(self.updates as i32);
+        let mut gradient = parameters.gradients().shallow_clone();
         tch::no_grad(|| {
-            for ((_, value), (first, second)) in parameters.named().iter().zip(&mut self.moments) {
-                let mut gradient = value.grad();
-                *first = first.f_mul_scalar(BETA_1)?;
-                *second = second.f_mul_scalar(BETA_2)?;
-                if gradient.defined() {
-                    *first = first.f_add(&gradient.f_mul_scalar(1.0 - BETA_1)?)?;
-                    *second = second.f_add(&gradient.f_square()?.f_mul_scalar(1.0 - BETA_2)?)?;
-                    let _ = gradient.f_zero_()?;
-                }
-                let denominator = second.f_div_scalar(correction_2)?.f_sqrt()?.f_add_scalar(EPSILON)?;
-                let change = first.f_div(&denominator)?.f_mul_scalar(-learning_rate / correction_1)?;
-                let _ = value.shallow_clone().f_add_(&change)?;
-            }
+            let _ = self.first.f_lerp_(&gradient, 1.0 - BETA_1)?;
+            let _ = self.second.f_lerp_(&gradient.f_square()?, 1.0 - BETA_2)?;
+            let denominator = self.second.f_div_scalar(correction_2)?.f_sqrt_()?.f_add_scalar_(EPSILON)?;
+            let change = self.first.f_div(&denominator)?.f_mul_scalar_(-learning_rate / correction_1)?;
+            let _ = parameters.values().shallow_clone().f_add_(&change)?;
+            let _ = gradient.f_zero_()?;
             Ok(())
         })
     }
 
-    /// The state as named tensors: `first.NAME`, `second.NAME` and `updates` (two halves of 16 bits, exact in `f32`).
+    /// The state as named tensors: `first.NAME`, `second.NAME` for the names of `parameters`, and `updates` (two halves of 16
+    /// bits, exact in `f32`).
     #[must_use]
-    pub fn state(&self) -> Vec<(String, Tensor)> {
-        let mut state: Vec<(String, Tensor)> = Vec::new();
-        for (name, (first, second)) in self.names.iter().zip(&self.moments) {
-            state.push((format!("first.{name}"), first.shallow_clone()));
-            state.push((format!("second.{name}"), second.shallow_clone()));
-        }
+    pub fn state(&self, parameters: &Parameters) -> Vec<(String, Tensor)> {
+        let mut state = self.moments(parameters);
         let halves = [(self.updates & 0xffff) as f32, (self.updates >> 16) as f32];
         state.push(("updates".to_owned(), Tensor::from_slice(&halves)));
         state
@@ -72,30 +60,41 @@ impl Adam {
     /// Takes over a state written by [`Adam::state`].
     ///
     /// # Errors
-    /// [`LearnerError::OptimizerState`] where a tensor is missing or has another shape.
-    pub fn restore(&mut self, state: &[(String, Tensor)]) -> Result<(), LearnerError> {
-        let find = |name: String| {
-            let found =
-                state.iter().find(|(other, _)| *other == name).map(|(_, tensor)| tensor.shallow_clone());
+    /// [`LearnerError::OptimizerState`] where a tensor is missing or has another shape; the state is then undefined.
+    pub fn restore(
+        &mut self,
+        parameters: &Parameters,
+        state: &[(String, Tensor)],
+    ) -> Result<(), LearnerError> {
+        let find = |name: &str| {
+            let found = state.iter().find(|(other, _)| other == name).map(|(_, tensor)| tensor);
             found.ok_or_else(|| LearnerError::OptimizerState(format!("`{name}` is missing")))
         };
-        for (name, (first, second)) in self.names.iter().zip(&mut self.moments) {
-            for (prefix, moment) in [("first", first), ("second", second)] {
-                let read = find(format!("{prefix}.{name}"))?;
-                if read.size() != moment.size() {
-                    let message =
-                        format!("`{prefix}.{name}` has shape {:?}, not {:?}", read.size(), moment.size());
-                    return Err(LearnerError::OptimizerState(message));
-                }
-                *moment = read;
+        for (name, mut moment) in self.moments(parameters) {
+            let read = find(&name)?;
+            if read.size() != moment.size() {
+                let message = format!("`{name}` has shape {:?}, not {:?}", read.size(), moment.size());
+                return Err(LearnerError::OptimizerState(message));
             }
+            moment.f_copy_(read)?;
         }
-        let halves: Vec<f32> = Vec::try_from(&find("updates".to_owned())?)?;
+        let halves: Vec<f32> = Vec::try_from(find("updates")?)?;
         let [low, high] = halves[..] else {
             return Err(LearnerError::OptimizerState("`updates` has not two values".to_owned()));
         };
         self.updates = low as u64 | ((high as u64) << 16);
         Ok(())
+    }
+
+    /// Views of both moments of each parameter.
+    fn moments(&self, parameters: &Parameters) -> Vec<(String, Tensor)> {
+        let named = |prefix: &str, flat: &Tensor| {
+            let views = parameters.split(flat).into_iter();
+            views.map(|(name, view)| (format!("{prefix}.{name}"), view)).collect::<Vec<_>>()
+        };
+        let mut moments = named("first", &self.first);
+        moments.extend(named("second", &self.second));
+        moments
     }
 }
 
@@ -104,29 +103,17 @@ impl Adam {
 /// # Errors
 /// [`LearnerError::Tensor`].
 pub fn clip_gradients(parameters: &Parameters, largest: f64) -> Result<f64, LearnerError> {
-    let gradients: Vec<Tensor> =
-        parameters.named().iter().map(|(_, value)| value.grad()).filter(Tensor::defined).collect();
-    let mut squares = 0.0;
-    for gradient in &gradients {
-        squares += gradient.f_square()?.f_sum(tch::Kind::Double)?.f_double_value(&[])?;
-    }
-    let norm = squares.sqrt();
+    let mut gradients = parameters.gradients().shallow_clone();
+    let norm = gradients.f_square()?.f_sum(tch::Kind::Double)?.f_double_value(&[])?.sqrt();
     if norm > largest {
-        for gradient in &gradients {
-            let _ = gradient.shallow_clone().f_mul_scalar_(largest / norm)?;
-        }
+        let _ = gradients.f_mul_scalar_(largest / norm)?;
     }
     Ok(norm)
 }
 
 /// Sets the gradients of `parameters` to zero.
 pub fn zero_gradients(parameters: &Parameters) {
-    for (_, value) in parameters.named() {
-        let mut gradient = value.grad();
-        if gradient.defined() {
-            let _ = gradient.zero_();
-        }
-    }
+    let _ = parameters.gradients().shallow_clone().zero_();
 }
 
 #[cfg(test)]
@@ -169,9 +156,9 @@ mod tests {
         let mut adam = Adam::new(parameters);
         for (index, &gradient) in gradients.iter().enumerate() {
             if index == 3 {
-                let state = adam.state();
+                let state = adam.state(parameters);
                 adam = Adam::new(parameters);
-                adam.restore(&state).unwrap();
+                adam.restore(parameters, &state).unwrap();
             }
             set_gradients(parameters, gradient);
             adam.step(parameters, 0.01).unwrap();
@@ -195,7 +182,8 @@ mod tests {
 
     #[test]
     fn a_state_of_another_network_is_refused() {
-        let mut adam = Adam::new(network(1).parameters());
-        assert!(adam.restore(&[]).is_err());
+        let network = network(1);
+        let mut adam = Adam::new(network.parameters());
+        assert!(adam.restore(network.parameters(), &[]).is_err());
     }
 }

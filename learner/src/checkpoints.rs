@@ -126,14 +126,14 @@ fn superseded(numbers: &[u64], keep: usize) -> Vec<u64> {
 fn contents(updater: &Updater, progress: &Progress) -> Result<Vec<(&'static str, Vec<u8>)>, LearnerError> {
     let state = serde_json::to_vec_pretty(progress)
         .map_err(|error| LearnerError::Config(format!("the learner's state cannot be written: {error}")))?;
-    let optimizer = |adam: &Adam| encode_tensors(&adam.state(), &[]);
+    let optimizer = |adam: &Adam, parameters: &Parameters| encode_tensors(&adam.state(parameters), &[]);
     Ok(vec![
         ("policy.safetensors", updater.policy.parameters().to_bytes(&[])?),
         ("value.safetensors", updater.value.parameters().to_bytes(&[])?),
         ("target_policy.safetensors", updater.target_policy.parameters().to_bytes(&[])?),
         ("target_value.safetensors", updater.target_value.parameters().to_bytes(&[])?),
-        ("policy_optimizer.safetensors", optimizer(&updater.policy_optimizer)?),
-        ("value_optimizer.safetensors", optimizer(&updater.value_optimizer)?),
+        ("policy_optimizer.safetensors", optimizer(&updater.policy_optimizer, updater.policy.parameters())?),
+        ("value_optimizer.safetensors", optimizer(&updater.value_optimizer, updater.value.parameters())?),
         (STATE, state),
     ])
 }
@@ -152,8 +152,9 @@ fn restore_from(folder: &Path, updater: &mut Updater) -> Result<Progress, Learne
     read(updater.value.parameters(), "value.safetensors")?;
     read(updater.target_policy.parameters(), "target_policy.safetensors")?;
     read(updater.target_value.parameters(), "target_value.safetensors")?;
-    updater.policy_optimizer.restore(&decode_tensors(checkpoint.file("policy_optimizer.safetensors")?)?)?;
-    updater.value_optimizer.restore(&decode_tensors(checkpoint.file("value_optimizer.safetensors")?)?)?;
+    let state = |name: &str| decode_tensors(checkpoint.file(name)?);
+    updater.policy_optimizer.restore(updater.policy.parameters(), &state("policy_optimizer.safetensors")?)?;
+    updater.value_optimizer.restore(updater.value.parameters(), &state("value_optimizer.safetensors")?)?;
     updater.rounds = progress.rounds;
     updater.scales = progress.scales.clone();
     Ok(progress)

@@ -49,7 +49,7 @@ impl PolicyNetwork {
         let mut init = Initialiser::new(seed, 0, kind);
         let encoder = Encoder::new(&mut init, schema, config, config.layers);
         let heads = ActionHeads::new(&mut init, schema, config.width);
-        PolicyNetwork { schema: schema.clone(), encoder, heads, parameters: init.parameters }
+        PolicyNetwork { schema: schema.clone(), encoder, heads, parameters: init.finish() }
     }
 
     /// Its parameters.
@@ -203,7 +203,7 @@ impl ValueNetwork {
             Linear::new(&mut init, "value.0", config.width, config.width, std::f64::consts::SQRT_2),
             Linear::new(&mut init, "value.1", config.width, 1, 0.1),
         ];
-        ValueNetwork { encoder, output, parameters: init.parameters }
+        ValueNetwork { encoder, output, parameters: init.finish() }
     }
 
     /// Its parameters.

@@ -1,4 +1,5 @@
-//! Named tensors of a network: made from a seed, written to and read from safetensors bytes.
+//! Named tensors of a network, all of them pieces of one flat tensor: made from a seed, written to and read from safetensors
+//! bytes. What is done to all values at once (a step of an optimiser, a copy, a sum over ranks) is done to the flat ones.
 
 use common::{RunSeed, Stream};
 use rand::Rng;
@@ -8,23 +9,75 @@ use tch::{Device, Kind, Tensor};
 
 use crate::PolicyError;
 
+/// Pieces start at multiples of this many values: 64 bytes of `f32`, a cache line and the widest vector.
+const ALIGNMENT: i64 = 16;
+
 /// The parameters of one network, in the order in which its layers asked for them.
-#[derive(Debug, Default)]
+///
+/// Each is a view of [`Parameters::values`], and its gradient a view of [`Parameters::gradients`]. Between the pieces lie
+/// a few values that belong to nobody: they are zero and their gradients, too.
+#[derive(Debug)]
 pub struct Parameters {
     named: Vec<(String, Tensor)>,
+    offsets: Vec<i64>,
+    values: Tensor,
+    gradients: Tensor,
 }
 
 impl Parameters {
+    /// Moves the tensors that layers hold into one flat tensor, and gives each a gradient that is a piece of another.
+    fn new(named: Vec<(String, Tensor)>) -> Self {
+        let mut offsets = Vec::with_capacity(named.len());
+        let mut length = 0;
+        for (_, tensor) in &named {
+            offsets.push(length);
+            length += (tensor.numel() as i64 + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        }
+        let kind = named.first().map_or(Kind::Float, |(_, tensor)| tensor.kind());
+        let zeros = || Tensor::zeros([length], (kind, Device::Cpu));
+        let parameters = Parameters { named, offsets, values: zeros(), gradients: zeros() };
+        // A gradient exists only after a backward; this one makes them all.
+        let total = parameters.named.iter().map(|(_, tensor)| tensor.sum(kind) * 0.0).sum::<Tensor>();
+        if total.requires_grad() {
+            total.backward();
+        }
+        let pieces = [parameters.split(&parameters.values), parameters.split(&parameters.gradients)];
+        let [values, gradients] = pieces;
+        tch::no_grad(|| {
+            for ((_, tensor), ((_, mut value), (_, gradient))) in
+                parameters.named.iter().zip(values.into_iter().zip(gradients))
+            {
+                value.copy_(tensor);
+                tensor.shallow_clone().set_data(&value);
+                tensor.grad().set_data(&gradient);
+            }
+        });
+        parameters
+    }
+
     /// Name and tensor of each parameter. The tensors share memory with the network's.
     pub fn named(&self) -> &[(String, Tensor)] {
         &self.named
     }
 
-    /// Adds a parameter and returns a handle on the same memory.
-    pub(crate) fn add(&mut self, name: String, value: Tensor) -> Tensor {
-        let value = value.set_requires_grad(true);
-        self.named.push((name, value.shallow_clone()));
-        value
+    /// All values as one flat tensor, which shares memory with the network's.
+    pub fn values(&self) -> &Tensor {
+        &self.values
+    }
+
+    /// All gradients as one flat tensor; a backward adds to it. A parameter that takes no part in a loss has zeros there.
+    pub fn gradients(&self) -> &Tensor {
+        &self.gradients
+    }
+
+    /// Views of `flat`, a tensor that is laid out as [`Parameters::values`], by the names of the parameters.
+    #[must_use]
+    pub fn split(&self, flat: &Tensor) -> Vec<(String, Tensor)> {
+        let view = |((name, tensor), &offset): (&(String, Tensor), &i64)| {
+            let piece = flat.narrow(0, offset, tensor.numel() as i64).view(tensor.size().as_slice());
+            (name.clone(), piece)
+        };
+        self.named.iter().zip(&self.offsets).map(view).collect()
     }
 
     /// Copies every value from `other`, which has the same layout.
@@ -32,12 +85,8 @@ impl Parameters {
     /// # Errors
     /// [`PolicyError::Tensor`] where shapes differ.
     pub fn copy_from(&self, other: &Parameters) -> Result<(), PolicyError> {
-        tch::no_grad(|| {
-            for ((_, mine), (_, theirs)) in self.named.iter().zip(&other.named) {
-                mine.shallow_clone().f_copy_(theirs)?;
-            }
-            Ok(())
-        })
+        tch::no_grad(|| self.values.shallow_clone().f_copy_(&other.values))?;
+        Ok(())
     }
 
     /// The values as safetensors bytes, with `metadata` in the header.
@@ -136,15 +185,14 @@ pub fn decode_tensors(bytes: &[u8]) -> Result<Vec<(String, Tensor)>, PolicyError
 pub(crate) struct Initialiser {
     seed: RunSeed,
     next: u64,
-    /// What was made so far.
-    pub(crate) parameters: Parameters,
+    named: Vec<(String, Tensor)>,
     kind: Kind,
 }
 
 impl Initialiser {
     /// For values of `kind`, drawn from `seed`; `first` keeps the streams of several networks apart.
     pub(crate) fn new(seed: RunSeed, first: u64, kind: Kind) -> Self {
-        Initialiser { seed, next: first, parameters: Parameters::default(), kind }
+        Initialiser { seed, next: first, named: Vec::new(), kind }
     }
 
     /// Uniform in ±bound.
@@ -155,12 +203,66 @@ impl Initialiser {
         let range = Uniform::new_inclusive(-bound, bound).expect("the bound is positive and finite");
         let values: Vec<f32> = (0..count).map(|_| rng.sample(range) as f32).collect();
         let tensor = Tensor::from_slice(&values).view(shape).to_device(Device::Cpu).to_kind(self.kind);
-        self.parameters.add(name, tensor)
+        self.add(name, tensor)
     }
 
     /// All the same.
     pub(crate) fn constant(&mut self, name: String, shape: &[i64], value: f64) -> Tensor {
         self.next += 1;
-        self.parameters.add(name, Tensor::full(shape, value, (self.kind, Device::Cpu)))
+        self.add(name, Tensor::full(shape, value, (self.kind, Device::Cpu)))
+    }
+
+    /// What was made, as the parameters of one network.
+    pub(crate) fn finish(self) -> Parameters {
+        Parameters::new(self.named)
+    }
+
+    /// Keeps a parameter and returns a handle on the same memory.
+    fn add(&mut self, name: String, value: Tensor) -> Tensor {
+        let value = value.set_requires_grad(true);
+        self.named.push((name, value.shallow_clone()));
+        value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made() -> (Parameters, [Tensor; 3]) {
+        let mut init = Initialiser::new(RunSeed(1), 0, Kind::Float);
+        let tensors = [
+            init.uniform("a".to_owned(), &[3, 5], 1.0),
+            init.constant("b".to_owned(), &[4], 2.0),
+            init.uniform("c".to_owned(), &[1, 2, 16], 1.0),
+        ];
+        (init.finish(), tensors)
+    }
+
+    #[test]
+    fn layers_work_on_pieces_of_the_flat_tensor() {
+        let (parameters, [a, b, c]) = made();
+        assert_eq!(parameters.values().size(), [16 + 16 + 32]);
+        let sum = |tensor: &Tensor| tensor.sum(Kind::Double).double_value(&[]);
+        let (before, rest) = (sum(&a), sum(&c) + 8.0);
+        assert!((sum(parameters.values()) - before - rest).abs() < 1e-5);
+        let _ = tch::no_grad(|| parameters.values().shallow_clone().f_mul_scalar_(3.0).unwrap());
+        assert!((sum(&a) - 3.0 * before).abs() < 1e-5);
+        assert_eq!(sum(&b), 24.0);
+    }
+
+    #[test]
+    fn backwards_add_up_in_the_flat_gradient() {
+        let (parameters, [a, b, _]) = made();
+        for _ in 0..2 {
+            (a.sum(Kind::Float) * 3.0 + b.square().sum(Kind::Float)).backward();
+        }
+        let gradients = parameters.split(parameters.gradients());
+        let expected = [6.0, 8.0, 0.0].map(f64::from);
+        for ((name, gradient), expected) in gradients.iter().zip(expected) {
+            assert_eq!(gradient.min().double_value(&[]), expected, "{name}");
+            assert_eq!(gradient.max().double_value(&[]), expected, "{name}");
+        }
+        assert_eq!(parameters.gradients().narrow(0, 15, 1).double_value(&[0]), 0.0);
     }
 }
