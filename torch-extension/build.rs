@@ -65,7 +65,9 @@ fn operators(include: &Path) {
     build.flag("-isystem").flag(include.display().to_string());
     build.flag("-isystem").flag(include.join("torch/csrc/api/include").display().to_string());
     build.define("_GLIBCXX_USE_CXX11_ABI", "1");
-    build.files(["cpp/attention.cpp", "cpp/kernels_choice.cpp"]);
+    // `cpp` holds the few declarations of Gloo that a wheel of PyTorch has no headers for.
+    build.define("USE_C10D_GLOO", None).include("cpp");
+    build.files(["cpp/attention.cpp", "cpp/kernels_choice.cpp", "cpp/process_group.cpp", "cpp/exchange.cpp"]);
     build.compile("longshore_operators");
 }
 

@@ -22,14 +22,20 @@ pub(crate) fn check(message: *mut c_char) -> Result<(), TorchExtensionError> {
     if message.is_null() {
         return Ok(());
     }
-    // SAFETY: the function returned a string of its own that ends with a zero byte and that only we hold.
-    let text = unsafe {
-        let text = CStr::from_ptr(message).to_string_lossy().into_owned();
-        longshore_free_message(message);
-        text
-    };
+    let text = take_text(message);
     // The first line says it; what follows is libtorch's own call stack.
     Err(TorchExtensionError::Torch(text.lines().next().unwrap_or("an error without words").to_owned()))
+}
+
+/// Takes over a string that C++ made with malloc.
+pub(crate) fn take_text(text: *mut c_char) -> String {
+    assert!(!text.is_null(), "C++ made a string");
+    // SAFETY: the string ends with a zero byte and only we hold it.
+    unsafe {
+        let copy = CStr::from_ptr(text).to_string_lossy().into_owned();
+        longshore_free_message(text);
+        copy
+    }
 }
 
 /// The C++ object of a tensor; valid as long as `tensor` lives.

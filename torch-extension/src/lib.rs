@@ -6,6 +6,7 @@ pub mod attention;
 mod error;
 mod ffi;
 mod layout;
+pub mod process_group;
 
 pub use error::TorchExtensionError;
 pub use layout::{EdgeLayout, Edges};

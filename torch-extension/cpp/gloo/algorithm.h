@@ -1,0 +1,5 @@
+#pragma once
+
+namespace gloo {
+enum class ReductionType : int;
+}

@@ -1,0 +1,7 @@
+//! Several processes that compute together, against one that computes alone. Every test starts this program again for
+//! each rank.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod gradients;
+mod operations;
+mod together;
