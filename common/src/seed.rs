@@ -39,6 +39,8 @@ pub enum Stream {
     Scenario = 12,
     /// Bootstrap resampling of the statistics.
     Bootstrap = 13,
+    /// Graphs that benchmarks run on.
+    Benchmark = 14,
 }
 
 /// The one seed of a run; or, derived from it, the seed of an episode.

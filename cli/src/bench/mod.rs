@@ -1,5 +1,7 @@
-//! `longshore bench`: how fast the simulator runs, one actor plays and one learner learns, each alone and on fixed work.
+//! `longshore bench`: how fast the simulator runs, one actor plays, one learner learns and the graph encoder computes, each alone
+//! and on fixed work.
 
+mod encoder;
 mod simulator;
 
 use std::io::Write as _;
@@ -19,12 +21,40 @@ use serde::Serialize;
 /// Measures one part of the system alone.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  longshore bench actor\n  longshore bench simulator --seconds 5\n  longshore bench learner -c configs/train/azure2019.toml --threads 2"
+    after_help = "Examples:\n  longshore bench actor\n  longshore bench simulator --seconds 5\n  longshore bench learner -c configs/train/azure2019.toml --threads 2\n  longshore bench encoder --threads 2 --picture encoder.svg"
 )]
 pub struct BenchArguments {
     /// What is measured.
-    #[arg(value_enum)]
+    #[command(subcommand)]
     pub part: Part,
+    /// One JSON object a figure.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// What can be measured.
+#[derive(Debug, clap::Subcommand)]
+pub enum Part {
+    /// Playing: simulation, graph, forward pass, recording.
+    Actor(ServiceArguments),
+    /// Learning from batches that are there.
+    Learner(ServiceArguments),
+    /// The simulator of `serverless` alone, on work of its own: invocations/s, memory, and the cost of a state graph.
+    Simulator {
+        /// How long the standard case runs, after a warm-up of a fifth of that.
+        #[arg(long, default_value_t = 15.0)]
+        seconds: f64,
+    },
+    /// The graph encoder: epochs and inference against the number of edges, beside peers.
+    Encoder(encoder::EncoderArguments),
+    /// One process of that comparison.
+    #[command(hide = true)]
+    EncoderMeasure(encoder::MeasureArguments),
+}
+
+/// How a service is measured.
+#[derive(Debug, clap::Args)]
+pub struct ServiceArguments {
     /// The configuration whose work is done.
     #[arg(short, long, value_name = "FILE", default_value = "configs/train/slots.toml")]
     pub config: PathBuf,
@@ -37,20 +67,6 @@ pub struct BenchArguments {
     /// How long it is measured, after a warm-up of a fifth of that.
     #[arg(long, default_value_t = 15.0)]
     pub seconds: f64,
-    /// One JSON object a figure.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// What can be measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Part {
-    /// Playing: simulation, graph, forward pass, recording.
-    Actor,
-    /// Learning from batches that are there.
-    Learner,
-    /// The simulator of `serverless` alone, on work of its own: invocations/s, memory, and the cost of a state graph.
-    Simulator,
 }
 
 /// One figure.
@@ -69,33 +85,43 @@ struct Figure {
 /// # Errors
 /// When the configuration or the workload cannot be loaded, or the networks fail.
 pub fn run(arguments: &BenchArguments) -> anyhow::Result<ExitCode> {
-    let bench = || -> anyhow::Result<Bench<'_>> {
-        let config = Arc::new(common::config::load(&arguments.config, &arguments.settings)?);
-        policy::set_threads(arguments.threads);
-        Ok(Bench { arguments, config })
-    };
-    let figures = match arguments.part {
-        Part::Actor => bench()?.actor()?,
-        Part::Learner => bench()?.learner()?,
-        Part::Simulator => simulator::measure(arguments.seconds)?,
-    };
-    let mut stdout = std::io::stdout().lock();
-    for figure in figures {
-        if arguments.json {
-            writeln!(stdout, "{}", serde_json::to_string(&figure)?)?;
-        } else {
-            writeln!(stdout, "{:34} {:>12.1} {:14} {}", figure.name, figure.value, figure.unit, figure.what)?;
-        }
+    match &arguments.part {
+        Part::Actor(service) => print(arguments.json, &Bench::new(service)?.actor()?)?,
+        Part::Learner(service) => print(arguments.json, &Bench::new(service)?.learner()?)?,
+        Part::Simulator { seconds } => print(arguments.json, &simulator::measure(*seconds)?)?,
+        Part::Encoder(encoder) => encoder::compare(encoder, arguments.json)?,
+        Part::EncoderMeasure(order) => encoder::measure(order)?,
     }
     Ok(ExitCode::Success)
 }
 
+fn print(json: bool, figures: &[Figure]) -> anyhow::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    let width = figures.iter().map(|figure| figure.name.len()).max().unwrap_or(0).max(34);
+    for figure in figures {
+        if json {
+            writeln!(stdout, "{}", serde_json::to_string(&figure)?)?;
+        } else {
+            let Figure { name, value, unit, what, .. } = figure;
+            let digits = if value.abs() < 10.0 { 3 } else { 1 };
+            writeln!(stdout, "{name:width$} {value:>12.digits$} {unit:14} {what}")?;
+        }
+    }
+    Ok(())
+}
+
 struct Bench<'a> {
-    arguments: &'a BenchArguments,
+    arguments: &'a ServiceArguments,
     config: Arc<Config>,
 }
 
-impl Bench<'_> {
+impl<'a> Bench<'a> {
+    fn new(arguments: &'a ServiceArguments) -> anyhow::Result<Self> {
+        let config = Arc::new(common::config::load(&arguments.config, &arguments.settings)?);
+        policy::set_threads(arguments.threads);
+        Ok(Bench { arguments, config })
+    }
+
     fn player(&self) -> anyhow::Result<Player> {
         let network =
             PolicyNetwork::new(&schema_of(&self.config.simulator), &self.config.policy, self.config.seed);

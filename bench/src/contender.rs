@@ -1,0 +1,98 @@
+//! Who is measured, and how each is started.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::measure::Order;
+use crate::work::{Pass, Work};
+
+/// Where the peers' program lies, seen from the repository's root.
+const SCRIPT: &str = "bench/peers/encoder/epoch.py";
+/// Makes glibc keep freed memory and use huge pages.
+const TUNABLES: &str = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=68719476736:glibc.malloc.top_pad=268435456";
+
+/// One that is measured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Contender {
+    /// As tables show it.
+    pub name: &'static str,
+    runs: Runs,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Runs {
+    /// This program again.
+    Ours,
+    /// A peer: the Python of its environment, its name there, and whether the allocator is tuned.
+    Peer { python: PathBuf, peer: &'static str, tuned: bool },
+}
+
+/// Those that take such work; peers where `peers` has their environment.
+pub(crate) fn contenders(work: Work, peers: Option<&Path>) -> Vec<Contender> {
+    let peer = |name, folder: &str, peer, tuned| {
+        let python = peers?.join(folder).join("bin/python");
+        python.exists().then_some(Contender { name, runs: Runs::Peer { python, peer, tuned } })
+    };
+    let ours = |name| Some(Contender { name, runs: Runs::Ours });
+    let all = if work.is_typed() {
+        vec![ours("longshore"), peer("pyg-gatv2-edges", "pyg", "pyg-gatv2-edges", false)]
+    } else {
+        vec![
+            ours("longshore-gatv2"),
+            peer("pyg-gatv2", "pyg", "pyg-gatv2", false),
+            peer("pyg-gatv2-tuned", "pyg", "pyg-gatv2", true),
+            peer("pyg-gat", "pyg", "pyg-gat", false),
+            peer("dgl-gatv2", "dgl", "dgl-gatv2", false),
+        ]
+    };
+    all.into_iter().flatten().collect()
+}
+
+impl Contender {
+    /// Whether it is this project's.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.runs == Runs::Ours
+    }
+
+    /// The process that measures it. `graph` is the file of the work; `memory_gb` what a peer may take.
+    pub(crate) fn command(&self, program: &Path, order: &Order, graph: &Path, memory_gb: f64) -> Command {
+        let mut command = match &self.runs {
+            Runs::Ours => {
+                let mut command = Command::new(program);
+                command.args(["bench", "encoder-measure", "--work", &order.work.to_string()]);
+                command
+            }
+            Runs::Peer { python, peer, tuned } => {
+                let mut command = Command::new(python);
+                command
+                    .args([SCRIPT, "--peer", peer, "--memory-gb", &format!("{memory_gb:.1}"), "--graph"])
+                    .arg(graph);
+                if *tuned {
+                    command.env("GLIBC_TUNABLES", TUNABLES);
+                }
+                command
+            }
+        };
+        command.args(["--threads", &order.threads.to_string(), "--repeats", &order.repeats.to_string()]);
+        if order.pass == Pass::Inference {
+            command.arg("--inference");
+        }
+        command
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn peers_without_an_environment_are_left_out() {
+        let names =
+            |peers| contenders(Work::Batch, peers).into_iter().map(|one| one.name).collect::<Vec<_>>();
+        assert_eq!(names(None), ["longshore-gatv2"]);
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("dgl/bin")).unwrap();
+        std::fs::write(folder.path().join("dgl/bin/python"), "").unwrap();
+        assert_eq!(names(Some(folder.path())), ["longshore-gatv2", "dgl-gatv2"]);
+    }
+}

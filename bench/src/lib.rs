@@ -1,0 +1,23 @@
+//! The graph encoder against the size of its graph, beside its peers: full-graph epochs and inference from a thousand to ten
+//! million edges (the paper's figure 1). Every measurement is a process of its own, so that its peak memory is its own and
+//! nobody profits from what another left behind; all contenders take turns on the same graphs.
+//!
+//! - [`Work`] says on what, [`measure()`] times this project's networks on it in the process it is called in;
+//! - [`compare()`] starts such a process, or a peer, for everyone in turn;
+//! - [`picture()`] and [`large_slope()`] say how cost follows size.
+
+mod compare;
+mod contender;
+mod encoder;
+mod gatv2;
+mod graph;
+mod graph_file;
+mod measure;
+mod picture;
+mod typed;
+mod work;
+
+pub use compare::{Outcome, Plan, Row, compare};
+pub use measure::{Measurement, Order, measure};
+pub use picture::{large_slope, picture};
+pub use work::{Pass, Work};

@@ -1,0 +1,124 @@
+//! `longshore bench encoder`: the cost of the graph encoder against the size of its graph, beside its peers.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use bench::{Order, Outcome, Pass, Plan, Row, Work};
+
+use super::{Figure, print};
+
+/// What is compared, with whom, and where pictures and graphs go.
+#[derive(Debug, clap::Args)]
+pub struct EncoderArguments {
+    /// Sizes of the graphs.
+    #[arg(
+        long,
+        value_name = "COUNT,…",
+        value_delimiter = ',',
+        default_value = "1000,10000,100000,1000000,10000000"
+    )]
+    pub edges: Vec<usize>,
+    /// Threads of each process.
+    #[arg(long, default_value_t = 2)]
+    pub threads: usize,
+    /// Folder with the peers' environments, `pyg` and `dgl` (bench/peers/encoder/README.md).
+    #[arg(long, value_name = "FOLDER")]
+    pub peers: Option<PathBuf>,
+    /// Keeps the graph files that peers read.
+    #[arg(long, value_name = "FOLDER")]
+    pub graphs: Option<PathBuf>,
+    /// Draws cost against size.
+    #[arg(long, value_name = "FILE.svg")]
+    pub picture: Option<PathBuf>,
+}
+
+/// What one process of the comparison measures.
+#[derive(Debug, clap::Args)]
+pub struct MeasureArguments {
+    #[arg(long)]
+    work: Work,
+    #[arg(long)]
+    threads: usize,
+    #[arg(long)]
+    repeats: usize,
+    #[arg(long)]
+    inference: bool,
+}
+
+/// Measures all contenders and prints as it goes.
+pub(super) fn compare(arguments: &EncoderArguments, json: bool) -> anyhow::Result<()> {
+    let temporary = tempfile::tempdir()?;
+    let graphs = arguments.graphs.clone().unwrap_or_else(|| temporary.path().to_owned());
+    std::fs::create_dir_all(&graphs).with_context(|| format!("cannot create {}", graphs.display()))?;
+    let plan = Plan {
+        edges: arguments.edges.clone(),
+        threads: arguments.threads,
+        peers: arguments.peers.clone(),
+        graphs,
+        program: std::env::current_exe()?,
+    };
+    let rows = bench::compare(&plan, |rows| print(json, &figures(rows, plan.threads)))?;
+    print(json, &slopes(&rows, plan.threads))?;
+    if let Some(path) = &arguments.picture {
+        durable::atomic_write(path, bench::picture(&rows)?.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Measures one contender in this process and prints one JSON object.
+pub(super) fn measure(arguments: &MeasureArguments) -> anyhow::Result<()> {
+    let pass = if arguments.inference { Pass::Inference } else { Pass::Epoch };
+    let order = Order { work: arguments.work, pass, threads: arguments.threads, repeats: arguments.repeats };
+    writeln!(std::io::stdout(), "{}", serde_json::to_string(&bench::measure(&order)?)?)?;
+    Ok(())
+}
+
+/// Time and memory of each contender on one piece of work.
+fn figures(rows: &[Row], threads: usize) -> Vec<Figure> {
+    let ours = rows.iter().find(|row| row.ours).and_then(|row| row.outcome.median());
+    rows.iter().flat_map(|row| row_figures(row, ours, threads)).collect()
+}
+
+fn row_figures(row: &Row, ours: Option<f64>, threads: usize) -> Vec<Figure> {
+    let name = format!("encoder/{}/{}/{}", row.pass, row.work, row.contender);
+    let figure = |name, value, unit, what| Figure { schema: 1, name, value, unit, threads, what };
+    match (&row.outcome, row.outcome.median()) {
+        (Outcome::Timed(seconds, peak_mb), Some(median)) => {
+            let milliseconds = |place: usize| seconds[place] * 1e3;
+            let ratio = ours.filter(|_| !row.ours).map(|ours| format!("; {:.1}× longshore", median / ours));
+            let what = format!(
+                "median of {}, {:.1} to {:.1} ms{}",
+                seconds.len(),
+                milliseconds(0),
+                milliseconds(seconds.len() - 1),
+                ratio.unwrap_or_default()
+            );
+            let memory = "peak of the process".to_owned();
+            vec![
+                figure(name.clone(), median * 1e3, "ms", what),
+                figure(format!("{name}/memory"), *peak_mb, "MB", memory),
+            ]
+        }
+        (Outcome::Failed(reason), _) => vec![figure(name, f64::NAN, "ms", reason.clone())],
+        (Outcome::Timed(..), None) => Vec::new(),
+    }
+}
+
+/// How our cost follows size.
+fn slopes(rows: &[Row], threads: usize) -> Vec<Figure> {
+    let slope = |pass: Pass, typed: bool| {
+        let single = |row: &&Row| matches!(row.work, Work::PowerLaw(_) | Work::State(_));
+        let mine = |row: &&Row| row.ours && row.pass == pass && row.work.is_typed() == typed;
+        let mine: Vec<&Row> = rows.iter().filter(single).filter(mine).collect();
+        let points = mine.iter().filter_map(|row| Some((row.work.edges() as f64, row.outcome.median()?)));
+        let value = bench::large_slope(&points.collect::<Vec<_>>())?;
+        let name = format!("encoder/{pass}/slope/{}", mine.first()?.contender);
+        let what = "of log(time) over log(edges) above 1e5; 1 is proportional".to_owned();
+        Some(Figure { schema: 1, name, value, unit: "", threads, what })
+    };
+    [(Pass::Epoch, false), (Pass::Epoch, true), (Pass::Inference, false), (Pass::Inference, true)]
+        .into_iter()
+        .filter_map(|(pass, typed)| slope(pass, typed))
+        .collect()
+}

@@ -1,0 +1,108 @@
+//! Cost against size as lines over two logarithmic axes, panel by panel.
+
+use crate::error::EvaluationError;
+use crate::picture::place;
+use crate::report::axis::{Axis, Scale};
+use crate::report::chart::{HEIGHT, Series, Style, line_chart};
+use crate::statistics::Interval;
+
+/// One chart.
+#[derive(Clone, Debug)]
+pub struct ScalingPanel {
+    /// What it shows.
+    pub title: String,
+    /// What sizes are, with their unit.
+    pub x: String,
+    /// What costs are, with their unit.
+    pub y: String,
+    /// Its lines; a panel without any is left out.
+    pub lines: Vec<ScalingLine>,
+}
+
+/// The cost of one contender.
+#[derive(Clone, Debug)]
+pub struct ScalingLine {
+    /// Its name; the same name has the same colour in all panels.
+    pub name: String,
+    /// Whether it is drawn strong.
+    pub ours: bool,
+    /// (size, cost), all positive.
+    pub points: Vec<(f64, f64)>,
+}
+
+/// Draws the panels with one legend.
+///
+/// # Errors
+/// When no panel has a line.
+pub fn scaling_picture(panels: &[ScalingPanel]) -> Result<String, EvaluationError> {
+    let panels: Vec<&ScalingPanel> = panels.iter().filter(|panel| !panel.lines.is_empty()).collect();
+    if panels.is_empty() {
+        return Err(EvaluationError::Picture("nothing was measured that could be drawn".to_owned()));
+    }
+    let styles = styles(&panels);
+    let charts: Vec<(String, f64)> = panels.iter().map(|panel| (chart(panel, &styles), HEIGHT)).collect();
+    Ok(place(&charts, &styles))
+}
+
+fn styles(panels: &[&ScalingPanel]) -> Vec<Style> {
+    let mut styles: Vec<Style> = Vec::new();
+    for line in panels.iter().flat_map(|panel| &panel.lines) {
+        if styles.iter().all(|style| style.name != line.name) {
+            let (number, name) = (styles.len(), line.name.clone());
+            styles.push(Style { number, name, learnt: line.ours, reference: false, hidden: false });
+        }
+    }
+    styles
+}
+
+fn chart(panel: &ScalingPanel, styles: &[Style]) -> String {
+    let points = || panel.lines.iter().flat_map(|line| &line.points);
+    let x = Axis::around(&panel.x, Scale::Log, false, points().map(|(size, _)| *size));
+    let y = Axis::around(&panel.y, Scale::Log, false, points().map(|(_, cost)| *cost));
+    let exact = |(size, cost): &(f64, f64)| (*size, Interval { mean: *cost, low: *cost, high: *cost });
+    let series = |line: &ScalingLine| {
+        let style = styles.iter().find(|style| style.name == line.name)?.clone();
+        Some(Series { style, points: line.points.iter().map(exact).collect(), marked: true })
+    };
+    line_chart(&panel.title, &x, &y, &panel.lines.iter().filter_map(series).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn panel(names: &[&str]) -> ScalingPanel {
+        let line = |name: &&str| ScalingLine {
+            name: (*name).to_owned(),
+            ours: *name == "ours",
+            points: vec![(1e3, 0.001), (1e6, 1.0)],
+        };
+        ScalingPanel {
+            title: "Epoch".to_owned(),
+            x: "edges".to_owned(),
+            y: "seconds".to_owned(),
+            lines: names.iter().map(line).collect(),
+        }
+    }
+
+    #[test]
+    fn every_line_is_drawn_and_named_once() {
+        let svg = scaling_picture(&[panel(&["ours", "theirs"]), panel(&["theirs"]), panel(&[])]).unwrap();
+        let document = roxmltree::Document::parse(&svg).expect("it is XML");
+        let lines = |class| {
+            document
+                .descendants()
+                .filter(|node| node.attribute("class").is_some_and(|all| all.contains(class)))
+                .count()
+        };
+        // Two charts and the legend.
+        assert_eq!(lines("c0 "), 1 + 1);
+        assert_eq!(lines("c1 "), 2 + 1);
+        assert!(!svg.contains("NaN"));
+    }
+
+    #[test]
+    fn nothing_to_draw_is_an_error() {
+        assert!(scaling_picture(&[panel(&[])]).is_err());
+    }
+}
