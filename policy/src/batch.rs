@@ -68,7 +68,8 @@ impl Choices {
         candidates.start + starts.partition_point(|&start| start <= option) - 1
     }
 
-    fn push(&mut self, frame: &Frame, schema: &Schema, graph: i64, first_node: [i64; NODE_TYPES]) {
+    /// Adds the tables of a graph whose nodes of each type begin at `first_node`.
+    pub(crate) fn push(&mut self, frame: &Frame, schema: &Schema, graph: i64, first_node: [i64; NODE_TYPES]) {
         let width = schema.options.len();
         let [invocations, sizes, resources] = frame.option_indices();
         let features = frame.option_features(schema);
@@ -96,7 +97,22 @@ impl Choices {
         }
     }
 
-    fn close(&mut self) {
+    /// Forgets all graphs and keeps the memory.
+    pub(crate) fn clear(&mut self) {
+        self.graph_starts.clear();
+        self.candidate_nodes.clear();
+        self.candidate_graphs.clear();
+        self.candidate_starts.clear();
+        self.candidate_features.clear();
+        self.option_starts.clear();
+        self.option_sizes.clear();
+        self.option_nodes.clear();
+        self.option_features.clear();
+        self.may_wait.clear();
+    }
+
+    /// Ends the tables after the last graph.
+    pub(crate) fn close(&mut self) {
         self.graph_starts.push(self.candidate_nodes.len());
         self.candidate_starts.push(self.option_sizes.len());
         self.option_starts.push(self.option_sizes.len());

@@ -25,12 +25,12 @@ pub(crate) struct Embeddings {
 /// Graph in, embeddings out.
 #[derive(Debug)]
 pub(crate) struct Encoder {
-    node_inputs: [Option<[Linear; 2]>; NODE_TYPES],
-    edge_inputs: EdgeInputs,
-    layers: Vec<AttentionLayer>,
-    output_norm: LayerNorm,
-    context: [Linear; 2],
-    width: i64,
+    pub(crate) node_inputs: [Option<[Linear; 2]>; NODE_TYPES],
+    pub(crate) edge_inputs: EdgeInputs,
+    pub(crate) layers: Vec<AttentionLayer>,
+    pub(crate) output_norm: LayerNorm,
+    pub(crate) context: [Linear; 2],
+    pub(crate) width: i64,
 }
 
 impl Encoder {
@@ -116,7 +116,7 @@ impl Encoder {
 /// linear, they are applied to the weights that layers have for edges and never to the edges themselves: an edge's features
 /// are few, its embedding would be wide.
 #[derive(Debug)]
-struct EdgeInputs {
+pub(crate) struct EdgeInputs {
     /// `[edge types, 1, 1 + features, width]`: the first row is a type's constant; rows of features that a type does not have
     /// meet zeros only.
     weight: Tensor,
@@ -136,7 +136,7 @@ impl EdgeInputs {
     }
 
     /// `[relations, 1 + features, width]`.
-    fn embed(&self) -> Tensor {
+    pub(crate) fn embed(&self) -> Tensor {
         let size = self.weight.size();
         let constant = self.weight.narrow(2, 0, 1) + &self.relations;
         let features =
@@ -147,16 +147,16 @@ impl EdgeInputs {
 
 /// One round of messages along the edges, and a feed-forward step at each node.
 #[derive(Debug)]
-struct AttentionLayer {
-    norm: LayerNorm,
-    source: Linear,
-    target: Linear,
-    edge: Linear,
-    attention: Tensor,
-    output: Linear,
-    feed_norm: LayerNorm,
-    feed: [Linear; 2],
-    heads: i64,
+pub(crate) struct AttentionLayer {
+    pub(crate) norm: LayerNorm,
+    pub(crate) source: Linear,
+    pub(crate) target: Linear,
+    pub(crate) edge: Linear,
+    pub(crate) attention: Tensor,
+    pub(crate) output: Linear,
+    pub(crate) feed_norm: LayerNorm,
+    pub(crate) feed: [Linear; 2],
+    pub(crate) heads: i64,
 }
 
 impl AttentionLayer {

@@ -18,23 +18,23 @@ const LAST_GAIN: f64 = 0.1;
 /// Scores for every stage.
 #[derive(Debug)]
 pub(crate) struct ActionHeads {
-    candidate: Linear,
-    candidate_context: Linear,
-    candidate_options: Option<Linear>,
-    candidate_score: Linear,
-    wait: [Linear; 2],
-    size: StageHead,
-    node: StageHead,
-    node_resource: Linear,
+    pub(crate) candidate: Linear,
+    pub(crate) candidate_context: Linear,
+    pub(crate) candidate_options: Option<Linear>,
+    pub(crate) candidate_score: Linear,
+    pub(crate) wait: [Linear; 2],
+    pub(crate) size: StageHead,
+    pub(crate) node: StageHead,
+    pub(crate) node_resource: Linear,
 }
 
 /// What the stages after the first share: an invocation, a size and the features of the options left.
 #[derive(Debug)]
-struct StageHead {
-    invocation: Linear,
-    sizes: Tensor,
-    options: Option<Linear>,
-    score: Linear,
+pub(crate) struct StageHead {
+    pub(crate) invocation: Linear,
+    pub(crate) sizes: Tensor,
+    pub(crate) options: Option<Linear>,
+    pub(crate) score: Linear,
 }
 
 impl StageHead {
@@ -69,13 +69,13 @@ pub(crate) struct StageRows {
     /// Graph of each alternative.
     pub(crate) graphs: Vec<i64>,
     /// Node number of the invocation that was chosen.
-    invocations: Vec<i64>,
+    pub(crate) invocations: Vec<i64>,
     /// Size of each alternative.
     pub(crate) sizes: Vec<i64>,
     /// Node number of each alternative's resource (third stage only).
-    resources: Vec<i64>,
+    pub(crate) resources: Vec<i64>,
     /// Features, averaged over the options that an alternative leaves.
-    option_features: Vec<f32>,
+    pub(crate) option_features: Vec<f32>,
     option_width: usize,
     /// The first option that each alternative leaves, as a place in the table of options.
     pub(crate) options: Vec<usize>,

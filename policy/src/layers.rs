@@ -1,7 +1,10 @@
 //! The two layers that everything is made of.
 
 use tch::Tensor;
+use torch_extension::inference;
 
+use crate::PolicyError;
+use crate::inference::numbers;
 use crate::parameters::Initialiser;
 
 /// `x W + b`.
@@ -32,6 +35,12 @@ impl Linear {
         Linear { weight, bias: None }
     }
 
+    /// Its weights as plain numbers, with ReLU behind it or none.
+    pub(crate) fn plain(&self, relu: bool) -> Result<inference::Linear, PolicyError> {
+        let bias = self.bias.as_ref().map_or(Ok(Vec::new()), numbers)?;
+        Ok(inference::Linear::new(self.weight.size()[0] as usize, numbers(&self.weight)?, bias, relu))
+    }
+
     /// Rows in, rows out.
     pub(crate) fn forward(&self, rows: &Tensor) -> Tensor {
         match &self.bias {
@@ -57,6 +66,11 @@ impl LayerNorm {
             bias: init.constant(format!("{name}.bias"), &[width], 0.0),
             width,
         }
+    }
+
+    /// Its weights as plain numbers.
+    pub(crate) fn plain(&self) -> Result<inference::LayerNorm, PolicyError> {
+        Ok(inference::LayerNorm::new(numbers(&self.gain)?, numbers(&self.bias)?))
     }
 
     pub(crate) fn forward(&self, rows: &Tensor) -> Tensor {

@@ -5,6 +5,7 @@ mod checkpoint;
 mod encoder;
 mod error;
 mod heads;
+mod inference;
 mod layers;
 mod network;
 mod observer;

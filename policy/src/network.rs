@@ -64,8 +64,8 @@ impl PolicyNetwork {
         &self.schema
     }
 
-    pub(crate) fn embed(&self, batch: &GraphBatch) -> Embeddings {
-        self.encoder.forward(batch, 0.0)
+    pub(crate) fn encoder(&self) -> &Encoder {
+        &self.encoder
     }
 
     pub(crate) fn heads(&self) -> &ActionHeads {

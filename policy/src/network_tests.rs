@@ -9,8 +9,9 @@ use state_graph::{EdgeType, Frame, FrameBuilder, NodeType, Schema, serverless};
 use tch::{Kind, Tensor};
 
 use super::PolicyNetwork;
-use crate::batch::GraphBatch;
+use crate::batch::{Choices, GraphBatch};
 use crate::heads::StageRows;
+use crate::inference::Inference;
 
 const SIZES: u32 = 3;
 
@@ -76,7 +77,7 @@ fn log_softmax(scores: &[f64], taken: usize) -> f64 {
 fn oracle(network: &PolicyNetwork, frame: &Frame, choice: Choice) -> [f64; 3] {
     let width = network.schema.options.len();
     let batch = GraphBatch::collate(&network.schema, &[frame]).to_kind(Kind::Double);
-    let embeddings = network.embed(&batch);
+    let embeddings = network.encoder.forward(&batch, 0.0);
     let tables = &batch.choices;
     let mut which = doubles(&network.heads.which(&batch, &embeddings));
     let waits = which.len() - 1;
@@ -204,4 +205,68 @@ fn gradients_of_encoder_and_heads_equal_finite_differences() {
         }
     }
     assert!(checked > 100, "{checked}");
+}
+
+/// All scores of the forward pass on plain arrays, beside those of the network.
+fn scores_of_both(network: &PolicyNetwork, frames: &[&Frame]) -> Vec<(Vec<f32>, Vec<f64>)> {
+    let mut inference = Inference::new(network).unwrap();
+    inference.embed(frames);
+    let batch = GraphBatch::collate(&network.schema, frames);
+    let embeddings = network.encoder.forward(&batch, 0.0);
+    let width = network.schema.options.len();
+    // Nodes lie in another order; rows of later stages are made for each from its own tables.
+    let stage = |tables: &Choices, push: &dyn Fn(&mut StageRows, &Choices, usize, usize)| {
+        let mut rows = StageRows::default();
+        (0..frames.len()).for_each(|graph| {
+            tables.candidates(graph).for_each(|candidate| push(&mut rows, tables, graph, candidate))
+        });
+        rows
+    };
+    let sizes = |rows: &mut StageRows, tables: &Choices, graph, candidate| {
+        rows.push_sizes(tables, width, graph, candidate)
+    };
+    let nodes = |rows: &mut StageRows, tables: &Choices, graph, candidate: usize| {
+        let size = tables.option_sizes[tables.options(candidate).start];
+        rows.push_nodes(tables, width, graph, candidate, size);
+    };
+    let mut which = doubles(&network.heads.which(&batch, &embeddings));
+    let mut plain_which = inference.which().to_vec();
+    let candidates = batch.choices.candidate_nodes.len();
+    for (graph, allowed) in batch.choices.may_wait.iter().enumerate().filter(|(_, allowed)| !**allowed) {
+        assert!(!allowed);
+        (which[candidates + graph], plain_which[candidates + graph]) = (0.0, 0.0);
+    }
+    let (plain_sizes, plain_nodes) = (stage(inference.choices(), &sizes), stage(inference.choices(), &nodes));
+    vec![
+        (plain_which, which),
+        (
+            inference.size(&plain_sizes).to_vec(),
+            doubles(&network.heads.size(&embeddings, &stage(&batch.choices, &sizes))),
+        ),
+        (
+            inference.node(&plain_nodes).to_vec(),
+            doubles(&network.heads.node(&embeddings, &stage(&batch.choices, &nodes))),
+        ),
+    ]
+}
+
+#[test]
+fn inference_scores_what_the_network_scores() {
+    crate::set_threads(1);
+    let schema = serverless::schema(SIZES as usize);
+    for (width, heads) in [(8, 2), (24, 3), (32, 4), (64, 4), (64, 2)] {
+        let config = PolicyConfig { width, heads, layers: 2, value_layers: 1, dropout: 0.0 };
+        let network = PolicyNetwork::new(&schema, &config, RunSeed(7));
+        let mut rng = rng(9);
+        // More nodes than one group of the forward pass takes.
+        let frames: Vec<Frame> = (0..70).map(|_| frame(&schema, &mut rng)).collect();
+        for frames in [&frames[..], &frames[..1]] {
+            for (plain, network) in scores_of_both(&network, &frames.iter().collect::<Vec<_>>()) {
+                assert_eq!(plain.len(), network.len());
+                for (plain, network) in plain.iter().zip(network) {
+                    assert!((f64::from(*plain) - network).abs() < 1e-5, "{width}: {plain} and {network}");
+                }
+            }
+        }
+    }
 }

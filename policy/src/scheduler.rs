@@ -5,11 +5,10 @@ use common::{Action, Decision, RunSeed, Stream};
 use rand_chacha::ChaCha8Rng;
 use simulator::{DecisionRequest, Interests, Scheduler, SchedulerError};
 use state_graph::{Frame, Schema};
-use tch::Tensor;
 
-use crate::batch::GraphBatch;
-use crate::encoder::Embeddings;
+use crate::batch::Choices;
 use crate::heads::StageRows;
+use crate::inference::Inference;
 use crate::network::PolicyNetwork;
 use crate::observer::{Observed, Observer};
 use crate::sampling::{Pick, pick};
@@ -41,6 +40,8 @@ pub struct PolicyScheduler {
     name: String,
     scenario: Scenario,
     network: PolicyNetwork,
+    /// The same weights, laid out for deciding; none after they changed.
+    inference: Option<Inference>,
     behaviour: Behaviour,
     observer: Observer,
     streams: Vec<ChaCha8Rng>,
@@ -56,6 +57,7 @@ impl PolicyScheduler {
             name: name.to_owned(),
             scenario: if is_slots { Scenario::Slots } else { Scenario::Serverless },
             network,
+            inference: None,
             behaviour,
             observer: Observer::default(),
             streams: Vec::new(),
@@ -76,6 +78,7 @@ impl PolicyScheduler {
     /// # Errors
     /// As [`Parameters::read_bytes`].
     pub fn read_weights(&mut self, bytes: &[u8]) -> Result<(), PolicyError> {
+        self.inference = None;
         self.network.parameters().read_bytes(bytes)
     }
 
@@ -84,6 +87,7 @@ impl PolicyScheduler {
     /// # Errors
     /// As [`Parameters::copy_from`].
     pub fn copy_weights(&mut self, from: &Parameters) -> Result<(), PolicyError> {
+        self.inference = None;
         self.network.parameters().copy_from(from)
     }
 
@@ -109,20 +113,19 @@ impl PolicyScheduler {
             return Ok(chosen);
         }
         let frames: Vec<&Frame> = open.iter().map(|&place| &observed[place].frame).collect();
-        let batch = GraphBatch::collate(self.network.schema(), &frames);
-        let network = &self.network;
-        let (which, embeddings) = tch::no_grad(|| {
-            let embeddings = network.embed(&batch);
-            (values(&network.heads().which(&batch, &embeddings)), embeddings)
-        });
-        let which = which?;
-        let mut draft = Draft::new(&batch, &open, environments);
-        self.pick_invocations(&mut draft, &which);
-        self.pick_sizes(&mut draft, &embeddings)?;
-        self.pick_nodes(&mut draft, &embeddings)?;
+        let mut inference = match self.inference.take() {
+            Some(inference) => inference,
+            None => Inference::new(&self.network)?,
+        };
+        inference.embed(&frames);
+        let mut draft = Draft::new(&open, environments);
+        self.pick_invocations(&mut draft, &mut inference);
+        self.pick_sizes(&mut draft, &mut inference);
+        self.pick_nodes(&mut draft, &mut inference);
         for (graph, &place) in open.iter().enumerate() {
-            chosen[place] = draft.chosen(graph);
+            chosen[place] = draft.chosen(graph, inference.choices());
         }
+        self.inference = Some(inference);
         Ok(chosen)
     }
 
@@ -142,11 +145,12 @@ impl PolicyScheduler {
         }
     }
 
-    fn pick_invocations(&mut self, draft: &mut Draft<'_>, which: &[f32]) {
-        let choices = &draft.batch.choices;
+    fn pick_invocations(&mut self, draft: &mut Draft, inference: &mut Inference) {
+        let which = inference.which().to_vec();
+        let choices = inference.choices();
         let candidates = choices.candidate_nodes.len();
         let mut scores = Vec::new();
-        for graph in 0..draft.batch.graphs as usize {
+        for graph in 0..choices.may_wait.len() {
             let range = choices.candidates(graph);
             scores.clear();
             scores.extend_from_slice(&which[range.clone()]);
@@ -163,39 +167,33 @@ impl PolicyScheduler {
         }
     }
 
-    fn pick_sizes(&mut self, draft: &mut Draft<'_>, embeddings: &Embeddings) -> Result<(), PolicyError> {
-        let (choices, width) = (&draft.batch.choices, self.network.schema().options.len());
+    fn pick_sizes(&mut self, draft: &mut Draft, inference: &mut Inference) {
+        let (choices, width) = (inference.choices(), self.network.schema().options.len());
         let mut rows = StageRows::default();
         for (graph, taken) in draft.taken.iter().enumerate() {
             if let Some((candidate, _)) = taken {
                 rows.push_sizes(choices, width, graph, *candidate);
             }
         }
-        if rows.len() == 0 {
-            return Ok(());
+        if rows.len() > 0 {
+            self.pick_stage(draft, &rows, 1, inference.size(&rows));
         }
-        let scores = values(&tch::no_grad(|| self.network.heads().size(embeddings, &rows)))?;
-        self.pick_stage(draft, &rows, 1, &scores);
-        Ok(())
     }
 
-    fn pick_nodes(&mut self, draft: &mut Draft<'_>, embeddings: &Embeddings) -> Result<(), PolicyError> {
-        let (choices, width) = (&draft.batch.choices, self.network.schema().options.len());
+    fn pick_nodes(&mut self, draft: &mut Draft, inference: &mut Inference) {
+        let (choices, width) = (inference.choices(), self.network.schema().options.len());
         let mut rows = StageRows::default();
         for (graph, taken) in draft.taken.iter().enumerate() {
             if let Some((candidate, option)) = taken {
                 rows.push_nodes(choices, width, graph, *candidate, choices.option_sizes[*option]);
             }
         }
-        if rows.len() == 0 {
-            return Ok(());
+        if rows.len() > 0 {
+            self.pick_stage(draft, &rows, 2, inference.node(&rows));
         }
-        let scores = values(&tch::no_grad(|| self.network.heads().node(embeddings, &rows)))?;
-        self.pick_stage(draft, &rows, 2, &scores);
-        Ok(())
     }
 
-    fn pick_stage(&mut self, draft: &mut Draft<'_>, rows: &StageRows, stage: usize, scores: &[f32]) {
+    fn pick_stage(&mut self, draft: &mut Draft, rows: &StageRows, stage: usize, scores: &[f32]) {
         let mut start = 0;
         for same in rows.graphs.chunk_by(|a, b| a == b) {
             let graph = same[0] as usize;
@@ -210,30 +208,24 @@ impl PolicyScheduler {
     }
 }
 
-fn values(tensor: &Tensor) -> Result<Vec<f32>, PolicyError> {
-    Ok(Vec::try_from(&tensor.f_contiguous()?)?)
-}
-
 /// Decisions in the making, one a graph of the batch.
-struct Draft<'a> {
-    batch: &'a GraphBatch,
+struct Draft {
     environments: Vec<usize>,
     taken: Vec<Option<(usize, usize)>>,
     log_probabilities: Vec<[f32; 3]>,
 }
 
-impl<'a> Draft<'a> {
-    fn new(batch: &'a GraphBatch, open: &[usize], environments: &[usize]) -> Self {
+impl Draft {
+    fn new(open: &[usize], environments: &[usize]) -> Self {
         Draft {
-            batch,
             environments: open.iter().map(|&place| environments[place]).collect(),
             taken: vec![None; open.len()],
             log_probabilities: vec![[0.0; 3]; open.len()],
         }
     }
 
-    fn chosen(&self, graph: usize) -> Chosen {
-        let first = self.batch.choices.option_starts[graph];
+    fn chosen(&self, graph: usize, choices: &Choices) -> Chosen {
+        let first = choices.option_starts[graph];
         let choice =
             self.taken[graph].map_or(Choice::Wait, |(_, option)| Choice::Start((option - first) as u32));
         Chosen { choice, log_probability: self.log_probabilities[graph] }

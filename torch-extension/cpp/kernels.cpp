@@ -2,6 +2,7 @@
 
 #include "kernels.h"
 
+#include "attention_any.h"
 #include "attention_kernels.h"
 #include "linear_kernels.h"
 
@@ -28,7 +29,8 @@ bool has_attention(const Attention &shape) {
 
 void forward(const Attention &shape, const Edges &edges, const Projections &in, int64_t begin, int64_t end, float *out,
              float *log_sum) {
-  with_kernels(shape, [&](auto sized) { sized.forward(shape, edges, in, begin, end, out, log_sum); });
+  const bool sized = with_kernels(shape, [&](auto kernel) { kernel.forward(shape, edges, in, begin, end, out, log_sum); });
+  if (!sized) forward_any(shape, edges, in, begin, end, out);
 }
 
 void target_pass(const Attention &shape, const Edges &edges, const Projections &in, int64_t begin, int64_t end,

@@ -72,7 +72,8 @@ struct Linear {
 };
 
 struct Kernels {
-  // Whether the attention kernels have code for these sizes; the linear and norm kernels take any.
+  // Whether the attention kernels have code for these sizes. Others have a slow forward without `log_sum` and no backward;
+  // the linear and norm kernels take any.
   bool (*has_attention)(const Attention &);
   // For targets from `begin` to `end`: `out` `[targets, width]`, `log_sum` `[targets, heads]` (may be null).
   void (*forward)(const Attention &, const Edges &, const Projections &, int64_t begin, int64_t end, float *out,

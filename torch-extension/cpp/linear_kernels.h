@@ -64,7 +64,19 @@ INLINE void some_rows(const Linear &linear, const float *x, const float *add, fl
     }
 }
 
+// One number a row: a score.
+static void dot_rows(const Linear &linear, const float *x, int64_t rows, const float *add, float *out) {
+  for (int64_t row = 0; row < rows; ++row, x += linear.inputs) {
+    float sum = 0.0f;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t input = 0; input < linear.inputs; ++input) sum += x[input] * linear.weight[input];
+    sum += (linear.bias ? linear.bias[0] : 0.0f) + (add ? add[row] : 0.0f);
+    out[row] = linear.relu && sum < 0.0f ? 0.0f : sum;
+  }
+}
+
 static void linear(const Linear &linear, const float *x, int64_t rows, const float *add, float *out) {
+  if (linear.outputs == 1) return dot_rows(linear, x, rows, add, out);
   int64_t row = 0;
   for (; row + TILE_ROWS <= rows; row += TILE_ROWS)
     some_rows<TILE_ROWS>(linear, x + row * linear.inputs, add ? add + row * linear.outputs : nullptr,

@@ -7,6 +7,44 @@ use torch_sys::C_tensor;
 
 use crate::TorchExtensionError;
 
+/// As in `kernels.h`.
+#[repr(C)]
+pub(crate) struct Linear {
+    pub(crate) inputs: i64,
+    pub(crate) outputs: i64,
+    pub(crate) weight: *const f32,
+    pub(crate) bias: *const f32,
+    pub(crate) relu: bool,
+}
+
+/// As in `kernels.h`.
+#[repr(C)]
+pub(crate) struct Attention {
+    pub(crate) heads: i64,
+    pub(crate) head_width: i64,
+    pub(crate) features: i64,
+    pub(crate) relations: i64,
+    pub(crate) slope: f32,
+}
+
+/// As in `kernels.h`.
+#[repr(C)]
+pub(crate) struct Edges {
+    pub(crate) offsets: *const i32,
+    pub(crate) sources: *const i32,
+    pub(crate) relations: *const i32,
+    pub(crate) features: *const f32,
+}
+
+/// As in `kernels.h`.
+#[repr(C)]
+pub(crate) struct Projections {
+    pub(crate) source: *const f32,
+    pub(crate) target: *const f32,
+    pub(crate) attention: *const f32,
+    pub(crate) edge: *const f32,
+}
+
 unsafe extern "C" {
     pub(crate) fn longshore_attend(
         tensors: *const *const C_tensor,
@@ -14,6 +52,28 @@ unsafe extern "C" {
         out: *mut *mut C_tensor,
     ) -> *mut c_char;
     pub(crate) fn longshore_has_attention(heads: i64, head_width: i64) -> bool;
+    pub(crate) fn longshore_linear(
+        linear: *const Linear,
+        x: *const f32,
+        rows: i64,
+        add: *const f32,
+        out: *mut f32,
+    );
+    pub(crate) fn longshore_layer_norm(
+        x: *const f32,
+        rows: i64,
+        width: i64,
+        gain: *const f32,
+        bias: *const f32,
+        out: *mut f32,
+    );
+    pub(crate) fn longshore_attention(
+        shape: *const Attention,
+        edges: *const Edges,
+        projections: *const Projections,
+        targets: i64,
+        out: *mut f32,
+    );
     fn longshore_free_message(message: *mut c_char);
 }
 

@@ -5,6 +5,7 @@
 pub mod attention;
 mod error;
 mod ffi;
+pub mod inference;
 mod layout;
 pub mod process_group;
 
