@@ -84,7 +84,7 @@ impl Encoder {
             .zip(&batch.node_features)
             .filter_map(|(input, features)| {
                 let [first, second] = input.as_ref()?;
-                Some(second.forward(&first.forward(features.as_ref()?).relu()))
+                Some(second.forward(&first.forward_relu(features.as_ref()?)))
             })
             .collect();
         Tensor::cat(&parts, 0)
@@ -108,7 +108,7 @@ impl Encoder {
             start += count;
         }
         let pooled = Tensor::cat(&parts, 1);
-        self.context[1].forward(&self.context[0].forward(&pooled).relu()).relu()
+        self.context[1].forward_relu(&self.context[0].forward_relu(&pooled))
     }
 }
 
@@ -181,9 +181,9 @@ impl AttentionLayer {
 
     fn forward(&self, batch: &GraphBatch, nodes: &Tensor, edges: &Tensor, dropout: f64) -> Tensor {
         let messages = self.attend(batch, &self.norm.forward(nodes), edges).dropout(dropout, dropout > 0.0);
-        let nodes = nodes + self.output.forward(&messages);
+        let nodes = self.output.forward_onto(&messages, nodes);
         let [first, second] = &self.feed;
-        &nodes + second.forward(&first.forward(&self.feed_norm.forward(&nodes)).relu())
+        second.forward_onto(&first.forward_relu(&self.feed_norm.forward(&nodes)), &nodes)
     }
 
     fn attend(&self, batch: &GraphBatch, nodes: &Tensor, edges: &Tensor) -> Tensor {
@@ -192,7 +192,7 @@ impl AttentionLayer {
             source: &source,
             target: &target,
             attention: &self.attention,
-            edge: Some(&self.edge.forward(edges)),
+            edge: Some(&self.edge.forward(&edges.view([-1, edges.size()[2]])).view_as(edges)),
             heads: self.heads,
         };
         attend(&inputs, &batch.edges).expect("the layer's shapes are those of its nodes and edges")

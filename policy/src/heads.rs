@@ -178,7 +178,7 @@ impl ActionHeads {
             None => hidden,
         };
         let starts = self.candidate_score.forward(&hidden.relu()).squeeze_dim(1);
-        let waits = self.wait[1].forward(&self.wait[0].forward(&embeddings.context).relu()).squeeze_dim(1);
+        let waits = self.wait[1].forward(&self.wait[0].forward_relu(&embeddings.context)).squeeze_dim(1);
         let masked: Vec<bool> = choices.may_wait.iter().map(|&allowed| !allowed).collect();
         Tensor::cat(&[starts, waits.masked_fill(&Tensor::from_slice(&masked), MASKED)], 0)
     }

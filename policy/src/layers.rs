@@ -2,6 +2,7 @@
 
 use tch::Tensor;
 use torch_extension::inference;
+use torch_extension::linear::{Then, linear};
 
 use crate::PolicyError;
 use crate::inference::numbers;
@@ -43,10 +44,21 @@ impl Linear {
 
     /// Rows in, rows out.
     pub(crate) fn forward(&self, rows: &Tensor) -> Tensor {
-        match &self.bias {
-            Some(bias) => bias.addmm(rows, &self.weight),
-            None => rows.matmul(&self.weight),
-        }
+        self.and_then(rows, Then::Nothing)
+    }
+
+    /// The same with ReLU behind it.
+    pub(crate) fn forward_relu(&self, rows: &Tensor) -> Tensor {
+        self.and_then(rows, Then::Relu)
+    }
+
+    /// The same added to `residual`.
+    pub(crate) fn forward_onto(&self, rows: &Tensor, residual: &Tensor) -> Tensor {
+        self.and_then(rows, Then::Add(residual))
+    }
+
+    fn and_then(&self, rows: &Tensor, then: Then<'_>) -> Tensor {
+        linear(rows, &self.weight, self.bias.as_ref(), then).expect("rows have the layer's width")
     }
 }
 

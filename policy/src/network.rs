@@ -215,7 +215,7 @@ impl ValueNetwork {
     /// `[graphs]`.
     pub fn forward(&self, batch: &GraphBatch) -> Tensor {
         let embeddings = self.encoder.forward(batch, 0.0);
-        self.output[1].forward(&self.output[0].forward(&embeddings.context).relu()).squeeze_dim(1)
+        self.output[1].forward(&self.output[0].forward_relu(&embeddings.context)).squeeze_dim(1)
     }
 }
 

@@ -1,18 +1,12 @@
 // The fused attention as one differentiable operation on CPU tensors.
 
-#include <ATen/Parallel.h>
-#include <torch/csrc/autograd/custom_function.h>
-
 #include <algorithm>
-#include <vector>
 
 #include "guard.h"
 #include "kernels.h"
+#include "operation.h"
 
-using at::Tensor;
 using longshore::Attention;
-using torch::autograd::AutogradContext;
-using torch::autograd::variable_list;
 
 namespace {
 
@@ -22,11 +16,6 @@ enum Place { SOURCE, TARGET, ATTENTION, EDGE_WEIGHTS, OFFSETS, SOURCES, RELATION
 constexpr float SLOPE = 0.01f;
 // Nodes and edges below which a second thread costs more than it brings.
 constexpr int64_t WORTH_A_THREAD = 2048;
-
-template <typename T>
-T *pointer(const Tensor &tensor) {
-  return tensor.defined() && tensor.numel() > 0 ? tensor.data_ptr<T>() : nullptr;
-}
 
 bool has_terms(const variable_list &in) { return in[EDGE_WEIGHTS].numel() > 0; }
 
@@ -65,13 +54,6 @@ std::vector<int64_t> shares(const int32_t *offsets, int64_t rows) {
   return bounds;
 }
 
-template <typename Body>
-void for_shares(const std::vector<int64_t> &bounds, const Body &body) {
-  at::parallel_for(0, int64_t(bounds.size()) - 1, 1, [&](int64_t first, int64_t last) {
-    for (int64_t share = first; share < last; ++share) body(share, bounds[share], bounds[share + 1]);
-  });
-}
-
 struct AttentionOperation : torch::autograd::Function<AttentionOperation> {
   static Tensor forward(AutogradContext *context, Tensor source, Tensor target, Tensor attention, Tensor edge_weights,
                         Tensor offsets, Tensor sources, Tensor relations, Tensor features, Tensor out_offsets,
@@ -101,7 +83,7 @@ struct AttentionOperation : torch::autograd::Function<AttentionOperation> {
     const Attention shape = shape_of(in, context->saved_data["heads"].toInt());
     const Tensor out_gradient = gradients[0].contiguous();
     const int64_t edges = in[SOURCES].size(0), width = shape.width();
-    Tensor weights = at::empty({edges, 2, shape.heads}, out_gradient.options());
+    Tensor weights = at::empty({edges * 2 * shape.heads + 16}, out_gradient.options());
     Tensor signs = at::empty({edges, width / 16}, out_gradient.options().dtype(at::kShort));
     variable_list result(PLACES + 2);
     to_targets(shape, in, out_gradient, weights, signs, result);

@@ -30,7 +30,9 @@ struct AttentionKernels {
   static constexpr int WIDTH = VECTORS * LANES;
   static constexpr int HEADS = WIDTH / HEAD;
   static constexpr int BLOCK = WIDTH <= 128 ? 32 : 16;
-  static constexpr int SCORES = (BLOCK * HEADS + LANES - 1) / LANES * LANES;
+  // `of_heads` reads a whole vector from its first value on.
+  static constexpr int SCORES = (BLOCK * HEADS + LANES - 1) / LANES * LANES + LANES;
+  static constexpr int PADDED_HEADS = HEADS < LANES ? LANES : HEADS;
 
   struct Row {
     Lanes lanes[VECTORS];
@@ -65,14 +67,13 @@ struct AttentionKernels {
     }
   }
 
-  // The value of each lane's head.
+  // The value of each lane's head. Where heads are shorter than a vector, one whole vector is read from `values` on.
   INLINE Lanes of_heads(const float *values, int vector) {
     if constexpr (HEAD >= LANES) {
       return splat(values[vector * LANES / HEAD]);
     } else {
-      Lanes lanes;
-      for (int lane = 0; lane < LANES; ++lane) lanes[lane] = values[(vector * LANES + lane) / HEAD];
-      return lanes;
+      const Bits lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+      return __builtin_shuffle(load(values), (lane + vector * LANES) / HEAD);
     }
   }
 
@@ -99,7 +100,7 @@ struct AttentionKernels {
                       float *out, float *log_sum) {
     const int64_t last = edges.offsets[end];
     for (int64_t target = begin; target < end; ++target) {
-      float scales[HEADS], totals[HEADS] = {}, largest[HEADS];
+      float scales[PADDED_HEADS] = {}, totals[HEADS] = {}, largest[HEADS];
       for (float &value : largest) value = -INFINITY;
       Row sum = {};
       alignas(64) float messages[BLOCK * WIDTH], scores[SCORES] = {};
@@ -135,7 +136,7 @@ struct AttentionKernels {
             sum.lanes[v] += of_heads(scores + e * HEADS, v) * load(messages + e * WIDTH + v * LANES);
       }
       const bool heard_nothing = edges.offsets[target] == edges.offsets[target + 1];
-      float inverse[HEADS];
+      float inverse[PADDED_HEADS] = {};
       for (int head = 0; head < HEADS; ++head) {
         inverse[head] = heard_nothing ? 0.0f : 1.0f / totals[head];
         if (log_sum) log_sum[target * HEADS + head] = heard_nothing ? 0.0f : largest[head] + std::log(totals[head]);

@@ -47,4 +47,4 @@ void source_pass(const Attention &shape, const Outgoing &edges, int64_t begin, i
 #define JOINED(a, b) a##b
 #define TABLE(name) JOINED(longshore_kernels_, name)
 extern const longshore::Kernels TABLE(INSTRUCTION_SET);
-const longshore::Kernels TABLE(INSTRUCTION_SET) = {has_attention, forward, target_pass, source_pass, linear, layer_norm};
+const longshore::Kernels TABLE(INSTRUCTION_SET) = {has_attention, forward, target_pass, source_pass, linear, linear_backward, layer_norm};

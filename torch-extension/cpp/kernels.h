@@ -33,7 +33,7 @@ struct Projections {
 };
 
 // What the backward's pass over targets reads and writes beside that. `weights` keeps for each edge the softmax weight and
-// the gradient of its logit, `[edges, 2, heads]`; `signs` a bit for each lane, `[edges, width / 16]`: what the pass over
+// the gradient of its logit, `[edges, 2, heads]` and sixteen numbers behind them; `signs` a bit for each lane, `[edges, width / 16]`: what the pass over
 // sources needs. The gradients of what all targets share are added to.
 struct TargetPass {
   const float *out;
@@ -71,6 +71,16 @@ struct Linear {
   bool relu;
 };
 
+// What a linear's backward reads and writes; gradients of weight and bias are added to, those of x may be null.
+struct LinearBackward {
+  const float *x;
+  const float *out;  // only where there is a ReLU
+  const float *out_gradient;
+  float *x_gradient;
+  float *weight_gradient;
+  float *bias_gradient;
+};
+
 struct Kernels {
   // Whether the attention kernels have code for these sizes. Others have a slow forward without `log_sum` and no backward;
   // the linear and norm kernels take any.
@@ -82,6 +92,8 @@ struct Kernels {
                       const TargetPass &);
   void (*source_pass)(const Attention &, const Outgoing &, int64_t begin, int64_t end, const SourcePass &);
   void (*linear)(const Linear &, const float *x, int64_t rows, const float *add, float *out);
+  // Reads `weight` of the linear as its transpose `[outputs, inputs]`.
+  void (*linear_backward)(const Linear &, int64_t rows, const LinearBackward &);
   void (*layer_norm)(const float *x, int64_t rows, int64_t width, const float *gain, const float *bias, float *out);
 };
 

@@ -8,6 +8,7 @@
 #include "vector.h"
 
 using longshore::Linear;
+using longshore::LinearBackward;
 
 #if defined(__AVX512F__)
 constexpr int REGISTER = 16, TILE_ROWS = 6, TILE_VECTORS = 4;
@@ -83,6 +84,70 @@ static void linear(const Linear &linear, const float *x, int64_t rows, const flo
                          out + row * linear.outputs);
   for (; row < rows; ++row)
     some_rows<1>(linear, x + row * linear.inputs, add ? add + row * linear.outputs : nullptr, out + row * linear.outputs);
+}
+
+// The gradient of the weights over a few rows: ROWS of their rows by VECTORS registers of their columns.
+template <int ROWS, int VECTORS>
+INLINE void gradient_tile(const Linear &linear, const float *x, const float *gradient, int64_t rows, int64_t column,
+                          float *to) {
+  Register sums[ROWS][VECTORS];
+  for (int input = 0; input < ROWS; ++input)
+    for (int v = 0; v < VECTORS; ++v) sums[input][v] = load_register(to + input * linear.outputs + column + v * REGISTER);
+  for (int64_t row = 0; row < rows; ++row) {
+    Register columns[VECTORS];
+    for (int v = 0; v < VECTORS; ++v) columns[v] = load_register(gradient + row * linear.outputs + column + v * REGISTER);
+    for (int input = 0; input < ROWS; ++input)
+      for (int v = 0; v < VECTORS; ++v) sums[input][v] += x[row * linear.inputs + input] * columns[v];
+  }
+  for (int input = 0; input < ROWS; ++input)
+    for (int v = 0; v < VECTORS; ++v)
+      memcpy(to + input * linear.outputs + column + v * REGISTER, &sums[input][v], sizeof(Register));
+}
+
+template <int ROWS>
+INLINE void some_gradients(const Linear &linear, const float *x, const float *gradient, int64_t rows, float *to) {
+  int64_t column = 0;
+  for (; column + TILE_VECTORS * REGISTER <= linear.outputs; column += TILE_VECTORS * REGISTER)
+    gradient_tile<ROWS, TILE_VECTORS>(linear, x, gradient, rows, column, to);
+  for (; column + REGISTER <= linear.outputs; column += REGISTER)
+    gradient_tile<ROWS, 1>(linear, x, gradient, rows, column, to);
+  for (; column < linear.outputs; ++column)
+    for (int64_t row = 0; row < rows; ++row)
+      for (int input = 0; input < ROWS; ++input)
+        to[input * linear.outputs + column] += x[row * linear.inputs + input] * gradient[row * linear.outputs + column];
+}
+
+static void weight_gradients(const Linear &linear, const float *x, const float *gradient, int64_t rows, float *to) {
+  constexpr int TILE_INPUTS = 4;
+  int64_t input = 0;
+  for (; input + TILE_INPUTS <= linear.inputs; input += TILE_INPUTS)
+    some_gradients<TILE_INPUTS>(linear, x + input, gradient, rows, to + input * linear.outputs);
+  for (; input < linear.inputs; ++input)
+    some_gradients<1>(linear, x + input, gradient, rows, to + input * linear.outputs);
+}
+
+// Rows are taken in blocks, so that each is read from memory once for all three gradients.
+static void linear_backward(const Linear &linear, int64_t rows, const LinearBackward &pass) {
+  constexpr int64_t BLOCK_NUMBERS = 4096;
+  alignas(64) float masked[BLOCK_NUMBERS];
+  const int64_t outputs = linear.outputs, inputs = linear.inputs;
+  int64_t block = BLOCK_NUMBERS / outputs / TILE_ROWS * TILE_ROWS;
+  if (block < 1) block = 1;
+  const Linear back{outputs, inputs, linear.weight, nullptr, false};
+  for (int64_t start = 0; start < rows; start += block) {
+    const int64_t count = rows - start < block ? rows - start : block;
+    const float *gradient = pass.out_gradient + start * outputs;
+    if (linear.relu) {
+      const float *out = pass.out + start * outputs;
+      for (int64_t i = 0; i < count * outputs; ++i) masked[i] = out[i] > 0.0f ? gradient[i] : 0.0f;
+      gradient = masked;
+    }
+    if (pass.bias_gradient)
+      for (int64_t row = 0; row < count; ++row)
+        for (int64_t i = 0; i < outputs; ++i) pass.bias_gradient[i] += gradient[row * outputs + i];
+    weight_gradients(linear, pass.x + start * inputs, gradient, count, pass.weight_gradient);
+    if (pass.x_gradient) ::linear(back, gradient, count, nullptr, pass.x_gradient + start * inputs);
+  }
 }
 
 // Layer normalisation (Ba et al., 2016) of each row, with ε = 1e-5.

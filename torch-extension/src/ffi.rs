@@ -51,6 +51,14 @@ unsafe extern "C" {
         heads: i64,
         out: *mut *mut C_tensor,
     ) -> *mut c_char;
+    pub(crate) fn longshore_linear_operation(
+        x: *const C_tensor,
+        weight: *const C_tensor,
+        bias: *const C_tensor,
+        add: *const C_tensor,
+        relu: bool,
+        out: *mut *mut C_tensor,
+    ) -> *mut c_char;
     pub(crate) fn longshore_has_attention(heads: i64, head_width: i64) -> bool;
     pub(crate) fn longshore_linear(
         linear: *const Linear,

@@ -96,7 +96,10 @@ impl LayerNorm {
     /// `out` from `x`, both `[rows, width]`.
     pub fn apply(&self, x: &[f32], out: &mut [f32]) {
         let width = self.gain.len();
-        assert!(x.len() == out.len() && x.len() % width == 0, "as many whole rows come in as go out");
+        assert!(
+            x.len() == out.len() && x.len().is_multiple_of(width),
+            "as many whole rows come in as go out"
+        );
         let (rows, gain, bias) = ((x.len() / width) as i64, self.gain.as_ptr(), self.bias.as_ptr());
         // SAFETY: x and out have `rows` rows of `width` numbers, gain and bias one.
         unsafe { ffi::longshore_layer_norm(x.as_ptr(), rows, width as i64, gain, bias, out.as_mut_ptr()) }
@@ -118,7 +121,7 @@ impl GraphAttention {
     #[must_use]
     pub fn new(heads: usize, features: usize, attention: Vec<f32>, edge: Vec<f32>) -> Self {
         let row = (1 + features) * attention.len();
-        assert!(heads > 0 && attention.len() % heads == 0, "heads divide the width");
+        assert!(heads > 0 && attention.len().is_multiple_of(heads), "heads divide the width");
         assert_eq!(edge.len() % row, 0, "every relation has a constant and a row for each feature");
         GraphAttention { heads, features, relations: edge.len() / row, attention, edge }
     }

@@ -7,6 +7,7 @@ mod error;
 mod ffi;
 pub mod inference;
 mod layout;
+pub mod linear;
 pub mod process_group;
 
 pub use error::TorchExtensionError;

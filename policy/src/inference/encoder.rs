@@ -67,7 +67,7 @@ impl PlainEncoder {
         };
         let edges = encoder.edge_inputs.embed();
         let layer = |layer: &AttentionLayer| -> Result<Layer, PolicyError> {
-            let edge = numbers(&layer.edge.forward(&edges))?;
+            let edge = numbers(&layer.edge.forward(&edges.view([-1, edges.size()[2]])))?;
             Ok(Layer {
                 norm: layer.norm.plain()?,
                 source: layer.source.plain(false)?,
