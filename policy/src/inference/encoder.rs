@@ -240,11 +240,11 @@ fn pool(
 ) {
     for (frame, first) in group.iter().zip(firsts) {
         pooled.extend_from_slice(frame.globals(schema));
-        for kind in 0..NODE_TYPES {
+        for (&first, &count) in first.iter().zip(&frame.nodes) {
             let start = pooled.len();
             pooled.resize(start + 2 * width, 0.0);
             let (means, sums) = pooled[start..].split_at_mut(width);
-            let (from, count) = (first[kind] as usize, frame.nodes[kind] as usize);
+            let (from, count) = (first as usize, count as usize);
             for row in nodes[from * width..(from + count) * width].chunks_exact(width) {
                 sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
             }
