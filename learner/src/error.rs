@@ -6,6 +6,9 @@ pub enum LearnerError {
     /// A tensor operation failed.
     #[error("tensor operation failed: {0}")]
     Tensor(#[from] tch::TchError),
+    /// An operation of all ranks failed.
+    #[error(transparent)]
+    Ranks(#[from] torch_extension::TorchExtensionError),
     /// Networks or checkpoints.
     #[error(transparent)]
     Policy(#[from] policy::PolicyError),
