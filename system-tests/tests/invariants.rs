@@ -27,6 +27,7 @@ const MAY_IMPORT: [(&str, &[&str]); 17] = [
             "simulator",
             "state-graph",
             "partition",
+            "torch-extension",
             "policy",
             "transport",
             "telemetry",

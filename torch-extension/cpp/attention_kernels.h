@@ -24,6 +24,9 @@ INLINE void prefetch_row(const float *row, int vectors) {
   for (int v = 0; v < vectors; ++v) __builtin_prefetch(row + v * LANES);
 }
 
+// Without a name of its own for each instruction set, the linker would keep one set's code for all of them.
+namespace {
+
 // Heads of HEAD lanes in rows of VECTORS vectors.
 template <int VECTORS, int HEAD>
 struct AttentionKernels {
@@ -242,3 +245,5 @@ struct AttentionKernels {
     }
   }
 };
+
+}  // namespace
