@@ -53,7 +53,7 @@ impl Updater {
     pub(crate) fn differentiate(&self, minibatch: &Minibatch<'_>) -> Result<Sums, LearnerError> {
         let frames: Vec<&Frame> =
             minibatch.places.iter().map(|&place| &minibatch.batch.frames[place]).collect();
-        let share = self.share_of(&frames)?;
+        let share = self.share_of(&frames);
         let mut sums = Sums::default();
         let mut pending = Vec::new();
         if minibatch.learn_value {
@@ -156,6 +156,10 @@ fn clipped_objective(
         clipped: outside.double_value(&[]),
     }
 }
+
+#[cfg(test)]
+#[path = "ranks_tests.rs"]
+mod ranks_tests;
 
 #[cfg(test)]
 mod tests {

@@ -6,7 +6,6 @@ use std::ops::Range;
 use policy::GraphBatch;
 use state_graph::Frame;
 
-use crate::LearnerError;
 use crate::update::Updater;
 
 /// States in one forward pass where no gradient is needed.
@@ -24,14 +23,14 @@ pub(crate) struct Share {
 
 impl Updater {
     /// This rank's share of `frames`: all of them where it is alone, else whole frames, evenly by nodes and edges.
-    pub(crate) fn share_of(&self, frames: &[&Frame]) -> Result<Share, LearnerError> {
+    pub(crate) fn share_of(&self, frames: &[&Frame]) -> Share {
         let places = match &self.group {
             None => (0..frames.len()).collect(),
             Some(group) => places_of(frames, group.rank(), group.size()),
         };
         let mine: Vec<&Frame> = places.iter().map(|&place| frames[place]).collect();
         let graph = (!mine.is_empty()).then(|| GraphBatch::collate(&self.schema, &mine));
-        Ok(Share { graph, places })
+        Share { graph, places }
     }
 }
 

@@ -7,7 +7,7 @@ use tch::Tensor;
 
 use crate::LearnerError;
 use crate::batch::Batch;
-use crate::share::chunks;
+use crate::share::{Share, chunks};
 use crate::update::Updater;
 use crate::vtrace::{VtraceInput, VtraceParameters, vtrace};
 
@@ -129,11 +129,11 @@ impl Updater {
     fn of_every_frame(
         &self,
         frames: &[&Frame],
-        compute: impl Fn(&crate::share::Share, usize) -> Result<Vec<f32>, LearnerError>,
+        compute: impl Fn(&Share, usize) -> Result<Vec<f32>, LearnerError>,
     ) -> Result<Vec<f32>, LearnerError> {
         let mut all = vec![0.0; frames.len()];
         for range in chunks(frames) {
-            let share = self.share_of(&frames[range.clone()])?;
+            let share = self.share_of(&frames[range.clone()]);
             for (place, value) in share.places.iter().zip(compute(&share, range.start)?) {
                 all[range.start + place] = value;
             }

@@ -1,0 +1,106 @@
+//! Several ranks learn what one learns alone: the same batch, shared out over a real group of threads of this process.
+
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
+use std::time::Duration;
+
+use common::config::{Config, parse};
+use common::ids::InvocationId;
+use common::slots::{PROFILE, SlotsObservation, VisibleJob};
+use common::trajectory::{Choice, Reward, Step};
+use common::{Action, SimTime};
+use state_graph::{Frame, FrameBuilder, slots};
+use torch_extension::process_group::{ProcessGroup, Store};
+
+use crate::batch::{Batch, Piece};
+use crate::scale::Condition;
+use crate::update::Updater;
+
+const DEADLINE: Duration = Duration::from_secs(20);
+/// In minibatches of three and two: with four ranks some have no state in them.
+const STEPS: usize = 5;
+
+fn config() -> Config {
+    let text = "schema = 1\nname = \"t\"\nseed = 4\n[simulator]\nscenario = \"slots\"\n[policy]\nwidth = 32\nheads = 4\n\
+                layers = 2\n[learner]\nepochs = 2\nminibatches = 2\n";
+    parse(text, "test", &[]).unwrap()
+}
+
+/// A state with as many jobs to choose from as its number says, so that states differ in size.
+fn frame(number: usize) -> Frame {
+    let job = |id: usize| VisibleJob {
+        id: InvocationId(id as u64),
+        slot: id as u32,
+        length: 1 + (id * 5 + number) as u32 % 12,
+        demand: [1 + id as u32 % 5, 2],
+        waited: number as u32,
+        earliest_fit: 0,
+    };
+    let observation = SlotsObservation {
+        visible: (0..2 + number).map(job).collect(),
+        free: [[8; PROFILE], [9; PROFILE]],
+        capacity: [10, 10],
+        may_wait: true,
+        ..SlotsObservation::default()
+    };
+    slots::frame(&observation, &mut FrameBuilder::default())
+}
+
+fn batch() -> Batch {
+    let step = |number: usize| Step {
+        time: SimTime::ZERO,
+        elapsed: SimTime::ZERO,
+        action: Action::Wait,
+        choice: if number.is_multiple_of(2) { Choice::Start(number as u32 / 2) } else { Choice::Wait },
+        log_probability: [-1.1, 0.0, 0.0],
+        reward: Reward::default(),
+        weighted_reward: -1.0 - number as f32,
+        discount: 0.9,
+        value: 0.0,
+        group: None,
+    };
+    let mut batch = Batch::default();
+    batch.steps = (0..STEPS).map(step).collect();
+    // One more state to go on from.
+    batch.frames = (0..=STEPS).map(frame).collect();
+    batch.pieces =
+        vec![Piece { steps: 0..STEPS, bootstrap: Some(STEPS), condition: Condition::new(1.0, 50.0) }];
+    batch
+}
+
+/// All weights after two rounds on the batch.
+fn learnt(group: Option<ProcessGroup>) -> Vec<f32> {
+    let mut updater = Updater::new(&slots::schema(), &config());
+    updater.group = group;
+    for _ in 0..2 {
+        let statistics = updater.learn(&batch(), 0.0).unwrap();
+        assert_eq!((statistics.updates, statistics.skipped), (4, 0));
+    }
+    let weights = [updater.policy.parameters(), updater.value.parameters()];
+    weights.into_iter().flat_map(|weights| Vec::<f32>::try_from(weights.values()).unwrap()).collect()
+}
+
+fn learnt_by(size: usize) -> Vec<Vec<f32>> {
+    let host = Ipv4Addr::LOCALHOST;
+    let listener = TcpListener::bind((host, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let _server = Store::serve(listener, DEADLINE).unwrap();
+    let rank = |rank: usize| {
+        move || {
+            let store = Store::connect(address, DEADLINE).unwrap();
+            learnt(Some(ProcessGroup::gloo(&store, rank, size, IpAddr::V4(host), DEADLINE).unwrap()))
+        }
+    };
+    let ranks: Vec<_> = (0..size).map(|place| std::thread::spawn(rank(place))).collect();
+    ranks.into_iter().map(|rank| rank.join().unwrap()).collect()
+}
+
+#[test]
+fn ranks_learn_what_one_learns_alone_and_stay_equal() {
+    let alone = learnt(None);
+    for size in [2, 4] {
+        let ranks = learnt_by(size);
+        assert!(ranks.iter().all(|weights| *weights == ranks[0]), "{size} ranks hold the same bits");
+        let largest = ranks[0].iter().zip(&alone).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(largest < 1e-4, "{size} ranks are {largest} off");
+    }
+}
