@@ -13,7 +13,6 @@ namespace {
 // Places of the tensors among those that Rust passes and the backward is given.
 enum Place { SOURCE, TARGET, ATTENTION, EDGE_WEIGHTS, OFFSETS, SOURCES, RELATIONS, FEATURES, OUT_OFFSETS, OUT_PLACES, OUT_TARGETS, PLACES };
 
-constexpr float SLOPE = 0.01f;
 // Nodes and edges below which a second thread costs more than it brings.
 constexpr int64_t WORTH_A_THREAD = 2048;
 
@@ -22,8 +21,7 @@ bool has_terms(const variable_list &in) { return in[EDGE_WEIGHTS].numel() > 0; }
 Attention shape_of(const variable_list &in, int64_t heads) {
   const Tensor &weights = in[EDGE_WEIGHTS];
   const int64_t features = has_terms(in) ? weights.size(1) - 1 : 0;
-  const int64_t relations = has_terms(in) ? weights.size(0) : 0;
-  return Attention{heads, in[SOURCE].size(1) / heads, features, relations, SLOPE};
+  return Attention{heads, in[SOURCE].size(1) / heads, features};
 }
 
 longshore::Edges edges_of(const variable_list &in) {
@@ -144,7 +142,7 @@ extern "C" char *longshore_attend(const Tensor *const *in, int64_t heads, Tensor
 }
 
 extern "C" bool longshore_has_attention(int64_t heads, int64_t head_width) {
-  return longshore::kernels().has_attention(Attention{heads, head_width, 0, 0, SLOPE});
+  return longshore::kernels().has_attention(Attention{heads, head_width, 0});
 }
 
 extern "C" void longshore_free_message(char *message) { free(message); }

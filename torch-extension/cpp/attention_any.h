@@ -25,7 +25,7 @@ float logit_any(const longshore::Attention &shape, const longshore::Edges &edges
   float logit = 0.0f;
   for (int64_t lane = head * shape.head_width; lane < (head + 1) * shape.head_width; ++lane) {
     const float heard = message_any(shape, edges, in, edge, lane) + in.target[target * shape.width() + lane];
-    logit += in.attention[lane] * (heard > 0.0f ? heard : heard * shape.slope);
+    logit += in.attention[lane] * (heard > 0.0f ? heard : heard * longshore::SLOPE);
   }
   return logit;
 }

@@ -14,6 +14,7 @@ using longshore::Attention;
 using longshore::Edges;
 using longshore::Outgoing;
 using longshore::Projections;
+using longshore::SLOPE;
 using longshore::SourcePass;
 using longshore::TargetPass;
 
@@ -117,7 +118,7 @@ struct AttentionKernels {
           Row score;
           for (int v = 0; v < VECTORS; ++v) {
             const Lanes h = m.lanes[v] + heard.lanes[v];
-            score.lanes[v] = larger(h, h * shape.slope) * attention.lanes[v];
+            score.lanes[v] = larger(h, h * SLOPE) * attention.lanes[v];
           }
           head_sums(score, scores + e * HEADS);
         }
@@ -184,7 +185,7 @@ struct AttentionKernels {
           for (int v = 0; v < VECTORS; ++v) {
             const Lanes h = m.lanes[v] + heard.lanes[v];
             pass.signs[(start + e) * VECTORS + v] = positive(h);
-            score.lanes[v] = larger(h, h * shape.slope) * attention.lanes[v];
+            score.lanes[v] = larger(h, h * SLOPE) * attention.lanes[v];
             gain.lanes[v] = m.lanes[v] * out_gradient.lanes[v];
           }
           head_sums(score, scores + e * HEADS);
@@ -202,8 +203,8 @@ struct AttentionKernels {
           Row gradient;
           for (int v = 0; v < VECTORS; ++v) {
             const Lanes logit = of_heads(logits, v), h = load(messages + e * WIDTH + v * LANES) + heard.lanes[v];
-            attention_gradient.lanes[v] += logit * larger(h, h * shape.slope);
-            const Lanes sloped = choose(pass.signs[(start + e) * VECTORS + v], logit, logit * shape.slope);
+            attention_gradient.lanes[v] += logit * larger(h, h * SLOPE);
+            const Lanes sloped = choose(pass.signs[(start + e) * VECTORS + v], logit, logit * SLOPE);
             target_gradient.lanes[v] += sloped;
             gradient.lanes[v] = of_heads(weights, v) * out_gradient.lanes[v] + sloped * attention.lanes[v];
           }
@@ -219,7 +220,7 @@ struct AttentionKernels {
     }
   }
 
-  static void source_pass(const Attention &shape, const Outgoing &edges, int64_t begin, int64_t end,
+  static void source_pass(const Outgoing &edges, int64_t begin, int64_t end,
                           const SourcePass &pass) {
     const int64_t last = edges.offsets[end];
     const Row attention = row(pass.attention);
@@ -237,7 +238,7 @@ struct AttentionKernels {
         for (int v = 0; v < VECTORS; ++v) {
           const Lanes logit = of_heads(logits, v);
           sum.lanes[v] += of_heads(weights, v) * load(out_gradient + v * LANES);
-          sloped_sum.lanes[v] += choose(pass.signs[place * VECTORS + v], logit, logit * shape.slope);
+          sloped_sum.lanes[v] += choose(pass.signs[place * VECTORS + v], logit, logit * SLOPE);
         }
       }
       for (int v = 0; v < VECTORS; ++v) sum.lanes[v] += sloped_sum.lanes[v] * attention.lanes[v];

@@ -39,7 +39,7 @@ void target_pass(const Attention &shape, const Edges &edges, const Projections &
 }
 
 void source_pass(const Attention &shape, const Outgoing &edges, int64_t begin, int64_t end, const SourcePass &pass) {
-  with_kernels(shape, [&](auto sized) { sized.source_pass(shape, edges, begin, end, pass); });
+  with_kernels(shape, [&](auto sized) { sized.source_pass(edges, begin, end, pass); });
 }
 
 }  // namespace

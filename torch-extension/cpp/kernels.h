@@ -13,13 +13,14 @@ struct Edges {
   const float *features;     // [edges, features], or null where features is 0
 };
 
+// LeakyReLU's slope below zero.
+constexpr float SLOPE = 0.01f;
+
 // The sizes of an attention.
 struct Attention {
   int64_t heads;
   int64_t head_width;
   int64_t features;   // of an edge, without the constant 1 that each has
-  int64_t relations;
-  float slope;        // of LeakyReLU below zero
   int64_t width() const { return heads * head_width; }
 };
 

@@ -23,8 +23,6 @@ pub(crate) struct Attention {
     pub(crate) heads: i64,
     pub(crate) head_width: i64,
     pub(crate) features: i64,
-    pub(crate) relations: i64,
-    pub(crate) slope: f32,
 }
 
 /// As in `kernels.h`.

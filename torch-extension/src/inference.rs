@@ -6,9 +6,6 @@
 
 use crate::ffi;
 
-/// Slope of LeakyReLU in the attention, the same as in [`crate::attention`].
-const SLOPE: f32 = 0.01;
-
 /// `activation(x W + b)`, with ReLU as activation or none.
 #[derive(Clone, Debug, Default)]
 pub struct Linear {
@@ -138,8 +135,6 @@ impl GraphAttention {
             heads: self.heads as i64,
             head_width: (width / self.heads) as i64,
             features: self.features as i64,
-            relations: self.relations as i64,
-            slope: SLOPE,
         };
         let sorted = ffi::Edges {
             offsets: edges.offsets.as_ptr(),

@@ -1,6 +1,6 @@
 //! Edges sorted for attention: by the node that they enter, and from there by the node that they leave.
 
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use crate::TorchExtensionError;
 
@@ -23,7 +23,7 @@ pub struct Edges<'a> {
     pub feature_width: usize,
 }
 
-/// Edges sorted by target (compressed sparse rows), with the way back by source (columns), as tensors on one device.
+/// Edges sorted by target (compressed sparse rows), with the way back by source (columns), as tensors on the CPU.
 #[derive(Debug)]
 pub struct EdgeLayout {
     pub(crate) source_nodes: i64,
@@ -90,31 +90,6 @@ impl EdgeLayout {
     #[must_use]
     pub fn edges(&self) -> i64 {
         self.sources.size()[0]
-    }
-
-    /// Nodes that edges may enter.
-    #[must_use]
-    pub fn target_nodes(&self) -> i64 {
-        self.target_nodes
-    }
-
-    /// The same on another device.
-    #[must_use]
-    pub fn to_device(&self, device: Device) -> Self {
-        let there = |tensor: &Tensor| tensor.to_device(device);
-        EdgeLayout {
-            source_nodes: self.source_nodes,
-            target_nodes: self.target_nodes,
-            offsets: there(&self.offsets),
-            sources: there(&self.sources),
-            targets: there(&self.targets),
-            relations: self.relations.as_ref().map(there),
-            features: self.features.as_ref().map(there),
-            out_offsets: there(&self.out_offsets),
-            out_places: there(&self.out_places),
-            out_targets: there(&self.out_targets),
-            largest_relation: self.largest_relation,
-        }
     }
 
     /// The same with features of another kind; `Double` is for checking gradients.

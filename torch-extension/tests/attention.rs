@@ -247,3 +247,18 @@ fn ends_outside_the_graph_are_named() {
     let error = EdgeLayout::new(&edges).unwrap_err();
     assert_eq!(error.to_string(), "target of edge 1 is node 2, expected one of 2 nodes");
 }
+
+/// The kernels of older processors, on this one. They are chosen once a process, so each set has a process of its own.
+#[test]
+fn every_instruction_set_equals_plain() {
+    if std::env::var_os("LONGSHORE_KERNELS").is_some() {
+        return;
+    }
+    for set in ["baseline", "avx2"] {
+        let run = std::process::Command::new(std::env::current_exe().unwrap())
+            .env("LONGSHORE_KERNELS", set)
+            .output()
+            .unwrap();
+        assert!(run.status.success(), "{set}: {}", String::from_utf8_lossy(&run.stdout));
+    }
+}

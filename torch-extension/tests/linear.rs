@@ -66,3 +66,18 @@ fn shapes_that_do_not_fit_are_named() {
     let error = linear(&x, &weight, None, Then::Nothing).unwrap_err();
     assert_eq!(error.to_string(), "x is [3, 5], expected [rows, 4]");
 }
+
+/// The kernels of older processors, on this one. They are chosen once a process, so each set has a process of its own.
+#[test]
+fn every_instruction_set_equals_the_product() {
+    if std::env::var_os("LONGSHORE_KERNELS").is_some() {
+        return;
+    }
+    for set in ["baseline", "avx2"] {
+        let run = std::process::Command::new(std::env::current_exe().unwrap())
+            .env("LONGSHORE_KERNELS", set)
+            .output()
+            .unwrap();
+        assert!(run.status.success(), "{set}: {}", String::from_utf8_lossy(&run.stdout));
+    }
+}
