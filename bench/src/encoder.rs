@@ -46,7 +46,7 @@ impl ProductionEncoder {
     }
 
     fn loss(&self) -> Result<Tensor> {
-        Ok(self.network.forward(&self.batch).f_mse_loss(&self.aims, Reduction::Mean)?)
+        Ok(self.network.forward(&self.batch, None)?.f_mse_loss(&self.aims, Reduction::Mean)?)
     }
 }
 

@@ -1,12 +1,12 @@
 //! The gradient of one minibatch's loss: each rank differentiates its share of the sum, and the shares are added up.
 
 use common::trajectory::Choice;
-use state_graph::Frame;
 use tch::{Kind, Tensor};
 use torch_extension::process_group::PendingSum;
 
 use crate::LearnerError;
 use crate::batch::Batch;
+use crate::cuts::Cuts;
 use crate::share::Share;
 use crate::targets::Targets;
 use crate::update::Updater;
@@ -19,6 +19,7 @@ const ACTING_RATIO_BAR: f64 = 2.0;
 pub(crate) struct Minibatch<'a> {
     pub(crate) batch: &'a Batch,
     pub(crate) targets: &'a Targets,
+    pub(crate) cuts: &'a Cuts,
     /// Its steps, as places in the batch; the loss is a mean over all of them.
     pub(crate) places: &'a [usize],
     pub(crate) entropy_cost: f64,
@@ -51,9 +52,7 @@ impl Updater {
     /// Adds the gradient of the minibatch's loss to those of both networks; afterwards all ranks have the same bits there.
     /// While the policy is differentiated, the value network's gradient is already on its way.
     pub(crate) fn differentiate(&self, minibatch: &Minibatch<'_>) -> Result<Sums, LearnerError> {
-        let frames: Vec<&Frame> =
-            minibatch.places.iter().map(|&place| &minibatch.batch.frames[place]).collect();
-        let share = self.share_of(&frames);
+        let share = self.share_of(&minibatch.batch.frames, minibatch.cuts, minibatch.places)?;
         let mut sums = Sums::default();
         let mut pending = Vec::new();
         if minibatch.learn_value {
@@ -74,7 +73,8 @@ impl Updater {
         sums: &mut Sums,
     ) -> Result<(), LearnerError> {
         let Some(graph) = &share.graph else { return Ok(()) };
-        let difference = self.value.forward(graph) - minibatch.column(share, &minibatch.targets.values);
+        let values = self.value.forward(graph, self.group.as_ref())?;
+        let difference = values - minibatch.column(share, &minibatch.targets.values);
         let sum = difference.square().sum(Kind::Float) * 0.5;
         (&sum * (self.config.value_cost / minibatch.places.len() as f64)).f_backward()?;
         sums.value = sum.double_value(&[]);
@@ -91,7 +91,7 @@ impl Updater {
         let targets = minibatch.targets;
         let choice = |&place: &usize| minibatch.batch.steps[minibatch.places[place]].choice;
         let choices: Vec<Choice> = share.places.iter().map(choice).collect();
-        let evaluation = self.policy.evaluate(graph, &choices, self.dropout);
+        let evaluation = self.policy.evaluate(graph, &choices, self.dropout, self.group.as_ref())?;
         let behaviour = minibatch.column(share, &targets.behaviour);
         let objective = clipped_objective(
             &evaluation.log_probability,

@@ -3,6 +3,7 @@
 mod adam;
 mod batch;
 mod checkpoints;
+mod cuts;
 mod error;
 mod feed;
 mod gradient;

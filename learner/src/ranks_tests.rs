@@ -13,6 +13,7 @@ use torch_extension::process_group::{ProcessGroup, Store};
 
 use crate::batch::{Batch, Piece};
 use crate::scale::Condition;
+use crate::share::edges_of;
 use crate::update::Updater;
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -67,9 +68,11 @@ fn batch() -> Batch {
     batch
 }
 
-/// All weights after two rounds on the batch.
-fn learnt(group: Option<ProcessGroup>) -> Vec<f32> {
-    let mut updater = Updater::new(&slots::schema(), &config());
+/// All weights after two rounds on the batch, with states of at least `partition_edges` edges spread over all ranks.
+fn learnt(group: Option<ProcessGroup>, partition_edges: u64) -> Vec<f32> {
+    let mut config = config();
+    config.learner.partition_edges = partition_edges;
+    let mut updater = Updater::new(&slots::schema(), &config);
     updater.group = group;
     for _ in 0..2 {
         let statistics = updater.learn(&batch(), 0.0).unwrap();
@@ -79,7 +82,7 @@ fn learnt(group: Option<ProcessGroup>) -> Vec<f32> {
     weights.into_iter().flat_map(|weights| Vec::<f32>::try_from(weights.values()).unwrap()).collect()
 }
 
-fn learnt_by(size: usize) -> Vec<Vec<f32>> {
+fn learnt_by(size: usize, partition_edges: u64) -> Vec<Vec<f32>> {
     let host = Ipv4Addr::LOCALHOST;
     let listener = TcpListener::bind((host, 0)).unwrap();
     let address = listener.local_addr().unwrap();
@@ -87,7 +90,8 @@ fn learnt_by(size: usize) -> Vec<Vec<f32>> {
     let rank = |rank: usize| {
         move || {
             let store = Store::connect(address, DEADLINE).unwrap();
-            learnt(Some(ProcessGroup::gloo(&store, rank, size, IpAddr::V4(host), DEADLINE).unwrap()))
+            let group = ProcessGroup::gloo(&store, rank, size, IpAddr::V4(host), DEADLINE).unwrap();
+            learnt(Some(group), partition_edges)
         }
     };
     let ranks: Vec<_> = (0..size).map(|place| std::thread::spawn(rank(place))).collect();
@@ -96,11 +100,16 @@ fn learnt_by(size: usize) -> Vec<Vec<f32>> {
 
 #[test]
 fn ranks_learn_what_one_learns_alone_and_stay_equal() {
-    let alone = learnt(None);
-    for size in [2, 4] {
-        let ranks = learnt_by(size);
-        assert!(ranks.iter().all(|weights| *weights == ranks[0]), "{size} ranks hold the same bits");
-        let largest = ranks[0].iter().zip(&alone).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        assert!(largest < 1e-4, "{size} ranks are {largest} off");
+    let alone = learnt(None, u64::MAX);
+    let sizes: Vec<u64> = batch().frames.iter().map(edges_of).collect();
+    // Whole states only, some of a batch cut, all of them cut.
+    for partition_edges in [u64::MAX, sizes[2], 1] {
+        for size in [2, 4] {
+            let ranks = learnt_by(size, partition_edges);
+            let case = format!("{size} ranks, states from {partition_edges} edges on cut");
+            assert!(ranks.iter().all(|weights| *weights == ranks[0]), "{case}: all hold the same bits");
+            let largest = ranks[0].iter().zip(&alone).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(largest < 1e-4, "{case}: {largest} off");
+        }
     }
 }

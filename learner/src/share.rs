@@ -3,9 +3,11 @@
 use std::num::NonZeroU32;
 use std::ops::Range;
 
-use policy::GraphBatch;
+use policy::{GraphBatch, Placement, collate_share};
 use state_graph::Frame;
 
+use crate::LearnerError;
+use crate::cuts::Cuts;
 use crate::update::Updater;
 
 /// States in one forward pass where no gradient is needed.
@@ -13,32 +15,63 @@ const CHUNK: usize = 2048;
 /// Edges in one such pass, unless a single state has more.
 const CHUNK_EDGES: u64 = 2_000_000;
 
-/// What one rank computes of a set of frames.
+/// What one rank computes of a set of states.
 pub(crate) struct Share {
-    /// Its states; none where there are more ranks than frames.
+    /// Its states, and its parts of those that are spread; `None` where it has neither.
     pub(crate) graph: Option<GraphBatch>,
-    /// The places, in the set, of the frames that it says something of, in the order of the graph's.
+    /// The places, in the set, of the states that it says something of, in the order of the graph's.
     pub(crate) places: Vec<usize>,
 }
 
 impl Updater {
-    /// This rank's share of `frames`: all of them where it is alone, else whole frames, evenly by nodes and edges.
-    pub(crate) fn share_of(&self, frames: &[&Frame]) -> Share {
-        let places = match &self.group {
-            None => (0..frames.len()).collect(),
-            Some(group) => places_of(frames, group.rank(), group.size()),
+    /// This rank's share of the states at `places` of `frames`: all of them where it is alone; else whole states, evenly by
+    /// nodes and edges, and its parts of those that are cut.
+    pub(crate) fn share_of(
+        &self,
+        frames: &[Frame],
+        cuts: &Cuts,
+        places: &[usize],
+    ) -> Result<Share, LearnerError> {
+        let states: Vec<&Frame> = places.iter().map(|&place| &frames[place]).collect();
+        let Some(group) = &self.group else {
+            let graph = GraphBatch::collate(&self.schema, &states);
+            return Ok(Share { graph: Some(graph), places: (0..places.len()).collect() });
         };
-        let mine: Vec<&Frame> = places.iter().map(|&place| frames[place]).collect();
-        let graph = (!mine.is_empty()).then(|| GraphBatch::collate(&self.schema, &mine));
-        Share { graph, places }
+        let ranks = NonZeroU32::new(group.size() as u32).unwrap_or(NonZeroU32::MIN);
+        let placements = placements(&states, |state| cuts.owners(places[state]), ranks);
+        let rank = group.rank() as u32;
+        let takes_part = |placement: &Placement| match placement {
+            Placement::Whole { rank: owner } => *owner == rank,
+            Placement::Spread { .. } => true,
+        };
+        if !placements.iter().any(takes_part) {
+            return Ok(Share { graph: None, places: Vec::new() });
+        }
+        let (graph, places) = collate_share(&self.schema, &states, &placements, rank, ranks)?;
+        Ok(Share { graph: Some(graph), places })
     }
 }
 
-fn places_of(frames: &[&Frame], rank: usize, size: usize) -> Vec<usize> {
-    let weights: Vec<u64> = frames.iter().map(|frame| nodes_of(frame) + edges_of(frame)).collect();
-    let parts = NonZeroU32::new(size as u32).unwrap_or(NonZeroU32::MIN);
-    let owners = partition::balance(&weights, parts);
-    (0..frames.len()).filter(|&place| owners[place] as usize == rank).collect()
+/// Decisions on states that are spread go round; whole states are shared out by what they cost.
+fn placements<'a>(
+    states: &[&Frame],
+    owners: impl Fn(usize) -> Option<&'a [u32]>,
+    ranks: NonZeroU32,
+) -> Vec<Placement> {
+    let cost = |state: usize| match owners(state) {
+        Some(_) => 0,
+        None => nodes_of(states[state]) + edges_of(states[state]),
+    };
+    let balanced = partition::balance(&(0..states.len()).map(cost).collect::<Vec<_>>(), ranks);
+    let mut spread = 0;
+    let mut placement = |state: usize| match owners(state) {
+        Some(owners) => {
+            spread += 1;
+            Placement::Spread { owners: owners.to_vec(), decider: (spread - 1) % ranks }
+        }
+        None => Placement::Whole { rank: balanced[state] },
+    };
+    (0..states.len()).map(&mut placement).collect()
 }
 
 fn nodes_of(frame: &Frame) -> u64 {
@@ -51,7 +84,7 @@ pub(crate) fn edges_of(frame: &Frame) -> u64 {
 }
 
 /// Consecutive frames that may be computed at once where no gradient is needed.
-pub(crate) fn chunks(frames: &[&Frame]) -> Vec<Range<usize>> {
+pub(crate) fn chunks(frames: &[Frame]) -> Vec<Range<usize>> {
     let mut ranges = Vec::new();
     let (mut start, mut edges) = (0, 0);
     for (place, frame) in frames.iter().enumerate() {

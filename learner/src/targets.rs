@@ -7,6 +7,7 @@ use tch::Tensor;
 
 use crate::LearnerError;
 use crate::batch::Batch;
+use crate::cuts::Cuts;
 use crate::share::{Share, chunks};
 use crate::update::Updater;
 use crate::vtrace::{VtraceInput, VtraceParameters, vtrace};
@@ -25,11 +26,11 @@ pub(crate) struct Targets {
 
 impl Updater {
     /// Updates the scales, too.
-    pub(crate) fn targets(&mut self, batch: &Batch) -> Result<Targets, LearnerError> {
+    pub(crate) fn targets(&mut self, batch: &Batch, cuts: &Cuts) -> Result<Targets, LearnerError> {
         let behaviour: Vec<f32> = batch.steps.iter().map(|step| step.log_probability.iter().sum()).collect();
-        let target = self.target_log_probabilities(batch)?;
+        let target = self.target_log_probabilities(batch, cuts)?;
         let scale = self.scales.returns.value();
-        let values = self.target_values(batch)?;
+        let values = self.target_values(batch, cuts)?;
         let log_ratios: Vec<f32> =
             target.iter().zip(&behaviour).map(|(target, acted)| target - acted).collect();
         let rewards: Vec<f32> = batch.steps.iter().map(|step| step.weighted_reward / scale).collect();
@@ -105,37 +106,38 @@ impl Updater {
         }
     }
 
-    fn target_log_probabilities(&self, batch: &Batch) -> Result<Vec<f32>, LearnerError> {
-        let frames: Vec<&Frame> = batch.frames[..batch.steps.len()].iter().collect();
-        self.of_every_frame(&frames, |share, first| {
+    fn target_log_probabilities(&self, batch: &Batch, cuts: &Cuts) -> Result<Vec<f32>, LearnerError> {
+        self.of_every_state(&batch.frames[..batch.steps.len()], cuts, |share, first| {
             let choice = |&place: &usize| batch.steps[first + place].choice;
             let choices: Vec<Choice> = share.places.iter().map(choice).collect();
             let Some(graph) = &share.graph else { return Ok(Vec::new()) };
-            let evaluation = tch::no_grad(|| self.target_policy.evaluate(graph, &choices, 0.0));
-            Ok(Vec::try_from(&evaluation.log_probability)?)
+            let evaluate = || self.target_policy.evaluate(graph, &choices, 0.0, self.group.as_ref());
+            Ok(Vec::try_from(&tch::no_grad(evaluate)?.log_probability)?)
         })
     }
 
-    fn target_values(&self, batch: &Batch) -> Result<Vec<f32>, LearnerError> {
-        let frames: Vec<&Frame> = batch.frames.iter().collect();
-        self.of_every_frame(&frames, |share, _| {
+    fn target_values(&self, batch: &Batch, cuts: &Cuts) -> Result<Vec<f32>, LearnerError> {
+        self.of_every_state(&batch.frames, cuts, |share, _| {
             let Some(graph) = &share.graph else { return Ok(Vec::new()) };
-            Ok(Vec::try_from(&tch::no_grad(|| self.target_value.forward(graph)))?)
+            let forward = || self.target_value.forward(graph, self.group.as_ref());
+            Ok(Vec::try_from(&tch::no_grad(forward)?)?)
         })
     }
 
-    /// A number of every frame, computed by the rank whose share it is and then told to all. `compute` is given a share and
-    /// the place of the first frame that its places count from.
-    fn of_every_frame(
+    /// A number of every state, computed by the rank that speaks for it and then told to all. `compute` is given a share and
+    /// the place of the first state that its places count from.
+    fn of_every_state(
         &self,
-        frames: &[&Frame],
+        frames: &[Frame],
+        cuts: &Cuts,
         compute: impl Fn(&Share, usize) -> Result<Vec<f32>, LearnerError>,
     ) -> Result<Vec<f32>, LearnerError> {
         let mut all = vec![0.0; frames.len()];
         for range in chunks(frames) {
-            let share = self.share_of(&frames[range.clone()]);
-            for (place, value) in share.places.iter().zip(compute(&share, range.start)?) {
-                all[range.start + place] = value;
+            let first = range.start;
+            let share = self.share_of(frames, cuts, &range.collect::<Vec<_>>())?;
+            for (place, value) in share.places.iter().zip(compute(&share, first)?) {
+                all[first + place] = value;
             }
         }
         let Some(group) = &self.group else { return Ok(all) };

@@ -11,9 +11,9 @@ use torch_extension::process_group::ProcessGroup;
 use crate::LearnerError;
 use crate::adam::{Adam, clip_gradients, zero_gradients};
 use crate::batch::Batch;
+use crate::cuts::Cuts;
 use crate::gradient::Minibatch;
 use crate::scale::{RmsByCondition, RunningRms, RunningTypical};
-use crate::targets::Targets;
 
 /// The scales that learning keeps beside its networks.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -112,7 +112,8 @@ impl Updater {
             self.target_policy.parameters().copy_from(self.policy.parameters())?;
             self.target_value.parameters().copy_from(self.value.parameters())?;
         }
-        let targets = self.targets(batch)?;
+        let cuts = Cuts::of(&self.schema, &batch.frames, self.config.partition_edges, self.group.as_ref())?;
+        let targets = self.targets(batch, &cuts)?;
         let mut statistics = Statistics::default();
         let mut order: Vec<usize> = (0..batch.steps.len()).collect();
         let mut rng = self.seed.rng(Stream::Minibatches, self.rounds);
@@ -121,7 +122,16 @@ impl Updater {
             let size = order.len().div_ceil(self.config.minibatches);
             for minibatch in order.chunks(size.max(1)) {
                 let learn_value = epoch == 0 || self.config.advantage == Advantage::Vtrace;
-                self.update(batch, &targets, minibatch, share, learn_value, &mut statistics)?;
+                let entropy_cost = self.config.entropy_cost.at(share);
+                let minibatch = Minibatch {
+                    batch,
+                    targets: &targets,
+                    cuts: &cuts,
+                    places: minibatch,
+                    entropy_cost,
+                    learn_value,
+                };
+                self.update(&minibatch, self.config.learning_rate.at(share), &mut statistics)?;
             }
         }
         self.rounds += 1;
@@ -137,27 +147,22 @@ impl Updater {
 
     fn update(
         &mut self,
-        batch: &Batch,
-        targets: &Targets,
-        places: &[usize],
-        share: f64,
-        learn_value: bool,
+        minibatch: &Minibatch<'_>,
+        learning_rate: f64,
         statistics: &mut Statistics,
     ) -> Result<(), LearnerError> {
-        let entropy_cost = self.config.entropy_cost.at(share);
-        let sums = self.differentiate(&Minibatch { batch, targets, places, entropy_cost, learn_value })?;
+        let sums = self.differentiate(minibatch)?;
         let norm = clip_gradients(self.policy.parameters(), self.config.max_gradient_norm)?;
         let value_norm = clip_gradients(self.value.parameters(), self.config.max_gradient_norm)?;
         if !(sums.are_finite() && norm.is_finite() && value_norm.is_finite()) {
             return self.skip(statistics);
         }
         self.skipped_in_a_row = 0;
-        let learning_rate = self.config.learning_rate.at(share);
         self.policy_optimizer.step(self.policy.parameters(), learning_rate)?;
-        if learn_value {
+        if minibatch.learn_value {
             self.value_optimizer.step(self.value.parameters(), learning_rate)?;
         }
-        let count = places.len() as f64;
+        let count = minibatch.places.len() as f64;
         statistics.policy_loss -= sums.objective / count;
         statistics.value_loss += sums.value / count;
         statistics.entropy += sums.entropy / count;

@@ -5,13 +5,16 @@
 use common::config::PolicyConfig;
 use state_graph::{EDGE_TYPES, NODE_TYPES, Schema};
 use tch::Tensor;
-
 use torch_extension::attention::{Inputs, attend};
+use torch_extension::process_group::ProcessGroup;
 
-use crate::batch::{GraphBatch, edge_feature_width};
+use crate::PolicyError;
+use crate::batch::GraphBatch;
+use crate::edge_list::edge_feature_width;
 use crate::layers::{LayerNorm, Linear};
 use crate::parameters::Initialiser;
 use crate::segment;
+use crate::spread::Across;
 
 /// What the encoder makes of a batch.
 #[derive(Debug)]
@@ -65,16 +68,22 @@ impl Encoder {
         }
     }
 
-    /// `dropout` is zero wherever importance ratios are computed.
-    pub(crate) fn forward(&self, batch: &GraphBatch, dropout: f64) -> Embeddings {
+    /// `group` is needed where graphs are spread over its ranks; `dropout` is zero wherever importance ratios are computed.
+    pub(crate) fn forward(
+        &self,
+        batch: &GraphBatch,
+        group: Option<&ProcessGroup>,
+        dropout: f64,
+    ) -> Result<Embeddings, PolicyError> {
+        let across = Across::of(batch, group)?;
         let mut nodes = self.embed_nodes(batch);
         let edges = self.edge_inputs.embed();
         for layer in &self.layers {
-            nodes = layer.forward(batch, &nodes, &edges, dropout);
+            nodes = layer.forward(batch, across, &nodes, &edges, dropout)?;
         }
         let nodes = self.output_norm.forward(&nodes);
-        let context = self.pool(batch, &nodes);
-        Embeddings { nodes, context }
+        let context = self.pool(batch, across, &nodes)?;
+        Ok(Embeddings { nodes, context })
     }
 
     fn embed_nodes(&self, batch: &GraphBatch) -> Tensor {
@@ -87,28 +96,35 @@ impl Encoder {
                 Some(second.forward(&first.forward_relu(features.as_ref()?)))
             })
             .collect();
+        // Of a graph that is spread over ranks this one may have no node.
+        if parts.is_empty() {
+            return Tensor::zeros([0, self.width], (batch.globals.kind(), batch.globals.device()));
+        }
         Tensor::cat(&parts, 0)
     }
 
-    fn pool(&self, batch: &GraphBatch, nodes: &Tensor) -> Tensor {
-        let mut parts = vec![batch.globals.shallow_clone()];
+    /// `[graphs, width]`, from the mean and the sum of each node type's embeddings, and the globals.
+    fn pool(
+        &self,
+        batch: &GraphBatch,
+        across: Option<Across<'_>>,
+        nodes: &Tensor,
+    ) -> Result<Tensor, PolicyError> {
+        let mut totals = Vec::with_capacity(NODE_TYPES);
         let mut start = 0;
         for graphs in &batch.node_graphs {
             let count = graphs.size()[0];
-            if count == 0 {
-                let empty = Tensor::zeros([batch.graphs, 2 * self.width], (nodes.kind(), nodes.device()));
-                parts.push(empty);
-                continue;
-            }
-            let total = segment::sum(&nodes.narrow(0, start, count), graphs, batch.graphs);
-            let ones = Tensor::ones([count, 1], (nodes.kind(), nodes.device()));
-            let counts = segment::sum(&ones, graphs, batch.graphs).clamp_min(1.0);
-            parts.push(&total / counts);
-            parts.push(total * 0.1);
+            totals.push(segment::sum(&nodes.narrow(0, start, count), graphs, batch.pooled));
             start += count;
         }
-        let pooled = Tensor::cat(&parts, 1);
-        self.context[1].forward_relu(&self.context[0].forward_relu(&pooled))
+        let mut totals = Tensor::stack(&totals, 1);
+        if let Some(across) = across {
+            totals = across.pooled(&totals)?;
+        }
+        let means = &totals / batch.node_counts.unsqueeze(-1);
+        let pools = Tensor::stack(&[means, totals * 0.1], 2).flatten(1, -1);
+        let pooled = Tensor::cat(&[&batch.globals, &pools], 1);
+        Ok(self.context[1].forward_relu(&self.context[0].forward_relu(&pooled)))
     }
 }
 
@@ -179,15 +195,32 @@ impl AttentionLayer {
         }
     }
 
-    fn forward(&self, batch: &GraphBatch, nodes: &Tensor, edges: &Tensor, dropout: f64) -> Tensor {
-        let messages = self.attend(batch, &self.norm.forward(nodes), edges).dropout(dropout, dropout > 0.0);
+    fn forward(
+        &self,
+        batch: &GraphBatch,
+        across: Option<Across<'_>>,
+        nodes: &Tensor,
+        edges: &Tensor,
+        dropout: f64,
+    ) -> Result<Tensor, PolicyError> {
+        let messages = self.attend(batch, across, &self.norm.forward(nodes), edges)?;
+        let messages = messages.dropout(dropout, dropout > 0.0);
         let nodes = self.output.forward_onto(&messages, nodes);
         let [first, second] = &self.feed;
-        second.forward_onto(&first.forward_relu(&self.feed_norm.forward(&nodes)), &nodes)
+        Ok(second.forward_onto(&first.forward_relu(&self.feed_norm.forward(&nodes)), &nodes))
     }
 
-    fn attend(&self, batch: &GraphBatch, nodes: &Tensor, edges: &Tensor) -> Tensor {
-        let (source, target) = (self.source.forward(nodes), self.target.forward(nodes));
+    fn attend(
+        &self,
+        batch: &GraphBatch,
+        across: Option<Across<'_>>,
+        nodes: &Tensor,
+        edges: &Tensor,
+    ) -> Result<Tensor, PolicyError> {
+        let (mut source, target) = (self.source.forward(nodes), self.target.forward(nodes));
+        if let Some(across) = across {
+            source = across.with_halo(&source)?;
+        }
         let inputs = Inputs {
             source: &source,
             target: &target,
@@ -195,6 +228,6 @@ impl AttentionLayer {
             edge: Some(&self.edge.forward(&edges.view([-1, edges.size()[2]])).view_as(edges)),
             heads: self.heads,
         };
-        attend(&inputs, &batch.edges).expect("the layer's shapes are those of its nodes and edges")
+        Ok(attend(&inputs, &batch.edges)?)
     }
 }

@@ -8,6 +8,15 @@ pub enum PolicyError {
     /// A tensor operation failed.
     #[error("tensor operation failed: {0}")]
     Tensor(#[from] tch::TchError),
+    /// An operation of all ranks failed.
+    #[error(transparent)]
+    Ranks(#[from] torch_extension::TorchExtensionError),
+    /// A batch of several ranks was given to one.
+    #[error("a batch that is spread over ranks needs their group")]
+    Alone,
+    /// Owners do not fit a state or the ranks.
+    #[error("a state cannot be spread over ranks: {0}")]
+    Partition(#[from] partition::PartitionError),
     /// Weights do not belong to this network or are damaged.
     #[error("weights cannot be used: {0}")]
     Weights(String),
@@ -34,7 +43,10 @@ impl PolicyError {
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            PolicyError::Tensor(_) => ExitCode::Failure,
+            PolicyError::Tensor(_)
+            | PolicyError::Ranks(_)
+            | PolicyError::Partition(_)
+            | PolicyError::Alone => ExitCode::Failure,
             PolicyError::Weights(_) | PolicyError::Checkpoint { .. } => ExitCode::Checkpoint,
             PolicyError::File { .. } => ExitCode::Failure,
         }

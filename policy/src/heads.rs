@@ -4,7 +4,8 @@
 use state_graph::Schema;
 use tch::{Kind, Tensor};
 
-use crate::batch::{Choices, GraphBatch, matrix};
+use crate::batch::{GraphBatch, matrix};
+use crate::choices::Choices;
 use crate::encoder::Embeddings;
 use crate::layers::Linear;
 use crate::parameters::Initialiser;
@@ -172,8 +173,8 @@ impl ActionHeads {
         let hidden = self.candidate.forward(&candidates) + context;
         let hidden = match &self.candidate_options {
             Some(options) => {
-                let width = choices.candidate_features.len() / choices.candidate_nodes.len().max(1);
-                hidden + options.forward(&matrix(&choices.candidate_features, width).to_kind(kind))
+                let features = matrix(&choices.candidate_features, options.inputs());
+                hidden + options.forward(&features.to_kind(kind))
             }
             None => hidden,
         };

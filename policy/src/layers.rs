@@ -36,6 +36,11 @@ impl Linear {
         Linear { weight, bias: None }
     }
 
+    /// Columns of what it is applied to.
+    pub(crate) fn inputs(&self) -> usize {
+        self.weight.size()[0] as usize
+    }
+
     /// Its weights as plain numbers, with ReLU behind it or none.
     pub(crate) fn plain(&self, relu: bool) -> Result<inference::Linear, PolicyError> {
         let bias = self.bias.as_ref().map_or(Ok(Vec::new()), numbers)?;

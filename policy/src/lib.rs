@@ -2,6 +2,8 @@
 
 mod batch;
 mod checkpoint;
+mod choices;
+mod edge_list;
 mod encoder;
 mod error;
 mod heads;
@@ -10,9 +12,12 @@ mod layers;
 mod network;
 mod observer;
 mod parameters;
+#[cfg(test)]
+mod random_states;
 mod sampling;
 mod scheduler;
 mod segment;
+mod spread;
 
 pub use batch::GraphBatch;
 pub use checkpoint::{Checkpoint, FileEntry, Manifest, find_checkpoint, write_checkpoint};
@@ -21,6 +26,7 @@ pub use network::{Evaluation, PolicyNetwork, ValueNetwork};
 pub use observer::schema_of;
 pub use parameters::{Parameters, decode_tensors, encode_tensors};
 pub use scheduler::{Behaviour, PolicyScheduler, Record};
+pub use spread::{Placement, collate_share, messages};
 
 /// Loads libtorch, computes with it, and says which file it is.
 ///

@@ -5,13 +5,16 @@ use common::config::PolicyConfig;
 use common::trajectory::Choice;
 use state_graph::Schema;
 use tch::{Kind, Tensor};
+use torch_extension::process_group::ProcessGroup;
 
+use crate::PolicyError;
 use crate::batch::GraphBatch;
 use crate::encoder::{Embeddings, Encoder};
 use crate::heads::{ActionHeads, StageRows};
 use crate::layers::Linear;
 use crate::parameters::{Initialiser, Parameters};
 use crate::segment::{self, index};
+use crate::spread::Across;
 
 /// Streams of initial values are this far apart between networks.
 const NETWORK_STREAMS: u64 = 1 << 20;
@@ -72,10 +75,22 @@ impl PolicyNetwork {
         &self.heads
     }
 
-    /// What the policy says of `taken`, one choice a graph. With gradient; `dropout` acts on the attention's output.
-    #[must_use]
-    pub fn evaluate(&self, batch: &GraphBatch, taken: &[Choice], dropout: f64) -> Evaluation {
-        let embeddings = self.encoder.forward(batch, dropout);
+    /// What the policy says of `taken`, one choice a graph. With gradient; `dropout` acts on the attention's output. All ranks
+    /// of `group` evaluate their shares of a batch whose graphs are spread over them.
+    ///
+    /// # Errors
+    /// [`PolicyError::Ranks`] when a rank is lost or late, [`PolicyError::Alone`] for a spread batch without a group.
+    pub fn evaluate(
+        &self,
+        batch: &GraphBatch,
+        taken: &[Choice],
+        dropout: f64,
+        group: Option<&ProcessGroup>,
+    ) -> Result<Evaluation, PolicyError> {
+        let mut embeddings = self.encoder.forward(batch, group, dropout)?;
+        if let Some(across) = Across::of(batch, group)? {
+            embeddings.nodes = across.with_decisive(&embeddings.nodes)?;
+        }
         let width = self.schema.options.len();
         let (mut sizes, mut nodes) = (StageRows::default(), StageRows::default());
         let choices = &batch.choices;
@@ -111,7 +126,7 @@ impl PolicyNetwork {
             || self.heads.node(&embeddings, &nodes),
             |row| started[nodes.graphs[row] as usize] == Some(nodes.options[row]),
         );
-        combine(&[which, size, node])
+        Ok(combine(&[which, size, node]))
     }
 
     fn which_stage(&self, batch: &GraphBatch, embeddings: &Embeddings, taken: &[i64]) -> Stage {
@@ -197,7 +212,13 @@ impl ValueNetwork {
     /// A network with initial weights drawn from `seed`.
     #[must_use]
     pub fn new(schema: &Schema, config: &PolicyConfig, seed: RunSeed) -> Self {
-        let mut init = Initialiser::new(seed, NETWORK_STREAMS, Kind::Float);
+        Self::of_kind(schema, config, seed, Kind::Float)
+    }
+
+    /// The same with parameters of another kind; `Double` is for checking gradients.
+    #[must_use]
+    pub fn of_kind(schema: &Schema, config: &PolicyConfig, seed: RunSeed, kind: Kind) -> Self {
+        let mut init = Initialiser::new(seed, NETWORK_STREAMS, kind);
         let encoder = Encoder::new(&mut init, schema, config, config.value_layers);
         let output = [
             Linear::new(&mut init, "value.0", config.width, config.width, std::f64::consts::SQRT_2),
@@ -212,10 +233,13 @@ impl ValueNetwork {
         &self.parameters
     }
 
-    /// `[graphs]`.
-    pub fn forward(&self, batch: &GraphBatch) -> Tensor {
-        let embeddings = self.encoder.forward(batch, 0.0);
-        self.output[1].forward(&self.output[0].forward_relu(&embeddings.context)).squeeze_dim(1)
+    /// `[graphs]`; all ranks of `group` take part where graphs are spread over them.
+    ///
+    /// # Errors
+    /// As [`PolicyNetwork::evaluate`].
+    pub fn forward(&self, batch: &GraphBatch, group: Option<&ProcessGroup>) -> Result<Tensor, PolicyError> {
+        let context = self.encoder.forward(batch, group, 0.0)?.context;
+        Ok(self.output[1].forward(&self.output[0].forward_relu(&context)).squeeze_dim(1))
     }
 }
 

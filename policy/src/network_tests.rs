@@ -4,59 +4,18 @@ use common::RunSeed;
 use common::config::PolicyConfig;
 use common::trajectory::Choice;
 use rand::Rng;
-use rand_chacha::ChaCha8Rng;
-use state_graph::{EdgeType, Frame, FrameBuilder, NodeType, Schema, serverless};
+use state_graph::{Frame, serverless};
 use tch::{Kind, Tensor};
 
 use super::PolicyNetwork;
-use crate::batch::{Choices, GraphBatch};
+use crate::batch::GraphBatch;
+use crate::choices::Choices;
 use crate::heads::StageRows;
 use crate::inference::Inference;
-
-const SIZES: u32 = 3;
+use crate::random_states::{SIZES, frame, rng};
 
 fn config() -> PolicyConfig {
     PolicyConfig { width: 8, heads: 2, layers: 2, value_layers: 1, dropout: 0.0 }
-}
-
-fn rng(seed: u64) -> ChaCha8Rng {
-    RunSeed(seed).rng(common::Stream::Scenario, 0)
-}
-
-fn row(rng: &mut ChaCha8Rng, width: usize) -> Vec<f32> {
-    (0..width).map(|_| rng.random_range(-1.0..1.0)).collect()
-}
-
-/// A state with every node type, several sizes and nodes to choose from; sometimes without running invocations.
-fn frame(schema: &Schema, rng: &mut ChaCha8Rng) -> Frame {
-    let mut builder = FrameBuilder::default();
-    builder.globals(&row(rng, schema.globals.len()));
-    let (functions, resources) = (rng.random_range(1..4), rng.random_range(1..5));
-    for (kind, count) in [(NodeType::Function, functions), (NodeType::Resource, resources)] {
-        for _ in 0..count {
-            builder.node(kind, &row(rng, schema.nodes[kind as usize].len()));
-        }
-    }
-    for _ in 0..rng.random_range(0..3) {
-        let node = builder.node(NodeType::Invocation, &row(rng, schema.nodes[2].len()));
-        let features = row(rng, schema.edges[EdgeType::Allocation as usize].len());
-        builder.edge(EdgeType::Allocation, node, rng.random_range(0..resources), &features);
-    }
-    for _ in 0..rng.random_range(1..4) {
-        let node = builder.node(NodeType::Invocation, &row(rng, schema.nodes[2].len()));
-        builder.edge(EdgeType::InstanceOf, node, rng.random_range(0..functions), &[1.0]);
-        for size in 0..SIZES {
-            for resource in 0..resources {
-                if rng.random_bool(0.6) || (size == 0 && resource == 0) {
-                    let features = row(rng, schema.options.len());
-                    builder.edge(EdgeType::Request, node, resource, &features);
-                    builder.option(node, size, resource, &features);
-                }
-            }
-        }
-    }
-    builder.may_wait(rng.random_bool(0.8));
-    builder.build()
 }
 
 fn choices(frame: &Frame) -> Vec<Choice> {
@@ -77,7 +36,7 @@ fn log_softmax(scores: &[f64], taken: usize) -> f64 {
 fn oracle(network: &PolicyNetwork, frame: &Frame, choice: Choice) -> [f64; 3] {
     let width = network.schema.options.len();
     let batch = GraphBatch::collate(&network.schema, &[frame]).to_kind(Kind::Double);
-    let embeddings = network.encoder.forward(&batch, 0.0);
+    let embeddings = network.encoder.forward(&batch, None, 0.0).unwrap();
     let tables = &batch.choices;
     let mut which = doubles(&network.heads.which(&batch, &embeddings));
     let waits = which.len() - 1;
@@ -128,7 +87,7 @@ fn log_probabilities_equal_their_definition_and_sum_to_one() {
             let taken: Vec<Choice> = all.iter().map(|choices| choices[round % choices.len()]).collect();
             let batch =
                 GraphBatch::collate(&schema, &frames.iter().collect::<Vec<_>>()).to_kind(Kind::Double);
-            let evaluation = network.evaluate(&batch, &taken, 0.0);
+            let evaluation = network.evaluate(&batch, &taken, 0.0, None).unwrap();
             let stages = doubles(&evaluation.stages);
             let sums = doubles(&evaluation.log_probability);
             for (graph, choice) in taken.iter().enumerate() {
@@ -152,7 +111,7 @@ fn log_probabilities_equal_their_definition_and_sum_to_one() {
 fn loss(network: &PolicyNetwork, frames: &[Frame], taken: &[Choice]) -> Tensor {
     let batch =
         GraphBatch::collate(&network.schema, &frames.iter().collect::<Vec<_>>()).to_kind(Kind::Double);
-    let evaluation = network.evaluate(&batch, taken, 0.0);
+    let evaluation = network.evaluate(&batch, taken, 0.0, None).unwrap();
     let weights = Tensor::arange(taken.len() as i64, (Kind::Double, tch::Device::Cpu)) + 1.0;
     (evaluation.log_probability * &weights).sum(Kind::Double)
         + (evaluation.entropy * weights).sum(Kind::Double)
@@ -212,7 +171,7 @@ fn scores_of_both(network: &PolicyNetwork, frames: &[&Frame]) -> Vec<(Vec<f32>, 
     let mut inference = Inference::new(network).unwrap();
     inference.embed(frames);
     let batch = GraphBatch::collate(&network.schema, frames);
-    let embeddings = network.encoder.forward(&batch, 0.0);
+    let embeddings = network.encoder.forward(&batch, None, 0.0).unwrap();
     let width = network.schema.options.len();
     // Nodes lie in another order; rows of later stages are made for each from its own tables.
     let stage = |tables: &Choices, push: &dyn Fn(&mut StageRows, &Choices, usize, usize)| {

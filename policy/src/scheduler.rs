@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use simulator::{DecisionRequest, Interests, Scheduler, SchedulerError};
 use state_graph::{Frame, Schema};
 
-use crate::batch::Choices;
+use crate::choices::Choices;
 use crate::heads::StageRows;
 use crate::inference::Inference;
 use crate::network::PolicyNetwork;

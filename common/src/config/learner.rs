@@ -118,6 +118,9 @@ pub struct LearnerConfig {
     /// Threads of the learner's tensor operations; 0: every core.
     #[garde(range(max = 1024))]
     pub threads: usize,
+    /// States with at least so many edges (both directions counted) are spread over all ranks; smaller ones stay whole.
+    #[garde(range(min = 1))]
+    pub partition_edges: u64,
     /// Where the learner's service listens for health checks and metrics; none by default.
     #[garde(skip)]
     pub metrics_address: Option<String>,
@@ -150,6 +153,7 @@ impl Default for LearnerConfig {
             checkpoint_every: 10,
             keep_checkpoints: 3,
             threads: 0,
+            partition_edges: 50_000,
             metrics_address: None,
         }
     }

@@ -5,7 +5,8 @@ use torch_extension::inference::{GraphAttention, LayerNorm, Linear, SortedEdges}
 
 use super::{numbers, sized};
 use crate::PolicyError;
-use crate::batch::{Choices, edge_feature_width};
+use crate::choices::Choices;
+use crate::edge_list::edge_feature_width;
 use crate::encoder::{AttentionLayer, Encoder};
 
 /// Graphs are embedded in groups of about so many nodes, whose rows stay in the second-level cache.
@@ -146,12 +147,8 @@ impl PlainEncoder {
         edges.clear(self.edge_features);
         for (place, frame) in group.iter().enumerate() {
             firsts.push(first);
-            choices.push(
-                frame,
-                schema,
-                (graph + place) as i64,
-                first.map(|node| (before + node as usize) as i64),
-            );
+            let row = |kind, node| (before + (first[kind as usize] + node) as usize) as i64;
+            choices.push(frame, schema, (graph + place) as i64, row);
             for kind in EdgeType::ALL {
                 push_edges(schema, frame, kind, &first, edges);
             }

@@ -8,7 +8,7 @@ use state_graph::{Frame, Schema};
 use tch::Tensor;
 
 use crate::PolicyError;
-use crate::batch::Choices;
+use crate::choices::Choices;
 use crate::heads::StageRows;
 use crate::network::PolicyNetwork;
 use encoder::{PlainEncoder, States};

@@ -1,0 +1,104 @@
+//! What may be decided in each state of a batch, as tables on the CPU.
+
+use state_graph::{Frame, NodeType, Schema};
+
+/// Which candidates each graph has and which options each candidate.
+#[derive(Debug, Default)]
+pub(crate) struct Choices {
+    /// Where the candidates of each graph start in the table of candidates; one entry more at the end.
+    pub(crate) graph_starts: Vec<usize>,
+    /// Global node number of each candidate.
+    pub(crate) candidate_nodes: Vec<i64>,
+    /// Graph of each candidate.
+    pub(crate) candidate_graphs: Vec<i64>,
+    /// Where the options of each candidate start in the table of options; one entry more at the end.
+    pub(crate) candidate_starts: Vec<usize>,
+    /// Elementwise best features over a candidate's options, `[candidates, option features]`.
+    pub(crate) candidate_features: Vec<f32>,
+    /// Where each graph's options start in the table of options.
+    pub(crate) option_starts: Vec<usize>,
+    /// Size of each option.
+    pub(crate) option_sizes: Vec<u32>,
+    /// Global node number of each option's resource.
+    pub(crate) option_nodes: Vec<i64>,
+    /// `[options, option features]`.
+    pub(crate) option_features: Vec<f32>,
+    /// Whether each graph may wait.
+    pub(crate) may_wait: Vec<bool>,
+}
+
+impl Choices {
+    /// The candidates of a graph, as places in the table of candidates.
+    pub(crate) fn candidates(&self, graph: usize) -> std::ops::Range<usize> {
+        self.graph_starts[graph]..self.graph_starts[graph + 1]
+    }
+
+    /// The options of a candidate, as places in the table of options.
+    pub(crate) fn options(&self, candidate: usize) -> std::ops::Range<usize> {
+        self.candidate_starts[candidate]..self.candidate_starts[candidate + 1]
+    }
+
+    /// The candidate that an option (a place in the table of options) belongs to.
+    pub(crate) fn candidate_of(&self, graph: usize, option: usize) -> usize {
+        let candidates = self.candidates(graph);
+        let starts = &self.candidate_starts[candidates.start..=candidates.end];
+        candidates.start + starts.partition_point(|&start| start <= option) - 1
+    }
+
+    /// Adds the tables of a graph; `embedding` says which row of the
+    /// embeddings is the node of a type with a number in `frame`.
+    pub(crate) fn push(
+        &mut self,
+        frame: &Frame,
+        schema: &Schema,
+        graph: i64,
+        embedding: impl Fn(NodeType, u32) -> i64,
+    ) {
+        let width = schema.options.len();
+        let [invocations, sizes, resources] = frame.option_indices();
+        let features = frame.option_features(schema);
+        self.graph_starts.push(self.candidate_nodes.len());
+        self.option_starts.push(self.option_sizes.len());
+        self.may_wait.push(frame.may_wait);
+        let mut previous = None;
+        for (option, &invocation) in invocations.iter().enumerate() {
+            let row = &features[option * width..(option + 1) * width];
+            if previous == Some(invocation) {
+                let best = self.candidate_features.len() - width;
+                for (best, &value) in self.candidate_features[best..].iter_mut().zip(row) {
+                    *best = best.max(value);
+                }
+            } else {
+                self.candidate_nodes.push(embedding(NodeType::Invocation, invocation));
+                self.candidate_graphs.push(graph);
+                self.candidate_starts.push(self.option_sizes.len());
+                self.candidate_features.extend_from_slice(row);
+            }
+            previous = Some(invocation);
+            self.option_sizes.push(sizes[option]);
+            self.option_nodes.push(embedding(NodeType::Resource, resources[option]));
+            self.option_features.extend_from_slice(row);
+        }
+    }
+
+    /// Forgets all graphs and keeps the memory.
+    pub(crate) fn clear(&mut self) {
+        self.graph_starts.clear();
+        self.candidate_nodes.clear();
+        self.candidate_graphs.clear();
+        self.candidate_starts.clear();
+        self.candidate_features.clear();
+        self.option_starts.clear();
+        self.option_sizes.clear();
+        self.option_nodes.clear();
+        self.option_features.clear();
+        self.may_wait.clear();
+    }
+
+    /// Ends the tables after the last graph.
+    pub(crate) fn close(&mut self) {
+        self.graph_starts.push(self.candidate_nodes.len());
+        self.candidate_starts.push(self.option_sizes.len());
+        self.option_starts.push(self.option_sizes.len());
+    }
+}

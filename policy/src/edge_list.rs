@@ -1,0 +1,67 @@
+//! The edges of a batch before they are sorted.
+
+use state_graph::{EdgeType, Frame, NODE_TYPES, Schema};
+use torch_extension::{EdgeLayout, Edges};
+
+/// Edges in both directions, in any order.
+#[derive(Debug, Default)]
+pub(crate) struct EdgeList {
+    pub(crate) sources: Vec<u32>,
+    pub(crate) targets: Vec<u32>,
+    relations: Vec<u32>,
+    features: Vec<f32>,
+    feature_width: usize,
+}
+
+impl EdgeList {
+    pub(crate) fn new(schema: &Schema) -> Self {
+        EdgeList { feature_width: edge_feature_width(schema), ..EdgeList::default() }
+    }
+
+    /// Adds the edges of one type of a graph whose nodes of each type begin at `first`: each edge, then its reverse.
+    pub(crate) fn push(&mut self, schema: &Schema, frame: &Frame, first: &[u32; NODE_TYPES], kind: EdgeType) {
+        let (from, to) = frame.edge_ends(kind);
+        let features = frame.edge_features(schema, kind);
+        let width = schema.edges[kind as usize].len();
+        for (edge, (&from, &to)) in from.iter().zip(to).enumerate() {
+            let from = first[kind.source() as usize] + from;
+            let to = first[kind.target() as usize] + to;
+            self.sources.extend([from, to]);
+            self.targets.extend([to, from]);
+            let relation = 2 * kind as u32;
+            self.relations.extend([relation, relation + 1]);
+            for _ in 0..2 {
+                self.features.extend_from_slice(&features[edge * width..(edge + 1) * width]);
+                self.features.extend(std::iter::repeat_n(0.0, self.feature_width - width));
+            }
+        }
+    }
+
+    /// Adds one edge of another list, between other rows.
+    pub(crate) fn copy(&mut self, other: &EdgeList, edge: usize, source: u32, target: u32) {
+        let width = self.feature_width;
+        self.sources.push(source);
+        self.targets.push(target);
+        self.relations.push(other.relations[edge]);
+        self.features.extend_from_slice(&other.features[edge * width..(edge + 1) * width]);
+    }
+
+    /// Sorted for attention over `nodes` rows that edges may enter; they may also leave `halo` rows behind those.
+    pub(crate) fn sorted(&self, nodes: usize, halo: usize) -> EdgeLayout {
+        EdgeLayout::new(&Edges {
+            source_nodes: nodes + halo,
+            target_nodes: nodes,
+            sources: &self.sources,
+            targets: &self.targets,
+            relations: &self.relations,
+            features: &self.features,
+            feature_width: self.feature_width,
+        })
+        .expect("edges of frames join nodes of frames")
+    }
+}
+
+/// Features of the edge type that has most.
+pub(crate) fn edge_feature_width(schema: &Schema) -> usize {
+    schema.edges.iter().map(Vec::len).max().unwrap_or(0)
+}

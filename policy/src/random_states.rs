@@ -1,0 +1,56 @@
+//! States drawn at random, for tests.
+
+use common::RunSeed;
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+use state_graph::{EdgeType, Frame, FrameBuilder, NodeType, Schema};
+
+/// Sizes to choose between.
+pub(crate) const SIZES: u32 = 3;
+
+pub(crate) fn rng(seed: u64) -> ChaCha8Rng {
+    RunSeed(seed).rng(common::Stream::Scenario, 0)
+}
+
+fn row(rng: &mut ChaCha8Rng, width: usize) -> Vec<f32> {
+    (0..width).map(|_| rng.random_range(-1.0..1.0)).collect()
+}
+
+/// A state with every node type, several sizes and nodes to choose from; sometimes without running invocations.
+pub(crate) fn frame(schema: &Schema, rng: &mut ChaCha8Rng) -> Frame {
+    let nodes =
+        [rng.random_range(1..4), rng.random_range(1..5), rng.random_range(0..3), rng.random_range(1..4)];
+    frame_of(schema, nodes, rng)
+}
+
+/// The same with as many functions, resources, running and pending invocations.
+pub(crate) fn frame_of(schema: &Schema, nodes: [u32; 4], rng: &mut ChaCha8Rng) -> Frame {
+    let [functions, resources, running, pending] = nodes;
+    let mut builder = FrameBuilder::default();
+    builder.globals(&row(rng, schema.globals.len()));
+    for (kind, count) in [(NodeType::Function, functions), (NodeType::Resource, resources)] {
+        for _ in 0..count {
+            builder.node(kind, &row(rng, schema.nodes[kind as usize].len()));
+        }
+    }
+    for _ in 0..running {
+        let node = builder.node(NodeType::Invocation, &row(rng, schema.nodes[2].len()));
+        let features = row(rng, schema.edges[EdgeType::Allocation as usize].len());
+        builder.edge(EdgeType::Allocation, node, rng.random_range(0..resources), &features);
+    }
+    for _ in 0..pending {
+        let node = builder.node(NodeType::Invocation, &row(rng, schema.nodes[2].len()));
+        builder.edge(EdgeType::InstanceOf, node, rng.random_range(0..functions), &[1.0]);
+        for size in 0..SIZES {
+            for resource in 0..resources {
+                if rng.random_bool(0.6) || (size == 0 && resource == 0) {
+                    let features = row(rng, schema.options.len());
+                    builder.edge(EdgeType::Request, node, resource, &features);
+                    builder.option(node, size, resource, &features);
+                }
+            }
+        }
+    }
+    builder.may_wait(rng.random_bool(0.8));
+    builder.build()
+}

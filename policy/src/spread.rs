@@ -1,0 +1,328 @@
+//! Graphs that are cut over ranks. Every rank holds some of the nodes of such a graph and the edges that enter them; rows of
+//! other ranks' nodes that those edges leave come before each layer (the halo), pools are summed over all ranks, and the
+//! rank that takes the decision is sent the embeddings that it is taken on.
+
+use std::num::NonZeroU32;
+use std::ops::Range;
+
+use partition::{EdgeList as Columns, Part};
+use state_graph::{EdgeType, Frame, NODE_TYPES, NodeType, Schema};
+use tch::Tensor;
+use torch_extension::process_group::{ProcessGroup, Splits};
+
+use crate::PolicyError;
+use crate::batch::{Collation, GraphBatch, starts, totals};
+use crate::edge_list::EdgeList;
+use crate::segment::index;
+
+/// Who computes a state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// One rank holds all of it.
+    Whole {
+        /// Which.
+        rank: u32,
+    },
+    /// Every rank holds some of its nodes.
+    Spread {
+        /// The rank of each node: functions, then resources, then invocations.
+        owners: Vec<u32>,
+        /// The rank that says something of the state.
+        decider: u32,
+    },
+}
+
+/// What a rank exchanges with the others in a pass over a batch.
+#[derive(Debug)]
+pub(crate) struct Spread {
+    /// Rows that edges leave, in every layer.
+    halo: Exchange,
+    /// Embeddings that decisions are taken on.
+    decisive: Exchange,
+    /// The first so many pooled graphs are spread.
+    graphs: i64,
+    /// Pooled graphs that this rank says something of.
+    deciding: Tensor,
+}
+
+impl Spread {
+    pub(crate) fn halo_rows(&self) -> usize {
+        self.halo.splits.receive.iter().sum::<i64>() as usize
+    }
+}
+
+/// A pass over a batch whose graphs are spread over the ranks of a group.
+#[derive(Clone, Copy)]
+pub(crate) struct Across<'a> {
+    spread: &'a Spread,
+    group: &'a ProcessGroup,
+}
+
+impl<'a> Across<'a> {
+    /// `None` where all graphs of `batch` are whole.
+    pub(crate) fn of(
+        batch: &'a GraphBatch,
+        group: Option<&'a ProcessGroup>,
+    ) -> Result<Option<Self>, PolicyError> {
+        match (&batch.spread, group) {
+            (None, _) => Ok(None),
+            (Some(spread), Some(group)) => Ok(Some(Across { spread, group })),
+            (Some(_), None) => Err(PolicyError::Alone),
+        }
+    }
+
+    /// `rows` of this rank's nodes with those of the halo behind them.
+    pub(crate) fn with_halo(&self, rows: &Tensor) -> Result<Tensor, PolicyError> {
+        self.spread.halo.append(rows, self.group)
+    }
+
+    /// `rows` of this rank's nodes with those behind them that its decisions need of others.
+    pub(crate) fn with_decisive(&self, rows: &Tensor) -> Result<Tensor, PolicyError> {
+        self.spread.decisive.append(rows, self.group)
+    }
+
+    /// Sums over nodes, `[pooled graphs, …]`, of the graphs that this rank says something of.
+    pub(crate) fn pooled(&self, totals: &Tensor) -> Result<Tensor, PolicyError> {
+        let spread = self.spread.graphs;
+        let sums = self.group.sum_over_ranks(&totals.narrow(0, 0, spread))?;
+        let whole = totals.narrow(0, spread, totals.size()[0] - spread);
+        Ok(Tensor::cat(&[sums, whole], 0).index_select(0, &self.spread.deciding))
+    }
+}
+
+/// Rows that go to other ranks and come from them.
+#[derive(Debug)]
+struct Exchange {
+    places: Tensor,
+    splits: Splits,
+}
+
+impl Exchange {
+    /// `send[r]` are the rows that rank r needs; from it come `receive[r]`.
+    fn new(send: &[Vec<u32>], receive: Vec<i64>) -> Self {
+        let places: Vec<i64> = send.iter().flatten().map(|&row| i64::from(row)).collect();
+        let send = send.iter().map(|rows| rows.len() as i64).collect();
+        Exchange { places: index(&places), splits: Splits { send, receive } }
+    }
+
+    fn append(&self, rows: &Tensor, group: &ProcessGroup) -> Result<Tensor, PolicyError> {
+        let received = group.exchange_rows(rows, &self.places, &self.splits)?;
+        Ok(Tensor::cat(&[rows, &received], 0))
+    }
+}
+
+/// What `rank` of `ranks` computes of `frames`, and of which of them (as places, in the order of the batch's graphs) it says
+/// something. All ranks must be given the same frames and placements; without a spread frame none needs the others.
+///
+/// # Errors
+/// [`PolicyError::Partition`] where owners do not fit a frame or the ranks.
+pub fn collate_share(
+    schema: &Schema,
+    frames: &[&Frame],
+    placements: &[Placement],
+    rank: u32,
+    ranks: NonZeroU32,
+) -> Result<(GraphBatch, Vec<usize>), PolicyError> {
+    let (mut whole, mut places, mut deciding) = (Vec::new(), Vec::new(), Vec::new());
+    let mut union = Union::new(schema);
+    for (place, (frame, placement)) in frames.iter().zip(placements).enumerate() {
+        match placement {
+            Placement::Whole { rank: owner } if *owner == rank => whole.push(place),
+            Placement::Whole { .. } => {}
+            Placement::Spread { owners, decider } => {
+                if *decider == rank {
+                    deciding.push(union.frames.len() as i64);
+                    places.push(place);
+                }
+                union.push(schema, frame, owners, *decider);
+            }
+        }
+    }
+    places.extend(&whole);
+    let whole: Vec<&Frame> = whole.into_iter().map(|place| frames[place]).collect();
+    let mut collation = Collation::new(schema);
+    if union.frames.is_empty() {
+        collation.whole(&whole, starts(totals(&whole)));
+        return Ok((collation.finish(None), places));
+    }
+    let columns = Columns::new(union.nodes(), &union.edges.sources, &union.edges.targets)?;
+    let part = Part::of(&columns, &union.owners, rank, ranks)?;
+    let spread_graphs = union.frames.len() as i64;
+    deciding.extend(spread_graphs..spread_graphs + whole.len() as i64);
+    let mut rows = Rows::new(&union, &part, &whole);
+    rows.add_nodes(&mut collation);
+    rows.add_edges(&mut collation);
+    let decisive = rows.decisive(rank, ranks);
+    for (place, frame) in union.frames.iter().enumerate().filter(|(_, frame)| frame.decider == rank) {
+        collation.decide(frame.frame, |kind, node| i64::from(rows.row_of[union.node(place, kind, node)]));
+    }
+    collation.whole(&whole, rows.first_whole);
+    let send: Vec<Vec<u32>> =
+        part.send.iter().map(|list| list.iter().map(|&owned| rows.row(owned)).collect()).collect();
+    let halo = Exchange::new(&send, part.receive.iter().map(|&count| count as i64).collect());
+    let spread = Spread { halo, decisive, graphs: spread_graphs, deciding: index(&deciding) };
+    Ok((collation.finish(Some(spread)), places))
+}
+
+/// The edges along which messages pass in `frame`, as sources and targets; nodes are numbered functions first, then resources,
+/// then invocations.
+#[must_use]
+pub fn messages(schema: &Schema, frame: &Frame) -> (Vec<u32>, Vec<u32>) {
+    let mut edges = EdgeList::new(schema);
+    let first = starts(frame.nodes);
+    EdgeType::ALL.into_iter().for_each(|kind| edges.push(schema, frame, &first, kind));
+    (edges.sources, edges.targets)
+}
+
+/// All spread frames side by side: nodes frame by frame, and in a frame type by type.
+struct Union<'a> {
+    frames: Vec<SpreadFrame<'a>>,
+    owners: Vec<u32>,
+    edges: EdgeList,
+}
+
+struct SpreadFrame<'a> {
+    frame: &'a Frame,
+    decider: u32,
+    /// First node of each type.
+    first: [u32; NODE_TYPES],
+}
+
+impl<'a> Union<'a> {
+    fn new(schema: &Schema) -> Self {
+        Union { frames: Vec::new(), owners: Vec::new(), edges: EdgeList::new(schema) }
+    }
+
+    fn push(&mut self, schema: &Schema, frame: &'a Frame, owners: &[u32], decider: u32) {
+        let before = self.owners.len() as u32;
+        let first = starts(frame.nodes).map(|start| before + start);
+        EdgeType::ALL.into_iter().for_each(|kind| self.edges.push(schema, frame, &first, kind));
+        self.owners.extend_from_slice(owners);
+        self.frames.push(SpreadFrame { frame, decider, first });
+    }
+
+    fn nodes(&self) -> usize {
+        self.frames.iter().map(|frame| frame.frame.nodes.iter().sum::<u32>() as usize).sum()
+    }
+
+    fn node(&self, frame: usize, kind: NodeType, node: u32) -> usize {
+        (self.frames[frame].first[kind as usize] + node) as usize
+    }
+
+    /// Nodes of one type of one frame.
+    fn range(&self, frame: usize, kind: NodeType) -> Range<u32> {
+        let first = self.frames[frame].first[kind as usize];
+        first..first + self.frames[frame].frame.nodes[kind as usize]
+    }
+
+    /// The nodes that the decision on a frame is taken on, ascending.
+    fn decisive(&self, frame: usize) -> Vec<usize> {
+        let [invocations, _, resources] = self.frames[frame].frame.option_indices();
+        let of = |kind, nodes: &[u32]| -> Vec<usize> {
+            nodes.iter().map(|&node| self.node(frame, kind, node)).collect()
+        };
+        let mut nodes = of(NodeType::Invocation, invocations);
+        nodes.extend(of(NodeType::Resource, resources));
+        nodes.sort_unstable();
+        nodes.dedup();
+        nodes
+    }
+}
+
+/// Where this rank's nodes lie in its batch.
+struct Rows<'a> {
+    union: &'a Union<'a>,
+    part: &'a Part,
+    /// Row of each node of the union; means something only where it has one here.
+    row_of: Vec<u32>,
+    /// Owned nodes of each type of each frame.
+    owned: Vec<[Range<usize>; NODE_TYPES]>,
+    first_whole: [u32; NODE_TYPES],
+    nodes: u32,
+}
+
+const NODE_KINDS: [NodeType; NODE_TYPES] = [NodeType::Function, NodeType::Resource, NodeType::Invocation];
+
+impl<'a> Rows<'a> {
+    fn new(union: &'a Union<'a>, part: &'a Part, whole: &[&Frame]) -> Self {
+        let below = |end: u32| part.owned.partition_point(|&node| node < end);
+        let owned: Vec<[Range<usize>; NODE_TYPES]> = (0..union.frames.len())
+            .map(|frame| {
+                NODE_KINDS.map(|kind| {
+                    let range = union.range(frame, kind);
+                    below(range.start)..below(range.end)
+                })
+            })
+            .collect();
+        let spread: [u32; NODE_TYPES] =
+            std::array::from_fn(|kind| owned.iter().map(|ranges| ranges[kind].len() as u32).sum());
+        let whole = totals(whole);
+        let first = starts(std::array::from_fn(|kind| spread[kind] + whole[kind]));
+        let mut row_of = vec![u32::MAX; union.nodes()];
+        let mut next = first;
+        for ranges in &owned {
+            for (kind, range) in ranges.iter().enumerate() {
+                for &node in &part.owned[range.clone()] {
+                    row_of[node as usize] = next[kind];
+                    next[kind] += 1;
+                }
+            }
+        }
+        let nodes = spread.iter().chain(&whole).sum();
+        Rows { union, part, row_of, owned, first_whole: next, nodes }
+    }
+
+    /// Row of an owned node, given its place in the part.
+    fn row(&self, owned: u32) -> u32 {
+        self.row_of[self.part.owned[owned as usize] as usize]
+    }
+
+    fn add_nodes(&self, collation: &mut Collation<'_>) {
+        for (place, (frame, ranges)) in self.union.frames.iter().zip(&self.owned).enumerate() {
+            for (kind, range) in NODE_KINDS.into_iter().zip(ranges) {
+                let first = self.union.range(place, kind).start;
+                let nodes = self.part.owned[range.clone()].iter().map(|&node| node - first);
+                collation.nodes(kind, frame.frame, nodes);
+            }
+            collation.end_graph();
+        }
+    }
+
+    fn add_edges(&self, collation: &mut Collation<'_>) {
+        let owned = self.part.owned.len() as u32;
+        for (place, &edge) in self.part.edges.iter().enumerate() {
+            let source = match self.part.sources[place] {
+                own if own < owned => self.row(own),
+                halo => self.nodes + (halo - owned),
+            };
+            collation.edges.copy(&self.union.edges, edge, source, self.row(self.part.targets[place]));
+        }
+    }
+
+    /// Who sends whom the embeddings that decisions are taken on; those that come here get rows behind this rank's nodes.
+    fn decisive(&mut self, rank: u32, ranks: NonZeroU32) -> Exchange {
+        let mut send = vec![Vec::new(); ranks.get() as usize];
+        let mut needed = vec![Vec::new(); ranks.get() as usize];
+        for (place, frame) in self.union.frames.iter().enumerate() {
+            for node in self.union.decisive(place) {
+                let owner = self.union.owners[node];
+                if frame.decider == owner {
+                    continue;
+                }
+                if owner == rank {
+                    send[frame.decider as usize].push(self.row_of[node]);
+                } else if frame.decider == rank {
+                    needed[owner as usize].push(node);
+                }
+            }
+        }
+        for (row, &node) in (self.nodes..).zip(needed.iter().flatten()) {
+            self.row_of[node] = row;
+        }
+        Exchange::new(&send, needed.iter().map(|nodes| nodes.len() as i64).collect())
+    }
+}
+
+#[cfg(test)]
+#[path = "spread_tests.rs"]
+mod tests;

@@ -1,0 +1,181 @@
+//! Several ranks against one: what they say of states that are spread over them, and the gradients that flow back.
+
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use common::RunSeed;
+use common::config::PolicyConfig;
+use common::trajectory::Choice;
+use rand::Rng;
+use state_graph::{Frame, Schema, serverless};
+use tch::{Kind, Tensor};
+use torch_extension::process_group::{ProcessGroup, Store};
+
+use super::{Placement, collate_share, messages};
+use crate::random_states::{SIZES, frame, frame_of, rng};
+use crate::{GraphBatch, PolicyError, PolicyNetwork, ValueNetwork};
+
+const DEADLINE: Duration = Duration::from_secs(60);
+
+fn config() -> PolicyConfig {
+    PolicyConfig { width: 8, heads: 2, layers: 2, value_layers: 1, dropout: 0.0 }
+}
+
+/// What ranks, or one alone, say of each state (log-probability, entropy and value), and the gradients of both networks.
+#[derive(Debug, Clone, PartialEq)]
+struct Said {
+    states: Vec<[f64; 3]>,
+    gradients: Vec<f64>,
+}
+
+fn doubles(tensor: &Tensor) -> Vec<f64> {
+    Vec::try_from(&tensor.to_kind(Kind::Double).contiguous().view([-1])).unwrap()
+}
+
+/// Choices that visit every stage.
+fn choice(frame: &Frame, place: usize) -> Choice {
+    if frame.may_wait && place.is_multiple_of(4) {
+        Choice::Wait
+    } else {
+        Choice::Start(place as u32 % frame.options)
+    }
+}
+
+/// What one rank says of its states, those of the others left at zero.
+fn say(
+    schema: &Schema,
+    frames: &[Frame],
+    (batch, places): &(GraphBatch, Vec<usize>),
+    kind: Kind,
+    group: Option<&ProcessGroup>,
+) -> Said {
+    let policy = PolicyNetwork::of_kind(schema, &config(), RunSeed(1), kind);
+    let value = ValueNetwork::of_kind(schema, &config(), RunSeed(1), kind);
+    let choices: Vec<Choice> = places.iter().map(|&place| choice(&frames[place], place)).collect();
+    let evaluation = policy.evaluate(batch, &choices, 0.0, group).unwrap();
+    let values = value.forward(batch, group).unwrap();
+    // Every state counts differently, so that none can stand in for another.
+    let weights: Vec<f64> = places.iter().map(|&place| 1.0 + place as f64).collect();
+    let score = &evaluation.log_probability + &evaluation.entropy * 0.3 + values.square();
+    let loss = (score * Tensor::from_slice(&weights).to_kind(kind)).sum(kind);
+    loss.f_backward().unwrap();
+    let gradients =
+        [policy.parameters(), value.parameters()].iter().flat_map(|own| doubles(own.gradients())).collect();
+    let mut states = vec![[0.0; 3]; frames.len()];
+    let columns = [doubles(&evaluation.log_probability), doubles(&evaluation.entropy), doubles(&values)];
+    for (row, &place) in places.iter().enumerate() {
+        states[place] = columns.each_ref().map(|column| column[row]);
+    }
+    Said { states, gradients }
+}
+
+fn alone(schema: &Schema, frames: &[Frame], kind: Kind) -> Said {
+    let batch = GraphBatch::collate(schema, &frames.iter().collect::<Vec<_>>()).to_kind(kind);
+    say(schema, frames, &(batch, (0..frames.len()).collect()), kind, None)
+}
+
+/// The sum of what `ranks` threads of a group say.
+fn together(schema: &Schema, frames: &[Frame], placements: &[Placement], ranks: u32, kind: Kind) -> Said {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let _server = Store::serve(listener, DEADLINE).unwrap();
+    let rank = |rank: u32| {
+        crate::set_threads(1);
+        let store = Store::connect(address, DEADLINE).unwrap();
+        let host = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let group = ProcessGroup::gloo(&store, rank as usize, ranks as usize, host, DEADLINE).unwrap();
+        let frame_references: Vec<&Frame> = frames.iter().collect();
+        let size = NonZeroU32::new(ranks).unwrap();
+        let (batch, places) = collate_share(schema, &frame_references, placements, rank, size).unwrap();
+        let said = say(schema, frames, &(batch.to_kind(kind), places), kind, Some(&group));
+        group.barrier().unwrap();
+        said
+    };
+    let said: Vec<Said> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..ranks).map(|number| scope.spawn(move || rank(number))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let mut sum = said[0].clone();
+    for other in &said[1..] {
+        sum.states
+            .iter_mut()
+            .flatten()
+            .zip(other.states.iter().flatten())
+            .for_each(|(sum, more)| *sum += more);
+        sum.gradients.iter_mut().zip(&other.gradients).for_each(|(sum, more)| *sum += more);
+    }
+    sum
+}
+
+/// Largest difference, relative to the largest number of its kind.
+fn distance(a: &Said, b: &Said) -> f64 {
+    let relative = |a: &[f64], b: &[f64]| {
+        let largest = a.iter().fold(1e-12_f64, |largest, number| largest.max(number.abs()));
+        a.iter().zip(b).map(|(a, b)| (a - b).abs() / largest).fold(0.0, f64::max)
+    };
+    relative(a.states.as_flattened(), b.states.as_flattened()).max(relative(&a.gradients, &b.gradients))
+}
+
+#[test]
+fn any_cut_of_any_states_over_ranks_changes_nothing() {
+    crate::set_threads(1);
+    let schema = serverless::schema(SIZES as usize);
+    for case in 0..12 {
+        let mut rng = rng(case);
+        let ranks = [2, 4][case as usize % 2];
+        let frames: Vec<Frame> = (0..rng.random_range(1..6)).map(|_| frame(&schema, &mut rng)).collect();
+        // Few nodes over many ranks: some rank holds none of them, or decides nothing.
+        let placements: Vec<Placement> = frames
+            .iter()
+            .map(|frame| match rng.random_bool(0.6) {
+                true => Placement::Spread {
+                    owners: (0..frame.nodes.iter().sum()).map(|_| rng.random_range(0..ranks)).collect(),
+                    decider: rng.random_range(0..ranks),
+                },
+                false => Placement::Whole { rank: rng.random_range(0..ranks) },
+            })
+            .collect();
+        let distance = distance(
+            &alone(&schema, &frames, Kind::Double),
+            &together(&schema, &frames, &placements, ranks, Kind::Double),
+        );
+        assert!(distance < 1e-10, "case {case}, {ranks} ranks: {distance}");
+    }
+}
+
+#[test]
+fn one_state_of_a_hundred_thousand_edges_is_the_same_over_ranks() {
+    crate::set_threads(1);
+    let schema = serverless::schema(SIZES as usize);
+    let state = frame_of(&schema, [200, 300, 400, 100], &mut rng(9));
+    let (sources, targets) = messages(&schema, &state);
+    assert!(sources.len() > 100_000, "{} edges", sources.len());
+    let nodes = state.nodes.iter().sum::<u32>() as usize;
+    let list = partition::EdgeList::new(nodes, &sources, &targets).unwrap();
+    let frames = [state];
+    for (kind, near) in [(Kind::Double, 1e-5), (Kind::Float, 1e-4)] {
+        let expected = alone(&schema, &frames, kind);
+        for ranks in [1_u32, 2, 4] {
+            let owners = partition::stream(&list, NonZeroU32::new(ranks).unwrap());
+            let placements = [Placement::Spread { owners, decider: ranks - 1 }];
+            let distance = distance(&expected, &together(&schema, &frames, &placements, ranks, kind));
+            assert!(distance < near, "{ranks} ranks, {kind:?}: {distance}");
+        }
+    }
+}
+
+#[test]
+fn a_spread_batch_is_not_computed_alone() {
+    let schema = serverless::schema(SIZES as usize);
+    let state = frame(&schema, &mut rng(1));
+    let owners = (0..state.nodes.iter().sum()).map(|node: u32| node % 2).collect();
+    let placements = [Placement::Spread { owners, decider: 0 }];
+    let (batch, _) =
+        collate_share(&schema, &[&state], &placements, 0, NonZeroU32::MIN.saturating_add(1)).unwrap();
+    let value = ValueNetwork::new(&schema, &config(), RunSeed(1));
+    assert!(matches!(value.forward(&batch, None), Err(PolicyError::Alone)));
+    let wrong = [Placement::Spread { owners: vec![0], decider: 0 }];
+    let refused = collate_share(&schema, &[&state], &wrong, 0, NonZeroU32::MIN);
+    assert!(matches!(refused, Err(PolicyError::Partition(_))), "an owner for each node");
+}
