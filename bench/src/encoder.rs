@@ -6,7 +6,8 @@ use common::config::PolicyConfig;
 use learner::Adam;
 use policy::{GraphBatch, ValueNetwork};
 use state_graph::Frame;
-use tch::{Kind, Reduction, Tensor};
+use tch::{Kind, Tensor};
+use torch_extension::process_group::ProcessGroup;
 
 use crate::graph::{generator, noise};
 use crate::typed::schema;
@@ -16,28 +17,46 @@ use crate::work::Pass;
 pub(crate) struct ProductionEncoder {
     batch: GraphBatch,
     aims: Tensor,
+    /// States of all ranks.
+    states: f64,
     network: ValueNetwork,
     adam: Adam,
+    group: Option<ProcessGroup>,
+}
+
+/// Its configuration.
+pub(crate) fn production() -> PolicyConfig {
+    PolicyConfig { width: 64, heads: 4, layers: 2, value_layers: 2, ..PolicyConfig::default() }
 }
 
 impl ProductionEncoder {
     pub(crate) fn new(frames: &[Frame]) -> Self {
-        let schema = schema();
-        let config =
-            PolicyConfig { width: 64, heads: 4, layers: 2, value_layers: 2, ..PolicyConfig::default() };
-        let network = ValueNetwork::new(&schema, &config, RunSeed(1));
-        let adam = Adam::new(network.parameters());
-        let batch = GraphBatch::collate(&schema, &frames.iter().collect::<Vec<_>>());
-        let aims = Tensor::from_slice(&noise(frames.len(), &mut generator(0))).to_kind(Kind::Float);
-        ProductionEncoder { batch, aims, network, adam }
+        let batch = GraphBatch::collate(&schema(), &frames.iter().collect::<Vec<_>>());
+        Self::of_share(batch, frames.len(), frames.len(), None)
     }
 
-    /// One pass; returns the loss.
+    /// This rank's share of `states` states; it says something of `mine` of them.
+    pub(crate) fn of_share(
+        batch: GraphBatch,
+        mine: usize,
+        states: usize,
+        group: Option<ProcessGroup>,
+    ) -> Self {
+        let network = ValueNetwork::new(&schema(), &production(), RunSeed(1));
+        let adam = Adam::new(network.parameters());
+        let aims = Tensor::from_slice(&noise(mine, &mut generator(0))).to_kind(Kind::Float);
+        ProductionEncoder { batch, aims, states: states as f64, network, adam, group }
+    }
+
+    /// One pass; returns this rank's part of the loss.
     pub(crate) fn run(&mut self, pass: Pass) -> Result<f64> {
         match pass {
             Pass::Epoch => {
                 let loss = self.loss()?;
                 loss.f_backward()?;
+                if let Some(group) = &self.group {
+                    group.all_reduce(self.network.parameters().gradients())?;
+                }
                 self.adam.step(self.network.parameters(), 1e-3)?;
                 Ok(loss.f_double_value(&[])?)
             }
@@ -45,8 +64,19 @@ impl ProductionEncoder {
         }
     }
 
+    /// Waits for the other ranks.
+    pub(crate) fn barrier(&self) -> Result<()> {
+        Ok(self.group.as_ref().map_or(Ok(()), ProcessGroup::barrier)?)
+    }
+
+    /// Bytes of rows that this rank has sent so far.
+    pub(crate) fn exchanged_bytes(&self) -> u64 {
+        self.group.as_ref().map_or(0, ProcessGroup::exchanged_bytes)
+    }
+
     fn loss(&self) -> Result<Tensor> {
-        Ok(self.network.forward(&self.batch, None)?.f_mse_loss(&self.aims, Reduction::Mean)?)
+        let values = self.network.forward(&self.batch, self.group.as_ref())?;
+        Ok((values - &self.aims).f_square()?.f_sum(Kind::Float)? / self.states)
     }
 }
 

@@ -4,8 +4,10 @@
 //!
 //! - [`Work`] says on what, [`measure()`] times this project's networks on it in the process it is called in;
 //! - [`compare()`] starts such a process, or a peer, for everyone in turn;
-//! - [`picture()`] and [`large_slope()`] say how cost follows size.
+//! - [`picture()`] and [`large_slope()`] say how cost follows size;
+//! - [`measure_ranks`] starts several such processes on one graph.
 
+mod community;
 mod compare;
 mod contender;
 mod encoder;
@@ -14,10 +16,12 @@ mod graph;
 mod graph_file;
 mod measure;
 mod picture;
+mod ranks;
 mod typed;
 mod work;
 
 pub use compare::{Outcome, Plan, Row, compare};
 pub use measure::{Measurement, Order, measure};
 pub use picture::{large_slope, picture};
+pub use ranks::{Cutter, RankMeasurement, RankOrder, measure_ranks, run_rank};
 pub use work::{Pass, Work};

@@ -7,12 +7,13 @@ use state_graph::{EDGE_TYPES, EdgeType, Frame, FrameBuilder, NODE_TYPES, NodeTyp
 use crate::graph::{Graph, Ranks, generator, noise};
 
 /// Messages (edges of both directions) a node.
-const DEGREE: usize = 10;
+pub(crate) const DEGREE: usize = 10;
 /// Share of the nodes by type: functions, resources, invocations.
-const NODES: [f64; NODE_TYPES] = [0.25, 0.1, 0.65];
+pub(crate) const NODES: [f64; NODE_TYPES] = [0.25, 0.1, 0.65];
 /// Share of the edges by type. A busy cluster's state is mostly requests: who could run where.
-const EDGES: [f64; EDGE_TYPES] = [0.13, 0.15, 0.05, 0.45, 0.08, 0.08, 0.06];
-const NODE_KINDS: [NodeType; NODE_TYPES] = [NodeType::Function, NodeType::Resource, NodeType::Invocation];
+pub(crate) const EDGES: [f64; EDGE_TYPES] = [0.13, 0.15, 0.05, 0.45, 0.08, 0.08, 0.06];
+pub(crate) const NODE_KINDS: [NodeType; NODE_TYPES] =
+    [NodeType::Function, NodeType::Resource, NodeType::Invocation];
 
 /// The schema of `serverless` with four sizes.
 pub(crate) fn schema() -> Schema {

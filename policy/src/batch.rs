@@ -8,7 +8,7 @@ use torch_extension::EdgeLayout;
 use crate::choices::Choices;
 use crate::edge_list::EdgeList;
 use crate::segment::index;
-use crate::spread::Spread;
+use crate::spread::{ExchangedRows, Spread};
 
 const NODE_KINDS: [NodeType; NODE_TYPES] = [NodeType::Function, NodeType::Resource, NodeType::Invocation];
 
@@ -43,6 +43,12 @@ impl GraphBatch {
         let mut collation = Collation::new(schema);
         collation.whole(frames, starts(totals(frames)));
         collation.finish(None)
+    }
+
+    /// Rows that go to other ranks and come from them in each layer.
+    #[must_use]
+    pub fn exchanged_rows(&self) -> ExchangedRows {
+        self.spread.as_ref().map_or_else(ExchangedRows::default, Spread::rows)
     }
 
     /// The same batch with features of another kind; `Double` is for checking gradients.
@@ -126,7 +132,7 @@ impl<'a> Collation<'a> {
     pub(crate) fn finish(mut self, spread: Option<Spread>) -> GraphBatch {
         self.choices.close();
         let nodes = self.node_graphs.iter().map(Vec::len).sum();
-        let halo = spread.as_ref().map_or(0, Spread::halo_rows);
+        let halo = spread.as_ref().map_or(0, |spread| spread.rows().received as usize);
         let features = |kind: usize| {
             let rows = self.node_graphs[kind].len();
             (rows > 0).then(|| matrix(&self.node_features[kind], self.schema.nodes[kind].len()))

@@ -26,7 +26,7 @@ pub use network::{Evaluation, PolicyNetwork, ValueNetwork};
 pub use observer::schema_of;
 pub use parameters::{Parameters, decode_tensors, encode_tensors};
 pub use scheduler::{Behaviour, PolicyScheduler, Record};
-pub use spread::{Placement, collate_share, messages};
+pub use spread::{ExchangedRows, Placement, collate_share, messages};
 
 /// Loads libtorch, computes with it, and says which file it is.
 ///

@@ -45,9 +45,20 @@ pub(crate) struct Spread {
     deciding: Tensor,
 }
 
+/// Rows that a rank exchanges with the others in one layer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ExchangedRows {
+    /// To all others together.
+    pub sent: u64,
+    /// From them: the halo.
+    pub received: u64,
+}
+
 impl Spread {
-    pub(crate) fn halo_rows(&self) -> usize {
-        self.halo.splits.receive.iter().sum::<i64>() as usize
+    pub(crate) fn rows(&self) -> ExchangedRows {
+        let sum = |counts: &[i64]| counts.iter().sum::<i64>().unsigned_abs();
+        let Splits { send, receive } = &self.halo.splits;
+        ExchangedRows { sent: sum(send), received: sum(receive) }
     }
 }
 

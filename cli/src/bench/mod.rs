@@ -2,6 +2,7 @@
 //! and on fixed work.
 
 mod encoder;
+mod ranks;
 mod simulator;
 
 use std::io::Write as _;
@@ -50,6 +51,11 @@ pub enum Part {
     /// One process of that comparison.
     #[command(hide = true)]
     EncoderMeasure(encoder::MeasureArguments),
+    /// One large graph over several ranks: epochs, and what the cut costs.
+    Ranks(ranks::RanksArguments),
+    /// One of these ranks.
+    #[command(hide = true)]
+    RanksMeasure(ranks::MeasureArguments),
 }
 
 /// How a service is measured.
@@ -91,6 +97,8 @@ pub fn run(arguments: &BenchArguments) -> anyhow::Result<ExitCode> {
         Part::Simulator { seconds } => print(arguments.json, &simulator::measure(*seconds)?)?,
         Part::Encoder(encoder) => encoder::compare(encoder, arguments.json)?,
         Part::EncoderMeasure(order) => encoder::measure(order)?,
+        Part::Ranks(ranks) => ranks::compare(ranks, arguments.json)?,
+        Part::RanksMeasure(order) => ranks::measure(order)?,
     }
     Ok(ExitCode::Success)
 }

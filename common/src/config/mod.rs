@@ -4,6 +4,7 @@ mod actor;
 mod evaluation;
 mod learner;
 mod load;
+mod nodes;
 mod policy;
 mod replay;
 mod reward;

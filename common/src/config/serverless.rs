@@ -13,8 +13,9 @@ use crate::seed::RunSeed;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServerlessConfig {
-    /// Worker nodes.
-    #[garde(length(min = 1, max = 100_000), inner(custom(sound_node)))]
+    /// Worker nodes; in a file an entry with `count` stands for as many.
+    #[garde(length(min = 1), inner(custom(sound_node)))]
+    #[serde(deserialize_with = "super::nodes::expanded")]
     pub nodes: Vec<NodeSpec>,
     /// Network time between zones in milliseconds; requests are dispatched from zone 0.
     #[garde(custom(square(&self.nodes)))]

@@ -1,0 +1,81 @@
+//! Worker nodes as a configuration file gives them: one entry for all that are alike.
+
+use serde::{Deserialize, Deserializer};
+
+use crate::cluster::NodeSpec;
+
+/// Most nodes of a cluster.
+const MOST_NODES: usize = 100_000;
+
+/// `count` nodes with the keys of [`NodeSpec`].
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NodeGroup {
+    #[serde(default = "one")]
+    count: usize,
+    cpu_millicores: u32,
+    memory_mb: u32,
+    network_mbps: u32,
+    speed: f64,
+    #[serde(default = "usual_price")]
+    price_class: f64,
+    #[serde(default)]
+    zone: u32,
+}
+
+fn one() -> usize {
+    1
+}
+
+fn usual_price() -> f64 {
+    1.0
+}
+
+/// Every node, one by one.
+pub(super) fn expanded<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<NodeSpec>, D::Error> {
+    let groups = Vec::<NodeGroup>::deserialize(deserializer)?;
+    let total = groups.iter().fold(0_usize, |total, group| total.saturating_add(group.count));
+    if total > MOST_NODES {
+        return Err(serde::de::Error::custom(format!(
+            "are {total} nodes; at most {MOST_NODES} are possible"
+        )));
+    }
+    let nodes = |group: NodeGroup| {
+        let node = NodeSpec {
+            cpu_millicores: group.cpu_millicores,
+            memory_mb: group.memory_mb,
+            network_mbps: group.network_mbps,
+            speed: group.speed,
+            price_class: group.price_class,
+            zone: group.zone,
+        };
+        std::iter::repeat_n(node, group.count)
+    };
+    Ok(groups.into_iter().flat_map(nodes).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::parse;
+
+    fn nodes(groups: &str) -> Result<usize, String> {
+        let text = format!(
+            "schema = 1\nname = \"t\"\nseed = 1\n[simulator]\nscenario = \"serverless\"\n[simulator.serverless]\nnodes = [{groups}]\n"
+        );
+        parse(&text, "test", &[])
+            .map(|config| config.simulator.serverless.nodes.len())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn alike_nodes_are_counted_once_in_the_file() {
+        let node = "cpu_millicores = 1000, memory_mb = 1024, network_mbps = 100, speed = 1.0";
+        assert_eq!(nodes(&format!("{{ count = 3, {node} }}, {{ {node} }}")), Ok(4));
+        let none = nodes(&format!("{{ count = 0, {node} }}")).unwrap_err();
+        assert!(none.contains("simulator.serverless.nodes"), "{none}");
+        let many = nodes(&format!("{{ count = 4000000000, {node} }}")).unwrap_err();
+        assert!(many.contains("at most 100000"), "{many}");
+        let unknown = nodes(&format!("{{ cuont = 3, {node} }}")).unwrap_err();
+        assert!(unknown.contains("cuont") && unknown.contains("count"), "{unknown}");
+    }
+}
