@@ -34,6 +34,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    policy::keep_freed_memory();
     let arguments = Arguments::parse();
     if let Err(error) = telemetry::set_up_logging(telemetry::LogFormat::Plain) {
         return exit::fail(&error.into()).into();

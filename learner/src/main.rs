@@ -39,6 +39,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    policy::keep_freed_memory();
     let arguments = Arguments::parse();
     match start(&arguments) {
         Ok(code) => code.into(),

@@ -28,6 +28,8 @@ pub use parameters::{Parameters, decode_tensors, encode_tensors};
 pub use scheduler::{Behaviour, PolicyScheduler, Record};
 pub use spread::{ExchangedRows, Placement, collate_share, messages};
 
+pub use torch_extension::keep_freed_memory;
+
 /// Loads libtorch, computes with it, and says which file it is.
 ///
 /// # Errors

@@ -44,6 +44,7 @@ pub(crate) struct Projections {
 }
 
 unsafe extern "C" {
+    pub(crate) safe fn longshore_keep_freed_memory();
     pub(crate) fn longshore_attend(
         tensors: *const *const C_tensor,
         heads: i64,

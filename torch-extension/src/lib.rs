@@ -12,3 +12,9 @@ pub mod process_group;
 
 pub use error::TorchExtensionError;
 pub use layout::{EdgeLayout, Edges};
+
+/// Keeps memory that tensors free for those that come: without it the C library maps every large one anew and returns it to the
+/// system, which clears each page each time (docs/decisions/allocation.md). For the start of a program, before threads.
+pub fn keep_freed_memory() {
+    ffi::longshore_keep_freed_memory();
+}
