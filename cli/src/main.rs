@@ -23,6 +23,9 @@ enum Command {
     Bench(bench::BenchArguments),
     Doctor(doctor::DoctorArguments),
     Keygen(keygen::KeygenArguments),
+    /// One of the learner's ranks; the learner starts it.
+    #[command(hide = true)]
+    Rank(learner::RankArguments),
     /// Prints a completion script for a shell.
     #[command(
         after_help = "Example:\n  longshore completions bash > ~/.local/share/bash-completion/completions/longshore"
@@ -48,12 +51,18 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => bench::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments, policy::libtorch_check),
         Command::Keygen(arguments) => keygen::run(arguments),
+        Command::Rank(arguments) => rank(arguments),
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Arguments::command(), "longshore", &mut std::io::stdout());
             Ok(common::ExitCode::Success)
         }
     };
     result.unwrap_or_else(|error| exit::fail(&error)).into()
+}
+
+fn rank(arguments: &learner::RankArguments) -> anyhow::Result<common::ExitCode> {
+    arguments.run()?;
+    Ok(common::ExitCode::Success)
 }
 
 fn evaluate(arguments: &evaluate::EvaluateArguments) -> anyhow::Result<common::ExitCode> {

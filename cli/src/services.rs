@@ -29,7 +29,7 @@ pub fn train(
         for actor in 0..config.actor.count {
             helpers.push(spawn_actor(scope, config, actor, &links, shutdown)?);
         }
-        policy::set_threads(config.learner.threads);
+        policy::set_threads(config.learner.threads_of_rank());
         let learnt = learner::run(config, options, &links, &Readiness::new(), shutdown);
         // The end of a run is told to who is connected; who is not yet must end, too.
         shutdown.trigger();

@@ -48,7 +48,11 @@ pub fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
         // Before anything is started: a wrong path should not be found by the learner among running services.
         policy::Checkpoint::open(&policy::find_checkpoint(path)?)?;
     }
-    let options = LearnerOptions { run_folder: run_folder.clone(), init_from: arguments.init_from.clone() };
+    let options = LearnerOptions {
+        run_folder: run_folder.clone(),
+        init_from: arguments.init_from.clone(),
+        meeting: None,
+    };
     let summary = services::train(&config, &options, &shutdown)?;
     if !summary.finished {
         return Ok(ExitCode::Interrupted);

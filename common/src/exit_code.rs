@@ -24,13 +24,15 @@ pub enum ExitCode {
     Diverged = 9,
     /// The run folder is held by another learner.
     Locked = 10,
+    /// One of the learner's ranks was lost.
+    RankLost = 11,
     /// Ended by Ctrl-C or SIGTERM after an ordered drain.
     Interrupted = 130,
 }
 
 impl ExitCode {
     /// Every code, in order, for `longshore --help` and the documentation.
-    pub const ALL: [ExitCode; 12] = [
+    pub const ALL: [ExitCode; 13] = [
         ExitCode::Success,
         ExitCode::Failure,
         ExitCode::Usage,
@@ -42,6 +44,7 @@ impl ExitCode {
         ExitCode::Security,
         ExitCode::Diverged,
         ExitCode::Locked,
+        ExitCode::RankLost,
         ExitCode::Interrupted,
     ];
 
@@ -70,6 +73,7 @@ impl ExitCode {
             ExitCode::Security => "a key is missing or wrong, or an insecure bind was refused",
             ExitCode::Diverged => "training diverged",
             ExitCode::Locked => "the run folder is held by another learner",
+            ExitCode::RankLost => "a rank of the learner was lost",
             ExitCode::Interrupted => "ended by Ctrl-C or SIGTERM after an ordered drain",
         }
     }

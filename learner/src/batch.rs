@@ -5,6 +5,7 @@ use std::ops::Range;
 use common::ids::PolicyVersion;
 use common::trajectory::{Choice, Step, TrajectoryBody, TrajectoryHeader};
 use state_graph::{Frame, FrameDecoder, Schema};
+use transport::wire;
 
 use crate::LearnerError;
 use crate::scale::Condition;
@@ -72,6 +73,19 @@ impl Decoded {
             }
         }
         Ok(Decoded { version: header.first_version, body, frames })
+    }
+
+    /// The same from the bytes that another rank was sent.
+    pub(crate) fn of_bytes(
+        schema: &Schema,
+        header: &[u8],
+        body: &[u8],
+        frames: &[u8],
+    ) -> Result<Self, LearnerError> {
+        let header: TrajectoryHeader = serde_json::from_slice(header)
+            .map_err(|error| LearnerError::Group(format!("a trajectory's header cannot be read: {error}")))?;
+        let body = wire::decode_body(body).map_err(transport::TransportError::from)?;
+        Self::new(schema, &header, body, frames)
     }
 
     /// Steps in it.

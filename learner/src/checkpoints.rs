@@ -90,7 +90,7 @@ impl Checkpoints {
         let mut newest_error = None;
         for number in self.numbers().into_iter().rev() {
             let folder = self.folder.join(folder_name(number));
-            match restore_from(&folder, updater) {
+            match open(&folder, updater) {
                 Ok(progress) => {
                     tracing::info!(checkpoint = %folder.display(), steps = progress.environment_steps, "resumed");
                     return Ok(Some(progress));
@@ -123,7 +123,11 @@ fn superseded(numbers: &[u64], keep: usize) -> Vec<u64> {
     numbers[..numbers.len().saturating_sub(keep)].to_vec()
 }
 
-fn contents(updater: &Updater, progress: &Progress) -> Result<Vec<(&'static str, Vec<u8>)>, LearnerError> {
+/// Every file of a checkpoint.
+pub(crate) fn contents(
+    updater: &Updater,
+    progress: &Progress,
+) -> Result<Vec<(&'static str, Vec<u8>)>, LearnerError> {
     let state = serde_json::to_vec_pretty(progress)
         .map_err(|error| LearnerError::Config(format!("the learner's state cannot be written: {error}")))?;
     let optimizer = |adam: &Adam, parameters: &Parameters| encode_tensors(&adam.state(parameters), &[]);
@@ -138,21 +142,33 @@ fn contents(updater: &Updater, progress: &Progress) -> Result<Vec<(&'static str,
     ])
 }
 
-fn restore_from(folder: &Path, updater: &mut Updater) -> Result<Progress, LearnerError> {
+fn open(folder: &Path, updater: &mut Updater) -> Result<Progress, LearnerError> {
     let checkpoint = Checkpoint::open(folder)?;
-    let progress: Progress = serde_json::from_slice(checkpoint.file(STATE)?).map_err(|error| {
-        let message = format!(
-            "written by another version of Longshore ({error}); go on with the version that wrote it, or use another run \
-             folder"
-        );
-        policy::PolicyError::Checkpoint { path: folder.join(STATE), message }
-    })?;
-    let read = |parameters: &Parameters, name: &str| parameters.read_bytes(checkpoint.file(name)?);
+    restore_from(|name| Ok(checkpoint.file(name)?), updater).map_err(|error| match error {
+        LearnerError::State(error) => {
+            let message = format!(
+                "written by another version of Longshore ({error}); go on with the version that wrote it, or use another \
+                 run folder"
+            );
+            policy::PolicyError::Checkpoint { path: folder.join(STATE), message }.into()
+        }
+        other => other,
+    })
+}
+
+/// Takes over the state that the files of a checkpoint hold.
+pub(crate) fn restore_from<'a>(
+    file: impl Fn(&str) -> Result<&'a [u8], LearnerError>,
+    updater: &mut Updater,
+) -> Result<Progress, LearnerError> {
+    let progress: Progress = serde_json::from_slice(file(STATE)?).map_err(LearnerError::State)?;
+    let read =
+        |parameters: &Parameters, name: &str| Ok::<_, LearnerError>(parameters.read_bytes(file(name)?)?);
     read(updater.policy.parameters(), "policy.safetensors")?;
     read(updater.value.parameters(), "value.safetensors")?;
     read(updater.target_policy.parameters(), "target_policy.safetensors")?;
     read(updater.target_value.parameters(), "target_value.safetensors")?;
-    let state = |name: &str| decode_tensors(checkpoint.file(name)?);
+    let state = |name: &str| Ok::<_, LearnerError>(decode_tensors(file(name)?)?);
     updater.policy_optimizer.restore(updater.policy.parameters(), &state("policy_optimizer.safetensors")?)?;
     updater.value_optimizer.restore(updater.value.parameters(), &state("value_optimizer.safetensors")?)?;
     updater.rounds = progress.rounds;

@@ -9,12 +9,40 @@ pub enum LearnerError {
     /// An operation of all ranks failed.
     #[error(transparent)]
     Ranks(#[from] torch_extension::TorchExtensionError),
+    /// A rank is gone.
+    #[error(
+        "rank {rank} of the learner was lost: {how}; start again on the same run folder to go on from the newest checkpoint"
+    )]
+    RankLost {
+        /// Which.
+        rank: usize,
+        /// What is known of its end.
+        how: String,
+    },
+    /// The ranks could not be started, or did not meet.
+    #[error("{0}")]
+    NoGroup(String),
+    /// Ranks do not understand each other.
+    #[error("{0}")]
+    Group(String),
+    /// Ranks would meet beyond loopback.
+    #[error(
+        "MASTER_ADDR leads to {address}, which is not loopback: ranks neither encrypt nor ask who comes; on a network of your \
+         own, allow it with `transport.insecure = true`"
+    )]
+    InsecureRanks {
+        /// Where they would meet.
+        address: std::net::SocketAddr,
+    },
     /// Networks or checkpoints.
     #[error(transparent)]
     Policy(#[from] policy::PolicyError),
     /// The optimiser's saved state does not fit.
     #[error("the optimiser's state cannot be used: {0}")]
     OptimizerState(String),
+    /// What a learner keeps beside its tensors cannot be read.
+    #[error("the learner's state cannot be read: {0}")]
+    State(serde_json::Error),
     /// Metrics could not be written.
     #[error(transparent)]
     Telemetry(#[from] telemetry::TelemetryError),
@@ -58,10 +86,25 @@ pub enum LearnerError {
 }
 
 impl LearnerError {
+    /// Whether a lost rank may be behind it: the backward's exchanges fail as any other tensor operation.
+    pub(crate) fn is_of_ranks(&self) -> bool {
+        use policy::PolicyError;
+        matches!(
+            self,
+            LearnerError::Ranks(_)
+                | LearnerError::RankLost { .. }
+                | LearnerError::Tensor(_)
+                | LearnerError::Policy(PolicyError::Ranks(_) | PolicyError::Tensor(_))
+        )
+    }
+
     /// The exit status of a learner that ends with this error.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         match self {
+            LearnerError::RankLost { .. } => ExitCode::RankLost,
+            LearnerError::NoGroup(_) => ExitCode::Unreachable,
+            LearnerError::InsecureRanks { .. } => ExitCode::Security,
             LearnerError::Policy(error) => error.exit_code(),
             LearnerError::OptimizerState(_) => ExitCode::Checkpoint,
             LearnerError::Transport(error) => error.exit_code(),

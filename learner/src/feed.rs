@@ -9,6 +9,7 @@ use transport::{SampledItem, Selector, TrajectorySampler, wire};
 
 use crate::LearnerError;
 use crate::batch::{Batch, Decoded};
+use crate::ranks::encode;
 
 /// How long one request to the shards may take before the caller looks around again.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -70,6 +71,8 @@ pub struct Feed {
     replayed_steps: usize,
     turn_items: usize,
     waiting: Vec<Decoded>,
+    /// Those that are waiting as bytes, where other ranks are told.
+    encoded: Option<Vec<Vec<u8>>>,
     /// What was dropped so far.
     pub dropped: Dropped,
 }
@@ -88,8 +91,19 @@ impl Feed {
             replayed_steps,
             turn_items: config.actor.count * config.actor.environments,
             waiting: Vec::new(),
+            encoded: None,
             dropped: Dropped::default(),
         }
+    }
+
+    /// From now on keeps what [`Feed::encoded`] returns.
+    pub(crate) fn keep_encoded(&mut self) {
+        self.encoded = Some(Vec::new());
+    }
+
+    /// The trajectories of the batch that came last, in its order.
+    pub(crate) fn encoded(&mut self) -> Vec<Vec<u8>> {
+        self.encoded.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// The shards' end.
@@ -121,7 +135,7 @@ impl Feed {
         if items.is_empty() {
             return Ok(None);
         }
-        self.take(items, window, false);
+        self.take(items, window, false)?;
         Ok(Some((Batch::new(std::mem::take(&mut self.waiting)), 0.0)))
     }
 
@@ -129,21 +143,21 @@ impl Feed {
         let (gathered, wanted) = self.gathered();
         if gathered < wanted {
             let items = self.sampler.sample(Selector::Fifo, wanted - gathered, PATIENCE)?;
-            self.take(items, window, false);
+            self.take(items, window, false)?;
             if self.gathered().0 < wanted {
                 return Ok(None);
             }
         }
         if self.replayed_steps > 0 {
             let items = self.sampler.sample(Selector::Uniform, self.replayed_steps, PATIENCE)?;
-            self.take(items, window, true);
+            self.take(items, window, true)?;
         }
         let batch = Batch::new(std::mem::take(&mut self.waiting));
         let lag = batch.mean_lag(window.newest.number);
         Ok(Some((batch, lag)))
     }
 
-    fn take(&mut self, items: Vec<SampledItem>, window: Window, replayed: bool) {
+    fn take(&mut self, items: Vec<SampledItem>, window: Window, replayed: bool) -> Result<(), LearnerError> {
         for item in items {
             match window.judge(item.header.first_version) {
                 Verdict::Learn => {}
@@ -158,13 +172,19 @@ impl Feed {
                 }
             }
             match self.decode(&item) {
-                Ok(decoded) => self.waiting.push(decoded),
+                Ok(decoded) => {
+                    if let Some(encoded) = &mut self.encoded {
+                        encoded.push(encode(&item)?);
+                    }
+                    self.waiting.push(decoded);
+                }
                 Err(error) => {
                     self.dropped.damaged += 1;
                     tracing::warn!(%error, "dropped");
                 }
             }
         }
+        Ok(())
     }
 
     fn decode(&self, item: &SampledItem) -> Result<Decoded, LearnerError> {

@@ -158,7 +158,7 @@ fn clipped_objective(
 }
 
 #[cfg(test)]
-#[path = "ranks_tests.rs"]
+#[path = "ranks/gradient_tests.rs"]
 mod ranks_tests;
 
 #[cfg(test)]

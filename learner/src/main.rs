@@ -1,11 +1,12 @@
-//! `longshore-learner`: the learner's process.
+//! `longshore-learner`: the learner's process, or one of its ranks.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
-use clap::Parser;
-use learner::{LearnerOptions, default_run_folder};
+use clap::{Parser, Subcommand};
+use learner::{LearnerError, LearnerOptions, Meeting, RankArguments, default_run_folder};
 use telemetry::{HealthServer, LogFormat, Readiness};
 use transport::Links;
 
@@ -15,15 +16,20 @@ use transport::Links;
 #[derive(Parser)]
 #[command(
     version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
     after_help = format!(
-        "Example:\n  longshore-learner -c configs/train/cluster.toml --run-folder runs/cluster\n\n{}",
+        "Examples:\n  longshore-learner -c configs/train/cluster.toml --run-folder runs/cluster\n  \
+         RANK=1 WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=29500 longshore-learner -c configs/train/cluster.toml\n\n{}",
         common::ExitCode::help()
     )
 )]
 struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// The run's configuration; `transport` says where the shards are and what the learner binds.
-    #[arg(short, long)]
-    config: PathBuf,
+    #[arg(short, long, required = true)]
+    config: Option<PathBuf>,
     /// Sets one value, e.g. `learner.budget_steps=100000`.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
@@ -36,6 +42,13 @@ struct Arguments {
     /// Logs as JSON, a line each.
     #[arg(long)]
     log_json: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// One of the learner's ranks; the learner starts it.
+    #[command(hide = true)]
+    Rank(RankArguments),
 }
 
 fn main() -> ExitCode {
@@ -54,8 +67,17 @@ fn start(arguments: &Arguments) -> Result<common::ExitCode, (common::ExitCode, S
     let failure = |error: telemetry::TelemetryError| (common::ExitCode::Failure, error.to_string());
     telemetry::set_up_logging(if arguments.log_json { LogFormat::Json } else { LogFormat::Plain })
         .map_err(failure)?;
-    let config = common::config::load(&arguments.config, &arguments.settings)
+    let failed = |error: LearnerError| (error.exit_code(), error.to_string());
+    if let Some(Command::Rank(rank)) = &arguments.command {
+        return rank.run().map(|()| common::ExitCode::Success).map_err(failed);
+    }
+    let path = arguments.config.as_deref().unwrap_or(Path::new(""));
+    let config = common::config::load(path, &arguments.settings)
         .map_err(|error| (common::ExitCode::Config, error.to_string()))?;
+    let deadline = Duration::from_secs_f64(config.learner.rank_deadline_seconds);
+    let insecure = config.transport.insecure;
+    let meeting =
+        Meeting::of_environment(|name| std::env::var(name).ok(), deadline, insecure).map_err(failed)?;
     let shutdown = telemetry::shutdown_on_signals().map_err(failure)?;
     let readiness = Readiness::new();
     let _health = match &config.learner.metrics_address {
@@ -64,14 +86,19 @@ fn start(arguments: &Arguments) -> Result<common::ExitCode, (common::ExitCode, S
         }
         None => None,
     };
-    policy::set_threads(config.learner.threads);
+    if let Some(meeting) = meeting.filter(|meeting| meeting.rank > 0) {
+        return learner::serve_rank(&meeting, config.learner.threads)
+            .map(|()| common::ExitCode::Success)
+            .map_err(failed);
+    }
+    policy::set_threads(config.learner.threads_of_rank());
     let links =
         Links::of_learner(&config.transport).map_err(|error| (error.exit_code(), error.to_string()))?;
     let options = LearnerOptions {
         run_folder: arguments.run_folder.clone().unwrap_or_else(|| default_run_folder(&config)),
         init_from: arguments.init_from.clone(),
+        meeting,
     };
-    let summary = learner::run(&Arc::new(config), &options, &links, &readiness, &shutdown)
-        .map_err(|error| (error.exit_code(), error.to_string()))?;
+    let summary = learner::run(&Arc::new(config), &options, &links, &readiness, &shutdown).map_err(failed)?;
     Ok(if !summary.finished { common::ExitCode::Interrupted } else { common::ExitCode::Success })
 }

@@ -12,9 +12,11 @@ use telemetry::{MetricsLog, Readiness, StatusLine};
 use transport::{LearnerIdentity, LinkOptions, Links, TrajectorySampler, WeightsPublisher};
 
 use crate::LearnerError;
-use crate::checkpoints::{Checkpoints, Progress, init_from};
+use crate::batch::Batch;
+use crate::checkpoints::{Checkpoints, Progress, contents, init_from};
 use crate::feed::{Feed, Window};
 use crate::pace::Pace;
+use crate::ranks::{Meeting, Team};
 use crate::run_folder::RunFolder;
 use crate::update::{Statistics, Updater};
 use crate::validation::Validator;
@@ -37,6 +39,8 @@ pub struct LearnerOptions {
     pub run_folder: PathBuf,
     /// A checkpoint or run whose weights a fresh run starts from.
     pub init_from: Option<PathBuf>,
+    /// Where ranks meet that were started from outside; this is rank 0.
+    pub meeting: Option<Meeting>,
 }
 
 /// Learns until the budget is spent or `shutdown` is triggered; a run that is in the folder already goes on from its
@@ -76,6 +80,12 @@ fn check(config: &Config) -> Result<(), LearnerError> {
     {
         return fail("learner.group.rollouts must divide actor.environments");
     }
+    if let Some(device) = learner.devices.iter().find(|device| *device != "cpu") {
+        return fail(&format!(
+            "learner.devices names \"{device}\", but learners of this build compute on \"cpu\" only: ranks exchange \
+             through Gloo, between CPUs"
+        ));
+    }
     if learner.mode == Mode::Lockstep && learner.replayed_share > 0.0 {
         return fail(
             "learner.mode = \"lockstep\" needs learner.replayed_share = 0: a turn learns from its own episodes",
@@ -94,6 +104,7 @@ struct Service {
     folder: RunFolder,
     checkpoints: Checkpoints,
     updater: Updater,
+    team: Option<Team>,
     progress: Progress,
     feed: Feed,
     publisher: WeightsPublisher,
@@ -125,6 +136,12 @@ impl Service {
             init_from(path, &updater)?;
         }
         let progress = restored.unwrap_or_default();
+        let mut team = None;
+        if let Some((others, group)) = Team::gather(config, options.meeting.as_ref())? {
+            others.tell_start(&group, config, &contents(&updater, &progress)?)?;
+            updater.group = Some(group);
+            team = Some(others);
+        }
         let identity = LearnerIdentity {
             run: folder.run(),
             epoch: folder.epoch(),
@@ -139,11 +156,16 @@ impl Service {
         let link = LinkOptions::from(&config.transport);
         let sampler = TrajectorySampler::connect(&links.transport, &links.shards, identity, link, shutdown)?;
         let metrics = MetricsLog::open(folder.path())?;
+        let mut feed = Feed::new(sampler, schema, config);
+        if team.is_some() {
+            feed.keep_encoded();
+        }
         Ok(Service {
             config: Arc::clone(config),
             checkpoints,
             updater,
-            feed: Feed::new(sampler, schema, config),
+            team,
+            feed,
             publisher,
             validator: Validator::new(config)?,
             metrics,
@@ -166,13 +188,27 @@ impl Service {
             match self.feed.next(window)? {
                 Some((batch, lag)) => {
                     self.readiness.met("trajectories");
-                    let statistics = self.updater.learn(&batch, self.share())?;
+                    let statistics = self.update(&batch)?;
                     self.after(&batch, lag, statistics)?;
                 }
-                None => self.show(),
+                None => {
+                    self.team.as_mut().map_or(Ok(()), Team::check)?;
+                    self.show();
+                }
             }
         }
         self.end()
+    }
+
+    /// Learns from `batch`, with all ranks.
+    fn update(&mut self, batch: &Batch) -> Result<Statistics, LearnerError> {
+        let share = self.share();
+        let (Some(team), Some(group)) = (&mut self.team, &self.updater.group) else {
+            return self.updater.learn(batch, share);
+        };
+        team.tell_batch(group, share, &self.feed.encoded())
+            .and_then(|()| self.updater.learn(batch, share))
+            .map_err(|error| team.explain(error))
     }
 
     fn window(&self) -> Window {
@@ -207,7 +243,7 @@ impl Service {
         Ok(())
     }
 
-    fn after(&mut self, batch: &crate::Batch, lag: f64, statistics: Statistics) -> Result<(), LearnerError> {
+    fn after(&mut self, batch: &Batch, lag: f64, statistics: Statistics) -> Result<(), LearnerError> {
         self.progress.version += 1;
         self.progress.environment_steps += batch.steps.len() as u64;
         self.progress.rounds = self.updater.rounds;

@@ -54,12 +54,33 @@ impl Service {
     /// # Panics
     /// When it cannot be started.
     pub fn start<S: AsRef<OsStr>>(folder: &Path, name: &str, program: &str, arguments: &[S]) -> Self {
+        Self::start_in(folder, name, program, arguments, &[])
+    }
+
+    /// The same with variables of the environment.
+    ///
+    /// # Panics
+    /// As [`Service::start`].
+    pub fn start_in<S: AsRef<OsStr>>(
+        folder: &Path,
+        name: &str,
+        program: &str,
+        arguments: &[S],
+        environment: &[(&str, &str)],
+    ) -> Self {
         let log = folder.join(format!("{name}.log"));
         let file =
             File::options().create(true).append(true).open(&log).expect("the test's folder can be written");
-        let child = command(program, arguments).stdout(Stdio::null()).stderr(file).spawn();
+        let mut command = command(program, arguments);
+        let child = command.envs(environment.iter().copied()).stdout(Stdio::null()).stderr(file).spawn();
         let child = child.unwrap_or_else(|error| panic!("{program} cannot be started: {error}"));
         Service { name: name.to_owned(), child, log }
+    }
+
+    /// The number of its process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// What it logged so far.

@@ -21,7 +21,7 @@ fn config(extra: &str) -> Arc<Config> {
 }
 
 fn train(config: &Arc<Config>, folder: &Path) {
-    let options = LearnerOptions { run_folder: folder.to_owned(), init_from: None };
+    let options = LearnerOptions { run_folder: folder.to_owned(), init_from: None, meeting: None };
     let summary = cli::services::train(config, &options, &Shutdown::new()).unwrap();
     assert!(summary.finished);
     assert!(summary.environment_steps >= 3000);

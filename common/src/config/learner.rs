@@ -115,15 +115,41 @@ pub struct LearnerConfig {
     /// Newest checkpoints that are kept, beside the best.
     #[garde(range(min = 1, max = 1000))]
     pub keep_checkpoints: usize,
-    /// Threads of the learner's tensor operations; 0: every core.
+    /// Threads of the learner's tensor operations, of each rank where there are several; 0: every core, shared out evenly.
     #[garde(range(max = 1024))]
     pub threads: usize,
+    /// One rank of the learner for each, started on this machine: `["cpu", "cpu"]` are two that learn together.
+    #[garde(length(min = 1, max = 64), inner(custom(known_device)))]
+    pub devices: Vec<String>,
+    /// Deadline of what all ranks do together; so long at most a lost rank goes unnoticed.
+    #[garde(range(min = 1.0, max = 3600.0))]
+    pub rank_deadline_seconds: f64,
     /// States with at least so many edges (both directions counted) are spread over all ranks; smaller ones stay whole.
     #[garde(range(min = 1))]
     pub partition_edges: u64,
     /// Where the learner's service listens for health checks and metrics; none by default.
     #[garde(skip)]
     pub metrics_address: Option<String>,
+}
+
+impl LearnerConfig {
+    /// Threads of one of the ranks that are started on this machine; 0: every core.
+    #[must_use]
+    pub fn threads_of_rank(&self) -> usize {
+        if self.threads > 0 || self.devices.len() < 2 {
+            return self.threads;
+        }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        (cores / self.devices.len()).max(1)
+    }
+}
+
+fn known_device(device: &String, _context: &()) -> garde::Result {
+    let number = device.strip_prefix("cuda:").map(str::parse::<u32>);
+    if device == "cpu" || matches!(number, Some(Ok(_))) {
+        return Ok(());
+    }
+    Err(garde::Error::new(format!("names \"{device}\"; a device is \"cpu\" or \"cuda:N\", e.g. \"cuda:0\"")))
 }
 
 impl Default for LearnerConfig {
@@ -153,6 +179,8 @@ impl Default for LearnerConfig {
             checkpoint_every: 10,
             keep_checkpoints: 3,
             threads: 0,
+            devices: vec!["cpu".to_owned()],
+            rank_deadline_seconds: 30.0,
             partition_edges: 50_000,
             metrics_address: None,
         }

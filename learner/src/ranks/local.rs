@@ -1,0 +1,106 @@
+//! Ranks that rank 0 starts on its own machine.
+
+use std::net::SocketAddr;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use common::ExitCode;
+
+use super::meeting::Meeting;
+use super::member::serve_rank;
+use crate::LearnerError;
+
+/// What a rank that another process of the same program started is told on its command line; the rest is in its environment.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct RankArguments {
+    /// Deadline of every operation of all ranks, in seconds.
+    #[arg(long)]
+    pub deadline: f64,
+    /// Threads of tensor operations.
+    #[arg(long)]
+    pub threads: usize,
+}
+
+impl RankArguments {
+    /// Learns with the others until rank 0 ends the run.
+    ///
+    /// # Errors
+    /// As [`serve_rank`]; [`LearnerError::Config`] where the environment does not say which rank this is.
+    pub fn run(&self) -> Result<(), LearnerError> {
+        let deadline = Duration::from_secs_f64(self.deadline);
+        let meeting = Meeting::of_environment(|name| std::env::var(name).ok(), deadline, false)?;
+        let meeting = meeting.ok_or_else(|| {
+            LearnerError::Config(
+                "`rank` is for the learner itself, which says by RANK which one it starts".to_owned(),
+            )
+        })?;
+        serve_rank(&meeting, self.threads)
+    }
+}
+
+/// Rank 0's children.
+#[derive(Debug, Default)]
+pub(super) struct Children(Vec<(usize, Child)>);
+
+impl Children {
+    /// Starts ranks 1 to `size` − 1, which are to meet at `master`.
+    pub(super) fn start(
+        master: SocketAddr,
+        size: usize,
+        arguments: RankArguments,
+    ) -> Result<Self, LearnerError> {
+        let mut children = Children::default();
+        for rank in 1..size {
+            let fail = |error| LearnerError::NoGroup(format!("rank {rank} cannot be started: {error}"));
+            let mut command = Command::new(std::env::current_exe().map_err(fail)?);
+            command
+                .args(["rank", "--deadline", &arguments.deadline.to_string()])
+                .args(["--threads", &arguments.threads.to_string()])
+                .env("RANK", rank.to_string())
+                .env("WORLD_SIZE", size.to_string())
+                .env("MASTER_ADDR", master.ip().to_string())
+                .env("MASTER_PORT", master.port().to_string())
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                // A Ctrl-C is for rank 0, who tells the others when it is time.
+                .process_group(0);
+            children.0.push((rank, command.spawn().map_err(fail)?));
+        }
+        Ok(children)
+    }
+
+    /// The first that has ended, and how. One that ended because another was lost is not the cause.
+    pub(super) fn lost(&mut self) -> Option<LearnerError> {
+        let status = |(rank, child): &mut (usize, Child)| Some((*rank, child.try_wait().ok()??));
+        let is_cause = |(_, status): &(usize, ExitStatus)| status.code() != Some(ExitCode::RankLost as i32);
+        let (rank, status) = self.0.iter_mut().filter_map(status).find(is_cause)?;
+        Some(LearnerError::RankLost { rank, how: describe(status) })
+    }
+
+    /// Whether `rank` has ended; `None` where it is none of these.
+    pub(super) fn has_ended(&mut self, rank: usize) -> Option<bool> {
+        let (_, child) = self.0.iter_mut().find(|(own, _)| *own == rank)?;
+        Some(!matches!(child.try_wait(), Ok(None)))
+    }
+}
+
+fn describe(status: ExitStatus) -> String {
+    match (status.signal(), status.code()) {
+        (Some(signal), _) => format!("its process was ended by signal {signal}"),
+        (None, code) => format!("its process ended with exit status {}", code.unwrap_or_default()),
+    }
+}
+
+impl Drop for Children {
+    fn drop(&mut self) {
+        for (rank, child) in &mut self.0 {
+            if matches!(child.try_wait(), Ok(None)) {
+                tracing::warn!(rank, "a rank did not end by itself and is killed");
+                // It may end at this very moment.
+                let _ = child.kill();
+                let _ = child.wait();
+            }
+        }
+    }
+}

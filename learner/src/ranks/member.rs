@@ -1,0 +1,110 @@
+//! The side of every rank but 0.
+
+use std::time::Duration;
+
+use common::config::{Config, parse};
+use policy::schema_of;
+use state_graph::Schema;
+use torch_extension::process_group::{Heartbeat, Store, leave};
+
+use super::meeting::{Joined, Meeting};
+use super::parcel::unpack;
+use super::{BATCH, broadcast, explain, round_key};
+use crate::LearnerError;
+use crate::batch::{Batch, Decoded};
+use crate::checkpoints::restore_from;
+use crate::update::Updater;
+
+/// Between two looks at what comes: small beside a batch, large beside a look.
+const LOOK: Duration = Duration::from_millis(2);
+
+/// Learns with the others, with `threads` threads (0: every core), until rank 0 says that it is over.
+///
+/// # Errors
+/// [`LearnerError::RankLost`] where a rank is gone; what learning fails with, which it does on all ranks alike.
+pub fn serve_rank(meeting: &Meeting, threads: usize) -> Result<(), LearnerError> {
+    policy::set_threads(threads);
+    let _span = tracing::info_span!("rank", number = meeting.rank).entered();
+    let joined = meeting.join(None).map_err(|error| meeting.missed(&error))?;
+    let Joined { store, group, heartbeat } = joined;
+    tracing::info!(ranks = meeting.size, process = std::process::id(), "met the others");
+    let mut bytes = Vec::new();
+    broadcast(&group, &mut bytes).map_err(|error| explain(error, &store, meeting.rank, &heartbeat))?;
+    let (config, mut updater) = start(&bytes)?;
+    updater.group = Some(group);
+    let schema = schema_of(&config.simulator);
+    let learnt = learn(&mut updater, &schema, meeting, &store, &heartbeat)
+        .map_err(|error| explain(error, &store, meeting.rank, &heartbeat));
+    let words = match &learnt {
+        Err(error) if !error.is_of_ranks() => error.to_string(),
+        // Who goes because of another is not the cause.
+        _ => String::new(),
+    };
+    // Rank 0 may be the one that is gone.
+    let _ = leave(&store, meeting.rank, &words);
+    learnt
+}
+
+/// The configuration and the updater that rank 0 told.
+fn start(bytes: &[u8]) -> Result<(Config, Updater), LearnerError> {
+    let wrong =
+        |message: String| LearnerError::Group(format!("rank 0 told something else than a start: {message}"));
+    let parts = unpack(bytes)?;
+    let (text, files) = parts.split_first().ok_or_else(|| wrong("nothing".to_owned()))?;
+    let text = std::str::from_utf8(text).map_err(|error| wrong(error.to_string()))?;
+    let config = parse(text, "rank 0", &[]).map_err(|error| wrong(error.to_string()))?;
+    let mut updater = Updater::new(&schema_of(&config.simulator), &config);
+    let find = |name: &str| {
+        let found = files.chunks(2).find(|pair| pair[0] == name.as_bytes()).and_then(|pair| pair.get(1));
+        found.copied().ok_or_else(|| wrong(format!("no `{name}`")))
+    };
+    restore_from(find, &mut updater)?;
+    Ok((config, updater))
+}
+
+fn learn(
+    updater: &mut Updater,
+    schema: &Schema,
+    meeting: &Meeting,
+    store: &Store,
+    heartbeat: &Heartbeat,
+) -> Result<(), LearnerError> {
+    for round in 0.. {
+        if next(round, meeting, store, heartbeat)? != BATCH {
+            break;
+        }
+        let mut bytes = Vec::new();
+        if let Some(group) = &updater.group {
+            broadcast(group, &mut bytes)?;
+        }
+        let (share, batch) = batch(&bytes, schema)?;
+        updater.learn(&batch, share)?;
+    }
+    Ok(())
+}
+
+/// What comes in `round`; waits until it is said, as long as rank 0 is there.
+fn next(round: u64, meeting: &Meeting, store: &Store, heartbeat: &Heartbeat) -> Result<String, LearnerError> {
+    loop {
+        if let Some(word) = store.read(&round_key(round))? {
+            return Ok(word);
+        }
+        if let Some(lost) = heartbeat.silent(meeting.deadline).into_iter().find(|lost| lost.rank == 0) {
+            return Err(LearnerError::RankLost { rank: lost.rank, how: lost.how });
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+fn batch(bytes: &[u8], schema: &Schema) -> Result<(f64, Batch), LearnerError> {
+    let wrong = || LearnerError::Group("rank 0 told something else than a batch".to_owned());
+    let parts = unpack(bytes)?;
+    let (share, encoded) = parts.split_first().ok_or_else(wrong)?;
+    let share = f64::from_le_bytes((*share).try_into().map_err(|_| wrong())?);
+    let decode = |trajectory: &&[u8]| match unpack(trajectory)?[..] {
+        [header, body, frames] => Decoded::of_bytes(schema, header, body, frames),
+        _ => Err(wrong()),
+    };
+    let trajectories: Vec<Decoded> = encoded.iter().map(decode).collect::<Result<_, _>>()?;
+    Ok((share, Batch::new(trajectories)))
+}

@@ -1,0 +1,65 @@
+//! One learner of several ranks. Rank 0 is the service: it alone talks to shards and actors, validates and writes
+//! checkpoints. The others ([`serve_rank`]) are told what the updater starts from and then every batch, and take every step of
+//! learning with it; all hold the same bits all the time.
+//!
+//! What comes next is said in the store, where ranks look for it as long as it takes; only when all are there begins an
+//! operation of all ranks, and those have a deadline. So nobody waits in vain while rank 0 has no batch or validates.
+
+mod local;
+mod meeting;
+mod member;
+mod parcel;
+mod team;
+
+pub use local::RankArguments;
+pub use meeting::Meeting;
+pub use member::serve_rank;
+pub(crate) use parcel::encode;
+pub(crate) use team::Team;
+
+use torch_extension::process_group::{Heartbeat, ProcessGroup, Store, leave};
+
+use crate::LearnerError;
+
+/// Under this key of the store, with the round's number behind it, is said what comes.
+const ROUND: &str = "round";
+/// A batch.
+const BATCH: &str = "batch";
+/// Nothing more.
+const END: &str = "end";
+
+fn round_key(round: u64) -> String {
+    format!("{ROUND}/{round}")
+}
+
+/// What a failed operation of all ranks means: the rank that is gone, where one can be found.
+fn explain(error: LearnerError, store: &Store, rank: usize, heartbeat: &Heartbeat) -> LearnerError {
+    if !error.is_of_ranks() {
+        return error;
+    }
+    // Where the store is gone, too, nobody is left to be told.
+    let _ = leave(store, rank, "");
+    if matches!(error, LearnerError::RankLost { .. }) {
+        return error;
+    }
+    match heartbeat.lost_ranks().into_iter().next() {
+        Some(lost) => LearnerError::RankLost { rank: lost.rank, how: lost.how },
+        None => error,
+    }
+}
+
+/// Tells all ranks of `group` what rank 0 has in `bytes`.
+fn broadcast(group: &ProcessGroup, bytes: &mut Vec<u8>) -> Result<(), LearnerError> {
+    let length = tch::Tensor::from_slice(&[bytes.len() as i64]);
+    group.broadcast(&length, 0)?;
+    let tensor = if group.rank() == 0 {
+        tch::Tensor::from_slice(bytes)
+    } else {
+        tch::Tensor::zeros([length.int64_value(&[0])], (tch::Kind::Uint8, tch::Device::Cpu))
+    };
+    group.broadcast(&tensor, 0)?;
+    if group.rank() != 0 {
+        *bytes = Vec::try_from(&tensor)?;
+    }
+    Ok(())
+}

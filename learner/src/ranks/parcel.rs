@@ -1,0 +1,53 @@
+//! What ranks tell each other as bytes. They are of one build, so nothing here has a version.
+
+use transport::SampledItem;
+
+use crate::LearnerError;
+
+/// A trajectory as the shards sent it.
+pub(crate) fn encode(item: &SampledItem) -> Result<Vec<u8>, LearnerError> {
+    let header = serde_json::to_vec(&item.header)
+        .map_err(|error| LearnerError::Group(format!("a trajectory's header cannot be written: {error}")))?;
+    Ok(pack([header.as_slice(), &item.body, &item.frames]))
+}
+
+/// Several byte strings as one, each behind its length as `u64` little-endian.
+pub(super) fn pack<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for part in parts {
+        bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(part);
+    }
+    bytes
+}
+
+/// The byte strings that were packed.
+pub(super) fn unpack(mut bytes: &[u8]) -> Result<Vec<&[u8]>, LearnerError> {
+    let short = || LearnerError::Group("rank 0 sent bytes that end too early".to_owned());
+    let mut parts = Vec::new();
+    while !bytes.is_empty() {
+        let (length, rest) = bytes.split_first_chunk::<8>().ok_or_else(short)?;
+        let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| short())?;
+        let (part, rest) = rest.split_at_checked(length).ok_or_else(short)?;
+        parts.push(part);
+        bytes = rest;
+    }
+    Ok(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_packed_comes_out_and_what_is_cut_does_not() {
+        let parts: [&[u8]; 3] = [b"one", b"", &[7; 300]];
+        let bytes = pack(parts);
+        assert_eq!(unpack(&bytes).unwrap(), parts);
+        assert_eq!(unpack(&[]).unwrap().len(), 0);
+        let whole_parts = [0, 11, 19];
+        for length in (0..bytes.len()).filter(|length| !whole_parts.contains(length)) {
+            assert!(unpack(&bytes[..length]).is_err(), "{length}");
+        }
+    }
+}

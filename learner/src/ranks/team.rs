@@ -1,0 +1,150 @@
+//! Rank 0's side.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::time::{Duration, Instant};
+
+use common::config::Config;
+use torch_extension::process_group::{Heartbeat, ProcessGroup, Store};
+
+use super::local::{Children, RankArguments};
+use super::meeting::{Joined, Meeting};
+use super::parcel::pack;
+use super::{BATCH, END, broadcast, explain, round_key};
+use crate::LearnerError;
+
+/// How long rank 0 waits at the end for the others to see that it is one: they look every few milliseconds.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// The other ranks, as rank 0 sees them.
+pub(crate) struct Team {
+    store: Store,
+    heartbeat: Heartbeat,
+    children: Children,
+    deadline: Duration,
+    size: usize,
+    round: u64,
+}
+
+impl Team {
+    /// Meets the ranks that `meeting` names, or starts one for each device after the first; `None` where there is one rank.
+    pub(crate) fn gather(
+        config: &Config,
+        meeting: Option<&Meeting>,
+    ) -> Result<Option<(Self, ProcessGroup)>, LearnerError> {
+        let learner = &config.learner;
+        let deadline = Duration::from_secs_f64(learner.rank_deadline_seconds);
+        if let Some(meeting) = meeting {
+            if learner.devices.len() > 1 {
+                return Err(LearnerError::Config(format!(
+                    "learner.devices names {} devices, but WORLD_SIZE is set: ranks are started here or from outside, not both",
+                    learner.devices.len()
+                )));
+            }
+            return Self::join(*meeting, meeting.listen()?, Children::default()).map(Some);
+        }
+        let size = learner.devices.len();
+        if size < 2 {
+            return Ok(None);
+        }
+        let fail = |error| LearnerError::NoGroup(format!("no port on loopback for {size} ranks: {error}"));
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(fail)?;
+        let master = listener.local_addr().map_err(fail)?;
+        let arguments =
+            RankArguments { deadline: learner.rank_deadline_seconds, threads: learner.threads_of_rank() };
+        let children = Children::start(master, size, arguments)?;
+        Self::join(Meeting { rank: 0, size, master, deadline }, listener, children).map(Some)
+    }
+
+    fn join(
+        meeting: Meeting,
+        listener: TcpListener,
+        mut children: Children,
+    ) -> Result<(Self, ProcessGroup), LearnerError> {
+        let joined = meeting.join(Some(listener));
+        let Meeting { deadline, size, .. } = meeting;
+        let Joined { store, group, heartbeat } =
+            joined.map_err(|error| children.lost().unwrap_or_else(|| meeting.missed(&error)))?;
+        tracing::info!(ranks = size, master = %meeting.master, "all ranks have met");
+        Ok((Team { store, heartbeat, children, deadline, size, round: 0 }, group))
+    }
+
+    /// Tells the others where learning starts: the configuration and all that a checkpoint holds.
+    pub(crate) fn tell_start(
+        &self,
+        group: &ProcessGroup,
+        config: &Config,
+        files: &[(&'static str, Vec<u8>)],
+    ) -> Result<(), LearnerError> {
+        let text = toml::to_string(config)
+            .map_err(|error| LearnerError::Config(format!("the configuration cannot be written: {error}")))?;
+        let named = files.iter().flat_map(|(name, bytes)| [name.as_bytes(), bytes.as_slice()]);
+        broadcast(group, &mut pack([text.as_bytes()].into_iter().chain(named)))
+    }
+
+    /// Tells the others a batch, as the encoded trajectories that it is made of, and how much of the budget is spent.
+    pub(crate) fn tell_batch(
+        &mut self,
+        group: &ProcessGroup,
+        share: f64,
+        encoded: &[Vec<u8>],
+    ) -> Result<(), LearnerError> {
+        self.say(BATCH)?;
+        let share = share.to_le_bytes();
+        let parts = [share.as_slice()].into_iter().chain(encoded.iter().map(Vec::as_slice));
+        broadcast(group, &mut pack(parts))
+    }
+
+    /// An error where a rank is gone, also while there is nothing to do.
+    pub(crate) fn check(&mut self) -> Result<(), LearnerError> {
+        if let Some(lost) = self.children.lost() {
+            return Err(lost);
+        }
+        match self.heartbeat.silent(self.deadline).into_iter().next() {
+            Some(lost) => Err(LearnerError::RankLost { rank: lost.rank, how: lost.how }),
+            None => Ok(()),
+        }
+    }
+
+    /// The rank that is gone, in place of what its absence broke here.
+    pub(crate) fn explain(&mut self, error: LearnerError) -> LearnerError {
+        if !error.is_of_ranks() || matches!(error, LearnerError::RankLost { .. }) {
+            return error;
+        }
+        // A process that has just ended is seen a moment later.
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_millis(500) {
+            if let Some(lost) = self.children.lost() {
+                return lost;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        explain(error, &self.store, 0, &self.heartbeat)
+    }
+
+    fn say(&mut self, what: &str) -> Result<(), LearnerError> {
+        self.store.set(&round_key(self.round), what)?;
+        self.round += 1;
+        Ok(())
+    }
+
+    /// Whether every other rank has ended or left word that it goes.
+    fn all_gone(&mut self) -> bool {
+        let (store, children) = (&self.store, &mut self.children);
+        (1..self.size).all(|rank| match children.has_ended(rank) {
+            Some(ended) => ended,
+            None => matches!(store.read(&format!("departure/{rank}")), Ok(Some(_))),
+        })
+    }
+}
+
+impl Drop for Team {
+    fn drop(&mut self) {
+        // They look for it in the store that this process serves, so it stays until they have seen it.
+        if self.say(END).is_ok() {
+            let start = Instant::now();
+            while !self.all_gone() && start.elapsed() < FAREWELL {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+    }
+}
