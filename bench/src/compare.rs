@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use tch::Device;
 
 use crate::contender::{Contender, contenders};
 use crate::graph_file;
@@ -27,6 +28,8 @@ pub struct Plan {
     pub edges: Vec<usize>,
     /// Threads of each process.
     pub threads: usize,
+    /// Where this project's networks compute.
+    pub device: Device,
     /// Folder of the peers' environments (`pyg`, `dgl`); without it they are left out.
     pub peers: Option<PathBuf>,
     /// Where the graph files are written for them.
@@ -98,7 +101,7 @@ pub fn compare(plan: &Plan, mut done: impl FnMut(&[Row]) -> Result<()>) -> Resul
 fn take_turns(plan: &Plan, work: Work, pass: Pass, graph: &Path) -> Result<Vec<Row>> {
     let contenders = contenders(work, plan.peers.as_deref());
     let repeats = (EDGES_A_TURN / work.edges().max(1)).clamp(2, 30);
-    let order = Order { work, pass, threads: plan.threads, repeats };
+    let order = Order { work, pass, threads: plan.threads, device: plan.device, repeats };
     let mut outcomes: HashMap<&str, Outcome> = HashMap::new();
     for round in 1..=ROUNDS {
         for contender in &contenders {

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use tch::Device;
+
 use crate::measure::Order;
 use crate::work::{Pass, Work};
 
@@ -25,6 +27,13 @@ enum Runs {
     Ours,
     /// A peer: the Python of its environment, its name there, and whether the allocator is tuned.
     Peer { python: PathBuf, peer: &'static str, tuned: bool },
+}
+
+fn device_name(device: Device) -> String {
+    match device {
+        Device::Cuda(number) => format!("cuda:{number}"),
+        _ => "cpu".to_owned(),
+    }
 }
 
 /// Those that take such work; peers where `peers` has their environment.
@@ -60,6 +69,7 @@ impl Contender {
             Runs::Ours => {
                 let mut command = Command::new(program);
                 command.args(["bench", "encoder-measure", "--work", &order.work.to_string()]);
+                command.args(["--device", &device_name(order.device)]);
                 command
             }
             Runs::Peer { python, peer, tuned } => {

@@ -6,7 +6,7 @@ use common::config::PolicyConfig;
 use learner::Adam;
 use policy::{GraphBatch, ValueNetwork};
 use state_graph::Frame;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 use torch_extension::process_group::ProcessGroup;
 
 use crate::graph::{generator, noise};
@@ -30,9 +30,9 @@ pub(crate) fn production() -> PolicyConfig {
 }
 
 impl ProductionEncoder {
-    pub(crate) fn new(frames: &[Frame]) -> Self {
+    pub(crate) fn new(frames: &[Frame], device: Device) -> Self {
         let batch = GraphBatch::collate(&schema(), &frames.iter().collect::<Vec<_>>());
-        Self::of_share(batch, frames.len(), frames.len(), None)
+        Self::of_share(batch.to_device(device), frames.len(), frames.len(), None, device)
     }
 
     /// This rank's share of `states` states; it says something of `mine` of them.
@@ -41,10 +41,11 @@ impl ProductionEncoder {
         mine: usize,
         states: usize,
         group: Option<ProcessGroup>,
+        device: Device,
     ) -> Self {
-        let network = ValueNetwork::new(&schema(), &production(), RunSeed(1));
+        let network = ValueNetwork::with_options(&schema(), &production(), RunSeed(1), (Kind::Float, device));
         let adam = Adam::new(network.parameters());
-        let aims = Tensor::from_slice(&noise(mine, &mut generator(0))).to_kind(Kind::Float);
+        let aims = Tensor::from_slice(&noise(mine, &mut generator(0))).to_kind(Kind::Float).to_device(device);
         ProductionEncoder { batch, aims, states: states as f64, network, adam, group }
     }
 
@@ -87,7 +88,7 @@ mod tests {
 
     #[test]
     fn epochs_learn() {
-        let mut network = ProductionEncoder::new(&Work::States.frames()[..8]);
+        let mut network = ProductionEncoder::new(&Work::States.frames()[..8], Device::Cpu);
         let before = network.run(Pass::Inference).unwrap();
         for _ in 0..20 {
             network.run(Pass::Epoch).unwrap();

@@ -32,7 +32,7 @@ struct Layer {
 }
 
 impl Gatv2 {
-    pub(crate) fn new(graph: &Graph) -> Result<Self> {
+    pub(crate) fn new(graph: &Graph, device: Device) -> Result<Self> {
         let layout = EdgeLayout::new(&Edges {
             source_nodes: graph.nodes,
             target_nodes: graph.nodes,
@@ -41,8 +41,9 @@ impl Gatv2 {
             relations: &[],
             features: &[],
             feature_width: 0,
-        })?;
-        let store = nn::VarStore::new(Device::Cpu);
+        })?
+        .to_device(device);
+        let store = nn::VarStore::new(device);
         let mut rng = generator(0);
         let layers = [
             Layer::new(&(store.root() / "first"), graph.width, &mut rng),
@@ -52,7 +53,9 @@ impl Gatv2 {
         let optimiser = nn::Adam::default().build(&store, 1e-3)?;
         let features =
             Tensor::f_from_slice(&graph.features)?.f_view([graph.nodes as i64, graph.width as i64])?;
-        Ok(Gatv2 { layout, features, aims: Tensor::f_from_slice(&graph.aims)?, layers, readout, optimiser })
+        let features = features.to_device(device);
+        let aims = Tensor::f_from_slice(&graph.aims)?.to_device(device);
+        Ok(Gatv2 { layout, features, aims, layers, readout, optimiser })
     }
 
     /// One pass; returns the loss.
@@ -114,7 +117,7 @@ mod tests {
 
     #[test]
     fn epochs_learn() {
-        let mut network = Gatv2::new(&power_law(2000)).unwrap();
+        let mut network = Gatv2::new(&power_law(2000), Device::Cpu).unwrap();
         let before = network.run(Pass::Inference).unwrap();
         for _ in 0..100 {
             network.run(Pass::Epoch).unwrap();

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
+use tch::Device;
 
 use crate::encoder::ProductionEncoder;
 use crate::gatv2::Gatv2;
@@ -19,6 +20,8 @@ pub struct Order {
     pub pass: Pass,
     /// Threads of tensor operations.
     pub threads: usize,
+    /// Where: `cpu` or `cuda:N`. Peers compute on the CPU.
+    pub device: Device,
     /// Timed passes, after one that is not.
     pub repeats: usize,
 }
@@ -42,7 +45,7 @@ pub struct Measurement {
 /// When libtorch fails.
 pub fn measure(order: &Order) -> Result<Measurement> {
     policy::set_threads(order.threads);
-    let mut pass = network(order.work)?;
+    let mut pass = network(order.work, order.device)?;
     pass(order.pass)?;
     let mut seconds = Vec::with_capacity(order.repeats);
     for _ in 0..order.repeats {
@@ -54,12 +57,12 @@ pub fn measure(order: &Order) -> Result<Measurement> {
 }
 
 /// The network for such work, as what runs one pass of it.
-fn network(work: Work) -> Result<Box<dyn FnMut(Pass) -> Result<f64>>> {
+fn network(work: Work, device: Device) -> Result<Box<dyn FnMut(Pass) -> Result<f64>>> {
     if work.is_typed() {
-        let mut network = ProductionEncoder::new(&work.frames());
+        let mut network = ProductionEncoder::new(&work.frames(), device);
         Ok(Box::new(move |pass| network.run(pass)))
     } else {
-        let mut network = Gatv2::new(&work.graph())?;
+        let mut network = Gatv2::new(&work.graph(), device)?;
         Ok(Box::new(move |pass| network.run(pass)))
     }
 }

@@ -12,7 +12,7 @@ use partition::{EdgeList, Quality};
 use policy::{Placement, collate_share, messages};
 use serde::{Deserialize, Serialize};
 use state_graph::Frame;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 use torch_extension::process_group::{ProcessGroup, Store};
 
 use crate::community;
@@ -124,7 +124,7 @@ pub fn run_rank(order: &RankOrder) -> Result<RankMeasurement> {
     let ranks = parts(order.ranks);
     let (batch, places) = collate_share(&schema(), &[&frame], &[placement], order.rank as u32, ranks)?;
     let rows = batch.exchanged_rows();
-    let mut network = ProductionEncoder::of_share(batch, places.len(), 1, Some(group));
+    let mut network = ProductionEncoder::of_share(batch, places.len(), 1, Some(group), Device::Cpu);
     found.losses[0] = network.run(Pass::Epoch)?;
     let before = network.exchanged_bytes();
     for _ in 0..order.repeats {
@@ -149,7 +149,7 @@ fn cut(order: &RankOrder, frame: &Frame, group: &ProcessGroup) -> Result<(Vec<u3
     let nodes = frame.nodes.iter().sum::<u32>() as usize;
     let list = EdgeList::new(nodes, &sources, &targets)?;
     let parts = parts(order.ranks);
-    let table = Tensor::zeros([nodes as i64], (Kind::Int, tch::Device::Cpu));
+    let table = Tensor::zeros([nodes as i64], (Kind::Int, Device::Cpu));
     let start = Instant::now();
     if order.rank == 0 {
         let owners = match order.cutter {

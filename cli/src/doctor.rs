@@ -56,20 +56,28 @@ pub struct Check {
     pub reason: String,
 }
 
-/// Prints every check. `libtorch` loads the tensor library and says which, or why it cannot be loaded.
+/// Prints every check. `libtorch` loads the tensor library and says which, or why it cannot be loaded; `cuda` says which GPUs
+/// there are, or why none.
 ///
 /// # Errors
 /// A configuration that cannot be read; output that cannot be written.
 pub fn run(
     arguments: &DoctorArguments,
     libtorch: impl FnOnce() -> Result<String, String>,
+    cuda: impl FnOnce() -> String,
 ) -> anyhow::Result<ExitCode> {
     let config = match &arguments.config {
         Some(path) => Some(common::config::load(path, &arguments.settings)?),
         None => None,
     };
-    let mut checks =
-        vec![libzmq(), outcome("libtorch", libtorch()), cores(), memory(), disk(&arguments.run_folder)];
+    let mut checks = vec![
+        libzmq(),
+        outcome("libtorch", libtorch()),
+        gpus(cuda()),
+        cores(),
+        memory(),
+        disk(&arguments.run_folder),
+    ];
     if let Some(config) = &config {
         checks.push(keys(config));
         checks.extend(ports(config));
@@ -105,6 +113,11 @@ fn outcome<E: std::fmt::Display>(name: &'static str, result: Result<String, E>) 
 
 fn libzmq() -> Check {
     outcome("libzmq", curve_support().map(|version| format!("version {version}, with CURVE")))
+}
+
+/// A machine without GPUs is fit: learning runs on the CPU.
+fn gpus(found: String) -> Check {
+    Check { name: "gpus", state: State::Ok, reason: found }
 }
 
 fn cores() -> Check {

@@ -49,7 +49,7 @@ fn main() -> ExitCode {
         Command::Report(arguments) => report::run(arguments).map(|()| common::ExitCode::Success),
         Command::Trace(arguments) => trace::run(arguments).map(|()| common::ExitCode::Success),
         Command::Bench(arguments) => bench::run(arguments),
-        Command::Doctor(arguments) => doctor::run(arguments, policy::libtorch_check),
+        Command::Doctor(arguments) => doctor::run(arguments, policy::libtorch_check, policy::cuda_check),
         Command::Keygen(arguments) => keygen::run(arguments),
         Command::Rank(arguments) => rank(arguments),
         Command::Completions { shell } => {

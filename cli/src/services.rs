@@ -20,7 +20,7 @@ pub fn train(
     options: &LearnerOptions,
     shutdown: &Shutdown,
 ) -> anyhow::Result<LearnerSummary> {
-    let links = Links::inproc(config.replay.shards);
+    let links = Links::inproc(config.replay.shards, &config.transport);
     std::thread::scope(|scope| {
         let mut helpers = Vec::new();
         for shard in 0..config.replay.shards {

@@ -51,6 +51,18 @@ impl GraphBatch {
         self.spread.as_ref().map_or_else(ExchangedRows::default, Spread::rows)
     }
 
+    /// The same batch on another device; there the value network computes, and the policy's encoder.
+    #[must_use]
+    pub fn to_device(mut self, device: tch::Device) -> Self {
+        self.globals = self.globals.to_device(device);
+        self.node_counts = self.node_counts.to_device(device);
+        self.node_features =
+            self.node_features.map(|features| features.map(|features| features.to_device(device)));
+        self.node_graphs = self.node_graphs.map(|graphs| graphs.to_device(device));
+        self.edges = self.edges.to_device(device);
+        self
+    }
+
     /// The same batch with features of another kind; `Double` is for checking gradients.
     #[must_use]
     pub fn to_kind(mut self, kind: tch::Kind) -> Self {

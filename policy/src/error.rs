@@ -11,6 +11,12 @@ pub enum PolicyError {
     /// An operation of all ranks failed.
     #[error(transparent)]
     Ranks(#[from] torch_extension::TorchExtensionError),
+    /// A GPU was asked for that is not there.
+    #[error(transparent)]
+    Cuda(#[from] torch_extension::cuda::CudaError),
+    /// No name of a device.
+    #[error("`{0}` is no device: \"cpu\" or \"cuda:N\", e.g. \"cuda:0\"")]
+    Device(String),
     /// A batch of several ranks was given to one.
     #[error("a batch that is spread over ranks needs their group")]
     Alone,
@@ -47,6 +53,7 @@ impl PolicyError {
             | PolicyError::Ranks(_)
             | PolicyError::Partition(_)
             | PolicyError::Alone => ExitCode::Failure,
+            PolicyError::Cuda(_) | PolicyError::Device(_) => ExitCode::Config,
             PolicyError::Weights(_) | PolicyError::Checkpoint { .. } => ExitCode::Checkpoint,
             PolicyError::File { .. } => ExitCode::Failure,
         }

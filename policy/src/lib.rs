@@ -49,6 +49,27 @@ pub fn libtorch_check() -> Result<String, String> {
     Ok(path.map_or("computes".to_owned(), |path| format!("computes; loaded from {path}")))
 }
 
+/// What `device` (`cpu` or `cuda:N`) means here; loads what a GPU takes.
+///
+/// # Errors
+/// [`PolicyError::Cuda`] where there is no such GPU, or what it takes is missing.
+pub fn device(name: &str) -> Result<tch::Device, PolicyError> {
+    match name.strip_prefix("cuda:").map(str::parse) {
+        Some(Ok(number)) => Ok(torch_extension::cuda::device(number)?),
+        _ if name == "cpu" => Ok(tch::Device::Cpu),
+        _ => Err(PolicyError::Device(name.to_owned())),
+    }
+}
+
+/// Says in words which GPUs there are to compute on, or why there is none.
+#[must_use]
+pub fn cuda_check() -> String {
+    match torch_extension::cuda::load() {
+        Ok(devices) => format!("{devices} to compute on, cuda:0 to cuda:{}", devices - 1),
+        Err(error) => format!("none: {error}"),
+    }
+}
+
 /// Sets the threads of tensor operations in this process; 0: every core.
 pub fn set_threads(threads: usize) {
     let threads =

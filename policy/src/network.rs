@@ -4,7 +4,7 @@ use common::RunSeed;
 use common::config::PolicyConfig;
 use common::trajectory::Choice;
 use state_graph::Schema;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 use torch_extension::process_group::ProcessGroup;
 
 use crate::PolicyError;
@@ -49,7 +49,7 @@ impl PolicyNetwork {
     /// The same with parameters of another kind; `Double` is for checking gradients.
     #[must_use]
     pub fn of_kind(schema: &Schema, config: &PolicyConfig, seed: RunSeed, kind: Kind) -> Self {
-        let mut init = Initialiser::new(seed, 0, kind);
+        let mut init = Initialiser::new(seed, 0, (kind, Device::Cpu));
         let encoder = Encoder::new(&mut init, schema, config, config.layers);
         let heads = ActionHeads::new(&mut init, schema, config.width);
         PolicyNetwork { schema: schema.clone(), encoder, heads, parameters: init.finish() }
@@ -212,13 +212,18 @@ impl ValueNetwork {
     /// A network with initial weights drawn from `seed`.
     #[must_use]
     pub fn new(schema: &Schema, config: &PolicyConfig, seed: RunSeed) -> Self {
-        Self::of_kind(schema, config, seed, Kind::Float)
+        Self::with_options(schema, config, seed, (Kind::Float, Device::Cpu))
     }
 
-    /// The same with parameters of another kind; `Double` is for checking gradients.
+    /// The same with parameters of another kind (`Double` is for checking gradients) or on another device.
     #[must_use]
-    pub fn of_kind(schema: &Schema, config: &PolicyConfig, seed: RunSeed, kind: Kind) -> Self {
-        let mut init = Initialiser::new(seed, NETWORK_STREAMS, kind);
+    pub fn with_options(
+        schema: &Schema,
+        config: &PolicyConfig,
+        seed: RunSeed,
+        options: (Kind, Device),
+    ) -> Self {
+        let mut init = Initialiser::new(seed, NETWORK_STREAMS, options);
         let encoder = Encoder::new(&mut init, schema, config, config.value_layers);
         let output = [
             Linear::new(&mut init, "value.0", config.width, config.width, std::f64::consts::SQRT_2),

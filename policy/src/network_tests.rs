@@ -213,8 +213,8 @@ fn scores_of_both(network: &PolicyNetwork, frames: &[&Frame]) -> Vec<(Vec<f32>, 
 fn inference_scores_what_the_network_scores() {
     crate::set_threads(1);
     let schema = serverless::schema(SIZES as usize);
-    for (width, heads) in [(8, 2), (24, 3), (32, 4), (64, 4), (64, 2)] {
-        let config = PolicyConfig { width, heads, layers: 2, value_layers: 1, dropout: 0.0 };
+    for (width, heads, layers) in [(8, 2, 2), (24, 3, 2), (32, 4, 2), (64, 4, 2), (64, 2, 1), (32, 4, 0)] {
+        let config = PolicyConfig { width, heads, layers, value_layers: 1, dropout: 0.0 };
         let network = PolicyNetwork::new(&schema, &config, RunSeed(7));
         let mut rng = rng(9);
         // More nodes than one group of the forward pass takes.

@@ -33,8 +33,9 @@ impl Parameters {
             offsets.push(length);
             length += (tensor.numel() as i64 + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
         }
-        let kind = named.first().map_or(Kind::Float, |(_, tensor)| tensor.kind());
-        let zeros = || Tensor::zeros([length], (kind, Device::Cpu));
+        let options = |(_, tensor): &(String, Tensor)| (tensor.kind(), tensor.device());
+        let (kind, device) = named.first().map_or((Kind::Float, Device::Cpu), options);
+        let zeros = || Tensor::zeros([length], (kind, device));
         let parameters = Parameters { named, offsets, values: zeros(), gradients: zeros() };
         // A gradient exists only after a backward; this one makes them all.
         let total = parameters.named.iter().map(|(_, tensor)| tensor.sum(kind) * 0.0).sum::<Tensor>();
@@ -186,13 +187,13 @@ pub(crate) struct Initialiser {
     seed: RunSeed,
     next: u64,
     named: Vec<(String, Tensor)>,
-    kind: Kind,
+    options: (Kind, Device),
 }
 
 impl Initialiser {
-    /// For values of `kind`, drawn from `seed`; `first` keeps the streams of several networks apart.
-    pub(crate) fn new(seed: RunSeed, first: u64, kind: Kind) -> Self {
-        Initialiser { seed, next: first, named: Vec::new(), kind }
+    /// For values of such kind and device, drawn from `seed`; `first` keeps the streams of several networks apart.
+    pub(crate) fn new(seed: RunSeed, first: u64, options: (Kind, Device)) -> Self {
+        Initialiser { seed, next: first, named: Vec::new(), options }
     }
 
     /// Uniform in ±bound.
@@ -202,14 +203,15 @@ impl Initialiser {
         let count = shape.iter().product::<i64>() as usize;
         let range = Uniform::new_inclusive(-bound, bound).expect("the bound is positive and finite");
         let values: Vec<f32> = (0..count).map(|_| rng.sample(range) as f32).collect();
-        let tensor = Tensor::from_slice(&values).view(shape).to_device(Device::Cpu).to_kind(self.kind);
+        let tensor =
+            Tensor::from_slice(&values).view(shape).to_device(self.options.1).to_kind(self.options.0);
         self.add(name, tensor)
     }
 
     /// All the same.
     pub(crate) fn constant(&mut self, name: String, shape: &[i64], value: f64) -> Tensor {
         self.next += 1;
-        self.add(name, Tensor::full(shape, value, (self.kind, Device::Cpu)))
+        self.add(name, Tensor::full(shape, value, self.options))
     }
 
     /// What was made, as the parameters of one network.
@@ -230,7 +232,7 @@ mod tests {
     use super::*;
 
     fn made() -> (Parameters, [Tensor; 3]) {
-        let mut init = Initialiser::new(RunSeed(1), 0, Kind::Float);
+        let mut init = Initialiser::new(RunSeed(1), 0, (Kind::Float, Device::Cpu));
         let tensors = [
             init.uniform("a".to_owned(), &[3, 5], 1.0),
             init.constant("b".to_owned(), &[4], 2.0),

@@ -81,6 +81,7 @@ unsafe extern "C" {
         targets: i64,
         out: *mut f32,
     );
+    pub(crate) fn longshore_open_library(path: *const c_char) -> *mut c_char;
     fn longshore_free_message(message: *mut c_char);
 }
 

@@ -1,6 +1,6 @@
 //! Edges sorted for attention: by the node that they enter, and from there by the node that they leave.
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::TorchExtensionError;
 
@@ -96,6 +96,22 @@ impl EdgeLayout {
     #[must_use]
     pub fn to_kind(mut self, kind: Kind) -> Self {
         self.features = self.features.map(|features| features.to_kind(kind));
+        self
+    }
+
+    /// The same on another device, where [`crate::attention::attend`] then computes.
+    #[must_use]
+    pub fn to_device(mut self, device: Device) -> Self {
+        let indices = [
+            &mut self.offsets,
+            &mut self.sources,
+            &mut self.targets,
+            &mut self.out_offsets,
+            &mut self.out_places,
+            &mut self.out_targets,
+        ];
+        let optional = self.relations.as_mut().into_iter().chain(&mut self.features);
+        indices.into_iter().chain(optional).for_each(|tensor| *tensor = tensor.to_device(device));
         self
     }
 

@@ -3,6 +3,7 @@
 //! exceptions come back as errors.
 
 pub mod attention;
+pub mod cuda;
 mod error;
 mod ffi;
 pub mod inference;

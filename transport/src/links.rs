@@ -19,9 +19,9 @@ pub struct Links {
 impl Links {
     /// Within one process; clones of it reach each other.
     #[must_use]
-    pub fn inproc(shards: usize) -> Self {
+    pub fn inproc(shards: usize, config: &TransportConfig) -> Self {
         Links {
-            transport: Transport::inproc(),
+            transport: Transport::inproc().bounded(config),
             shards: (0..shards).map(|shard| Endpoint::inproc(&format!("longshore.shard.{shard}"))).collect(),
             weights: WeightsEndpoints::inproc(),
         }
@@ -49,5 +49,16 @@ impl Links {
             shards: resolve_shards(&config.shards)?,
             weights: WeightsEndpoints::of_learner(config)?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_process_carries_what_its_configuration_allows() {
+        let config = TransportConfig { max_frame_mib: 3, ..TransportConfig::default() };
+        assert_eq!(Links::inproc(1, &config).transport.max_frame_bytes(), 3 << 20);
     }
 }

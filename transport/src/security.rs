@@ -100,9 +100,13 @@ impl Transport {
             Some(folder) => Security::Curve(Arc::new(Keys::load(folder, role)?)),
             None => Security::Plain { insecure: config.insecure },
         };
-        let mut transport = Transport::tcp(security)?;
-        transport.max_frame_bytes = i64::from(config.max_frame_mib) << 20;
-        Ok(transport)
+        Ok(Transport::tcp(security)?.bounded(config))
+    }
+
+    /// The same for messages as large as `config` allows.
+    pub(crate) fn bounded(mut self, config: &TransportConfig) -> Self {
+        self.max_frame_bytes = i64::from(config.max_frame_mib) << 20;
+        self
     }
 
     pub(crate) fn context(&self) -> &zmq::Context {

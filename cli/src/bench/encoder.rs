@@ -22,6 +22,9 @@ pub struct EncoderArguments {
     /// Threads of each process.
     #[arg(long, default_value_t = 2)]
     pub threads: usize,
+    /// Where this project's networks compute: `cpu` or `cuda:N`.
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
     /// Folder with the peers' environments, `pyg` and `dgl` (bench/peers/encoder/README.md).
     #[arg(long, value_name = "FOLDER")]
     pub peers: Option<PathBuf>,
@@ -40,6 +43,8 @@ pub struct MeasureArguments {
     work: Work,
     #[arg(long)]
     threads: usize,
+    #[arg(long, default_value = "cpu")]
+    device: String,
     #[arg(long)]
     repeats: usize,
     #[arg(long)]
@@ -54,6 +59,8 @@ pub(super) fn compare(arguments: &EncoderArguments, json: bool) -> anyhow::Resul
     let plan = Plan {
         edges: arguments.edges.clone(),
         threads: arguments.threads,
+        // Before anything is started: a device that is not there should not fail process by process.
+        device: policy::device(&arguments.device)?,
         peers: arguments.peers.clone(),
         graphs,
         program: std::env::current_exe()?,
@@ -69,7 +76,9 @@ pub(super) fn compare(arguments: &EncoderArguments, json: bool) -> anyhow::Resul
 /// Measures one contender in this process and prints one JSON object.
 pub(super) fn measure(arguments: &MeasureArguments) -> anyhow::Result<()> {
     let pass = if arguments.inference { Pass::Inference } else { Pass::Epoch };
-    let order = Order { work: arguments.work, pass, threads: arguments.threads, repeats: arguments.repeats };
+    let device = policy::device(&arguments.device)?;
+    let MeasureArguments { work, threads, repeats, .. } = *arguments;
+    let order = Order { work, pass, threads, device, repeats };
     writeln!(std::io::stdout(), "{}", serde_json::to_string(&bench::measure(&order)?)?)?;
     Ok(())
 }

@@ -11,11 +11,11 @@ pub struct PolicyConfig {
     /// Attention heads.
     #[garde(range(min = 1, max = 64))]
     pub heads: usize,
-    /// Message-passing layers.
-    #[garde(range(min = 1, max = 16))]
+    /// Message-passing layers; 0: every node is seen alone and in the pools only, which is what edges are compared with.
+    #[garde(range(max = 16))]
     pub layers: usize,
     /// Message-passing layers of the value network.
-    #[garde(range(min = 1, max = 16))]
+    #[garde(range(max = 16))]
     pub value_layers: usize,
     /// Dropout on the attention output while learning; never on where importance ratios are computed.
     #[garde(range(min = 0.0, max = 0.9))]

@@ -24,7 +24,7 @@ pub struct ServerlessConfig {
     #[garde(custom(has_its_section(&self.trace)))]
     pub workload: WorkloadKind,
     /// Offered load to which rates are scaled; 1.0 is 100%.
-    #[garde(range(min = 0.001, max = 100.0))]
+    #[garde(range(min = 0.0001, max = 100.0))]
     pub load: f64,
     /// `workload = "steady"`.
     #[garde(dive)]
