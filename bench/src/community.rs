@@ -3,10 +3,10 @@
 
 use rand::Rng;
 use rand::seq::SliceRandom;
-use state_graph::{EdgeType, Frame, FrameBuilder, NODE_TYPES};
+use state_graph::{EdgeType, Frame, FrameBuilder, NODE_TYPES, NodeType};
 
 use crate::graph::{generator, noise};
-use crate::typed::{DEGREE, EDGES, NODE_KINDS, NODES, schema};
+use crate::typed::{DEGREE, EDGES, NODES, schema};
 
 /// Messages of a community, so that it has about a thousand nodes.
 const MESSAGES: usize = 10_000;
@@ -22,7 +22,7 @@ pub(crate) fn state(messages: usize) -> Frame {
     builder.globals(&noise(schema.globals.len(), &mut rng));
     // Nodes of each type in an order in which every community is a range.
     let mut orders: [Vec<u32>; NODE_TYPES] = Default::default();
-    for ((kind, share), order) in NODE_KINDS.into_iter().zip(NODES).zip(&mut orders) {
+    for ((kind, share), order) in NodeType::ALL.into_iter().zip(NODES).zip(&mut orders) {
         let count = ((share * (messages / DEGREE) as f64) as usize).max(communities);
         for _ in 0..count {
             builder.node(kind, &noise(schema.nodes[kind as usize].len(), &mut rng));
@@ -60,7 +60,7 @@ mod tests {
     #[test]
     fn a_good_cut_leaves_little_more_than_what_leaves_the_communities() {
         let frame = state(100_000);
-        let (sources, targets) = policy::messages(&schema(), &frame);
+        let (sources, targets) = policy::messages(&frame);
         assert!((99_000..101_000).contains(&sources.len()));
         let nodes = frame.nodes.iter().sum::<u32>() as usize;
         let list = EdgeList::new(nodes, &sources, &targets).unwrap();

@@ -145,7 +145,7 @@ pub fn run_rank(order: &RankOrder) -> Result<RankMeasurement> {
 
 /// The rank of each node, found by rank 0, and what that took.
 fn cut(order: &RankOrder, frame: &Frame, group: &ProcessGroup) -> Result<(Vec<u32>, RankMeasurement)> {
-    let (sources, targets) = messages(&schema(), frame);
+    let (sources, targets) = messages(frame);
     let nodes = frame.nodes.iter().sum::<u32>() as usize;
     let list = EdgeList::new(nodes, &sources, &targets)?;
     let parts = parts(order.ranks);

@@ -12,8 +12,6 @@ pub(crate) const DEGREE: usize = 10;
 pub(crate) const NODES: [f64; NODE_TYPES] = [0.25, 0.1, 0.65];
 /// Share of the edges by type. A busy cluster's state is mostly requests: who could run where.
 pub(crate) const EDGES: [f64; EDGE_TYPES] = [0.13, 0.15, 0.05, 0.45, 0.08, 0.08, 0.06];
-pub(crate) const NODE_KINDS: [NodeType; NODE_TYPES] =
-    [NodeType::Function, NodeType::Resource, NodeType::Invocation];
 
 /// The schema of `serverless` with four sizes.
 pub(crate) fn schema() -> Schema {
@@ -28,7 +26,7 @@ pub(crate) fn state(messages: usize, index: usize) -> Frame {
     let mut builder = FrameBuilder::default();
     builder.globals(&noise(schema.globals.len(), &mut rng));
     let counts = NODES.map(|share| ((share * (messages / DEGREE) as f64) as usize).max(1));
-    for (kind, count) in NODE_KINDS.into_iter().zip(counts) {
+    for (kind, count) in NodeType::ALL.into_iter().zip(counts) {
         for _ in 0..count {
             builder.node(kind, &noise(schema.nodes[kind as usize].len(), &mut rng));
         }
@@ -73,7 +71,7 @@ pub(crate) fn as_graph(schema: &Schema, frames: &[Frame]) -> Graph {
 
 fn append(graph: &mut Graph, schema: &Schema, frame: &Frame) {
     let mut first = [0; NODE_TYPES];
-    for (place, kind) in NODE_KINDS.into_iter().enumerate() {
+    for (place, kind) in NodeType::ALL.into_iter().enumerate() {
         first[place] = graph.nodes as u32;
         graph.nodes += frame.nodes[place] as usize;
         let rows = frame.node_features(schema, kind).chunks(schema.nodes[place].len());

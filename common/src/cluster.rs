@@ -26,7 +26,7 @@ pub struct NodeSpec {
     pub zone: u32,
 }
 
-fn usual_price() -> f64 {
+pub(crate) fn usual_price() -> f64 {
     1.0
 }
 

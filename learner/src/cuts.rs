@@ -4,12 +4,12 @@ use std::num::NonZeroU32;
 
 use partition::EdgeList;
 use policy::messages;
-use state_graph::{Frame, Schema};
+use state_graph::Frame;
 use tch::{Kind, Tensor};
 use torch_extension::process_group::ProcessGroup;
 
 use crate::LearnerError;
-use crate::share::edges_of;
+use crate::share::{edges_of, nodes_of, ranks_of};
 
 /// The rank of each node of the states of a batch that are spread over ranks; made once for all passes over the batch.
 #[derive(Debug, Default)]
@@ -18,7 +18,6 @@ pub(crate) struct Cuts(Vec<Option<Vec<u32>>>);
 impl Cuts {
     /// Cuts the states that have `at_least` so many edges. Every rank cuts some of them and tells the others.
     pub(crate) fn of(
-        schema: &Schema,
         frames: &[Frame],
         at_least: u64,
         group: Option<&ProcessGroup>,
@@ -29,12 +28,12 @@ impl Cuts {
         if large.is_empty() {
             return Ok(Cuts::default());
         }
-        let parts = NonZeroU32::new(group.size() as u32).unwrap_or(NonZeroU32::MIN);
+        let parts = ranks_of(group);
         let mut table = Vec::new();
         for (place, frame) in large.iter().enumerate() {
-            let nodes = nodes_of(frame);
+            let nodes = nodes_of(frame) as usize;
             if place % group.size() == group.rank() {
-                table.extend(owners(schema, frame, nodes, parts)?.into_iter().map(|owner| owner as i32));
+                table.extend(owners(frame, nodes, parts)?.into_iter().map(|owner| owner as i32));
             } else {
                 table.resize(table.len() + nodes, 0);
             }
@@ -43,7 +42,9 @@ impl Cuts {
         let table = Tensor::from_slice(&table).to_kind(Kind::Int);
         group.all_reduce(&table)?;
         let mut owners = Vec::<i32>::try_from(&table)?.into_iter().map(|owner| owner as u32);
-        let cut = |frame: &Frame| is_large(&frame).then(|| owners.by_ref().take(nodes_of(frame)).collect());
+        let cut = |frame: &Frame| {
+            is_large(&frame).then(|| owners.by_ref().take(nodes_of(frame) as usize).collect())
+        };
         Ok(Cuts(frames.iter().map(cut).collect()))
     }
 
@@ -55,12 +56,8 @@ impl Cuts {
 
 /// A streaming cut: states of a cluster are dense between invocations and worker nodes, and what would be found by looking
 /// longer is small beside what finding it costs (docs/decisions/cutting-states.md).
-fn owners(schema: &Schema, frame: &Frame, nodes: usize, parts: NonZeroU32) -> Result<Vec<u32>, LearnerError> {
-    let (sources, targets) = messages(schema, frame);
+fn owners(frame: &Frame, nodes: usize, parts: NonZeroU32) -> Result<Vec<u32>, LearnerError> {
+    let (sources, targets) = messages(frame);
     let list = EdgeList::new(nodes, &sources, &targets).map_err(policy::PolicyError::from)?;
     Ok(partition::stream(&list, parts))
-}
-
-fn nodes_of(frame: &Frame) -> usize {
-    frame.nodes.iter().map(|&count| count as usize).sum()
 }

@@ -79,6 +79,12 @@ fn start(arguments: &Arguments) -> Result<common::ExitCode, (common::ExitCode, S
     let meeting =
         Meeting::of_environment(|name| std::env::var(name).ok(), deadline, insecure).map_err(failed)?;
     let shutdown = telemetry::shutdown_on_signals().map_err(failure)?;
+    // Before its port is bound: rank 0 is the service, perhaps on the same machine.
+    if let Some(meeting) = meeting.filter(|meeting| meeting.rank > 0) {
+        return learner::serve_rank(&meeting, config.learner.threads)
+            .map(|()| common::ExitCode::Success)
+            .map_err(failed);
+    }
     let readiness = Readiness::new();
     let _health = match &config.learner.metrics_address {
         Some(address) => {
@@ -86,11 +92,6 @@ fn start(arguments: &Arguments) -> Result<common::ExitCode, (common::ExitCode, S
         }
         None => None,
     };
-    if let Some(meeting) = meeting.filter(|meeting| meeting.rank > 0) {
-        return learner::serve_rank(&meeting, config.learner.threads)
-            .map(|()| common::ExitCode::Success)
-            .map_err(failed);
-    }
     policy::set_threads(config.learner.threads_of_rank());
     let links =
         Links::of_learner(&config.transport).map_err(|error| (error.exit_code(), error.to_string()))?;

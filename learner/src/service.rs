@@ -137,8 +137,9 @@ impl Service {
         }
         let progress = restored.unwrap_or_default();
         let mut team = None;
-        if let Some((others, group)) = Team::gather(config, options.meeting.as_ref())? {
-            others.tell_start(&group, config, &contents(&updater, &progress)?)?;
+        if let Some((mut others, group)) = Team::gather(config, options.meeting.as_ref())? {
+            let files = contents(&updater, &progress)?;
+            others.tell_start(&group, config, &files).map_err(|error| others.explain(error))?;
             updater.group = Some(group);
             team = Some(others);
         }

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use policy::{GraphBatch, Placement, collate_share};
 use state_graph::Frame;
+use torch_extension::process_group::ProcessGroup;
 
 use crate::LearnerError;
 use crate::cuts::Cuts;
@@ -37,7 +38,7 @@ impl Updater {
             let graph = GraphBatch::collate(&self.schema, &states);
             return Ok(Share { graph: Some(graph), places: (0..places.len()).collect() });
         };
-        let ranks = NonZeroU32::new(group.size() as u32).unwrap_or(NonZeroU32::MIN);
+        let ranks = ranks_of(group);
         let placements = placements(&states, |state| cuts.owners(places[state]), ranks);
         let rank = group.rank() as u32;
         let takes_part = |placement: &Placement| match placement {
@@ -50,6 +51,11 @@ impl Updater {
         let (graph, places) = collate_share(&self.schema, &states, &placements, rank, ranks)?;
         Ok(Share { graph: Some(graph), places })
     }
+}
+
+/// As many parts as there are ranks.
+pub(crate) fn ranks_of(group: &ProcessGroup) -> NonZeroU32 {
+    NonZeroU32::new(group.size() as u32).unwrap_or(NonZeroU32::MIN)
 }
 
 /// Decisions on states that are spread go round; whole states are shared out by what they cost.
@@ -74,7 +80,8 @@ fn placements<'a>(
     (0..states.len()).map(&mut placement).collect()
 }
 
-fn nodes_of(frame: &Frame) -> u64 {
+/// Nodes of a state.
+pub(crate) fn nodes_of(frame: &Frame) -> u64 {
     frame.nodes.iter().map(|&count| u64::from(count)).sum()
 }
 

@@ -112,7 +112,7 @@ impl Updater {
             self.target_policy.parameters().copy_from(self.policy.parameters())?;
             self.target_value.parameters().copy_from(self.value.parameters())?;
         }
-        let cuts = Cuts::of(&self.schema, &batch.frames, self.config.partition_edges, self.group.as_ref())?;
+        let cuts = Cuts::of(&batch.frames, self.config.partition_edges, self.group.as_ref())?;
         let targets = self.targets(batch, &cuts)?;
         let mut statistics = Statistics::default();
         let mut order: Vec<usize> = (0..batch.steps.len()).collect();

@@ -10,8 +10,6 @@ use crate::edge_list::EdgeList;
 use crate::segment::index;
 use crate::spread::{ExchangedRows, Spread};
 
-const NODE_KINDS: [NodeType; NODE_TYPES] = [NodeType::Function, NodeType::Resource, NodeType::Invocation];
-
 /// A minibatch of states as one graph, or what one rank computes of it ([`crate::collate_share`]).
 #[derive(Debug)]
 pub struct GraphBatch {
@@ -106,7 +104,7 @@ impl<'a> Collation<'a> {
     /// Adds whole graphs; `first` is the row of the first node of each type.
     pub(crate) fn whole(&mut self, frames: &[&Frame], mut first: [u32; NODE_TYPES]) {
         for frame in frames {
-            for kind in NODE_KINDS {
+            for kind in NodeType::ALL {
                 self.nodes(kind, frame, 0..frame.nodes[kind as usize]);
             }
             EdgeType::ALL.into_iter().for_each(|kind| self.edges.push(self.schema, frame, &first, kind));

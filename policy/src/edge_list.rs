@@ -20,20 +20,27 @@ impl EdgeList {
 
     /// Adds the edges of one type of a graph whose nodes of each type begin at `first`: each edge, then its reverse.
     pub(crate) fn push(&mut self, schema: &Schema, frame: &Frame, first: &[u32; NODE_TYPES], kind: EdgeType) {
-        let (from, to) = frame.edge_ends(kind);
         let features = frame.edge_features(schema, kind);
         let width = schema.edges[kind as usize].len();
-        for (edge, (&from, &to)) in from.iter().zip(to).enumerate() {
-            let from = first[kind.source() as usize] + from;
-            let to = first[kind.target() as usize] + to;
-            self.sources.extend([from, to]);
-            self.targets.extend([to, from]);
+        self.push_ends(frame, first, kind);
+        for edge in 0..frame.edges[kind as usize] as usize {
             let relation = 2 * kind as u32;
             self.relations.extend([relation, relation + 1]);
             for _ in 0..2 {
                 self.features.extend_from_slice(&features[edge * width..(edge + 1) * width]);
                 self.features.extend(std::iter::repeat_n(0.0, self.feature_width - width));
             }
+        }
+    }
+
+    /// The same without what edges are: of use to whoever asks only which nodes they join.
+    pub(crate) fn push_ends(&mut self, frame: &Frame, first: &[u32; NODE_TYPES], kind: EdgeType) {
+        let (from, to) = frame.edge_ends(kind);
+        for (&from, &to) in from.iter().zip(to) {
+            let from = first[kind.source() as usize] + from;
+            let to = first[kind.target() as usize] + to;
+            self.sources.extend([from, to]);
+            self.targets.extend([to, from]);
         }
     }
 

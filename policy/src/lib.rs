@@ -41,12 +41,8 @@ pub fn libtorch_check() -> Result<String, String> {
         Ok(total) => return Err(format!("1 + 2 gave {total:?}")),
         Err(error) => return Err(error.to_string()),
     }
-    // Linux lists every mapped library; elsewhere it is enough that it computes.
-    let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
-    let path = maps
-        .lines()
-        .find_map(|line| line.find('/').map(|at| &line[at..]).filter(|p| p.contains("libtorch_cpu")));
-    Ok(path.map_or("computes".to_owned(), |path| format!("computes; loaded from {path}")))
+    let path = torch_extension::loaded_libtorch();
+    Ok(path.map_or("computes".to_owned(), |path| format!("computes; loaded from {}", path.display())))
 }
 
 /// What `device` (`cpu` or `cuda:N`) means here; loads what a GPU takes.

@@ -178,10 +178,10 @@ pub fn collate_share(
 /// The edges along which messages pass in `frame`, as sources and targets; nodes are numbered functions first, then resources,
 /// then invocations.
 #[must_use]
-pub fn messages(schema: &Schema, frame: &Frame) -> (Vec<u32>, Vec<u32>) {
-    let mut edges = EdgeList::new(schema);
+pub fn messages(frame: &Frame) -> (Vec<u32>, Vec<u32>) {
+    let mut edges = EdgeList::default();
     let first = starts(frame.nodes);
-    EdgeType::ALL.into_iter().for_each(|kind| edges.push(schema, frame, &first, kind));
+    EdgeType::ALL.into_iter().for_each(|kind| edges.push_ends(frame, &first, kind));
     (edges.sources, edges.targets)
 }
 
@@ -252,14 +252,12 @@ struct Rows<'a> {
     nodes: u32,
 }
 
-const NODE_KINDS: [NodeType; NODE_TYPES] = [NodeType::Function, NodeType::Resource, NodeType::Invocation];
-
 impl<'a> Rows<'a> {
     fn new(union: &'a Union<'a>, part: &'a Part, whole: &[&Frame]) -> Self {
         let below = |end: u32| part.owned.partition_point(|&node| node < end);
         let owned: Vec<[Range<usize>; NODE_TYPES]> = (0..union.frames.len())
             .map(|frame| {
-                NODE_KINDS.map(|kind| {
+                NodeType::ALL.map(|kind| {
                     let range = union.range(frame, kind);
                     below(range.start)..below(range.end)
                 })
@@ -290,7 +288,7 @@ impl<'a> Rows<'a> {
 
     fn add_nodes(&self, collation: &mut Collation<'_>) {
         for (place, (frame, ranges)) in self.union.frames.iter().zip(&self.owned).enumerate() {
-            for (kind, range) in NODE_KINDS.into_iter().zip(ranges) {
+            for (kind, range) in NodeType::ALL.into_iter().zip(ranges) {
                 let first = self.union.range(place, kind).start;
                 let nodes = self.part.owned[range.clone()].iter().map(|&node| node - first);
                 collation.nodes(kind, frame.frame, nodes);

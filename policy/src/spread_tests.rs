@@ -149,7 +149,7 @@ fn one_state_of_a_hundred_thousand_edges_is_the_same_over_ranks() {
     crate::set_threads(1);
     let schema = serverless::schema(SIZES as usize);
     let state = frame_of(&schema, [200, 300, 400, 100], &mut rng(9));
-    let (sources, targets) = messages(&schema, &state);
+    let (sources, targets) = messages(&state);
     assert!(sources.len() > 100_000, "{} edges", sources.len());
     let nodes = state.nodes.iter().sum::<u32>() as usize;
     let list = partition::EdgeList::new(nodes, &sources, &targets).unwrap();

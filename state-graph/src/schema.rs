@@ -17,6 +17,11 @@ pub enum NodeType {
 /// Number of node types.
 pub const NODE_TYPES: usize = 3;
 
+impl NodeType {
+    /// Every node type, in order.
+    pub const ALL: [NodeType; NODE_TYPES] = [NodeType::Function, NodeType::Resource, NodeType::Invocation];
+}
+
 /// Edge types, in the order in which a frame stores them. Each is stored in one direction; the networks pass messages
 /// along both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -81,11 +81,7 @@ fn candidates() -> Vec<PathBuf> {
     if let Some(path) = std::env::var_os(LIBRARY_VARIABLE) {
         return vec![path.into()];
     }
-    let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
-    let loaded = maps
-        .lines()
-        .find_map(|line| line.find('/').map(|at| &line[at..]).filter(|path| path.contains("libtorch_cpu")));
-    let beside = loaded.map(|path| PathBuf::from(path).with_file_name(LIBRARY));
+    let beside = crate::loaded_libtorch().map(|path| path.with_file_name(LIBRARY));
     beside.into_iter().chain([PathBuf::from(LIBRARY)]).collect()
 }
 

@@ -19,3 +19,11 @@ pub use layout::{EdgeLayout, Edges};
 pub fn keep_freed_memory() {
     ffi::longshore_keep_freed_memory();
 }
+
+/// The file of the libtorch that this process computes with, where the system tells: Linux lists every mapped library.
+#[must_use]
+pub fn loaded_libtorch() -> Option<std::path::PathBuf> {
+    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
+    let mut paths = maps.lines().filter_map(|line| line.find('/').map(|at| &line[at..]));
+    paths.find(|path| path.contains("libtorch_cpu")).map(Into::into)
+}

@@ -17,7 +17,7 @@ struct NodeGroup {
     memory_mb: u32,
     network_mbps: u32,
     speed: f64,
-    #[serde(default = "usual_price")]
+    #[serde(default = "crate::cluster::usual_price")]
     price_class: f64,
     #[serde(default)]
     zone: u32,
@@ -25,10 +25,6 @@ struct NodeGroup {
 
 fn one() -> usize {
     1
-}
-
-fn usual_price() -> f64 {
-    1.0
 }
 
 /// Every node, one by one.

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::time::{Duration, Instant};
 
 use common::config::Config;
-use torch_extension::process_group::{Heartbeat, ProcessGroup, Store};
+use torch_extension::process_group::{Heartbeat, ProcessGroup, Store, departure};
 
 use super::local::{Children, RankArguments};
 use super::meeting::{Joined, Meeting};
@@ -132,7 +132,7 @@ impl Team {
         let (store, children) = (&self.store, &mut self.children);
         (1..self.size).all(|rank| match children.has_ended(rank) {
             Some(ended) => ended,
-            None => matches!(store.read(&format!("departure/{rank}")), Ok(Some(_))),
+            None => matches!(departure(store, rank), Ok(Some(_))),
         })
     }
 }

@@ -11,7 +11,6 @@ use crate::encoder::{AttentionLayer, Encoder};
 
 /// Graphs are embedded in groups of about so many nodes, whose rows stay in the second-level cache.
 const GROUP_NODES: usize = 256;
-const KINDS: [NodeType; NODE_TYPES] = [NodeType::Function, NodeType::Resource, NodeType::Invocation];
 
 /// What the encoder makes of the states of one forward pass.
 #[derive(Debug, Default)]
@@ -161,7 +160,7 @@ impl PlainEncoder {
     fn embed_nodes(&mut self, schema: &Schema, group: &[&Frame]) {
         let space = &mut self.space;
         space.nodes.clear();
-        for (input, kind) in self.node_inputs.iter().zip(KINDS) {
+        for (input, kind) in self.node_inputs.iter().zip(NodeType::ALL) {
             let Some([first, second]) = input else { continue };
             let features = &mut space.features;
             features.clear();

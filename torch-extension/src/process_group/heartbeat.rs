@@ -129,14 +129,26 @@ impl Drop for Heartbeat {
 /// # Errors
 /// [`TorchExtensionError::Torch`] when the store is gone.
 pub fn leave(store: &Store, rank: usize, words: &str) -> Result<(), TorchExtensionError> {
-    store.set(&format!("departure/{rank}"), words)
+    store.set(&departure_key(rank), words)
+}
+
+/// The word that `rank` left, where it is gone.
+///
+/// # Errors
+/// As [`leave`].
+pub fn departure(store: &Store, rank: usize) -> Result<Option<String>, TorchExtensionError> {
+    store.read(&departure_key(rank))
+}
+
+fn departure_key(rank: usize) -> String {
+    format!("departure/{rank}")
 }
 
 fn pass(store: &Store, rank: usize, size: usize, seen: &Mutex<Seen>) -> Result<(), TorchExtensionError> {
     store.add(&format!("beat/{rank}"), 1)?;
     for other in (0..size).filter(|&other| other != rank) {
         let beats = store.add(&format!("beat/{other}"), 0)?;
-        let departure = store.read(&format!("departure/{other}"))?;
+        let departure = departure(store, other)?;
         let mut seen = lock(seen);
         if seen.beats[other] != beats {
             seen.beats[other] = beats;

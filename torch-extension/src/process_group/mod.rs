@@ -10,5 +10,5 @@ mod heartbeat;
 mod store;
 
 pub use group::{PendingSum, ProcessGroup, Splits};
-pub use heartbeat::{Heartbeat, LostRank, leave};
+pub use heartbeat::{Heartbeat, LostRank, departure, leave};
 pub use store::Store;
