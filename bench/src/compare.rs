@@ -75,11 +75,11 @@ impl Outcome {
     }
 }
 
-/// Measures all of `plan` and hands each piece of work, with all its contenders, to `done`.
+/// Measures all of `plan`. After each piece of work `done` gets all rows so far, and those of that work with all its contenders.
 ///
 /// # Errors
 /// When a graph file cannot be written, a process cannot be started, or `done` fails.
-pub fn compare(plan: &Plan, mut done: impl FnMut(&[Row]) -> Result<()>) -> Result<Vec<Row>> {
+pub fn compare(plan: &Plan, mut done: impl FnMut(&[Row], &[Row]) -> Result<()>) -> Result<Vec<Row>> {
     let sizes = |work: fn(usize) -> Work| plan.edges.iter().map(move |edges| work(*edges));
     let works = sizes(Work::PowerLaw).chain([Work::Batch]).chain(sizes(Work::State)).chain([Work::States]);
     let mut all = Vec::new();
@@ -89,9 +89,9 @@ pub fn compare(plan: &Plan, mut done: impl FnMut(&[Row]) -> Result<()>) -> Resul
             graph_file::write(&graph, &work.graph())?;
         }
         for pass in [Pass::Epoch, Pass::Inference] {
-            let rows = take_turns(plan, work, pass, &graph)?;
-            done(&rows)?;
-            all.extend(rows);
+            let known = all.len();
+            all.extend(take_turns(plan, work, pass, &graph)?);
+            done(&all, &all[known..])?;
         }
     }
     Ok(all)

@@ -15,7 +15,8 @@ pub use error::TorchExtensionError;
 pub use layout::{EdgeLayout, Edges};
 
 /// Keeps memory that tensors free for those that come: without it the C library maps every large one anew and returns it to the
-/// system, which clears each page each time (docs/decisions/allocation.md). For the start of a program, before threads.
+/// system, which clears each page each time (docs/decisions/allocation.md). Large tensors come from a pool that never maps more
+/// than was in use at once. For the start of a program, before there are threads and tensors.
 pub fn keep_freed_memory() {
     ffi::longshore_keep_freed_memory();
 }

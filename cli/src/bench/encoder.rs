@@ -65,12 +65,15 @@ pub(super) fn compare(arguments: &EncoderArguments, json: bool) -> anyhow::Resul
         graphs,
         program: std::env::current_exe()?,
     };
-    let rows = bench::compare(&plan, |rows| print(json, &figures(rows, plan.threads)))?;
-    print(json, &slopes(&rows, plan.threads))?;
-    if let Some(path) = &arguments.picture {
-        durable::atomic_write(path, bench::picture(&rows)?.as_bytes())?;
-    }
-    Ok(())
+    let rows = bench::compare(&plan, |all, latest| {
+        print(json, &figures(latest, plan.threads))?;
+        // Anew with every point: a comparison of hours that is ended early leaves what it has.
+        match &arguments.picture {
+            Some(path) => Ok(durable::atomic_write(path, bench::picture(all)?.as_bytes())?),
+            None => Ok(()),
+        }
+    })?;
+    print(json, &slopes(&rows, plan.threads))
 }
 
 /// Measures one contender in this process and prints one JSON object.
