@@ -68,7 +68,8 @@ fn operators(include: &Path) {
     // `cpp` holds the few declarations of Gloo that a wheel of PyTorch has no headers for.
     build.define("USE_C10D_GLOO", None).include("cpp");
     build.files(["cpp/attention.cpp", "cpp/kernels_choice.cpp", "cpp/inference.cpp", "cpp/linear.cpp"]);
-    build.files(["cpp/process_group.cpp", "cpp/exchange.cpp", "cpp/allocation.cpp", "cpp/library.cpp"]);
+    build.files(["cpp/process_group.cpp", "cpp/nccl.cpp", "cpp/exchange.cpp"]);
+    build.files(["cpp/allocation.cpp", "cpp/library.cpp"]);
     build.compile("longshore_operators");
 }
 

@@ -28,7 +28,7 @@ pub struct Plan {
     pub edges: Vec<usize>,
     /// Threads of each process.
     pub threads: usize,
-    /// Where this project's networks compute.
+    /// Where everyone computes.
     pub device: Device,
     /// Folder of the peers' environments (`pyg`, `dgl`); without it they are left out.
     pub peers: Option<PathBuf>,
@@ -99,7 +99,7 @@ pub fn compare(plan: &Plan, mut done: impl FnMut(&[Row], &[Row]) -> Result<()>) 
 
 /// Every contender once a round, so that whatever else the machine does falls on all alike.
 fn take_turns(plan: &Plan, work: Work, pass: Pass, graph: &Path) -> Result<Vec<Row>> {
-    let contenders = contenders(work, plan.peers.as_deref());
+    let contenders = contenders(work, plan.device, plan.peers.as_deref());
     let repeats = (EDGES_A_TURN / work.edges().max(1)).clamp(2, 30);
     let order = Order { work, pass, threads: plan.threads, device: plan.device, repeats };
     let mut outcomes: HashMap<&str, Outcome> = HashMap::new();

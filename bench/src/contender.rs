@@ -36,22 +36,24 @@ fn device_name(device: Device) -> String {
     }
 }
 
-/// Those that take such work; peers where `peers` has their environment.
-pub(crate) fn contenders(work: Work, peers: Option<&Path>) -> Vec<Contender> {
+/// Those that take such work on such a device; peers where `peers` has their environment.
+pub(crate) fn contenders(work: Work, device: Device, peers: Option<&Path>) -> Vec<Contender> {
     let peer = |name, folder: &str, peer, tuned| {
         let python = peers?.join(folder).join("bin/python");
         python.exists().then_some(Contender { name, runs: Runs::Peer { python, peer, tuned } })
     };
     let ours = |name| Some(Contender { name, runs: Runs::Ours });
+    // What allocates memory of a GPU is not glibc, and the environment of DGL computes on processors only.
+    let on_cpu = |contender: Option<Contender>| contender.filter(|_| device == Device::Cpu);
     let all = if work.is_typed() {
         vec![ours("longshore"), peer("pyg-gatv2-edges", "pyg", "pyg-gatv2-edges", false)]
     } else {
         vec![
             ours("longshore-gatv2"),
             peer("pyg-gatv2", "pyg", "pyg-gatv2", false),
-            peer("pyg-gatv2-tuned", "pyg", "pyg-gatv2", true),
+            on_cpu(peer("pyg-gatv2-tuned", "pyg", "pyg-gatv2", true)),
             peer("pyg-gat", "pyg", "pyg-gat", false),
-            peer("dgl-gatv2", "dgl", "dgl-gatv2", false),
+            on_cpu(peer("dgl-gatv2", "dgl", "dgl-gatv2", false)),
         ]
     };
     all.into_iter().flatten().collect()
@@ -69,7 +71,6 @@ impl Contender {
             Runs::Ours => {
                 let mut command = Command::new(program);
                 command.args(["bench", "encoder-measure", "--work", &order.work.to_string()]);
-                command.args(["--device", &device_name(order.device)]);
                 command
             }
             Runs::Peer { python, peer, tuned } => {
@@ -83,6 +84,7 @@ impl Contender {
                 command
             }
         };
+        command.args(["--device", &device_name(order.device)]);
         command.args(["--threads", &order.threads.to_string(), "--repeats", &order.repeats.to_string()]);
         if order.pass == Pass::Inference {
             command.arg("--inference");
@@ -97,12 +99,14 @@ mod tests {
 
     #[test]
     fn peers_without_an_environment_are_left_out() {
-        let names =
-            |peers| contenders(Work::Batch, peers).into_iter().map(|one| one.name).collect::<Vec<_>>();
+        let names = |peers| -> Vec<&str> {
+            contenders(Work::Batch, Device::Cpu, peers).into_iter().map(|one| one.name).collect()
+        };
         assert_eq!(names(None), ["longshore-gatv2"]);
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(folder.path().join("dgl/bin")).unwrap();
         std::fs::write(folder.path().join("dgl/bin/python"), "").unwrap();
         assert_eq!(names(Some(folder.path())), ["longshore-gatv2", "dgl-gatv2"]);
+        assert_eq!(contenders(Work::Batch, Device::Cuda(0), Some(folder.path())).len(), 1);
     }
 }

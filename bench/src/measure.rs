@@ -20,7 +20,7 @@ pub struct Order {
     pub pass: Pass,
     /// Threads of tensor operations.
     pub threads: usize,
-    /// Where: `cpu` or `cuda:N`. Peers compute on the CPU.
+    /// Where.
     pub device: Device,
     /// Timed passes, after one that is not.
     pub repeats: usize,

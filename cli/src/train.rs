@@ -51,6 +51,7 @@ pub fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
     let options = LearnerOptions {
         run_folder: run_folder.clone(),
         init_from: arguments.init_from.clone(),
+        device: learner::device(&config.learner, 0, None)?,
         meeting: None,
     };
     let summary = services::train(&config, &options, &shutdown)?;

@@ -199,7 +199,7 @@ mod tests {
              layers = 1\n[learner]\nkeep_checkpoints = 2"
         );
         let config = parse(&text, "test", &[]).unwrap();
-        let updater = Updater::new(&schema_of(&config.simulator), &config);
+        let updater = Updater::new(&schema_of(&config.simulator), &config, tch::Device::Cpu);
         (config, updater)
     }
 

@@ -6,7 +6,6 @@ use torch_extension::process_group::PendingSum;
 
 use crate::LearnerError;
 use crate::batch::Batch;
-use crate::cuts::Cuts;
 use crate::share::Share;
 use crate::targets::Targets;
 use crate::update::Updater;
@@ -19,7 +18,6 @@ const ACTING_RATIO_BAR: f64 = 2.0;
 pub(crate) struct Minibatch<'a> {
     pub(crate) batch: &'a Batch,
     pub(crate) targets: &'a Targets,
-    pub(crate) cuts: &'a Cuts,
     /// Its steps, as places in the batch; the loss is a mean over all of them.
     pub(crate) places: &'a [usize],
     pub(crate) entropy_cost: f64,
@@ -51,15 +49,18 @@ impl Sums {
 impl Updater {
     /// Adds the gradient of the minibatch's loss to those of both networks; afterwards all ranks have the same bits there.
     /// While the policy is differentiated, the value network's gradient is already on its way.
-    pub(crate) fn differentiate(&self, minibatch: &Minibatch<'_>) -> Result<Sums, LearnerError> {
-        let share = self.share_of(&minibatch.batch.frames, minibatch.cuts, minibatch.places)?;
+    pub(crate) fn differentiate(
+        &self,
+        minibatch: &Minibatch<'_>,
+        share: &Share,
+    ) -> Result<Sums, LearnerError> {
         let mut sums = Sums::default();
         let mut pending = Vec::new();
         if minibatch.learn_value {
-            self.differentiate_value(minibatch, &share, &mut sums)?;
+            self.differentiate_value(minibatch, share, &mut sums)?;
             pending.extend(self.start_sum(self.value.parameters().gradients())?);
         }
-        self.differentiate_policy(minibatch, &share, &mut sums)?;
+        self.differentiate_policy(minibatch, share, &mut sums)?;
         pending.extend(self.start_sum(self.policy.parameters().gradients())?);
         let sums = self.summed(sums)?;
         pending.into_iter().try_for_each(PendingSum::wait)?;
@@ -74,7 +75,7 @@ impl Updater {
     ) -> Result<(), LearnerError> {
         let Some(graph) = &share.graph else { return Ok(()) };
         let values = self.value.forward(graph, self.group.as_ref())?;
-        let difference = values - minibatch.column(share, &minibatch.targets.values);
+        let difference = values - self.column(minibatch, share, &minibatch.targets.values);
         let sum = difference.square().sum(Kind::Float) * 0.5;
         (&sum * (self.config.value_cost / minibatch.places.len() as f64)).f_backward()?;
         sums.value = sum.double_value(&[]);
@@ -92,12 +93,12 @@ impl Updater {
         let choice = |&place: &usize| minibatch.batch.steps[minibatch.places[place]].choice;
         let choices: Vec<Choice> = share.places.iter().map(choice).collect();
         let evaluation = self.policy.evaluate(graph, &choices, self.dropout, self.group.as_ref())?;
-        let behaviour = minibatch.column(share, &targets.behaviour);
+        let behaviour = self.column(minibatch, share, &targets.behaviour);
         let objective = clipped_objective(
             &evaluation.log_probability,
             &behaviour,
-            &minibatch.column(share, &targets.target),
-            &minibatch.column(share, &targets.advantages),
+            &self.column(minibatch, share, &targets.target),
+            &self.column(minibatch, share, &targets.advantages),
             self.config.ratio_clip,
         );
         let sum = objective.value.sum(Kind::Float);
@@ -123,13 +124,11 @@ impl Updater {
         let of = |place| table.double_value(&[place]);
         Ok(Sums { objective: of(0), entropy: of(1), value: of(2), clipped: of(3), moved: of(4) })
     }
-}
 
-impl Minibatch<'_> {
     /// `values`, which has an entry a step of the batch, of the steps that are in `share`.
-    fn column(&self, share: &Share, values: &[f32]) -> Tensor {
-        let value = |&place: &usize| values[self.places[place]];
-        Tensor::from_slice(&share.places.iter().map(value).collect::<Vec<_>>())
+    fn column(&self, minibatch: &Minibatch<'_>, share: &Share, values: &[f32]) -> Tensor {
+        let value = |&place: &usize| values[minibatch.places[place]];
+        Tensor::from_slice(&share.places.iter().map(value).collect::<Vec<_>>()).to_device(self.device)
     }
 }
 

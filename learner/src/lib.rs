@@ -1,9 +1,11 @@
 //! Learns from trajectories: V-trace, losses, target networks, optimiser, checkpoints, weights out.
 
 mod adam;
+mod ahead;
 mod batch;
 mod checkpoints;
 mod cuts;
+mod device;
 mod error;
 mod feed;
 mod gradient;
@@ -21,6 +23,7 @@ mod vtrace;
 pub use adam::{Adam, clip_gradients};
 pub use batch::{Batch, Decoded, Piece};
 pub use checkpoints::{Checkpoints, Progress};
+pub use device::device;
 pub use error::LearnerError;
 pub use feed::{Verdict, Window};
 pub use ranks::{Meeting, RankArguments, serve_rank};

@@ -80,8 +80,10 @@ fn start(arguments: &Arguments) -> Result<common::ExitCode, (common::ExitCode, S
         Meeting::of_environment(|name| std::env::var(name).ok(), deadline, insecure).map_err(failed)?;
     let shutdown = telemetry::shutdown_on_signals().map_err(failure)?;
     // Before its port is bound: rank 0 is the service, perhaps on the same machine.
+    let (rank, local_rank) = meeting.map_or((0, None), |meeting| (meeting.rank, meeting.local_rank));
+    let device = learner::device(&config.learner, rank, local_rank).map_err(failed)?;
     if let Some(meeting) = meeting.filter(|meeting| meeting.rank > 0) {
-        return learner::serve_rank(&meeting, config.learner.threads)
+        return learner::serve_rank(&meeting, config.learner.threads, device)
             .map(|()| common::ExitCode::Success)
             .map_err(failed);
     }
@@ -98,6 +100,7 @@ fn start(arguments: &Arguments) -> Result<common::ExitCode, (common::ExitCode, S
     let options = LearnerOptions {
         run_folder: arguments.run_folder.clone().unwrap_or_else(|| default_run_folder(&config)),
         init_from: arguments.init_from.clone(),
+        device,
         meeting,
     };
     let summary = learner::run(&Arc::new(config), &options, &links, &readiness, &shutdown).map_err(failed)?;

@@ -8,6 +8,7 @@ use common::Shutdown;
 use common::config::{Advantage, Config, Mode};
 use common::ids::{Digest, PolicyVersion};
 use policy::schema_of;
+use tch::Device;
 use telemetry::{MetricsLog, Readiness, StatusLine};
 use transport::{LearnerIdentity, LinkOptions, Links, TrajectorySampler, WeightsPublisher};
 
@@ -39,6 +40,8 @@ pub struct LearnerOptions {
     pub run_folder: PathBuf,
     /// A checkpoint or run whose weights a fresh run starts from.
     pub init_from: Option<PathBuf>,
+    /// What rank 0 computes on: [`crate::device`].
+    pub device: Device,
     /// Where ranks meet that were started from outside; this is rank 0.
     pub meeting: Option<Meeting>,
 }
@@ -79,12 +82,6 @@ fn check(config: &Config) -> Result<(), LearnerError> {
         && !config.actor.environments.is_multiple_of(group.rollouts)
     {
         return fail("learner.group.rollouts must divide actor.environments");
-    }
-    if let Some(device) = learner.devices.iter().find(|device| *device != "cpu") {
-        return fail(&format!(
-            "learner.devices names \"{device}\", but learners of this build compute on \"cpu\" only: ranks exchange \
-             through Gloo, between CPUs"
-        ));
     }
     if learner.mode == Mode::Lockstep && learner.replayed_share > 0.0 {
         return fail(
@@ -129,7 +126,7 @@ impl Service {
     ) -> Result<Self, LearnerError> {
         let folder = RunFolder::open(&options.run_folder, config)?;
         let schema = schema_of(&config.simulator);
-        let mut updater = Updater::new(&schema, config);
+        let mut updater = Updater::new(&schema, config, options.device);
         let checkpoints = Checkpoints::new(folder.path(), folder.run(), folder.epoch(), config);
         let restored = checkpoints.restore(&mut updater)?;
         if let (None, Some(path)) = (&restored, &options.init_from) {
@@ -137,9 +134,11 @@ impl Service {
         }
         let progress = restored.unwrap_or_default();
         let mut team = None;
-        if let Some((mut others, group)) = Team::gather(config, options.meeting.as_ref())? {
+        if let Some((mut others, mut group)) = Team::gather(config, options.meeting.as_ref())? {
             let files = contents(&updater, &progress)?;
-            others.tell_start(&group, config, &files).map_err(|error| others.explain(error))?;
+            others
+                .tell_start(&mut group, config, &files, options.device)
+                .map_err(|error| others.explain(error))?;
             updater.group = Some(group);
             team = Some(others);
         }

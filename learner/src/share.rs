@@ -4,7 +4,8 @@ use std::num::NonZeroU32;
 use std::ops::Range;
 
 use policy::{GraphBatch, Placement, collate_share};
-use state_graph::Frame;
+use state_graph::{Frame, Schema};
+use tch::Device;
 use torch_extension::process_group::ProcessGroup;
 
 use crate::LearnerError;
@@ -24,7 +25,22 @@ pub(crate) struct Share {
     pub(crate) places: Vec<usize>,
 }
 
+/// Puts this rank's shares into tensors; knows nothing of networks, so that it can work beside them.
+pub(crate) struct Collator {
+    schema: Schema,
+    device: Device,
+    /// Which one of how many.
+    rank: Option<(u32, NonZeroU32)>,
+}
+
 impl Updater {
+    pub(crate) fn collator(&self) -> Collator {
+        let rank = self.group.as_ref().map(|group| (group.rank() as u32, ranks_of(group)));
+        Collator { schema: self.schema.clone(), device: self.device, rank }
+    }
+}
+
+impl Collator {
     /// This rank's share of the states at `places` of `frames`: all of them where it is alone; else whole states, evenly by
     /// nodes and edges, and its parts of those that are cut.
     pub(crate) fn share_of(
@@ -34,13 +50,11 @@ impl Updater {
         places: &[usize],
     ) -> Result<Share, LearnerError> {
         let states: Vec<&Frame> = places.iter().map(|&place| &frames[place]).collect();
-        let Some(group) = &self.group else {
-            let graph = GraphBatch::collate(&self.schema, &states);
+        let Some((rank, ranks)) = self.rank else {
+            let graph = GraphBatch::collate(&self.schema, &states).to_device(self.device);
             return Ok(Share { graph: Some(graph), places: (0..places.len()).collect() });
         };
-        let ranks = ranks_of(group);
         let placements = placements(&states, |state| cuts.owners(places[state]), ranks);
-        let rank = group.rank() as u32;
         let takes_part = |placement: &Placement| match placement {
             Placement::Whole { rank: owner } => *owner == rank,
             Placement::Spread { .. } => true,
@@ -49,7 +63,7 @@ impl Updater {
             return Ok(Share { graph: None, places: Vec::new() });
         }
         let (graph, places) = collate_share(&self.schema, &states, &placements, rank, ranks)?;
-        Ok(Share { graph: Some(graph), places })
+        Ok(Share { graph: Some(graph.to_device(self.device)), places })
     }
 }
 

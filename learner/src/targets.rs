@@ -1,11 +1,14 @@
 //! What is known of every step before the passes over a batch begin: V-trace targets and advantages.
 
+use std::ops::Range;
+
 use common::config::{Advantage, GroupScale};
 use common::trajectory::Choice;
 use state_graph::Frame;
 use tch::Tensor;
 
 use crate::LearnerError;
+use crate::ahead::one_ahead;
 use crate::batch::Batch;
 use crate::cuts::Cuts;
 use crate::share::{Share, chunks};
@@ -133,13 +136,16 @@ impl Updater {
         compute: impl Fn(&Share, usize) -> Result<Vec<f32>, LearnerError>,
     ) -> Result<Vec<f32>, LearnerError> {
         let mut all = vec![0.0; frames.len()];
-        for range in chunks(frames) {
-            let first = range.start;
-            let share = self.share_of(frames, cuts, &range.collect::<Vec<_>>())?;
-            for (place, value) in share.places.iter().zip(compute(&share, first)?) {
-                all[first + place] = value;
+        let collator = self.collator();
+        let collate =
+            |range: &Range<usize>| collator.share_of(frames, cuts, &range.clone().collect::<Vec<_>>());
+        one_ahead(&chunks(frames), collate, |range, share| {
+            let share = share?;
+            for (place, value) in share.places.iter().zip(compute(&share, range.start)?) {
+                all[range.start + place] = value;
             }
-        }
+            Ok::<_, LearnerError>(())
+        })?;
         let Some(group) = &self.group else { return Ok(all) };
         // Everybody else's entry is zero, so the sum is exact.
         let sum = Tensor::from_slice(&all);

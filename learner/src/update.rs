@@ -6,14 +6,17 @@ use policy::{PolicyNetwork, ValueNetwork};
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 use state_graph::Schema;
+use tch::{Device, Kind};
 use torch_extension::process_group::ProcessGroup;
 
 use crate::LearnerError;
 use crate::adam::{Adam, clip_gradients, zero_gradients};
+use crate::ahead::one_ahead;
 use crate::batch::Batch;
 use crate::cuts::Cuts;
 use crate::gradient::Minibatch;
 use crate::scale::{RmsByCondition, RunningRms, RunningTypical};
+use crate::share::Share;
 
 /// The scales that learning keeps beside its networks.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -56,6 +59,8 @@ pub struct Updater {
     pub(crate) schema: Schema,
     pub(crate) config: LearnerConfig,
     pub(crate) dropout: f64,
+    /// Where the networks are.
+    pub(crate) device: Device,
     seed: RunSeed,
     /// The other ranks, where there are any.
     pub(crate) group: Option<ProcessGroup>,
@@ -79,16 +84,18 @@ pub struct Updater {
 }
 
 impl Updater {
-    /// Fresh networks drawn from the run's seed.
+    /// Fresh networks drawn from the run's seed, on `device`.
     #[must_use]
-    pub fn new(schema: &Schema, config: &Config) -> Self {
-        let policy = |seed| PolicyNetwork::new(schema, &config.policy, seed);
-        let value = |seed| ValueNetwork::new(schema, &config.policy, seed);
+    pub fn new(schema: &Schema, config: &Config, device: Device) -> Self {
+        let options = (Kind::Float, device);
+        let policy = |seed| PolicyNetwork::with_options(schema, &config.policy, seed, options);
+        let value = |seed| ValueNetwork::with_options(schema, &config.policy, seed, options);
         let (network, baseline) = (policy(config.seed), value(config.seed));
         Updater {
             schema: schema.clone(),
             config: config.learner.clone(),
             dropout: config.policy.dropout,
+            device,
             seed: config.seed,
             group: None,
             policy_optimizer: Adam::new(network.parameters()),
@@ -115,25 +122,18 @@ impl Updater {
         let cuts = Cuts::of(&batch.frames, self.config.partition_edges, self.group.as_ref())?;
         let targets = self.targets(batch, &cuts)?;
         let mut statistics = Statistics::default();
-        let mut order: Vec<usize> = (0..batch.steps.len()).collect();
-        let mut rng = self.seed.rng(Stream::Minibatches, self.rounds);
-        for epoch in 0..self.config.epochs {
-            order.shuffle(&mut rng);
-            let size = order.len().div_ceil(self.config.minibatches);
-            for minibatch in order.chunks(size.max(1)) {
-                let learn_value = epoch == 0 || self.config.advantage == Advantage::Vtrace;
-                let entropy_cost = self.config.entropy_cost.at(share);
-                let minibatch = Minibatch {
-                    batch,
-                    targets: &targets,
-                    cuts: &cuts,
-                    places: minibatch,
-                    entropy_cost,
-                    learn_value,
-                };
-                self.update(&minibatch, self.config.learning_rate.at(share), &mut statistics)?;
-            }
-        }
+        let collator = self.collator();
+        let collate = |(_, places): &(bool, Vec<usize>)| collator.share_of(&batch.frames, &cuts, places);
+        one_ahead(&self.minibatches(batch.steps.len()), collate, |(learn_value, places), graphs| {
+            let minibatch = Minibatch {
+                batch,
+                targets: &targets,
+                places,
+                entropy_cost: self.config.entropy_cost.at(share),
+                learn_value: *learn_value,
+            };
+            self.update(&minibatch, &graphs?, self.config.learning_rate.at(share), &mut statistics)
+        })?;
         self.rounds += 1;
         let updates = statistics.updates.max(1) as f64;
         statistics.policy_loss /= updates;
@@ -145,13 +145,28 @@ impl Updater {
         Ok(statistics)
     }
 
+    /// The steps of each minibatch of this round, and whether the value network learns from it, too.
+    fn minibatches(&self, steps: usize) -> Vec<(bool, Vec<usize>)> {
+        let mut order: Vec<usize> = (0..steps).collect();
+        let mut rng = self.seed.rng(Stream::Minibatches, self.rounds);
+        let size = steps.div_ceil(self.config.minibatches).max(1);
+        let mut minibatches = Vec::new();
+        for epoch in 0..self.config.epochs {
+            order.shuffle(&mut rng);
+            let learn_value = epoch == 0 || self.config.advantage == Advantage::Vtrace;
+            minibatches.extend(order.chunks(size).map(|places| (learn_value, places.to_vec())));
+        }
+        minibatches
+    }
+
     fn update(
         &mut self,
         minibatch: &Minibatch<'_>,
+        share: &Share,
         learning_rate: f64,
         statistics: &mut Statistics,
     ) -> Result<(), LearnerError> {
-        let sums = self.differentiate(minibatch)?;
+        let sums = self.differentiate(minibatch, share)?;
         let norm = clip_gradients(self.policy.parameters(), self.config.max_gradient_norm)?;
         let value_norm = clip_gradients(self.value.parameters(), self.config.max_gradient_norm)?;
         if !(sums.are_finite() && norm.is_finite() && value_norm.is_finite()) {

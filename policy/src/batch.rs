@@ -2,7 +2,7 @@
 //! then all invocations), so that every per-type network works on one slice; edges are sorted by the node that they enter.
 
 use state_graph::{EdgeType, Frame, NODE_TYPES, NodeType, Schema};
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 use torch_extension::EdgeLayout;
 
 use crate::choices::Choices;
@@ -49,21 +49,25 @@ impl GraphBatch {
         self.spread.as_ref().map_or_else(ExchangedRows::default, Spread::rows)
     }
 
-    /// The same batch on another device; there the value network computes, and the policy's encoder.
+    /// The same batch on another device, where networks then compute.
     #[must_use]
-    pub fn to_device(mut self, device: tch::Device) -> Self {
+    pub fn to_device(mut self, device: Device) -> Self {
+        if device == Device::Cpu && self.globals.device() == Device::Cpu {
+            return self;
+        }
         self.globals = self.globals.to_device(device);
         self.node_counts = self.node_counts.to_device(device);
         self.node_features =
             self.node_features.map(|features| features.map(|features| features.to_device(device)));
         self.node_graphs = self.node_graphs.map(|graphs| graphs.to_device(device));
         self.edges = self.edges.to_device(device);
+        self.spread = self.spread.map(|spread| spread.to_device(device));
         self
     }
 
     /// The same batch with features of another kind; `Double` is for checking gradients.
     #[must_use]
-    pub fn to_kind(mut self, kind: tch::Kind) -> Self {
+    pub fn to_kind(mut self, kind: Kind) -> Self {
         self.globals = self.globals.to_kind(kind);
         self.node_counts = self.node_counts.to_kind(kind);
         self.node_features =
@@ -153,7 +157,7 @@ impl<'a> Collation<'a> {
             node_counts: matrix(&self.node_counts, NODE_TYPES),
             pooled: self.pooled,
             node_features: std::array::from_fn(features),
-            node_graphs: std::array::from_fn(|kind| index(&self.node_graphs[kind])),
+            node_graphs: std::array::from_fn(|kind| index(&self.node_graphs[kind], Device::Cpu)),
             edges: self.edges.sorted(nodes, halo),
             choices: self.choices,
             spread,

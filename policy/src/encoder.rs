@@ -4,7 +4,7 @@
 
 use common::config::PolicyConfig;
 use state_graph::{EDGE_TYPES, NODE_TYPES, Schema};
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 use torch_extension::attention::{Inputs, attend};
 use torch_extension::process_group::ProcessGroup;
 
@@ -13,7 +13,7 @@ use crate::batch::GraphBatch;
 use crate::edge_list::edge_feature_width;
 use crate::layers::{LayerNorm, Linear};
 use crate::parameters::Initialiser;
-use crate::segment;
+use crate::segment::{self, index};
 use crate::spread::Across;
 
 /// What the encoder makes of a batch.
@@ -23,6 +23,17 @@ pub(crate) struct Embeddings {
     pub(crate) nodes: Tensor,
     /// `[graphs, width]`.
     pub(crate) context: Tensor,
+}
+
+impl Embeddings {
+    /// Those of the nodes with these numbers.
+    pub(crate) fn nodes_at(&self, numbers: &[i64]) -> Tensor {
+        self.nodes.index_select(0, &index(numbers, self.nodes.device()))
+    }
+
+    pub(crate) fn options(&self) -> (Kind, Device) {
+        (self.nodes.kind(), self.nodes.device())
+    }
 }
 
 /// Graph in, embeddings out.

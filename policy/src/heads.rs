@@ -2,7 +2,7 @@
 //! conditioned on those before; scores are computed on embeddings, so any number of nodes works.
 
 use state_graph::Schema;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::batch::{GraphBatch, matrix};
 use crate::choices::Choices;
@@ -51,17 +51,14 @@ impl StageHead {
     }
 
     fn hidden(&self, embeddings: &Embeddings, rows: &StageRows) -> Tensor {
-        let invocations = embeddings.nodes.index_select(0, &index(&rows.invocations));
-        let hidden = self.invocation.forward(&invocations) + self.sizes.index_select(0, &index(&rows.sizes));
+        let invocations = embeddings.nodes_at(&rows.invocations);
+        let sizes = self.sizes.index_select(0, &index(&rows.sizes, self.sizes.device()));
+        let hidden = self.invocation.forward(&invocations) + sizes;
         match &self.options {
-            Some(options) => hidden + options.forward(&rows.features(hidden_kind(embeddings))),
+            Some(options) => hidden + options.forward(&rows.features(embeddings.options())),
             None => hidden,
         }
     }
-}
-
-fn hidden_kind(embeddings: &Embeddings) -> Kind {
-    embeddings.nodes.kind()
 }
 
 /// The alternatives of a later stage, over all graphs that have any.
@@ -88,8 +85,8 @@ impl StageRows {
         self.graphs.len()
     }
 
-    fn features(&self, kind: Kind) -> Tensor {
-        matrix(&self.option_features, self.option_width).to_kind(kind)
+    fn features(&self, options: (Kind, Device)) -> Tensor {
+        matrix(&self.option_features, self.option_width).to(options.1).to_kind(options.0)
     }
 
     /// The sizes that `candidate` may be given. Graphs with one size only are left out: nothing is decided there.
@@ -166,22 +163,23 @@ impl ActionHeads {
     /// Scores of the first stage: one a candidate, then one a graph for *wait*.
     pub(crate) fn which(&self, batch: &GraphBatch, embeddings: &Embeddings) -> Tensor {
         let choices = &batch.choices;
-        let kind = embeddings.nodes.kind();
-        let candidates = embeddings.nodes.index_select(0, &index(&choices.candidate_nodes));
+        let (kind, device) = embeddings.options();
+        let candidates = embeddings.nodes_at(&choices.candidate_nodes);
         let context = self.candidate_context.forward(&embeddings.context);
-        let context = context.index_select(0, &index(&choices.candidate_graphs));
+        let context = context.index_select(0, &index(&choices.candidate_graphs, device));
         let hidden = self.candidate.forward(&candidates) + context;
         let hidden = match &self.candidate_options {
             Some(options) => {
                 let features = matrix(&choices.candidate_features, options.inputs());
-                hidden + options.forward(&features.to_kind(kind))
+                hidden + options.forward(&features.to(device).to_kind(kind))
             }
             None => hidden,
         };
         let starts = self.candidate_score.forward(&hidden.relu()).squeeze_dim(1);
         let waits = self.wait[1].forward(&self.wait[0].forward_relu(&embeddings.context)).squeeze_dim(1);
         let masked: Vec<bool> = choices.may_wait.iter().map(|&allowed| !allowed).collect();
-        Tensor::cat(&[starts, waits.masked_fill(&Tensor::from_slice(&masked), MASKED)], 0)
+        let masked = Tensor::from_slice(&masked).to(device);
+        Tensor::cat(&[starts, waits.masked_fill(&masked, MASKED)], 0)
     }
 
     /// Scores of the second stage.
@@ -191,7 +189,7 @@ impl ActionHeads {
 
     /// Scores of the third stage.
     pub(crate) fn node(&self, embeddings: &Embeddings, rows: &StageRows) -> Tensor {
-        let resources = embeddings.nodes.index_select(0, &index(&rows.resources));
+        let resources = embeddings.nodes_at(&rows.resources);
         let hidden = self.node.hidden(embeddings, rows) + self.node_resource.forward(&resources);
         self.node.score.forward(&hidden.relu()).squeeze_dim(1)
     }

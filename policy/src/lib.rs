@@ -28,6 +28,7 @@ pub use parameters::{Parameters, decode_tensors, encode_tensors};
 pub use scheduler::{Behaviour, PolicyScheduler, Record};
 pub use spread::{ExchangedRows, Placement, collate_share, messages};
 
+pub use tch::Device;
 pub use torch_extension::keep_freed_memory;
 
 /// Loads libtorch, computes with it, and says which file it is.
@@ -45,14 +46,15 @@ pub fn libtorch_check() -> Result<String, String> {
     Ok(path.map_or("computes".to_owned(), |path| format!("computes; loaded from {}", path.display())))
 }
 
-/// What `device` (`cpu` or `cuda:N`) means here; loads what a GPU takes.
+/// What `device` (`cpu` or `cuda:N`) means here; loads what a GPU takes. To be called before the first network is made: libtorch
+/// counts its devices once.
 ///
 /// # Errors
 /// [`PolicyError::Cuda`] where there is no such GPU, or what it takes is missing.
-pub fn device(name: &str) -> Result<tch::Device, PolicyError> {
+pub fn device(name: &str) -> Result<Device, PolicyError> {
     match name.strip_prefix("cuda:").map(str::parse) {
         Some(Ok(number)) => Ok(torch_extension::cuda::device(number)?),
-        _ if name == "cpu" => Ok(tch::Device::Cpu),
+        _ if name == "cpu" => Ok(Device::Cpu),
         _ => Err(PolicyError::Device(name.to_owned())),
     }
 }

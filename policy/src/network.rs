@@ -43,13 +43,18 @@ impl PolicyNetwork {
     /// A network with initial weights drawn from `seed`.
     #[must_use]
     pub fn new(schema: &Schema, config: &PolicyConfig, seed: RunSeed) -> Self {
-        Self::of_kind(schema, config, seed, Kind::Float)
+        Self::with_options(schema, config, seed, (Kind::Float, Device::Cpu))
     }
 
-    /// The same with parameters of another kind; `Double` is for checking gradients.
+    /// The same with parameters of another kind (`Double` is for checking gradients) or on another device.
     #[must_use]
-    pub fn of_kind(schema: &Schema, config: &PolicyConfig, seed: RunSeed, kind: Kind) -> Self {
-        let mut init = Initialiser::new(seed, 0, (kind, Device::Cpu));
+    pub fn with_options(
+        schema: &Schema,
+        config: &PolicyConfig,
+        seed: RunSeed,
+        options: (Kind, Device),
+    ) -> Self {
+        let mut init = Initialiser::new(seed, 0, options);
         let encoder = Encoder::new(&mut init, schema, config, config.layers);
         let heads = ActionHeads::new(&mut init, schema, config.width);
         PolicyNetwork { schema: schema.clone(), encoder, heads, parameters: init.finish() }
@@ -176,6 +181,7 @@ impl Stage {
     /// `taken` holds the row that each of the `decided` graphs took.
     fn scattered(logits: &Tensor, graphs: &[i64], taken: &[i64], counts: &[i64], decided: &[i64]) -> Self {
         let segments = counts.len() as i64;
+        let index = |values| index(values, logits.device());
         let graphs = index(graphs);
         let logs = segment::log_softmax(logits, &graphs, segments);
         let chosen = logs.index_select(0, &index(taken));

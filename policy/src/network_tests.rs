@@ -7,7 +7,7 @@ use rand::Rng;
 use state_graph::{Frame, serverless};
 use tch::{Kind, Tensor};
 
-use super::PolicyNetwork;
+use super::{PolicyNetwork, ValueNetwork};
 use crate::batch::GraphBatch;
 use crate::choices::Choices;
 use crate::heads::StageRows;
@@ -75,7 +75,8 @@ fn oracle(network: &PolicyNetwork, frame: &Frame, choice: Choice) -> [f64; 3] {
 fn log_probabilities_equal_their_definition_and_sum_to_one() {
     crate::set_threads(1);
     let schema = serverless::schema(SIZES as usize);
-    let network = PolicyNetwork::of_kind(&schema, &config(), RunSeed(1), Kind::Double);
+    let network =
+        PolicyNetwork::with_options(&schema, &config(), RunSeed(1), (Kind::Double, tch::Device::Cpu));
     let mut rng = rng(1);
     for _ in 0..8 {
         let frames: Vec<Frame> = (0..4).map(|_| frame(&schema, &mut rng)).collect();
@@ -107,6 +108,39 @@ fn log_probabilities_equal_their_definition_and_sum_to_one() {
     }
 }
 
+#[test]
+fn a_gpu_computes_the_same() {
+    // Before the first network; where there is none, there is nothing to compare with.
+    let Ok(gpu) = crate::device("cuda:0") else { return };
+    let schema = serverless::schema(SIZES as usize);
+    let config = PolicyConfig { width: 32, heads: 4, ..config() };
+    let mut rng = rng(5);
+    let frames: Vec<Frame> = (0..20).map(|_| frame(&schema, &mut rng)).collect();
+    let taken: Vec<Choice> =
+        frames.iter().map(|frame| choices(frame)[rng.random_range(0..choices(frame).len())]).collect();
+    let computed = |device: tch::Device| {
+        let options = (Kind::Float, device);
+        let policy = PolicyNetwork::with_options(&schema, &config, RunSeed(6), options);
+        let value = ValueNetwork::with_options(&schema, &config, RunSeed(6), options);
+        let batch = GraphBatch::collate(&schema, &frames.iter().collect::<Vec<_>>()).to_device(device);
+        let evaluation = policy.evaluate(&batch, &taken, 0.0, None).unwrap();
+        let values = value.forward(&batch, None).unwrap();
+        (evaluation.log_probability.sum(Kind::Float) + evaluation.entropy.sum(Kind::Float)).backward();
+        values.square().sum(Kind::Float).backward();
+        let gradients = [policy.parameters(), value.parameters()].map(|network| doubles(network.gradients()));
+        [doubles(&evaluation.stages), doubles(&evaluation.entropy), doubles(&values)]
+            .into_iter()
+            .chain(gradients)
+            .collect()
+    };
+    let (here, there): (Vec<Vec<f64>>, Vec<Vec<f64>>) = (computed(tch::Device::Cpu), computed(gpu));
+    for (here, there) in here.iter().zip(&there) {
+        let size = here.iter().fold(1.0_f64, |size, x| size.max(x.abs()));
+        let off = here.iter().zip(there).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(off < 1e-4 * size, "{off} off of {size}");
+    }
+}
+
 /// What the gradient is checked of: every output takes part.
 fn loss(network: &PolicyNetwork, frames: &[Frame], taken: &[Choice]) -> Tensor {
     let batch =
@@ -121,7 +155,8 @@ fn loss(network: &PolicyNetwork, frames: &[Frame], taken: &[Choice]) -> Tensor {
 fn gradients_of_encoder_and_heads_equal_finite_differences() {
     crate::set_threads(1);
     let schema = serverless::schema(SIZES as usize);
-    let network = PolicyNetwork::of_kind(&schema, &config(), RunSeed(2), Kind::Double);
+    let network =
+        PolicyNetwork::with_options(&schema, &config(), RunSeed(2), (Kind::Double, tch::Device::Cpu));
     let mut rng = rng(2);
     // Biases start at zero, where a unit without input sits exactly on the kink of its ReLU.
     for (_, parameter) in network.parameters().named() {

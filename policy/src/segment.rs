@@ -1,6 +1,6 @@
 //! Sums and softmaxes over groups of rows: edges by the node that they enter, candidates by their graph.
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// Row g of the result is the sum of the rows whose `segment` is g.
 pub(crate) fn sum(rows: &Tensor, segment: &Tensor, segments: i64) -> Tensor {
@@ -35,7 +35,7 @@ pub(crate) fn entropy(log_probabilities: &Tensor, segment: &Tensor, segments: i6
     sum(&(log_probabilities * log_probabilities.exp()), segment, segments).neg()
 }
 
-/// A tensor of indices.
-pub(crate) fn index(values: &[i64]) -> Tensor {
-    Tensor::from_slice(values).to_kind(Kind::Int64)
+/// A tensor of indices of rows on `device`.
+pub(crate) fn index(values: &[i64], device: Device) -> Tensor {
+    Tensor::from_slice(values).to_kind(Kind::Int64).to_device(device)
 }

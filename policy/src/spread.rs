@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use partition::{EdgeList as Columns, Part};
 use state_graph::{EdgeType, Frame, NODE_TYPES, NodeType, Schema};
-use tch::Tensor;
+use tch::{Device, Tensor};
 use torch_extension::process_group::{ProcessGroup, Splits};
 
 use crate::PolicyError;
@@ -55,6 +55,12 @@ pub struct ExchangedRows {
 }
 
 impl Spread {
+    pub(crate) fn to_device(mut self, device: Device) -> Self {
+        let places = [&mut self.halo.places, &mut self.decisive.places, &mut self.deciding];
+        places.into_iter().for_each(|places| *places = places.to_device(device));
+        self
+    }
+
     pub(crate) fn rows(&self) -> ExchangedRows {
         let sum = |counts: &[i64]| counts.iter().sum::<i64>().unsigned_abs();
         let Splits { send, receive } = &self.halo.splits;
@@ -113,7 +119,7 @@ impl Exchange {
     fn new(send: &[Vec<u32>], receive: Vec<i64>) -> Self {
         let places: Vec<i64> = send.iter().flatten().map(|&row| i64::from(row)).collect();
         let send = send.iter().map(|rows| rows.len() as i64).collect();
-        Exchange { places: index(&places), splits: Splits { send, receive } }
+        Exchange { places: index(&places, Device::Cpu), splits: Splits { send, receive } }
     }
 
     fn append(&self, rows: &Tensor, group: &ProcessGroup) -> Result<Tensor, PolicyError> {
@@ -171,7 +177,7 @@ pub fn collate_share(
     let send: Vec<Vec<u32>> =
         part.send.iter().map(|list| list.iter().map(|&owned| rows.row(owned)).collect()).collect();
     let halo = Exchange::new(&send, part.receive.iter().map(|&count| count as i64).collect());
-    let spread = Spread { halo, decisive, graphs: spread_graphs, deciding: index(&deciding) };
+    let spread = Spread { halo, decisive, graphs: spread_graphs, deciding: index(&deciding, Device::Cpu) };
     Ok((collation.finish(Some(spread)), places))
 }
 

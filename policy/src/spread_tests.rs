@@ -50,7 +50,7 @@ fn say(
     kind: Kind,
     group: Option<&ProcessGroup>,
 ) -> Said {
-    let policy = PolicyNetwork::of_kind(schema, &config(), RunSeed(1), kind);
+    let policy = PolicyNetwork::with_options(schema, &config(), RunSeed(1), (kind, tch::Device::Cpu));
     let value = ValueNetwork::with_options(schema, &config(), RunSeed(1), (kind, tch::Device::Cpu));
     let choices: Vec<Choice> = places.iter().map(|&place| choice(&frames[place], place)).collect();
     let evaluation = policy.evaluate(batch, &choices, 0.0, group).unwrap();

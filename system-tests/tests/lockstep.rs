@@ -21,7 +21,12 @@ fn config(extra: &str) -> Arc<Config> {
 }
 
 fn train(config: &Arc<Config>, folder: &Path) {
-    let options = LearnerOptions { run_folder: folder.to_owned(), init_from: None, meeting: None };
+    let options = LearnerOptions {
+        run_folder: folder.to_owned(),
+        init_from: None,
+        device: learner::device(&config.learner, 0, None).unwrap(),
+        meeting: None,
+    };
     let summary = cli::services::train(config, &options, &Shutdown::new()).unwrap();
     assert!(summary.finished);
     assert!(summary.environment_steps >= 3000);

@@ -1,4 +1,4 @@
-// c10d for Rust: the store, where ranks find each other and leave words, and a process group over Gloo.
+// c10d for Rust: the store, where ranks find each other and leave words, and a process group over Gloo and NCCL.
 
 #include "process_group.h"
 
@@ -10,6 +10,7 @@
 #include <torch/types.h>
 
 #include "guard.h"
+#include "nccl.h"
 
 using Group = c10::intrusive_ptr<LongshoreGroup>;
 using Store = c10::intrusive_ptr<c10d::Store>;
@@ -23,9 +24,15 @@ void finish(const Work &work) {
 }
 } // namespace
 
+c10d::Backend &LongshoreGroup::backend_of(const at::Tensor &tensor) const {
+  if (!tensor.is_cuda()) return *backend;
+  if (!gpu_backend) throw std::invalid_argument("a tensor on a GPU in a group that was not joined there");
+  return *gpu_backend;
+}
+
 c10::intrusive_ptr<c10d::Work> LongshoreGroup::all_reduce(at::Tensor tensor) {
   std::vector<at::Tensor> tensors{std::move(tensor)};
-  return backend->allreduce(tensors);
+  return backend_of(tensors[0]).allreduce(tensors);
 }
 
 void LongshoreGroup::exchange(
@@ -40,7 +47,7 @@ void LongshoreGroup::exchange(
     }
   }
   // The vectors are our own copies: the backend moves from them.
-  finish(backend->alltoall_base(output, input, output_counts, input_counts));
+  finish(backend_of(input).alltoall_base(output, input, output_counts, input_counts));
 }
 
 extern "C" {
@@ -103,6 +110,14 @@ char *longshore_group_gloo(
   });
 }
 
+char *longshore_group_join_gpu(Group *group, Store *store, int device, int64_t timeout_ms) {
+  return guarded([&] {
+    const auto &ranks = *(*group)->backend;
+    const auto timeout = std::chrono::milliseconds(timeout_ms);
+    (*group)->gpu_backend = longshore_nccl(*store, ranks.getRank(), ranks.getSize(), device, timeout);
+  });
+}
+
 void longshore_group_close(Group *group) {
   delete group;
 }
@@ -128,7 +143,7 @@ char *longshore_group_broadcast(Group *group, const torch::Tensor *tensor, int r
     std::vector<at::Tensor> tensors{*tensor};
     c10d::BroadcastOptions options;
     options.rootRank = root;
-    finish((*group)->backend->broadcast(tensors, options));
+    finish((*group)->backend_of(*tensor).broadcast(tensors, options));
   });
 }
 

@@ -11,7 +11,10 @@
 
 // Held by intrusive pointer, so that a node of an autograd graph can keep it alive.
 struct LongshoreGroup : torch::CustomClassHolder {
+  // Gloo, between processors.
   c10::intrusive_ptr<c10d::Backend> backend;
+  // NCCL, between GPUs, where the ranks have some.
+  c10::intrusive_ptr<c10d::Backend> gpu_backend;
   std::atomic<int64_t> exchanged_bytes{0};
 
   // Rows of `input` go out by `input_counts`, one entry a rank, and rows come in by `output_counts`. Counts what goes to
@@ -20,4 +23,7 @@ struct LongshoreGroup : torch::CustomClassHolder {
 
   // Sums `tensor` over all ranks, in place.
   c10::intrusive_ptr<c10d::Work> all_reduce(at::Tensor tensor);
+
+  // The one that moves tensors of such a device.
+  c10d::Backend &backend_of(const at::Tensor &tensor) const;
 };

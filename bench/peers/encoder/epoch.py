@@ -22,20 +22,21 @@ def arguments():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=5, help="timed passes, after one that is not")
     parser.add_argument("--inference", action="store_true", help="forward passes without gradient instead of epochs")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda:N")
     parser.add_argument("--memory-gb", type=float, default=18.0, help="address space beyond which it is out of memory")
     return parser.parse_args()
 
 
-def pyg(torch, graph, width, kind, with_edges):
+def pyg(torch, graph, width, kind, with_edges, device):
     """Two PyG layers as a function of the node features."""
     from torch_geometric import nn
 
     layer = {"gat": nn.GATConv, "gatv2": nn.GATv2Conv}[kind]
-    ends = torch.stack([torch.from_numpy(graph.sources), torch.from_numpy(graph.targets)])
-    terms = edge_terms(torch, graph) if with_edges else None
+    ends = torch.stack([torch.from_numpy(graph.sources), torch.from_numpy(graph.targets)]).to(device)
+    terms = edge_terms(torch, graph).to(device) if with_edges else None
     options = {"heads": HEADS, "negative_slope": SLOPE, "add_self_loops": False, "edge_dim": terms.shape[1] if with_edges else None}
-    first = layer(width, WIDTH // HEADS, **options)
-    second = layer(WIDTH, WIDTH // HEADS, **options)
+    first = layer(width, WIDTH // HEADS, **options).to(device)
+    second = layer(WIDTH, WIDTH // HEADS, **options).to(device)
     return [first, second], lambda x: second(first(x, ends, terms).relu(), ends, terms)
 
 
@@ -64,14 +65,14 @@ def measure(options):
     torch.set_num_threads(options.threads)
     torch.manual_seed(1)
     graph = graph_file.read(options.graph)
-    features, aims = torch.from_numpy(graph.features), torch.from_numpy(graph.aims)
+    features, aims = torch.from_numpy(graph.features).to(options.device), torch.from_numpy(graph.aims).to(options.device)
     width = features.shape[1]
     if options.peer == "dgl-gatv2":
         layers, embed = dgl(torch, graph, width)
     else:
         _, kind, *edges = options.peer.split("-")
-        layers, embed = pyg(torch, graph, width, kind, bool(edges))
-    readout = torch.nn.Linear(WIDTH, 1)
+        layers, embed = pyg(torch, graph, width, kind, bool(edges), options.device)
+    readout = torch.nn.Linear(WIDTH, 1).to(options.device)
     parameters = [value for part in [*layers, readout] for value in part.parameters()]
     optimiser = torch.optim.Adam(parameters, lr=1e-3)
 
@@ -98,8 +99,10 @@ def measure(options):
 
 def main():
     options = arguments()
-    limit = int(options.memory_gb * 2**30)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    if options.device == "cpu":
+        # Beside a GPU a process maps far more than it uses.
+        limit = int(options.memory_gb * 2**30)
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     result = {"peer": options.peer, "threads": options.threads, "inference": options.inference}
     try:
         result |= measure(options)
@@ -107,7 +110,8 @@ def main():
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "memory" not in str(error):
             raise
-        result["error"] = f"out of memory within {options.memory_gb:.1f} GB"
+        where = f"within {options.memory_gb:.1f} GB" if options.device == "cpu" else f"on {options.device}"
+        result["error"] = f"out of memory {where}"
     result["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps(result))
 

@@ -22,7 +22,7 @@ pub struct EncoderArguments {
     /// Threads of each process.
     #[arg(long, default_value_t = 2)]
     pub threads: usize,
-    /// Where this project's networks compute: `cpu` or `cuda:N`.
+    /// Where everyone computes: `cpu` or `cuda:N` (there without DGL).
     #[arg(long, default_value = "cpu")]
     pub device: String,
     /// Folder with the peers' environments, `pyg` and `dgl` (bench/peers/encoder/README.md).

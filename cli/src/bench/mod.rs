@@ -121,13 +121,16 @@ fn print(json: bool, figures: &[Figure]) -> anyhow::Result<()> {
 struct Bench<'a> {
     arguments: &'a ServiceArguments,
     config: Arc<Config>,
+    /// What the learner computes on.
+    device: policy::Device,
 }
 
 impl<'a> Bench<'a> {
     fn new(arguments: &'a ServiceArguments) -> anyhow::Result<Self> {
         let config = Arc::new(common::config::load(&arguments.config, &arguments.settings)?);
         policy::set_threads(arguments.threads);
-        Ok(Bench { arguments, config })
+        let device = learner::device(&config.learner, 0, None)?;
+        Ok(Bench { arguments, config, device })
     }
 
     fn player(&self) -> anyhow::Result<Player> {
@@ -182,7 +185,7 @@ impl<'a> Bench<'a> {
     /// Learns again and again from one batch that fresh weights played.
     fn learner(&self) -> anyhow::Result<Vec<Figure>> {
         let schema = schema_of(&self.config.simulator);
-        let mut updater = Updater::new(&schema, &self.config);
+        let mut updater = Updater::new(&schema, &self.config, self.device);
         let mut player = self.player()?;
         let version = PolicyVersion { epoch: LearnerEpoch(1), number: 0 };
         player.follow(version, &updater.policy.parameters().to_bytes(&[])?)?;

@@ -9,6 +9,7 @@ use common::slots::{PROFILE, SlotsObservation, VisibleJob};
 use common::trajectory::{Choice, Reward, Step};
 use common::{Action, SimTime};
 use state_graph::{Frame, FrameBuilder, slots};
+use tch::Device;
 use torch_extension::process_group::{ProcessGroup, Store};
 
 use crate::batch::{Batch, Piece};
@@ -70,9 +71,13 @@ fn batch() -> Batch {
 
 /// All weights after two rounds on the batch, with states of at least `partition_edges` edges spread over all ranks.
 fn learnt(group: Option<ProcessGroup>, partition_edges: u64) -> Vec<f32> {
+    learnt_on(Device::Cpu, group, partition_edges)
+}
+
+fn learnt_on(device: Device, group: Option<ProcessGroup>, partition_edges: u64) -> Vec<f32> {
     let mut config = config();
     config.learner.partition_edges = partition_edges;
-    let mut updater = Updater::new(&slots::schema(), &config);
+    let mut updater = Updater::new(&slots::schema(), &config, device);
     updater.group = group;
     for _ in 0..2 {
         let statistics = updater.learn(&batch(), 0.0).unwrap();
@@ -96,6 +101,15 @@ fn learnt_by(size: usize, partition_edges: u64) -> Vec<Vec<f32>> {
     };
     let ranks: Vec<_> = (0..size).map(|place| std::thread::spawn(rank(place))).collect();
     ranks.into_iter().map(|rank| rank.join().unwrap()).collect()
+}
+
+#[test]
+fn a_gpu_learns_what_a_processor_learns() {
+    // Before the first network; where there is none, there is nothing to compare with.
+    let Ok(gpu) = policy::device("cuda:0") else { return };
+    let (here, there) = (learnt(None, u64::MAX), learnt_on(gpu, None, u64::MAX));
+    let largest = here.iter().zip(&there).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(largest < 1e-4, "{largest} off");
 }
 
 #[test]

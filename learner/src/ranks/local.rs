@@ -6,13 +6,14 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use common::ExitCode;
+use common::config::LearnerConfig;
 
 use super::meeting::Meeting;
 use super::member::serve_rank;
 use crate::LearnerError;
 
 /// What a rank that another process of the same program started is told on its command line; the rest is in its environment.
-#[derive(Clone, Copy, Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub struct RankArguments {
     /// Deadline of every operation of all ranks, in seconds.
     #[arg(long)]
@@ -20,6 +21,9 @@ pub struct RankArguments {
     /// Threads of tensor operations.
     #[arg(long)]
     pub threads: usize,
+    /// What it computes on: `cpu` or `cuda:N`.
+    #[arg(long)]
+    pub device: String,
 }
 
 impl RankArguments {
@@ -35,7 +39,7 @@ impl RankArguments {
                 "`rank` is for the learner itself, which says by RANK which one it starts".to_owned(),
             )
         })?;
-        serve_rank(&meeting, self.threads)
+        serve_rank(&meeting, self.threads, policy::device(&self.device)?)
     }
 }
 
@@ -44,21 +48,17 @@ impl RankArguments {
 pub(super) struct Children(Vec<(usize, Child)>);
 
 impl Children {
-    /// Starts ranks 1 to `size` − 1, which are to meet at `master`.
-    pub(super) fn start(
-        master: SocketAddr,
-        size: usize,
-        arguments: RankArguments,
-    ) -> Result<Self, LearnerError> {
+    /// Starts a rank for each device after the first, which are to meet at `master`.
+    pub(super) fn start(master: SocketAddr, learner: &LearnerConfig) -> Result<Self, LearnerError> {
         let mut children = Children::default();
-        for rank in 1..size {
+        for (rank, device) in learner.devices.iter().enumerate().skip(1) {
             let fail = |error| LearnerError::NoGroup(format!("rank {rank} cannot be started: {error}"));
             let mut command = Command::new(std::env::current_exe().map_err(fail)?);
             command
-                .args(["rank", "--deadline", &arguments.deadline.to_string()])
-                .args(["--threads", &arguments.threads.to_string()])
+                .args(["rank", "--deadline", &learner.rank_deadline_seconds.to_string()])
+                .args(["--threads", &learner.threads_of_rank().to_string(), "--device", device])
                 .env("RANK", rank.to_string())
-                .env("WORLD_SIZE", size.to_string())
+                .env("WORLD_SIZE", learner.devices.len().to_string())
                 .env("MASTER_ADDR", master.ip().to_string())
                 .env("MASTER_PORT", master.port().to_string())
                 .stdin(Stdio::null())

@@ -18,6 +18,8 @@ pub struct Meeting {
     pub master: SocketAddr,
     /// Of every operation of all ranks.
     pub deadline: Duration,
+    /// This process's place among those of its machine (`LOCAL_RANK`), where that was said.
+    pub local_rank: Option<usize>,
 }
 
 /// What joins a rank to the others.
@@ -66,7 +68,8 @@ impl Meeting {
         if !master.ip().is_loopback() && !insecure {
             return Err(LearnerError::InsecureRanks { address: master });
         }
-        Ok(Some(Meeting { rank, size, master, deadline }))
+        let local_rank = read("LOCAL_RANK").map(|value| number("LOCAL_RANK", &value)).transpose()?;
+        Ok(Some(Meeting { rank, size, master, deadline, local_rank }))
     }
 
     /// Meets the others; `listener` is where rank 0 serves the store.
@@ -140,6 +143,9 @@ mod tests {
 
     fn meeting(values: [&str; 4], insecure: bool) -> Result<Option<Meeting>, String> {
         let read = |name: &str| {
+            if name == "LOCAL_RANK" {
+                return Some("1".to_owned());
+            }
             let place = VARIABLES.iter().position(|other| *other == name)?;
             Some(values[place].to_owned())
         };
@@ -149,7 +155,7 @@ mod tests {
     #[test]
     fn what_the_environment_says_is_checked() {
         let master = "127.0.0.1:29500".parse().unwrap();
-        let expected = Meeting { rank: 1, size: 2, master, deadline: Duration::from_secs(1) };
+        let expected = Meeting { rank: 1, size: 2, master, deadline: Duration::from_secs(1), local_rank: Some(1) };
         assert_eq!(meeting(["1", "2", "127.0.0.1", "29500"], false), Ok(Some(expected)));
         assert_eq!(meeting(["", "", "", ""], false), Ok(None));
         for (values, part) in [

@@ -5,11 +5,12 @@ use std::time::Duration;
 use common::config::{Config, parse};
 use policy::schema_of;
 use state_graph::Schema;
+use tch::Device;
 use torch_extension::process_group::{Heartbeat, Store, leave};
 
 use super::meeting::{Joined, Meeting};
 use super::parcel::unpack;
-use super::{BATCH, broadcast, explain, round_key};
+use super::{BATCH, broadcast, explain, join_gpus, round_key};
 use crate::LearnerError;
 use crate::batch::{Batch, Decoded};
 use crate::checkpoints::restore_from;
@@ -18,19 +19,21 @@ use crate::update::Updater;
 /// Between two looks at what comes: small beside a batch, large beside a look.
 const LOOK: Duration = Duration::from_millis(2);
 
-/// Learns with the others, with `threads` threads (0: every core), until rank 0 says that it is over.
+/// Learns with the others on `device`, with `threads` threads (0: every core), until rank 0 says that it is over.
 ///
 /// # Errors
 /// [`LearnerError::RankLost`] where a rank is gone; what learning fails with, which it does on all ranks alike.
-pub fn serve_rank(meeting: &Meeting, threads: usize) -> Result<(), LearnerError> {
+pub fn serve_rank(meeting: &Meeting, threads: usize, device: Device) -> Result<(), LearnerError> {
     policy::set_threads(threads);
     let _span = tracing::info_span!("rank", number = meeting.rank).entered();
     let joined = meeting.join(None).map_err(|error| meeting.missed(&error))?;
-    let Joined { store, group, heartbeat } = joined;
+    let Joined { store, mut group, heartbeat } = joined;
     tracing::info!(ranks = meeting.size, process = std::process::id(), "met the others");
     let mut bytes = Vec::new();
     broadcast(&group, &mut bytes).map_err(|error| explain(error, &store, meeting.rank, &heartbeat))?;
-    let (config, mut updater) = start(&bytes)?;
+    let (config, mut updater) = start(&bytes, device)?;
+    join_gpus(&mut group, &store, device, meeting.deadline)
+        .map_err(|error| explain(error, &store, meeting.rank, &heartbeat))?;
     updater.group = Some(group);
     let schema = schema_of(&config.simulator);
     let learnt = learn(&mut updater, &schema, meeting, &store, &heartbeat)
@@ -46,14 +49,14 @@ pub fn serve_rank(meeting: &Meeting, threads: usize) -> Result<(), LearnerError>
 }
 
 /// The configuration and the updater that rank 0 told.
-fn start(bytes: &[u8]) -> Result<(Config, Updater), LearnerError> {
+fn start(bytes: &[u8], device: Device) -> Result<(Config, Updater), LearnerError> {
     let wrong =
         |message: String| LearnerError::Group(format!("rank 0 told something else than a start: {message}"));
     let parts = unpack(bytes)?;
     let (text, files) = parts.split_first().ok_or_else(|| wrong("nothing".to_owned()))?;
     let text = std::str::from_utf8(text).map_err(|error| wrong(error.to_string()))?;
     let config = parse(text, "rank 0", &[]).map_err(|error| wrong(error.to_string()))?;
-    let mut updater = Updater::new(&schema_of(&config.simulator), &config);
+    let mut updater = Updater::new(&schema_of(&config.simulator), &config, device);
     let find = |name: &str| {
         let found = files.chunks(2).find(|pair| pair[0] == name.as_bytes()).and_then(|pair| pair.get(1));
         found.copied().ok_or_else(|| wrong(format!("no `{name}`")))

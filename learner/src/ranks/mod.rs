@@ -17,6 +17,9 @@ pub use member::serve_rank;
 pub(crate) use parcel::encode;
 pub(crate) use team::Team;
 
+use std::time::Duration;
+
+use tch::Device;
 use torch_extension::process_group::{Heartbeat, ProcessGroup, Store, leave};
 
 use crate::LearnerError;
@@ -48,6 +51,16 @@ fn explain(error: LearnerError, store: &Store, rank: usize, heartbeat: &Heartbea
     }
 }
 
+/// Has the ranks' GPUs meet, too, where they have some.
+fn join_gpus(
+    group: &mut ProcessGroup,
+    store: &Store,
+    device: Device,
+    deadline: Duration,
+) -> Result<(), LearnerError> {
+    if device == Device::Cpu { Ok(()) } else { Ok(group.join_gpu(store, device, deadline)?) }
+}
+
 /// Tells all ranks of `group` what rank 0 has in `bytes`.
 fn broadcast(group: &ProcessGroup, bytes: &mut Vec<u8>) -> Result<(), LearnerError> {
     let length = tch::Tensor::from_slice(&[bytes.len() as i64]);
@@ -55,7 +68,7 @@ fn broadcast(group: &ProcessGroup, bytes: &mut Vec<u8>) -> Result<(), LearnerErr
     let tensor = if group.rank() == 0 {
         tch::Tensor::from_slice(bytes)
     } else {
-        tch::Tensor::zeros([length.int64_value(&[0])], (tch::Kind::Uint8, tch::Device::Cpu))
+        tch::Tensor::zeros([length.int64_value(&[0])], (tch::Kind::Uint8, Device::Cpu))
     };
     group.broadcast(&tensor, 0)?;
     if group.rank() != 0 {

@@ -4,12 +4,13 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::time::{Duration, Instant};
 
 use common::config::Config;
+use tch::Device;
 use torch_extension::process_group::{Heartbeat, ProcessGroup, Store, departure};
 
-use super::local::{Children, RankArguments};
+use super::local::Children;
 use super::meeting::{Joined, Meeting};
 use super::parcel::pack;
-use super::{BATCH, END, broadcast, explain, round_key};
+use super::{BATCH, END, broadcast, explain, join_gpus, round_key};
 use crate::LearnerError;
 
 /// How long rank 0 waits at the end for the others to see that it is one: they look every few milliseconds.
@@ -49,10 +50,9 @@ impl Team {
         let fail = |error| LearnerError::NoGroup(format!("no port on loopback for {size} ranks: {error}"));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(fail)?;
         let master = listener.local_addr().map_err(fail)?;
-        let arguments =
-            RankArguments { deadline: learner.rank_deadline_seconds, threads: learner.threads_of_rank() };
-        let children = Children::start(master, size, arguments)?;
-        Self::join(Meeting { rank: 0, size, master, deadline }, listener, children).map(Some)
+        let children = Children::start(master, learner)?;
+        Self::join(Meeting { rank: 0, size, master, deadline, local_rank: None }, listener, children)
+            .map(Some)
     }
 
     fn join(
@@ -68,17 +68,19 @@ impl Team {
         Ok((Team { store, heartbeat, children, deadline, size, round: 0 }, group))
     }
 
-    /// Tells the others where learning starts: the configuration and all that a checkpoint holds.
+    /// Tells the others where learning starts: the configuration and all that a checkpoint holds. Then GPUs meet.
     pub(crate) fn tell_start(
         &self,
-        group: &ProcessGroup,
+        group: &mut ProcessGroup,
         config: &Config,
         files: &[(&'static str, Vec<u8>)],
+        device: Device,
     ) -> Result<(), LearnerError> {
         let text = toml::to_string(config)
             .map_err(|error| LearnerError::Config(format!("the configuration cannot be written: {error}")))?;
         let named = files.iter().flat_map(|(name, bytes)| [name.as_bytes(), bytes.as_slice()]);
-        broadcast(group, &mut pack([text.as_bytes()].into_iter().chain(named)))
+        broadcast(group, &mut pack([text.as_bytes()].into_iter().chain(named)))?;
+        join_gpus(group, &self.store, device, self.deadline)
     }
 
     /// Tells the others a batch, as the encoded trajectories that it is made of, and how much of the budget is spent.

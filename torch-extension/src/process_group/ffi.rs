@@ -46,6 +46,12 @@ unsafe extern "C" {
         timeout_ms: i64,
         out: *mut *mut Opaque,
     ) -> *mut c_char;
+    pub(super) fn longshore_group_join_gpu(
+        group: *mut Opaque,
+        store: *mut Opaque,
+        device: c_int,
+        timeout_ms: i64,
+    ) -> *mut c_char;
     pub(super) fn longshore_group_close(group: *mut Opaque);
     pub(super) fn longshore_group_exchanged_bytes(group: *mut Opaque) -> i64;
     pub(super) fn longshore_group_all_reduce(

@@ -1,4 +1,4 @@
-//! A process group of c10d over Gloo: what all ranks do together. Every rank calls the same operations in the same order;
+//! A process group of c10d: what all ranks do together, over Gloo with tensors of the CPU and over NCCL with those of GPUs. Every rank calls the same operations in the same order;
 //! an operation that others do not join fails when the group's deadline has passed, and at once where a connection breaks.
 
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ use super::store::{Store, host_text, millis};
 use crate::TorchExtensionError;
 use crate::ffi::{check, handle, own};
 
-/// Kinds that Gloo moves and adds.
+/// Kinds that are moved and added.
 const KINDS: [Kind; 5] = [Kind::Float, Kind::Double, Kind::Int64, Kind::Int, Kind::Uint8];
 
 /// A group of processes that compute together.
@@ -21,6 +21,8 @@ pub struct ProcessGroup {
     raw: *mut Opaque,
     rank: usize,
     size: usize,
+    /// Number of this rank's GPU.
+    gpu: Option<usize>,
 }
 
 // SAFETY: the object is a counted reference to a backend that has threads and locks of its own.
@@ -63,7 +65,32 @@ impl ProcessGroup {
         check(unsafe {
             ffi::longshore_group_gloo(store.raw(), c_rank, c_size, host.as_ptr(), millis(deadline), &mut raw)
         })?;
-        Ok(ProcessGroup { raw, rank, size })
+        Ok(ProcessGroup { raw, rank, size, gpu: None })
+    }
+
+    /// Joins the ranks' GPUs, too; all must call it, each with a device of its own. Afterwards the group takes tensors of that
+    /// device as well. `deadline` is as in [`ProcessGroup::gloo`].
+    ///
+    /// # Errors
+    /// [`TorchExtensionError::Argument`] for a device that is no GPU, [`TorchExtensionError::Torch`] when NCCL is not loaded
+    /// ([`crate::cuda::load`]) or the others do not come in time.
+    pub fn join_gpu(
+        &mut self,
+        store: &Store,
+        device: Device,
+        deadline: Duration,
+    ) -> Result<(), TorchExtensionError> {
+        let Device::Cuda(number) = device else {
+            return Err(argument("device", format!("{device:?}"), "a GPU".to_owned()));
+        };
+        // NCCL's own meeting has no deadline that a lost rank would not outlast.
+        self.barrier()?;
+        // SAFETY: the group is ours alone (`&mut`), the store outlives the call.
+        check(unsafe {
+            ffi::longshore_group_join_gpu(self.raw, store.raw(), number as i32, millis(deadline))
+        })?;
+        self.gpu = Some(number);
+        Ok(())
     }
 
     /// This process's place in the group.
@@ -100,9 +127,9 @@ impl ProcessGroup {
     /// # Errors
     /// As [`ProcessGroup::all_reduce`].
     pub fn start_all_reduce(&self, tensor: &Tensor) -> Result<PendingSum, TorchExtensionError> {
-        movable("tensor", tensor)?;
+        self.check_movable("tensor", tensor)?;
         let mut work = ptr::null_mut();
-        // SAFETY: the tensor is a dense CPU tensor of a kind that Gloo adds; C++ keeps a reference to its memory.
+        // SAFETY: the tensor is dense and of a kind and device that the group adds; C++ keeps a reference to its memory.
         check(unsafe { ffi::longshore_group_all_reduce(self.raw, handle(tensor), &mut work) })?;
         Ok(PendingSum { work })
     }
@@ -112,7 +139,7 @@ impl ProcessGroup {
     /// # Errors
     /// As [`ProcessGroup::all_reduce`].
     pub fn broadcast(&self, tensor: &Tensor, root: usize) -> Result<(), TorchExtensionError> {
-        movable("tensor", tensor)?;
+        self.check_movable("tensor", tensor)?;
         if root >= self.size {
             return Err(argument("root", format!("{root}"), format!("a rank below {}", self.size)));
         }
@@ -134,7 +161,7 @@ impl ProcessGroup {
     /// # Errors
     /// [`TorchExtensionError::Argument`] where rows and splits do not fit, else as [`ProcessGroup::all_reduce`].
     pub fn all_to_all(&self, rows: &Tensor, splits: &Splits) -> Result<Tensor, TorchExtensionError> {
-        movable("rows", rows)?;
+        self.check_movable("rows", rows)?;
         self.check_splits(splits)?;
         let mut shape = rows.size();
         let sent: i64 = splits.send.iter().sum();
@@ -143,8 +170,8 @@ impl ProcessGroup {
         }
         shape[0] = splits.receive.iter().sum();
         let received = Tensor::f_empty(shape.as_slice(), (rows.kind(), rows.device()))?;
-        // SAFETY: both tensors are dense CPU tensors with as many rows as their splits add up to, and each of the two split
-        // pointers has `size` entries.
+        // SAFETY: both tensors are dense, of a device of the group, with as many rows as their splits add up to, and each of
+        // the two split pointers has `size` entries.
         check(unsafe {
             ffi::longshore_group_all_to_all(
                 self.raw,
@@ -175,16 +202,18 @@ impl ProcessGroup {
         let shape = rows.size();
         if shape.len() != 2
             || !matches!(rows.kind(), Kind::Float | Kind::Double)
-            || rows.device() != Device::Cpu
+            || !self.takes(rows.device())
         {
             let found = format!("{:?} {shape:?} on {:?}", rows.kind(), rows.device());
-            return Err(argument("rows", found, "a matrix of Float or Double on the CPU".to_owned()));
+            let expected = format!("a matrix of Float or Double on {}", self.devices());
+            return Err(argument("rows", found, expected));
         }
         self.check_splits(splits)?;
         let sent: i64 = splits.send.iter().sum();
-        if places.size() != [sent] || places.kind() != Kind::Int64 || places.device() != Device::Cpu {
-            let found = format!("{:?} {:?}", places.kind(), places.size());
-            return Err(argument("places", found, format!("Int64 [{sent}], as many as are sent")));
+        if places.size() != [sent] || places.kind() != Kind::Int64 || places.device() != rows.device() {
+            let found = format!("{:?} {:?} on {:?}", places.kind(), places.size(), places.device());
+            let expected = format!("Int64 [{sent}], as many as are sent, on {:?}", rows.device());
+            return Err(argument("places", found, expected));
         }
         let mut received = ptr::null_mut();
         // SAFETY: shapes and kinds were checked, an index out of range is libtorch's own error; both split pointers have
@@ -209,14 +238,32 @@ impl ProcessGroup {
     /// # Errors
     /// As [`ProcessGroup::all_reduce`].
     pub fn sum_over_ranks(&self, mine: &Tensor) -> Result<Tensor, TorchExtensionError> {
-        if !matches!(mine.kind(), Kind::Float | Kind::Double) || mine.device() != Device::Cpu {
+        if !matches!(mine.kind(), Kind::Float | Kind::Double) || !self.takes(mine.device()) {
             let found = format!("{:?} on {:?}", mine.kind(), mine.device());
-            return Err(argument("mine", found, "Float or Double on the CPU".to_owned()));
+            return Err(argument("mine", found, format!("Float or Double on {}", self.devices())));
         }
         let mut sum = ptr::null_mut();
-        // SAFETY: a float tensor of the CPU; the graph keeps its own reference to the group.
+        // SAFETY: a float tensor of a device of the group; the graph keeps its own reference to the group.
         check(unsafe { ffi::longshore_sum_over_ranks(self.raw, handle(mine), &mut sum) })?;
         Ok(own(sum))
+    }
+
+    fn takes(&self, device: Device) -> bool {
+        device == Device::Cpu || self.gpu.is_some_and(|number| device == Device::Cuda(number))
+    }
+
+    fn devices(&self) -> String {
+        self.gpu.map_or_else(|| "the CPU".to_owned(), |number| format!("the CPU or cuda:{number}"))
+    }
+
+    fn check_movable(&self, name: &'static str, tensor: &Tensor) -> Result<(), TorchExtensionError> {
+        let fits = self.takes(tensor.device()) && KINDS.contains(&tensor.kind()) && tensor.is_contiguous();
+        if fits {
+            return Ok(());
+        }
+        let dense = if tensor.is_contiguous() { "dense" } else { "with strides" };
+        let found = format!("{dense} {:?} on {:?}", tensor.kind(), tensor.device());
+        Err(argument(name, found, format!("dense, on {}, one of {KINDS:?}", self.devices())))
     }
 
     fn check_splits(&self, splits: &Splits) -> Result<(), TorchExtensionError> {
@@ -264,14 +311,4 @@ impl Drop for PendingSum {
 
 fn argument(argument: &'static str, found: String, expected: String) -> TorchExtensionError {
     TorchExtensionError::Argument { argument, found, expected }
-}
-
-fn movable(name: &'static str, tensor: &Tensor) -> Result<(), TorchExtensionError> {
-    let fits = tensor.device() == Device::Cpu && KINDS.contains(&tensor.kind()) && tensor.is_contiguous();
-    if fits {
-        return Ok(());
-    }
-    let dense = if tensor.is_contiguous() { "dense" } else { "with strides" };
-    let found = format!("{dense} {:?} on {:?}", tensor.kind(), tensor.device());
-    Err(argument(name, found, format!("dense, on the CPU, one of {KINDS:?}")))
 }

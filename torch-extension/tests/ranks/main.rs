@@ -2,6 +2,7 @@
 //! each rank.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod gpus;
 mod gradients;
 mod operations;
 mod together;

@@ -53,9 +53,9 @@ pub fn spawn(name: &str, size: usize) -> (Store, Vec<Child>) {
 }
 
 /// Runs `body` in each of `size` processes; the test's process waits for them and fails where one does.
-pub fn together(name: &str, size: usize, body: impl FnOnce(&Member)) {
-    if let Some(member) = Member::of_environment() {
-        body(&member);
+pub fn together(name: &str, size: usize, body: impl FnOnce(&mut Member)) {
+    if let Some(mut member) = Member::of_environment() {
+        body(&mut member);
         member.group.barrier().unwrap();
         return;
     }
