@@ -155,7 +155,8 @@ mod tests {
     #[test]
     fn what_the_environment_says_is_checked() {
         let master = "127.0.0.1:29500".parse().unwrap();
-        let expected = Meeting { rank: 1, size: 2, master, deadline: Duration::from_secs(1), local_rank: Some(1) };
+        let expected =
+            Meeting { rank: 1, size: 2, master, deadline: Duration::from_secs(1), local_rank: Some(1) };
         assert_eq!(meeting(["1", "2", "127.0.0.1", "29500"], false), Ok(Some(expected)));
         assert_eq!(meeting(["", "", "", ""], false), Ok(None));
         for (values, part) in [

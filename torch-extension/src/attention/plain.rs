@@ -25,19 +25,24 @@ pub fn attend_plain(inputs: &Inputs<'_>, edges: &EdgeLayout) -> Result<Tensor, T
     sum(&weighted, edges)
 }
 
-/// `[edges, width]`: relation by relation, so that no tensor of edges × features × width is made.
+/// `[edges, width]`, in one product: an edge's row holds 1 and its features in the columns of its relation, zeros elsewhere.
 fn edge_terms(inputs: &Inputs<'_>, edges: &EdgeLayout) -> Result<Option<Tensor>, TorchExtensionError> {
     let (Some(relations), Some(weights)) = (&edges.relations, inputs.edge) else { return Ok(None) };
-    let mut terms = weights.f_select(1, 0)?.f_index_select(0, relations)?;
-    if let Some(features) = &edges.features {
-        for relation in 0..weights.size()[0] {
-            let places = relations.f_eq(relation)?.f_nonzero()?.f_squeeze_dim(1)?;
-            let of_relation = weights.f_get(relation)?.f_narrow(0, 1, features.size()[1])?;
-            let part = features.f_index_select(0, &places)?.f_matmul(&of_relation)?;
-            terms = terms.f_index_add(0, &places, &part)?;
-        }
-    }
-    Ok(Some(terms))
+    let &[known, columns, width] = weights.size().as_slice() else { unreachable!("`check` saw three sides") };
+    let options = (weights.kind(), weights.device());
+    let one = Tensor::f_ones([edges.edges(), 1], options)?;
+    let own = match &edges.features {
+        Some(features) => Tensor::f_cat(&[&one, features], 1)?,
+        None => one,
+    };
+    let first = Tensor::f_arange(edges.edges(), (Kind::Int64, weights.device()))? * known;
+    let rows = Tensor::f_zeros([edges.edges() * known, columns], options)?.f_index_copy_(
+        0,
+        &(first + relations),
+        &own,
+    )?;
+    let all = rows.f_view([edges.edges(), known * columns])?;
+    Ok(Some(all.f_matmul(&weights.f_reshape([known * columns, width])?)?))
 }
 
 /// Softmax of each head over the edges of each target.

@@ -47,7 +47,7 @@ fn gpus_add_and_exchange_as_processors_do() {
         for (found, expected) in exchanged(&there).iter().zip(exchanged(&here)) {
             assert!((found - expected).abs().max().double_value(&[]) < 1e-4);
         }
-        let error = group.all_reduce(&there.transpose(0, 1)).unwrap_err();
+        let error = group.all_reduce(&both(5).1.transpose(0, 1)).unwrap_err();
         assert!(error.to_string().contains("cuda:"), "{error}");
     });
 }
