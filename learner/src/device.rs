@@ -18,6 +18,10 @@ pub fn device(
     local_rank: Option<usize>,
 ) -> Result<Device, LearnerError> {
     check(learner)?;
+    if learner.devices.len() > 1 {
+        // All are this machine's: one that is not there should not be found by the rank that is started for it.
+        learner.devices.iter().try_for_each(|name| policy::device(name).map(|_| ()))?;
+    }
     let name = match (learner.devices.as_slice(), local_rank) {
         ([only], Some(local)) if is_gpu(only) => format!("cuda:{local}"),
         ([only], _) => only.clone(),

@@ -188,7 +188,8 @@ fn what_cannot_be_is_refused() {
     let run_folder = folder.join("run");
     for (setting, part) in [
         ("learner.devices=[\"gpu\"]", "\"cpu\" or \"cuda:N\""),
-        ("learner.devices=[\"cuda:0\"]", "on \"cpu\" only"),
+        ("learner.devices=[\"cpu\",\"cuda:0\"]", "of one kind"),
+        ("learner.devices=[\"cuda:4000000000\"]", "cuda"),
         ("learner.devices=[]", "learner.devices"),
     ] {
         let output = run("longshore", &arguments(&config, &run_folder, &[setting]));

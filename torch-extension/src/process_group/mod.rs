@@ -1,8 +1,8 @@
 //! Processes that compute together: c10d's store and process group, exchanges between ranks that gradients flow through, and
 //! a heartbeat that says who is gone.
 //!
-//! The transport is Gloo, between the CPUs. There is no NCCL here: `ProcessGroupNCCL` lives in `libtorch_cuda.so`, and its
-//! headers need those of CUDA and NCCL, which a build for the CPU does not have.
+//! Tensors of CPUs travel over Gloo, those of GPUs over NCCL, which is found by name when a group on GPUs is joined
+//! (docs/decisions/nccl-by-name.md): a build needs neither CUDA nor NCCL.
 
 mod ffi;
 mod group;
