@@ -41,6 +41,8 @@ pub enum Stream {
     Bootstrap = 13,
     /// Graphs that benchmarks run on.
     Benchmark = 14,
+    /// Which neighbours a node of a large state hears.
+    Neighbours = 15,
 }
 
 /// The one seed of a run; or, derived from it, the seed of an episode.

@@ -65,7 +65,7 @@ impl<'a> EdgeList<'a> {
     }
 }
 
-/// A graph sorted by target (compressed sparse rows): what neighbour sampling and chunks walk along.
+/// A graph sorted by target (compressed sparse rows): what neighbour sampling walks along.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Incoming {
     /// Node `v` has the incoming edges `offsets[v]..offsets[v + 1]` of the two columns below; nodes + 1 entries.

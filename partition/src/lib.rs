@@ -1,4 +1,4 @@
-//! How a graph is cut over devices, and how it is gone through when it exceeds one. Plain indices in, plain indices
+//! How a graph is cut over devices, and sampled where it is too large. Plain indices in, plain indices
 //! out: no tensor, no clock, no socket, and no randomness but what the caller hands in.
 //!
 //! A cut belongs to the *nodes*: every node has one owner, and an edge lies where its target lies, so that what is
@@ -8,11 +8,10 @@
 //! - A minibatch of many graphs: [`balance`] over its [`components`] cuts no edge at all.
 //! - One large graph: [`metis()`] where it has communities, [`stream()`] where it has hubs or time matters;
 //!   [`Quality`] says what the cut costs.
-//! - A graph beyond memory: [`sample_neighbours`] for training, [`chunks`] for exact results layer by layer.
+//! - A graph that need not be known whole: [`sample_neighbours`].
 //!
 //! Nodes are numbered by `u32` and edges by `usize`; an edge is its place in the [`EdgeList`].
 
-mod chunks;
 mod components;
 mod edges;
 mod metis;
@@ -23,7 +22,6 @@ mod sample;
 mod stream;
 mod weights;
 
-pub use chunks::chunks;
 pub use components::{balance, components};
 pub use edges::{EdgeList, Incoming};
 pub use metis::metis;

@@ -5,8 +5,7 @@
 use std::num::NonZeroU32;
 
 use partition::{
-    EdgeList, Incoming, Part, PartitionError, Quality, balance, chunks, components, metis, sample_neighbours,
-    stream,
+    EdgeList, Incoming, Part, PartitionError, Quality, balance, components, metis, sample_neighbours, stream,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -249,20 +248,6 @@ proptest! {
         edges.sort_unstable();
         let wanted = graph.targets.iter().enumerate().filter(|(_, target)| expanded.contains(target));
         prop_assert_eq!(edges, wanted.map(|(edge, _)| edge).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn chunks_cover_all_within_the_bound(graph in graphs(), bound in 0_usize..50) {
-        let offsets = Incoming::of(&graph.list()).offsets;
-        let ranges = chunks(&offsets, bound);
-        prop_assert_eq!(ranges.iter().flat_map(Clone::clone).collect::<Vec<_>>(), (0..graph.nodes).collect::<Vec<_>>());
-        for (place, range) in ranges.iter().enumerate() {
-            let edges = offsets[range.end] - offsets[range.start];
-            prop_assert!(edges <= bound || range.len() == 1);
-            // Greedy: the next node would not have fitted.
-            let next = ranges.get(place + 1).map(|next| offsets[next.start + 1] - offsets[range.start]);
-            prop_assert!(next.is_none_or(|with_next| with_next > bound));
-        }
     }
 }
 

@@ -9,6 +9,7 @@ mod error;
 mod heads;
 mod inference;
 mod layers;
+mod neighbours;
 mod network;
 mod observer;
 mod parameters;

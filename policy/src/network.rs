@@ -23,6 +23,7 @@ const NETWORK_STREAMS: u64 = 1 << 20;
 #[derive(Debug)]
 pub struct PolicyNetwork {
     schema: Schema,
+    neighbours: usize,
     encoder: Encoder,
     heads: ActionHeads,
     parameters: Parameters,
@@ -57,7 +58,8 @@ impl PolicyNetwork {
         let mut init = Initialiser::new(seed, 0, options);
         let encoder = Encoder::new(&mut init, schema, config, config.layers);
         let heads = ActionHeads::new(&mut init, schema, config.width);
-        PolicyNetwork { schema: schema.clone(), encoder, heads, parameters: init.finish() }
+        let parameters = init.finish();
+        PolicyNetwork { schema: schema.clone(), neighbours: config.neighbours, encoder, heads, parameters }
     }
 
     /// Its parameters.
@@ -70,6 +72,11 @@ impl PolicyNetwork {
     #[must_use]
     pub fn schema(&self) -> &Schema {
         &self.schema
+    }
+
+    /// Most edges of each type that a node hears; 0: all.
+    pub(crate) fn neighbours(&self) -> usize {
+        self.neighbours
     }
 
     pub(crate) fn encoder(&self) -> &Encoder {

@@ -15,7 +15,7 @@ use crate::inference::Inference;
 use crate::random_states::{SIZES, frame, rng};
 
 fn config() -> PolicyConfig {
-    PolicyConfig { width: 8, heads: 2, layers: 2, value_layers: 1, dropout: 0.0 }
+    PolicyConfig { width: 8, heads: 2, layers: 2, value_layers: 1, neighbours: 0, dropout: 0.0 }
 }
 
 fn choices(frame: &Frame) -> Vec<Choice> {
@@ -249,7 +249,7 @@ fn inference_scores_what_the_network_scores() {
     crate::set_threads(1);
     let schema = serverless::schema(SIZES as usize);
     for (width, heads, layers) in [(8, 2, 2), (24, 3, 2), (32, 4, 2), (64, 4, 2), (64, 2, 1), (32, 4, 0)] {
-        let config = PolicyConfig { width, heads, layers, value_layers: 1, dropout: 0.0 };
+        let config = PolicyConfig { width, heads, layers, value_layers: 1, neighbours: 0, dropout: 0.0 };
         let network = PolicyNetwork::new(&schema, &config, RunSeed(7));
         let mut rng = rng(9);
         // More nodes than one group of the forward pass takes.

@@ -1,20 +1,24 @@
 //! Turns what a scheduler may see into frames, for either scenario.
 
-use common::Action;
 use common::cluster::StartOption;
 use common::config::SimulatorConfig;
 use common::ids::NodeId;
 use common::slots::SlotsObservation;
 use common::trajectory::Scenario;
+use common::{Action, RunSeed, Stream};
 use simulator::serverless::ServerlessView;
 use simulator::slots::SlotsView;
 use simulator::{ClusterView, DecisionRequest};
 use state_graph::serverless::{self, PENDING_WINDOW, ServerlessGraph, TrackerError};
 use state_graph::{Frame, FrameBuilder, Schema, slots};
 
+use crate::neighbours::sampled;
+
 /// Watches the environments of a batch.
 #[derive(Debug, Default)]
 pub(crate) struct Observer {
+    /// Where nodes do not hear all their neighbours: how many of each edge type, and the schema of the frames.
+    sampling: Option<(usize, Schema)>,
     builder: FrameBuilder,
     slots: SlotsObservation,
     /// The cluster of each environment as its events tell it.
@@ -39,6 +43,12 @@ pub fn schema_of(config: &SimulatorConfig) -> Schema {
 }
 
 impl Observer {
+    /// Its nodes hear at most `neighbours` edges of each type; 0: all.
+    pub(crate) fn new(neighbours: usize, schema: &Schema) -> Self {
+        let sampling = (neighbours > 0).then(|| (neighbours, schema.clone()));
+        Observer { sampling, ..Observer::default() }
+    }
+
     /// Forgets an environment.
     pub(crate) fn episode_started(&mut self, environment: usize) {
         if let Some(cluster) = self.clusters.get_mut(environment) {
@@ -78,9 +88,12 @@ impl Observer {
             memory_mb: option.memory_mb,
             node: option.node,
         };
-        Ok(Observed {
-            frame: cluster.frame(view.now(), &self.options, &mut self.builder),
-            actions: self.options.iter().map(start).collect(),
-        })
+        let mut frame = cluster.frame(view.now(), &self.options, &mut self.builder);
+        if let Some((most, schema)) = &self.sampling {
+            // By the time alone, so that an episode that is played again is decided alike.
+            let mut rng = RunSeed::default().fast_rng(Stream::Neighbours, view.now().0);
+            frame = sampled(schema, frame, *most, &mut rng).expect("edges of frames join their nodes");
+        }
+        Ok(Observed { frame, actions: self.options.iter().map(start).collect() })
     }
 }

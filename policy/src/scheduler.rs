@@ -56,10 +56,10 @@ impl PolicyScheduler {
         PolicyScheduler {
             name: name.to_owned(),
             scenario: if is_slots { Scenario::Slots } else { Scenario::Serverless },
+            observer: Observer::new(network.neighbours(), network.schema()),
             network,
             inference: None,
             behaviour,
-            observer: Observer::default(),
             streams: Vec::new(),
             records: Vec::new(),
         }

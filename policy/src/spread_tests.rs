@@ -19,7 +19,7 @@ use crate::{GraphBatch, PolicyError, PolicyNetwork, ValueNetwork};
 const DEADLINE: Duration = Duration::from_secs(60);
 
 fn config() -> PolicyConfig {
-    PolicyConfig { width: 8, heads: 2, layers: 2, value_layers: 1, dropout: 0.0 }
+    PolicyConfig { width: 8, heads: 2, layers: 2, value_layers: 1, neighbours: 0, dropout: 0.0 }
 }
 
 /// What ranks, or one alone, say of each state (log-probability, entropy and value), and the gradients of both networks.

@@ -83,6 +83,32 @@ impl Frame {
         [0, 1, 2].map(|column| &self.indices[start + column * count..start + (column + 1) * count])
     }
 
+    /// The same state with those edges only that are `kept`, in their order.
+    #[must_use]
+    pub fn with_edges(&self, schema: &Schema, kept: &[Vec<bool>; EDGE_TYPES]) -> Frame {
+        let sections = self.sections(schema);
+        let &Frame { nodes, options, may_wait, .. } = self;
+        let mut frame = Frame { nodes, options, may_wait, ..Frame::default() };
+        frame.features.extend_from_slice(&self.features[..sections[NODE_TYPES].end]);
+        for (kind, kept) in EdgeType::ALL.into_iter().zip(kept) {
+            let (sources, targets) = self.edge_ends(kind);
+            let column = |ends: &[u32]| -> Vec<u32> {
+                ends.iter().zip(kept).filter(|(_, kept)| **kept).map(|(end, _)| *end).collect()
+            };
+            frame.indices.extend(column(sources));
+            frame.indices.extend(column(targets));
+            frame.edges[kind as usize] = kept.iter().filter(|kept| **kept).count() as u32;
+            let width = schema.edges[kind as usize].len();
+            let rows = self.edge_features(schema, kind);
+            for edge in (0..kept.len()).filter(|&edge| kept[edge]) {
+                frame.features.extend_from_slice(&rows[edge * width..(edge + 1) * width]);
+            }
+        }
+        frame.features.extend_from_slice(self.option_features(schema));
+        self.option_indices().iter().for_each(|column| frame.indices.extend_from_slice(column));
+        frame
+    }
+
     /// Whether the frame leaves nothing to decide: *wait* alone, or one option alone.
     #[must_use]
     pub fn is_forced(&self) -> bool {

@@ -1,5 +1,7 @@
 //! Edges sorted for attention: by the node that they enter, and from there by the node that they leave.
 
+use std::ops::Range;
+
 use tch::{Device, Kind, Tensor};
 
 use crate::TorchExtensionError;
@@ -92,6 +94,44 @@ impl EdgeLayout {
         self.sources.size()[0]
     }
 
+    /// Successive ranges of targets that at most `max_edges` edges enter; a hub with more is a range of its own.
+    pub(crate) fn chunks(&self, max_edges: i64) -> Result<Vec<Range<i64>>, TorchExtensionError> {
+        let offsets = Vec::<i32>::try_from(&self.offsets)?;
+        let mut ranges = Vec::new();
+        let mut start = 0;
+        while start + 1 < offsets.len() {
+            let bound = i64::from(offsets[start]) + max_edges;
+            // Offsets only rise, so the last target that still fits can be looked up.
+            let fitting = offsets[start + 1..].partition_point(|&end| i64::from(end) <= bound);
+            let end = start + fitting.max(1);
+            ranges.push(start as i64..end as i64);
+            start = end;
+        }
+        Ok(ranges)
+    }
+
+    /// The edges that enter `targets`, which are numbered from 0 in it. For computing forward: the way back is the whole
+    /// graph's.
+    pub(crate) fn of_targets(&self, targets: &Range<i64>) -> Result<Self, TorchExtensionError> {
+        let first = self.offsets.f_int64_value(&[targets.start])?;
+        let edges = self.offsets.f_int64_value(&[targets.end])? - first;
+        let rows = |column: &Tensor| column.f_narrow(0, first, edges);
+        let count = targets.end - targets.start;
+        Ok(EdgeLayout {
+            source_nodes: self.source_nodes,
+            target_nodes: count,
+            offsets: self.offsets.f_narrow(0, targets.start, count + 1)?.f_sub_scalar(first)?,
+            sources: rows(&self.sources)?,
+            targets: rows(&self.targets)?.f_sub_scalar(targets.start)?,
+            relations: self.relations.as_ref().map(rows).transpose()?,
+            features: self.features.as_ref().map(rows).transpose()?,
+            out_offsets: self.out_offsets.shallow_clone(),
+            out_places: self.out_places.shallow_clone(),
+            out_targets: self.out_targets.shallow_clone(),
+            largest_relation: self.largest_relation,
+        })
+    }
+
     /// The same with features of another kind; `Double` is for checking gradients.
     #[must_use]
     pub fn to_kind(mut self, kind: Kind) -> Self {
@@ -175,4 +215,28 @@ fn counting_sort(keys: &[u32], distinct: usize) -> (Vec<i32>, Vec<u32>) {
         *slot += 1;
     }
     (offsets, order)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_cover_all_targets_within_the_bound() {
+        // In-degrees 3, 0, 5, 1, 1, 0.
+        let targets = [0, 2, 2, 0, 3, 2, 0, 4, 2, 2];
+        let layout = EdgeLayout::new(&Edges {
+            source_nodes: 1,
+            target_nodes: 6,
+            sources: &[0; 10],
+            targets: &targets,
+            relations: &[],
+            features: &[],
+            feature_width: 0,
+        })
+        .unwrap();
+        assert_eq!(layout.chunks(4).unwrap(), [0..2, 2..3, 3..6]);
+        assert_eq!(layout.chunks(0).unwrap(), [0..1, 1..2, 2..3, 3..4, 4..5, 5..6]);
+        assert_eq!(layout.chunks(10).unwrap(), [0..6]);
+    }
 }

@@ -5,7 +5,7 @@
 
 use proptest::prelude::*;
 use tch::{Device, Kind, Tensor};
-use torch_extension::attention::{Inputs, attend, attend_plain, is_fused};
+use torch_extension::attention::{Inputs, attend, attend_in_chunks, attend_plain, is_fused};
 use torch_extension::{EdgeLayout, Edges, TorchExtensionError};
 
 #[derive(Clone, Debug)]
@@ -145,6 +145,8 @@ proptest! {
         }
         let without = tch::no_grad(|| attend(&inputs, &case.layout).unwrap());
         prop_assert!(difference(&without, &fused) == 0.0);
+        let in_chunks = attend_in_chunks(&inputs, &case.layout, (graph.seed % 64) as i64).unwrap();
+        prop_assert!(difference(&in_chunks, &plain) < 1e-5, "in chunks {}", difference(&in_chunks, &plain));
     }
 }
 

@@ -17,6 +17,10 @@ pub struct PolicyConfig {
     /// Message-passing layers of the value network.
     #[garde(range(max = 16))]
     pub value_layers: usize,
+    /// A node hears at most so many edges of each type, drawn anew for every decision (an edge stays where either of its ends draws
+    /// it); 0: all. For large clusters: cost then follows nodes, not pairs of what waits and where it may go.
+    #[garde(skip)]
+    pub neighbours: usize,
     /// Dropout on the attention output while learning; never on where importance ratios are computed.
     #[garde(range(min = 0.0, max = 0.9))]
     pub dropout: f64,
@@ -24,7 +28,7 @@ pub struct PolicyConfig {
 
 impl Default for PolicyConfig {
     fn default() -> Self {
-        PolicyConfig { width: 64, heads: 4, layers: 2, value_layers: 1, dropout: 0.0 }
+        PolicyConfig { width: 64, heads: 4, layers: 2, value_layers: 1, neighbours: 0, dropout: 0.0 }
     }
 }
 

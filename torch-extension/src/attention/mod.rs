@@ -6,14 +6,18 @@
 //!
 //! [`attend`] takes the fused kernels wherever they apply: `f32` on the CPU, for the widths that they have code for. They keep
 //! no tensor of edges × width: the backward makes the messages again. Elsewhere it takes [`attend_plain`], the same in
-//! tensor operations, which is also what the kernels are tested against.
+//! tensor operations, which is also what the kernels are tested against; without gradients, on graphs of many edges, in
+//! chunks ([`attend_in_chunks`]).
 
 mod plain;
 
 use tch::{Device, Kind, Tensor};
 
 use crate::{EdgeLayout, TorchExtensionError, ffi};
-pub use plain::attend_plain;
+pub use plain::{attend_in_chunks, attend_plain};
+
+/// Edges that have tensors at once where nothing is learnt: 1 GB a tensor at width 64.
+const CHUNK_EDGES: i64 = 1 << 22;
 
 /// What attention computes with.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +40,14 @@ pub struct Inputs<'a> {
 /// [`TorchExtensionError::Argument`] where shapes, kinds or devices do not fit each other.
 pub fn attend(inputs: &Inputs<'_>, edges: &EdgeLayout) -> Result<Tensor, TorchExtensionError> {
     check(inputs, edges)?;
-    if is_fused(inputs) { fused(inputs, edges) } else { attend_plain(inputs, edges) }
+    let learns = inputs.source.requires_grad() || inputs.target.requires_grad();
+    if is_fused(inputs) {
+        fused(inputs, edges)
+    } else if learns || edges.edges() <= CHUNK_EDGES {
+        attend_plain(inputs, edges)
+    } else {
+        attend_in_chunks(inputs, edges, CHUNK_EDGES)
+    }
 }
 
 /// Whether the fused kernels take these inputs.

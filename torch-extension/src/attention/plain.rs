@@ -1,5 +1,7 @@
 //! The attention in tensor operations: any device, any kind, any width.
 
+use std::ops::Range;
+
 use tch::{Kind, Tensor};
 
 use super::Inputs;
@@ -23,6 +25,26 @@ pub fn attend_plain(inputs: &Inputs<'_>, edges: &EdgeLayout) -> Result<Tensor, T
     let weights = softmax(&logits, edges)?.f_unsqueeze(-1)?;
     let weighted = messages.f_view(split)?.f_mul(&weights)?.f_view([edges.edges(), width])?;
     sum(&weighted, edges)
+}
+
+/// The same without gradients, going through the targets so that at most `max_edges` edges (a hub's, where it has more) have
+/// tensors at once.
+///
+/// # Errors
+/// As [`attend_plain`].
+pub fn attend_in_chunks(
+    inputs: &Inputs<'_>,
+    edges: &EdgeLayout,
+    max_edges: i64,
+) -> Result<Tensor, TorchExtensionError> {
+    let chunk = |targets: &Range<i64>| {
+        let target = inputs.target.f_narrow(0, targets.start, targets.end - targets.start)?;
+        attend_plain(&Inputs { target: &target, ..*inputs }, &edges.of_targets(targets)?)
+    };
+    tch::no_grad(|| {
+        let parts: Vec<Tensor> = edges.chunks(max_edges)?.iter().map(chunk).collect::<Result<_, _>>()?;
+        Ok(if parts.is_empty() { inputs.target.f_zeros_like()? } else { Tensor::f_cat(&parts, 0)? })
+    })
 }
 
 /// `[edges, width]`, in one product: an edge's row holds 1 and its features in the columns of its relation, zeros elsewhere.
