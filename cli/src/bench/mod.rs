@@ -165,8 +165,9 @@ impl<'a> Bench<'a> {
         };
         play(Duration::from_secs_f64(self.arguments.seconds / 5.0))?;
         let (seconds, counters, bytes, steps) = play(Duration::from_secs_f64(self.arguments.seconds))?;
+        let (nodes, edges) = self.batch(&mut player, 1)?.mean_size();
         let what = format!(
-            "{environments} environments, width {}, {} layers",
+            "{environments} environments, width {}, {} layers, {nodes:.0} nodes and {edges:.0} edges a graph",
             self.config.policy.width, self.config.policy.layers
         );
         let decisions = (counters.steps + counters.forced) as f64;
@@ -182,16 +183,11 @@ impl<'a> Bench<'a> {
         ])
     }
 
-    /// Learns again and again from one batch that fresh weights played.
-    fn learner(&self) -> anyhow::Result<Vec<Figure>> {
+    /// At least so many recorded decisions.
+    fn batch(&self, player: &mut Player, at_least: usize) -> anyhow::Result<Batch> {
         let schema = schema_of(&self.config.simulator);
-        let mut updater = Updater::new(&schema, &self.config, self.device);
-        let mut player = self.player()?;
-        let version = PolicyVersion { epoch: LearnerEpoch(1), number: 0 };
-        player.follow(version, &updater.policy.parameters().to_bytes(&[])?)?;
-        let mut decoded = Vec::new();
-        let mut steps = 0;
-        while steps < self.config.learner.batch_steps {
+        let (mut decoded, mut steps) = (Vec::new(), 0);
+        while steps < at_least {
             player.fill()?;
             for outgoing in player.step()? {
                 let piece = Decoded::new(&schema, &outgoing.header, outgoing.body, &outgoing.frames)?;
@@ -199,7 +195,17 @@ impl<'a> Bench<'a> {
                 decoded.push(piece);
             }
         }
-        let batch = Batch::new(decoded);
+        Ok(Batch::new(decoded))
+    }
+
+    /// Learns again and again from one batch that fresh weights played.
+    fn learner(&self) -> anyhow::Result<Vec<Figure>> {
+        let schema = schema_of(&self.config.simulator);
+        let mut updater = Updater::new(&schema, &self.config, self.device);
+        let mut player = self.player()?;
+        let version = PolicyVersion { epoch: LearnerEpoch(1), number: 0 };
+        player.follow(version, &updater.policy.parameters().to_bytes(&[])?)?;
+        let batch = self.batch(&mut player, self.config.learner.batch_steps)?;
         let graph = batch.mean_size();
         updater.learn(&batch, 0.0)?;
         let (start, mut rounds) = (Instant::now(), 0);
