@@ -101,6 +101,11 @@ fn a_lost_rank_ends_all_and_the_run_goes_on_with_any_number_of_them() {
     let start = |name: &str, settings: &[&str]| {
         Service::start(folder, name, "longshore", &arguments(&config, &run_folder, settings))
     };
+    let resume = |name: &str, settings: &[&str]| {
+        let mut arguments = arguments(&config, &run_folder, settings);
+        arguments.push("--resume".to_owned());
+        Service::start(folder, name, "longshore", &arguments)
+    };
     let endless = "learner.budget_steps=100000000";
     let grows = |service: &Service| {
         let before = checkpoints(&run_folder);
@@ -114,13 +119,13 @@ fn a_lost_rank_ends_all_and_the_run_goes_on_with_any_number_of_them() {
     assert!(two.log().contains("rank 1 of the learner was lost"), "{}", two.log());
     assert!(two.log().contains("signal 9"), "{}", two.log());
 
-    let mut one = start("one", &[endless]);
+    let mut one = resume("one", &[endless]);
     one.wait_for("resumed", 1, PATIENCE);
     grows(&one);
     signal("-TERM", &one.id().to_string());
     assert_eq!(one.wait(PATIENCE), Some(130), "{}", one.log());
 
-    let mut again = start("again", &[endless, TWO, "learner.partition_edges=1"]);
+    let mut again = resume("again", &[endless, TWO, "learner.partition_edges=1"]);
     again.wait_for("resumed", 1, PATIENCE);
     grows(&again);
     let other = rank_process(&again.log());
@@ -128,7 +133,7 @@ fn a_lost_rank_ends_all_and_the_run_goes_on_with_any_number_of_them() {
     until("rank 1 outlives rank 0", || again.log(), || !Path::new("/proc").join(&other).exists());
     assert!(again.log().contains("rank 0 of the learner was lost"), "{}", again.log());
 
-    let mut stopped = start("stopped", &[endless, TWO, "learner.rank_deadline_seconds=3.0"]);
+    let mut stopped = resume("stopped", &[endless, TWO, "learner.rank_deadline_seconds=3.0"]);
     stopped.wait_for("resumed", 1, PATIENCE);
     grows(&stopped);
     signal("-STOP", &rank_process(&stopped.log()));
@@ -136,7 +141,8 @@ fn a_lost_rank_ends_all_and_the_run_goes_on_with_any_number_of_them() {
     assert!(stopped.log().contains("rank 1 of the learner was lost"), "{}", stopped.log());
 
     // What was learnt so far is the whole of such a small budget.
-    train(&config, &run_folder, &[TWO, "learner.budget_steps=100"]);
+    let mut end = resume("end", &[TWO, "learner.budget_steps=100"]);
+    assert_eq!(end.wait(PATIENCE), Some(0), "{}", end.log());
 }
 
 #[test]
