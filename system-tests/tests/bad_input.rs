@@ -65,8 +65,8 @@ fn a_value_out_of_range_is_named() {
 #[test]
 fn nothing_to_resume_is_refused_and_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
-    let [slots, cluster] =
-        ["slots", "cluster"].map(|name| root().join(format!("configs/train/{name}.toml")).display().to_string());
+    let [slots, cluster] = ["slots", "cluster"]
+        .map(|name| root().join(format!("configs/train/{name}.toml")).display().to_string());
     let (missing, empty) = (folder.path().join("missing"), folder.path().join("empty"));
     fs::create_dir_all(empty.join("checkpoints")).unwrap();
     for (path, why) in [(&missing, "there is no such folder"), (&empty, "it holds no checkpoint")] {

@@ -202,6 +202,7 @@ fn what_cannot_be_is_refused() {
         assert_eq!(output.status.code(), Some(3), "{log}");
         assert!(log.contains(part), "{log}");
     }
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
     for (environment, code, part) in [
         (&[("RANK", "1"), ("WORLD_SIZE", "2")][..], 3, "MASTER_ADDR is not set"),
         (
@@ -214,9 +215,15 @@ fn what_cannot_be_is_refused() {
             6,
             "2 ranks did not meet at 127.0.0.1:9 within 1 s",
         ),
+        (
+            &[("RANK", "0"), ("WORLD_SIZE", "2"), ("MASTER_ADDR", "127.0.0.1"), ("MASTER_PORT", &port)],
+            6,
+            "nothing was heard of rank 1",
+        ),
     ] {
         let mut command = Command::new(programs().join("longshore-learner"));
         command.current_dir(root()).args(["-c", &config, "--set", "learner.rank_deadline_seconds=1.0"]);
+        command.args(["--run-folder", &run_folder.display().to_string()]);
         let output = command.envs(environment.iter().copied()).output().unwrap();
         let log = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(code), "{log}");

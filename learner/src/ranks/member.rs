@@ -7,9 +7,10 @@ use policy::schema_of;
 use state_graph::Schema;
 use torch_extension::process_group::{Heartbeat, Store, leave};
 
-use super::meeting::{Joined, Meeting};
+use super::join::Joined;
+use super::meeting::Meeting;
 use super::parcel::unpack;
-use super::{BATCH, broadcast, explain, round_key};
+use super::{BATCH, broadcast, explain, rank_0_lost, round_key};
 use crate::LearnerError;
 use crate::batch::{Batch, Decoded};
 use crate::checkpoints::restore_from;
@@ -25,8 +26,7 @@ const LOOK: Duration = Duration::from_millis(2);
 pub fn serve_rank(meeting: &Meeting, threads: usize) -> Result<(), LearnerError> {
     policy::set_threads(threads);
     let _span = tracing::info_span!("rank", number = meeting.rank).entered();
-    let joined = meeting.join(None).map_err(|error| meeting.missed(&error))?;
-    let Joined { store, group, heartbeat } = joined;
+    let Joined { store, group, heartbeat } = meeting.attend()?;
     tracing::info!(ranks = meeting.size, process = std::process::id(), "met the others");
     let mut bytes = Vec::new();
     broadcast(&group, &mut bytes).map_err(|error| explain(error, &store, meeting.rank, &heartbeat))?;
@@ -89,8 +89,8 @@ fn next(round: u64, meeting: &Meeting, store: &Store, heartbeat: &Heartbeat) -> 
         if let Some(word) = store.read(&round_key(round))? {
             return Ok(word);
         }
-        if let Some(lost) = heartbeat.silent(meeting.deadline).into_iter().find(|lost| lost.rank == 0) {
-            return Err(LearnerError::RankLost { rank: lost.rank, how: lost.how });
+        if let Some(lost) = rank_0_lost(heartbeat, meeting.deadline) {
+            return Err(lost);
         }
         std::thread::sleep(LOOK);
     }
