@@ -5,11 +5,13 @@
 //! - [`Work`] says on what, [`measure()`] times this project's networks on it in the process it is called in;
 //! - [`compare()`] starts such a process, or a peer, for everyone in turn;
 //! - [`picture()`] and [`large_slope()`] say how cost follows size;
-//! - [`measure_ranks`] starts several such processes on one graph.
+//! - [`measure_ranks`] starts several such processes on one graph;
+//! - [`cuts()`] says what cutting graphs takes and what a cut costs.
 
 mod community;
 mod compare;
 mod contender;
+mod cuts;
 mod encoder;
 mod gatv2;
 mod graph;
@@ -21,7 +23,8 @@ mod typed;
 mod work;
 
 pub use compare::{Outcome, Plan, Row, compare};
+pub use cuts::{CutRow, Cutter, Topology, cuts};
 pub use measure::{Measurement, Order, measure};
 pub use picture::{large_slope, picture};
-pub use ranks::{Cutter, RankMeasurement, RankOrder, measure_ranks, run_rank};
+pub use ranks::{RankMeasurement, RankOrder, measure_ranks, run_rank};
 pub use work::{Pass, Work};

@@ -16,21 +16,12 @@ use tch::{Device, Kind, Tensor};
 use torch_extension::process_group::{ProcessGroup, Store};
 
 use crate::community;
+use crate::cuts::Cutter;
 use crate::encoder::{ProductionEncoder, production};
 use crate::typed::schema;
 use crate::work::Pass;
 
 const DEADLINE: Duration = Duration::from_secs(300);
-
-/// Who cuts the graph.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Cutter {
-    /// Linear deterministic greedy, as the learner does it.
-    Stream,
-    /// METIS.
-    Metis,
-}
 
 /// What one rank is asked to do.
 #[derive(Clone, Copy, Debug)]
@@ -84,14 +75,10 @@ pub fn measure_ranks(
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port on loopback")?;
     let address = listener.local_addr()?;
     let _store = Store::serve(listener, DEADLINE)?;
-    let cutter = match cutter {
-        Cutter::Stream => "stream",
-        Cutter::Metis => "metis",
-    };
     let start = |rank: usize| -> Result<Child> {
         let numbers = [("--rank", rank), ("--ranks", ranks), ("--edges", messages), ("--repeats", repeats)];
         let mut command = Command::new(program);
-        command.args(["bench", "ranks-measure", "--cutter", cutter, "--store", &address.to_string()]);
+        command.args(["bench", "ranks-measure", "--cutter", cutter.name(), "--store", &address.to_string()]);
         numbers.iter().for_each(|(name, number)| {
             command.args([name, number.to_string().as_str()]);
         });
@@ -152,11 +139,8 @@ fn cut(order: &RankOrder, frame: &Frame, group: &ProcessGroup) -> Result<(Vec<u3
     let table = Tensor::zeros([nodes as i64], (Kind::Int, Device::Cpu));
     let start = Instant::now();
     if order.rank == 0 {
-        let owners = match order.cutter {
-            Cutter::Stream => partition::stream(&list, parts),
-            Cutter::Metis => partition::metis(&list, parts)?,
-        };
-        let owners: Vec<i32> = owners.into_iter().map(|owner| owner as i32).collect();
+        let owners: Vec<i32> =
+            order.cutter.cut(&list, parts)?.into_iter().map(|owner| owner as i32).collect();
         table.shallow_clone().copy_(&Tensor::from_slice(&owners));
     }
     let cut_seconds = start.elapsed().as_secs_f64();

@@ -11,10 +11,11 @@ use crate::{run_report, services};
 /// Trains a policy in one process and shows how it compares with the heuristics.
 ///
 /// A run that was interrupted goes on from its newest checkpoint when the command is given again; a finished one is only
-/// evaluated again.
+/// evaluated again. With `--resume` nothing else is done: where there is no run to go on with, the command fails.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  longshore train\n  longshore train -c configs/train/azure2019.toml\n  \
-                  longshore train --set learner.entropy_cost.from=0.03 --run-folder runs/entropy")]
+                  longshore train --set learner.entropy_cost.from=0.03 --run-folder runs/entropy\n  \
+                  longshore train --run-folder runs/slots --resume")]
 pub struct TrainArguments {
     /// The configuration.
     #[arg(short, long, value_name = "FILE", default_value = "configs/train/slots.toml")]
@@ -28,6 +29,9 @@ pub struct TrainArguments {
     /// A checkpoint or run folder whose weights a fresh run starts from.
     #[arg(long, value_name = "RUN")]
     pub init_from: Option<PathBuf>,
+    /// Only goes on with the run in the run folder: an error where it holds no checkpoint.
+    #[arg(long, conflicts_with = "init_from")]
+    pub resume: bool,
     /// Ends after learning: no evaluation on the test seeds.
     #[arg(long)]
     pub no_report: bool,
@@ -44,8 +48,11 @@ pub fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
     let config = Arc::new(common::config::load(&arguments.config, &arguments.settings)?);
     let shutdown = telemetry::shutdown_on_signals()?;
     let run_folder = arguments.run_folder.clone().unwrap_or_else(|| default_run_folder(&config));
+    // Before anything is started: a wrong path should not be found by the learner among running services.
+    if arguments.resume {
+        learner::check_resumable(&run_folder)?;
+    }
     if let Some(path) = &arguments.init_from {
-        // Before anything is started: a wrong path should not be found by the learner among running services.
         policy::Checkpoint::open(&policy::find_checkpoint(path)?)?;
     }
     let options = LearnerOptions {

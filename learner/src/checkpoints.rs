@@ -105,12 +105,32 @@ impl Checkpoints {
     }
 
     fn numbers(&self) -> Vec<u64> {
-        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-        let mut numbers: Vec<u64> = names.filter_map(|name| name.strip_prefix('v')?.parse().ok()).collect();
-        numbers.sort_unstable();
-        numbers
+        numbers(&self.folder)
     }
+}
+
+/// Refuses a run folder in which there is nothing to go on from; touches nothing.
+///
+/// # Errors
+/// [`LearnerError::NothingToResume`] where there is no such folder or no checkpoint in it.
+pub fn check_resumable(run_folder: &Path) -> Result<(), LearnerError> {
+    let nothing = |why| Err(LearnerError::NothingToResume { folder: run_folder.display().to_string(), why });
+    if !run_folder.is_dir() {
+        return nothing("there is no such folder");
+    }
+    if numbers(&run_folder.join("checkpoints")).is_empty() {
+        return nothing("it holds no checkpoint");
+    }
+    Ok(())
+}
+
+/// The versions whose checkpoints lie in `folder`, ascending.
+fn numbers(folder: &Path) -> Vec<u64> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut numbers: Vec<u64> = names.filter_map(|name| name.strip_prefix('v')?.parse().ok()).collect();
+    numbers.sort_unstable();
+    numbers
 }
 
 /// Sorts as its number does.

@@ -55,6 +55,16 @@ pub enum LearnerError {
     /// The configuration asks for something that does not go together.
     #[error("{0}")]
     Config(String),
+    /// A run was to go on where there is none.
+    #[error(
+        "{folder}: nothing to resume: {why}; name the folder of a run that wrote a checkpoint, or start anew without `--resume`"
+    )]
+    NothingToResume {
+        /// The run folder.
+        folder: String,
+        /// What is missing.
+        why: &'static str,
+    },
     /// Too many updates in a row were not finite.
     #[error("training diverged: {skipped} updates in a row had a loss or gradient that is not finite")]
     Diverged {
@@ -106,7 +116,7 @@ impl LearnerError {
             LearnerError::NoGroup(_) => ExitCode::Unreachable,
             LearnerError::InsecureRanks { .. } => ExitCode::Security,
             LearnerError::Policy(error) => error.exit_code(),
-            LearnerError::OptimizerState(_) => ExitCode::Checkpoint,
+            LearnerError::OptimizerState(_) | LearnerError::NothingToResume { .. } => ExitCode::Checkpoint,
             LearnerError::Transport(error) => error.exit_code(),
             LearnerError::Durable(durable::DurableError::Held { .. }) => ExitCode::Locked,
             LearnerError::Config(_) => ExitCode::Config,

@@ -22,7 +22,7 @@ mod vtrace;
 
 pub use adam::{Adam, clip_gradients};
 pub use batch::{Batch, Decoded, Piece};
-pub use checkpoints::{Checkpoints, Progress};
+pub use checkpoints::{Checkpoints, Progress, check_resumable};
 pub use device::device;
 pub use error::LearnerError;
 pub use feed::{Verdict, Window};

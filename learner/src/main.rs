@@ -12,7 +12,7 @@ use transport::Links;
 
 /// Learns from the trajectories in the replay shards and publishes weights to the actors.
 ///
-/// Started again on the same run folder it goes on from its newest checkpoint.
+/// Started again on the same run folder it goes on from its newest checkpoint; with `--resume` it does nothing else.
 #[derive(Parser)]
 #[command(
     version,
@@ -20,6 +20,7 @@ use transport::Links;
     subcommand_negates_reqs = true,
     after_help = format!(
         "Examples:\n  longshore-learner -c configs/train/cluster.toml --run-folder runs/cluster\n  \
+         longshore-learner -c configs/train/cluster.toml --run-folder runs/cluster --resume\n  \
          RANK=1 WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=29500 longshore-learner -c configs/train/cluster.toml\n\n{}",
         common::ExitCode::help()
     )
@@ -39,6 +40,9 @@ struct Arguments {
     /// A checkpoint or run folder whose weights a fresh run starts from.
     #[arg(long, value_name = "RUN")]
     init_from: Option<PathBuf>,
+    /// Only goes on with the run in the run folder: an error where it holds no checkpoint.
+    #[arg(long, conflicts_with = "init_from")]
+    resume: bool,
     /// Logs as JSON, a line each.
     #[arg(long)]
     log_json: bool,
@@ -87,6 +91,10 @@ fn start(arguments: &Arguments) -> Result<common::ExitCode, (common::ExitCode, S
             .map(|()| common::ExitCode::Success)
             .map_err(failed);
     }
+    let run_folder = arguments.run_folder.clone().unwrap_or_else(|| default_run_folder(&config));
+    if arguments.resume {
+        learner::check_resumable(&run_folder).map_err(failed)?;
+    }
     let readiness = Readiness::new();
     let _health = match &config.learner.metrics_address {
         Some(address) => {
@@ -97,12 +105,7 @@ fn start(arguments: &Arguments) -> Result<common::ExitCode, (common::ExitCode, S
     policy::set_threads(config.learner.threads_of_rank());
     let links =
         Links::of_learner(&config.transport).map_err(|error| (error.exit_code(), error.to_string()))?;
-    let options = LearnerOptions {
-        run_folder: arguments.run_folder.clone().unwrap_or_else(|| default_run_folder(&config)),
-        init_from: arguments.init_from.clone(),
-        device,
-        meeting,
-    };
+    let options = LearnerOptions { run_folder, init_from: arguments.init_from.clone(), device, meeting };
     let summary = learner::run(&Arc::new(config), &options, &links, &readiness, &shutdown).map_err(failed)?;
     Ok(if !summary.finished { common::ExitCode::Interrupted } else { common::ExitCode::Success })
 }

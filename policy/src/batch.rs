@@ -61,7 +61,7 @@ impl GraphBatch {
             self.node_features.map(|features| features.map(|features| features.to_device(device)));
         self.node_graphs = self.node_graphs.map(|graphs| graphs.to_device(device));
         self.edges = self.edges.to_device(device);
-        self.spread = self.spread.map(|spread| spread.to_device(device));
+        self.spread = self.spread.map(|spread| spread.moved_to(device));
         self
     }
 

@@ -55,7 +55,7 @@ pub struct ExchangedRows {
 }
 
 impl Spread {
-    pub(crate) fn to_device(mut self, device: Device) -> Self {
+    pub(crate) fn moved_to(mut self, device: Device) -> Self {
         let places = [&mut self.halo.places, &mut self.decisive.places, &mut self.deciding];
         places.into_iter().for_each(|places| *places = places.to_device(device));
         self

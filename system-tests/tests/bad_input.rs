@@ -63,6 +63,24 @@ fn a_value_out_of_range_is_named() {
 }
 
 #[test]
+fn nothing_to_resume_is_refused_and_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let [slots, cluster] = ["slots", "cluster"]
+        .map(|name| root().join(format!("configs/train/{name}.toml")).display().to_string());
+    let (missing, empty) = (folder.path().join("missing"), folder.path().join("empty"));
+    fs::create_dir_all(empty.join("checkpoints")).unwrap();
+    for (path, why) in [(&missing, "there is no such folder"), (&empty, "it holds no checkpoint")] {
+        let path = path.display().to_string();
+        let train = ["train", "-c", &slots, "--run-folder", &path, "--resume"];
+        refused(&run("longshore", &train), 5, &[&path, why, "without `--resume`"]);
+        let learner = ["-c", &cluster, "--run-folder", &path, "--resume"];
+        refused(&run("longshore-learner", &learner), 5, &[&path, why, "without `--resume`"]);
+    }
+    assert!(!missing.exists());
+    assert_eq!(fs::read_dir(&empty).unwrap().count(), 1);
+}
+
+#[test]
 fn a_missing_trace_file_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let output = train_with(

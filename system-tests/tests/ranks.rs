@@ -101,6 +101,11 @@ fn a_lost_rank_ends_all_and_the_run_goes_on_with_any_number_of_them() {
     let start = |name: &str, settings: &[&str]| {
         Service::start(folder, name, "longshore", &arguments(&config, &run_folder, settings))
     };
+    let resume = |name: &str, settings: &[&str]| {
+        let mut arguments = arguments(&config, &run_folder, settings);
+        arguments.push("--resume".to_owned());
+        Service::start(folder, name, "longshore", &arguments)
+    };
     let endless = "learner.budget_steps=100000000";
     let grows = |service: &Service| {
         let before = checkpoints(&run_folder);
@@ -114,13 +119,13 @@ fn a_lost_rank_ends_all_and_the_run_goes_on_with_any_number_of_them() {
     assert!(two.log().contains("rank 1 of the learner was lost"), "{}", two.log());
     assert!(two.log().contains("signal 9"), "{}", two.log());
 
-    let mut one = start("one", &[endless]);
+    let mut one = resume("one", &[endless]);
     one.wait_for("resumed", 1, PATIENCE);
     grows(&one);
     signal("-TERM", &one.id().to_string());
     assert_eq!(one.wait(PATIENCE), Some(130), "{}", one.log());
 
-    let mut again = start("again", &[endless, TWO, "learner.partition_edges=1"]);
+    let mut again = resume("again", &[endless, TWO, "learner.partition_edges=1"]);
     again.wait_for("resumed", 1, PATIENCE);
     grows(&again);
     let other = rank_process(&again.log());
@@ -128,7 +133,7 @@ fn a_lost_rank_ends_all_and_the_run_goes_on_with_any_number_of_them() {
     until("rank 1 outlives rank 0", || again.log(), || !Path::new("/proc").join(&other).exists());
     assert!(again.log().contains("rank 0 of the learner was lost"), "{}", again.log());
 
-    let mut stopped = start("stopped", &[endless, TWO, "learner.rank_deadline_seconds=3.0"]);
+    let mut stopped = resume("stopped", &[endless, TWO, "learner.rank_deadline_seconds=3.0"]);
     stopped.wait_for("resumed", 1, PATIENCE);
     grows(&stopped);
     signal("-STOP", &rank_process(&stopped.log()));
@@ -136,7 +141,8 @@ fn a_lost_rank_ends_all_and_the_run_goes_on_with_any_number_of_them() {
     assert!(stopped.log().contains("rank 1 of the learner was lost"), "{}", stopped.log());
 
     // What was learnt so far is the whole of such a small budget.
-    train(&config, &run_folder, &[TWO, "learner.budget_steps=100"]);
+    let mut end = resume("end", &[TWO, "learner.budget_steps=100"]);
+    assert_eq!(end.wait(PATIENCE), Some(0), "{}", end.log());
 }
 
 #[test]
@@ -197,6 +203,7 @@ fn what_cannot_be_is_refused() {
         assert_eq!(output.status.code(), Some(3), "{log}");
         assert!(log.contains(part), "{log}");
     }
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
     for (environment, code, part) in [
         (&[("RANK", "1"), ("WORLD_SIZE", "2")][..], 3, "MASTER_ADDR is not set"),
         (
@@ -209,9 +216,15 @@ fn what_cannot_be_is_refused() {
             6,
             "2 ranks did not meet at 127.0.0.1:9 within 1 s",
         ),
+        (
+            &[("RANK", "0"), ("WORLD_SIZE", "2"), ("MASTER_ADDR", "127.0.0.1"), ("MASTER_PORT", &port)],
+            6,
+            "nothing was heard of rank 1",
+        ),
     ] {
         let mut command = Command::new(programs().join("longshore-learner"));
         command.current_dir(root()).args(["-c", &config, "--set", "learner.rank_deadline_seconds=1.0"]);
+        command.args(["--run-folder", &run_folder.display().to_string()]);
         let output = command.envs(environment.iter().copied()).output().unwrap();
         let log = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(code), "{log}");

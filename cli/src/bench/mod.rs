@@ -1,7 +1,8 @@
-//! `longshore bench`: how fast the simulator runs, one actor plays, one learner learns and the graph encoder computes, each alone
-//! and on fixed work.
+//! `longshore bench`: how fast the simulator runs, one actor plays, one learner learns, the graph encoder computes and graphs are
+//! cut, each alone and on fixed work.
 
 mod encoder;
+mod partition;
 mod ranks;
 mod simulator;
 
@@ -22,7 +23,7 @@ use serde::Serialize;
 /// Measures one part of the system alone.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  longshore bench actor\n  longshore bench simulator --seconds 5\n  longshore bench learner -c configs/train/azure2019.toml --threads 2\n  longshore bench encoder --threads 2 --picture encoder.svg"
+    after_help = "Examples:\n  longshore bench actor\n  longshore bench simulator --seconds 5\n  longshore bench learner -c configs/train/azure2019.toml --threads 2\n  longshore bench encoder --threads 2 --picture encoder.svg\n  longshore bench partition --edges 100000"
 )]
 pub struct BenchArguments {
     /// What is measured.
@@ -56,6 +57,9 @@ pub enum Part {
     /// One of these ranks.
     #[command(hide = true)]
     RanksMeasure(ranks::MeasureArguments),
+    /// Cuts of graphs over devices: time, share of edges cut, halo and imbalance, for METIS, the streaming partitioner and whole
+    /// components on four kinds of graphs.
+    Partition(partition::PartitionArguments),
 }
 
 /// How a service is measured.
@@ -97,6 +101,7 @@ pub fn run(arguments: &BenchArguments) -> anyhow::Result<ExitCode> {
         Part::Simulator { seconds } => print(arguments.json, &simulator::measure(*seconds)?)?,
         Part::Encoder(encoder) => encoder::compare(encoder, arguments.json)?,
         Part::EncoderMeasure(order) => encoder::measure(order)?,
+        Part::Partition(partition) => partition::compare(partition, arguments.json)?,
         Part::Ranks(ranks) => ranks::compare(ranks, arguments.json)?,
         Part::RanksMeasure(order) => ranks::measure(order)?,
     }

@@ -1,9 +1,9 @@
 //! Ranks that rank 0 starts on its own machine.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::ExitCode;
 use common::config::LearnerConfig;
@@ -11,6 +11,9 @@ use common::config::LearnerConfig;
 use super::meeting::Meeting;
 use super::member::serve_rank;
 use crate::LearnerError;
+
+/// How long after a broken connection the end of the process behind it is seen at the latest.
+const MOMENT: Duration = Duration::from_millis(500);
 
 /// What a rank that another process of the same program started is told on its command line; the rest is in its environment.
 #[derive(Clone, Debug, clap::Args)]
@@ -38,6 +41,11 @@ impl RankArguments {
             LearnerError::Config(
                 "`rank` is for the learner itself, which says by RANK which one it starts".to_owned(),
             )
+        })?;
+        // Rank 0 listens before it starts this process: who does not answer has ended.
+        TcpStream::connect(meeting.master).map_err(|error| LearnerError::RankLost {
+            rank: 0,
+            how: format!("nobody listens at {}: {error}", meeting.master),
         })?;
         serve_rank(&meeting, self.threads, policy::device(&self.device)?)
     }
@@ -76,6 +84,18 @@ impl Children {
         let is_cause = |(_, status): &(usize, ExitStatus)| status.code() != Some(ExitCode::RankLost as i32);
         let (rank, status) = self.0.iter_mut().filter_map(status).find(is_cause)?;
         Some(LearnerError::RankLost { rank, how: describe(status) })
+    }
+
+    /// The same where something failed that only a lost rank explains: a process that has just ended is seen a moment later.
+    pub(super) fn lost_soon(&mut self) -> Option<LearnerError> {
+        let start = Instant::now();
+        while !self.0.is_empty() && start.elapsed() < MOMENT {
+            if let Some(lost) = self.lost() {
+                return Some(lost);
+            }
+            std::thread::sleep(MOMENT / 25);
+        }
+        None
     }
 
     /// Whether `rank` has ended; `None` where it is none of these.

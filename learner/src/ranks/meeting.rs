@@ -3,8 +3,6 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs as _, UdpSocket};
 use std::time::Duration;
 
-use torch_extension::process_group::{Heartbeat, ProcessGroup, Store};
-
 use crate::LearnerError;
 
 /// One rank's way to the others.
@@ -20,13 +18,6 @@ pub struct Meeting {
     pub deadline: Duration,
     /// This process's place among those of its machine (`LOCAL_RANK`), where that was said.
     pub local_rank: Option<usize>,
-}
-
-/// What joins a rank to the others.
-pub(super) struct Joined {
-    pub(super) store: Store,
-    pub(super) group: ProcessGroup,
-    pub(super) heartbeat: Heartbeat,
 }
 
 const VARIABLES: [&str; 4] = ["RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"];
@@ -72,27 +63,6 @@ impl Meeting {
         Ok(Some(Meeting { rank, size, master, deadline, local_rank }))
     }
 
-    /// Meets the others; `listener` is where rank 0 serves the store.
-    pub(super) fn join(&self, listener: Option<TcpListener>) -> Result<Joined, LearnerError> {
-        let store = match listener {
-            Some(listener) => Store::serve(listener, self.deadline)?,
-            None => Store::connect(self.master, self.deadline)?,
-        };
-        let heartbeat = Heartbeat::start(self.master, self.rank, self.size, self.deadline)?;
-        let group = ProcessGroup::gloo(&store, self.rank, self.size, self.own_address()?, self.deadline)?;
-        Ok(Joined { store, group, heartbeat })
-    }
-
-    /// What it means that [`Meeting::join`] failed.
-    pub(super) fn missed(&self, error: &LearnerError) -> LearnerError {
-        LearnerError::NoGroup(format!(
-            "{} ranks did not meet at {} within {:.0} s: {error}",
-            self.size,
-            self.master,
-            self.deadline.as_secs_f64()
-        ))
-    }
-
     /// Rank 0's listener. Beyond loopback it takes every address of the machine: a name may lead here by a way around.
     pub(super) fn listen(&self) -> Result<TcpListener, LearnerError> {
         let address = match self.master {
@@ -108,7 +78,7 @@ impl Meeting {
     }
 
     /// The address of this machine on the way to rank 0.
-    fn own_address(&self) -> Result<IpAddr, LearnerError> {
+    pub(super) fn own_address(&self) -> Result<IpAddr, LearnerError> {
         if self.master.ip().is_loopback() {
             return Ok(self.master.ip());
         }

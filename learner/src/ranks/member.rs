@@ -8,9 +8,10 @@ use state_graph::Schema;
 use tch::Device;
 use torch_extension::process_group::{Heartbeat, Store, leave};
 
-use super::meeting::{Joined, Meeting};
+use super::join::Joined;
+use super::meeting::Meeting;
 use super::parcel::unpack;
-use super::{BATCH, broadcast, explain, join_gpus, round_key};
+use super::{BATCH, broadcast, explain, join_gpus, rank_0_lost, round_key};
 use crate::LearnerError;
 use crate::batch::{Batch, Decoded};
 use crate::checkpoints::restore_from;
@@ -26,8 +27,7 @@ const LOOK: Duration = Duration::from_millis(2);
 pub fn serve_rank(meeting: &Meeting, threads: usize, device: Device) -> Result<(), LearnerError> {
     policy::set_threads(threads);
     let _span = tracing::info_span!("rank", number = meeting.rank).entered();
-    let joined = meeting.join(None).map_err(|error| meeting.missed(&error))?;
-    let Joined { store, mut group, heartbeat } = joined;
+    let Joined { store, mut group, heartbeat } = meeting.attend()?;
     tracing::info!(ranks = meeting.size, process = std::process::id(), "met the others");
     let mut bytes = Vec::new();
     broadcast(&group, &mut bytes).map_err(|error| explain(error, &store, meeting.rank, &heartbeat))?;
@@ -92,8 +92,8 @@ fn next(round: u64, meeting: &Meeting, store: &Store, heartbeat: &Heartbeat) -> 
         if let Some(word) = store.read(&round_key(round))? {
             return Ok(word);
         }
-        if let Some(lost) = heartbeat.silent(meeting.deadline).into_iter().find(|lost| lost.rank == 0) {
-            return Err(LearnerError::RankLost { rank: lost.rank, how: lost.how });
+        if let Some(lost) = rank_0_lost(heartbeat, meeting.deadline) {
+            return Err(lost);
         }
         std::thread::sleep(LOOK);
     }

@@ -5,6 +5,7 @@
 //! What comes next is said in the store, where ranks look for it as long as it takes; only when all are there begins an
 //! operation of all ranks, and those have a deadline. So nobody waits in vain while rank 0 has no batch or validates.
 
+mod join;
 mod local;
 mod meeting;
 mod member;
@@ -20,7 +21,7 @@ pub(crate) use team::Team;
 use std::time::Duration;
 
 use tch::Device;
-use torch_extension::process_group::{Heartbeat, ProcessGroup, Store, leave};
+use torch_extension::process_group::{Heartbeat, LostRank, ProcessGroup, Store, leave};
 
 use crate::LearnerError;
 
@@ -45,9 +46,17 @@ fn explain(error: LearnerError, store: &Store, rank: usize, heartbeat: &Heartbea
     if matches!(error, LearnerError::RankLost { .. }) {
         return error;
     }
-    match heartbeat.lost_ranks().into_iter().next() {
-        Some(lost) => LearnerError::RankLost { rank: lost.rank, how: lost.how },
-        None => error,
+    heartbeat.lost_ranks().into_iter().next().map_or(error, LearnerError::from)
+}
+
+/// Whether rank 0, for whom the others wait as long as it lives, is gone.
+fn rank_0_lost(heartbeat: &Heartbeat, deadline: Duration) -> Option<LearnerError> {
+    heartbeat.silent(deadline).into_iter().find(|lost| lost.rank == 0).map(LearnerError::from)
+}
+
+impl From<LostRank> for LearnerError {
+    fn from(lost: LostRank) -> Self {
+        LearnerError::RankLost { rank: lost.rank, how: lost.how }
     }
 }
 

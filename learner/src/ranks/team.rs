@@ -7,8 +7,9 @@ use common::config::Config;
 use tch::Device;
 use torch_extension::process_group::{Heartbeat, ProcessGroup, Store, departure};
 
+use super::join::Joined;
 use super::local::Children;
-use super::meeting::{Joined, Meeting};
+use super::meeting::Meeting;
 use super::parcel::pack;
 use super::{BATCH, END, broadcast, explain, join_gpus, round_key};
 use crate::LearnerError;
@@ -60,10 +61,10 @@ impl Team {
         listener: TcpListener,
         mut children: Children,
     ) -> Result<(Self, ProcessGroup), LearnerError> {
-        let joined = meeting.join(Some(listener));
+        let joined = meeting.host(listener, || children.lost());
         let Meeting { deadline, size, .. } = meeting;
         let Joined { store, group, heartbeat } =
-            joined.map_err(|error| children.lost().unwrap_or_else(|| meeting.missed(&error)))?;
+            joined.map_err(|error| children.lost_soon().unwrap_or(error))?;
         tracing::info!(ranks = size, master = %meeting.master, "all ranks have met");
         Ok((Team { store, heartbeat, children, deadline, size, round: 0 }, group))
     }
@@ -101,10 +102,7 @@ impl Team {
         if let Some(lost) = self.children.lost() {
             return Err(lost);
         }
-        match self.heartbeat.silent(self.deadline).into_iter().next() {
-            Some(lost) => Err(LearnerError::RankLost { rank: lost.rank, how: lost.how }),
-            None => Ok(()),
-        }
+        self.heartbeat.silent(self.deadline).into_iter().next().map_or(Ok(()), |lost| Err(lost.into()))
     }
 
     /// The rank that is gone, in place of what its absence broke here.
@@ -112,15 +110,7 @@ impl Team {
         if !error.is_of_ranks() || matches!(error, LearnerError::RankLost { .. }) {
             return error;
         }
-        // A process that has just ended is seen a moment later.
-        let start = Instant::now();
-        while start.elapsed() < Duration::from_millis(500) {
-            if let Some(lost) = self.children.lost() {
-                return lost;
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        explain(error, &self.store, 0, &self.heartbeat)
+        self.children.lost_soon().unwrap_or_else(|| explain(error, &self.store, 0, &self.heartbeat))
     }
 
     fn say(&mut self, what: &str) -> Result<(), LearnerError> {

@@ -101,6 +101,13 @@ impl Heartbeat {
         gone.collect()
     }
 
+    /// Ranks that have never beaten.
+    #[must_use]
+    pub fn absent(&self) -> Vec<usize> {
+        let seen = lock(&self.seen);
+        (0..seen.beats.len()).filter(|&rank| rank != self.rank && seen.beats[rank] == 0).collect()
+    }
+
     /// To be called when an operation of all ranks failed: waits until it is clear who is silent, at most twice as long as that
     /// takes, and returns them. Before, this rank must have said that it leaves ([`leave`]), so that nobody takes it for the
     /// cause.

@@ -1,0 +1,108 @@
+//! How a rank joins the others. Nobody waits for a rank that is known to have ended.
+
+use std::fmt::Display;
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use torch_extension::process_group::{Heartbeat, ProcessGroup, Store};
+
+use super::meeting::Meeting;
+use super::{explain, rank_0_lost};
+use crate::LearnerError;
+
+/// Between two looks at who is there.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// What joins a rank to the others.
+pub(super) struct Joined {
+    pub(super) store: Store,
+    pub(super) group: ProcessGroup,
+    pub(super) heartbeat: Heartbeat,
+}
+
+impl Meeting {
+    /// Rank 0 serves the store on `listener` and meets the others; `lost` says who is known to have ended.
+    pub(super) fn host(
+        &self,
+        listener: TcpListener,
+        mut lost: impl FnMut() -> Option<LearnerError>,
+    ) -> Result<Joined, LearnerError> {
+        let store = Store::serve(listener, self.deadline).map_err(|error| self.missed(&error))?;
+        self.join(store, |_| lost())
+    }
+
+    /// Any other rank meets rank 0 and the rest.
+    pub(super) fn attend(&self) -> Result<Joined, LearnerError> {
+        self.reach()?;
+        let store = Store::connect(self.master, self.deadline).map_err(|error| self.missed(&error))?;
+        self.join(store, |heartbeat| rank_0_lost(heartbeat, self.deadline))
+    }
+
+    /// Waits until rank 0 listens: c10d's client would go on for up to twice the deadline.
+    fn reach(&self) -> Result<(), LearnerError> {
+        let start = Instant::now();
+        loop {
+            let left = self.deadline.saturating_sub(start.elapsed());
+            match TcpStream::connect_timeout(&self.master, left.max(LOOK)) {
+                Ok(_) => return Ok(()),
+                Err(error) if start.elapsed() >= self.deadline => return Err(self.missed(&error)),
+                Err(_) => thread::sleep(LOOK),
+            }
+        }
+    }
+
+    /// Joins the group. That cannot be interrupted, so a thread does it, which is left behind where a rank is lost: then the
+    /// process ends.
+    fn join(
+        &self,
+        store: Store,
+        mut lost: impl FnMut(&Heartbeat) -> Option<LearnerError>,
+    ) -> Result<Joined, LearnerError> {
+        let heartbeat = Heartbeat::start(self.master, self.rank, self.size, self.deadline)?;
+        let (meeting, host) = (*self, self.own_address()?);
+        let (sender, receiver) = mpsc::channel();
+        let connect = move || {
+            let group = ProcessGroup::gloo(&store, meeting.rank, meeting.size, host, meeting.deadline);
+            // Nobody receives it where a rank was lost.
+            let _ = sender.send((store, group));
+        };
+        thread::Builder::new()
+            .name("meeting".to_owned())
+            .spawn(connect)
+            .map_err(|error| self.missed(&error))?;
+        loop {
+            match receiver.recv_timeout(LOOK) {
+                Ok((store, Ok(group))) => return Ok(Joined { store, group, heartbeat }),
+                Ok((store, Err(error))) => return Err(self.unmet(error.into(), &store, &heartbeat)),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(self.missed(&"its thread panicked")),
+            }
+            if let Some(lost) = lost(&heartbeat) {
+                return Err(lost);
+            }
+        }
+    }
+
+    /// Who it was that made joining fail with `error`.
+    fn unmet(&self, error: LearnerError, store: &Store, heartbeat: &Heartbeat) -> LearnerError {
+        let absent: Vec<String> = heartbeat.absent().iter().map(usize::to_string).collect();
+        if !absent.is_empty() {
+            return self.missed(&format!("nothing was heard of rank {}: {error}", absent.join(", ")));
+        }
+        match explain(error, store, self.rank, heartbeat) {
+            lost @ LearnerError::RankLost { .. } => lost,
+            error => self.missed(&error),
+        }
+    }
+
+    fn missed(&self, error: &impl Display) -> LearnerError {
+        LearnerError::NoGroup(format!(
+            "{} ranks did not meet at {} within {:.0} s: {error}",
+            self.size,
+            self.master,
+            self.deadline.as_secs_f64()
+        ))
+    }
+}
