@@ -144,10 +144,12 @@ struct AttentionOperation : torch::autograd::Function<AttentionOperation> {
                          const variable_list &in, const Tensor &out_gradient, const Tensor &weights,
                          const Tensor &signs, variable_list &result) {
     result[SOURCE] = at::empty_like(in[SOURCE]);
+    // Its rows are gathered once an edge, at random: where projections are halves, so are these.
+    const Tensor gathered = out_gradient.to(in[SOURCE].scalar_type());
     const longshore::Outgoing edges{pointer<int32_t>(in[OUT_OFFSETS]), pointer<int32_t>(in[OUT_PLACES]),
                                     pointer<int32_t>(in[OUT_TARGETS])};
     const longshore::SourcePass<Stored> pass{
-        pointer<float>(in[ATTENTION]), pointer<float>(out_gradient), pointer<float>(weights),
+        pointer<float>(in[ATTENTION]), rows<Stored>(gathered), pointer<float>(weights),
         reinterpret_cast<uint16_t *>(pointer<int16_t>(signs)), rows<Stored>(result[SOURCE])};
     for_shares(shares(edges.offsets, in[SOURCE].size(0)), [&](int64_t, int64_t begin, int64_t end) {
       loops.source_pass(shape, edges, begin, end, pass);

@@ -238,7 +238,7 @@ struct AttentionKernels {
           __builtin_prefetch(pass.signs + int64_t(edges.places[edge + AHEAD]) * VECTORS);
         }
         const int64_t place = edges.places[edge];
-        const float *out_gradient = pass.out_gradient + int64_t(edges.targets[edge]) * WIDTH;
+        const Stored *out_gradient = pass.out_gradient + int64_t(edges.targets[edge]) * WIDTH;
         const float *weights = pass.weights + place * 2 * HEADS, *logits = weights + HEADS;
         for (int v = 0; v < VECTORS; ++v) {
           const Lanes logit = of_heads(logits, v);

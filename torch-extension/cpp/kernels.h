@@ -63,10 +63,11 @@ struct Outgoing {
   const int32_t *targets;
 };
 
+// What the backward's pass over sources reads and writes.
 template <typename Stored>
 struct SourcePass {
   const float *attention;
-  const float *out_gradient;
+  const Stored *out_gradient;
   const float *weights;
   const uint16_t *signs;
   Stored *source_gradient;

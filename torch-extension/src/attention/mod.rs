@@ -8,8 +8,9 @@
 //! no tensor of edges × width: the backward makes the messages again. Elsewhere it takes [`attend_plain`], the same in
 //! tensor operations, which is also what the kernels are tested against.
 //!
-//! `source` and `target` may be stored as `BFloat16`, half the memory; everything else stays `Float`, all arithmetic is in `f32`, and
-//! only the gradients of these two are rounded (to nearest even) into their kind.
+//! `source` and `target` may be stored as `BFloat16`, half the memory; everything else stays `Float` and all arithmetic is in `f32`.
+//! The gradients of these two are rounded (to nearest even) into their kind, and so are the rows of the result's gradient that the
+//! one of `source` is summed from.
 
 mod plain;
 
