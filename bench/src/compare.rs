@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use common::config::Storage;
 use tch::Device;
 
 use crate::contender::{Contender, contenders};
@@ -28,6 +29,8 @@ pub struct Plan {
     pub edges: Vec<usize>,
     /// Threads of each process.
     pub threads: usize,
+    /// How this project's networks keep projections: one contender each.
+    pub storages: Vec<Storage>,
     /// Where this project's networks compute.
     pub device: Device,
     /// Folder of the peers' environments (`pyg`, `dgl`); without it they are left out.
@@ -99,7 +102,7 @@ pub fn compare(plan: &Plan, mut done: impl FnMut(&[Row], &[Row]) -> Result<()>) 
 
 /// Every contender once a round, so that whatever else the machine does falls on all alike.
 fn take_turns(plan: &Plan, work: Work, pass: Pass, graph: &Path) -> Result<Vec<Row>> {
-    let contenders = contenders(work, plan.peers.as_deref());
+    let contenders = contenders(work, &plan.storages, plan.peers.as_deref());
     let repeats = (EDGES_A_TURN / work.edges().max(1)).clamp(2, 30);
     let order = Order { work, pass, threads: plan.threads, device: plan.device, repeats };
     let mut outcomes: HashMap<&str, Outcome> = HashMap::new();

@@ -2,9 +2,9 @@
 //! multi-head attention over one typed edge list with edge features ([`torch_extension::attention`]), with skip connections
 //! and layer normalisation, then pooling to one context per graph that flows back to the decision heads.
 
-use common::config::PolicyConfig;
+use common::config::{PolicyConfig, Storage};
 use state_graph::{EDGE_TYPES, NODE_TYPES, Schema};
-use tch::Tensor;
+use tch::{Kind, Tensor};
 use torch_extension::attention::{Inputs, attend};
 use torch_extension::process_group::ProcessGroup;
 
@@ -173,6 +173,7 @@ pub(crate) struct AttentionLayer {
     pub(crate) feed_norm: LayerNorm,
     pub(crate) feed: [Linear; 2],
     pub(crate) heads: i64,
+    storage: Storage,
 }
 
 impl AttentionLayer {
@@ -192,6 +193,7 @@ impl AttentionLayer {
             feed_norm: LayerNorm::new(init, &format!("{name}.feed_norm"), width),
             feed: [linear(init, "feed.0", std::f64::consts::SQRT_2), linear(init, "feed.1", 0.5)],
             heads: heads as i64,
+            storage: config.storage,
         }
     }
 
@@ -217,7 +219,8 @@ impl AttentionLayer {
         nodes: &Tensor,
         edges: &Tensor,
     ) -> Result<Tensor, PolicyError> {
-        let (mut source, target) = (self.source.forward(nodes), self.target.forward(nodes));
+        let (mut source, target) =
+            (self.stored(self.source.forward(nodes)), self.stored(self.target.forward(nodes)));
         if let Some(across) = across {
             source = across.with_halo(&source)?;
         }
@@ -229,5 +232,13 @@ impl AttentionLayer {
             heads: self.heads,
         };
         Ok(attend(&inputs, &batch.edges)?)
+    }
+
+    /// Projections as they are kept and sent to other ranks.
+    fn stored(&self, projections: Tensor) -> Tensor {
+        match self.storage {
+            Storage::F32 => projections,
+            Storage::Bf16 => projections.to_kind(Kind::BFloat16),
+        }
     }
 }
