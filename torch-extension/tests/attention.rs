@@ -66,6 +66,26 @@ struct Case {
     layout: EdgeLayout,
     heads: i64,
     out_gradient: Tensor,
+    /// What LeakyReLU is applied to, `[edges, width]`, in `f64`.
+    heard: Tensor,
+}
+
+fn heard(leaves: &[Tensor], [sources, targets, relations]: [&[u32]; 3], features: &[f32]) -> Tensor {
+    let row = |leaf: &Tensor, places: &[u32]| {
+        let places: Vec<i64> = places.iter().map(|&place| i64::from(place)).collect();
+        leaf.detach().to_kind(Kind::Double).index_select(0, &Tensor::from_slice(&places))
+    };
+    let ends = row(&leaves[0], sources) + row(&leaves[1], targets);
+    let Some(edge) = leaves.get(3) else { return ends };
+    let ones = Tensor::ones([sources.len() as i64, 1], (Kind::Double, Device::Cpu));
+    let features =
+        Tensor::from_slice(features).to_kind(Kind::Double).view([sources.len() as i64, edge.size()[1] - 1]);
+    let features = Tensor::cat(&[ones, features], 1);
+    ends + (row(edge, relations) * features.unsqueeze(-1)).sum_dim_intlist(
+        [1_i64].as_slice(),
+        false,
+        Kind::Double,
+    )
 }
 
 impl Case {
@@ -106,7 +126,15 @@ impl Case {
             leaves.push(leaf(4, &[relations, 1 + graph.feature_width as i64, width]));
         }
         let out_gradient = leaf(5, &[graph.target_nodes as i64, width]).detach();
-        Case { leaves, layout, heads: graph.heads, out_gradient }
+        let heard = heard(&leaves, [&sources, &targets, &relations], &features);
+        Case { leaves, layout, heads: graph.heads, out_gradient, heard }
+    }
+
+    /// Whether a number that LeakyReLU bends at is so near to zero that its sign depends on the order of a sum: two right answers
+    /// may then have different gradients.
+    fn is_at_a_bend(&self) -> bool {
+        let size = self.heard.abs();
+        size.gt(0.0).logical_and(&size.lt(2e-6)).any().int64_value(&[]) == 1
     }
 
     fn inputs(&self) -> Inputs<'_> {
@@ -147,6 +175,7 @@ proptest! {
     #[test]
     fn fused_equals_plain(graph in graphs(), stored in prop::sample::select(vec![Kind::Float, Kind::BFloat16])) {
         let case = Case::stored(&graph, stored);
+        prop_assume!(!case.is_at_a_bend());
         let inputs = case.inputs();
         prop_assert!(is_fused(&inputs));
         let (fused, plain) = (attend(&inputs, &case.layout).unwrap(), attend_plain(&inputs, &case.layout).unwrap());
