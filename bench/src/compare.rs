@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use common::config::Storage;
 use tch::Device;
 
 use crate::contender::{Contender, contenders};
@@ -12,8 +13,6 @@ use crate::graph_file;
 use crate::measure::{Measurement, Order, kilobytes};
 use crate::work::{Pass, Work};
 
-/// Each contender's turns on one piece of work; the median is over all of them.
-const ROUNDS: usize = 3;
 /// Edges that the timed passes of one turn go over, roughly.
 const EDGES_A_TURN: usize = 3_000_000;
 /// Most memory that a peer may take, GB.
@@ -28,6 +27,10 @@ pub struct Plan {
     pub edges: Vec<usize>,
     /// Threads of each process.
     pub threads: usize,
+    /// Each contender's turns on one piece of work; the median is over all of them.
+    pub rounds: u32,
+    /// How this project's networks keep projections: one contender each.
+    pub storages: Vec<Storage>,
     /// Where everyone computes.
     pub device: Device,
     /// Folder of the peers' environments (`pyg`, `dgl`); without it they are left out.
@@ -99,15 +102,15 @@ pub fn compare(plan: &Plan, mut done: impl FnMut(&[Row], &[Row]) -> Result<()>) 
 
 /// Every contender once a round, so that whatever else the machine does falls on all alike.
 fn take_turns(plan: &Plan, work: Work, pass: Pass, graph: &Path) -> Result<Vec<Row>> {
-    let contenders = contenders(work, plan.device, plan.peers.as_deref());
+    let contenders = contenders(work, plan.device, &plan.storages, plan.peers.as_deref());
     let repeats = (EDGES_A_TURN / work.edges().max(1)).clamp(2, 30);
     let order = Order { work, pass, threads: plan.threads, device: plan.device, repeats };
     let mut outcomes: HashMap<&str, Outcome> = HashMap::new();
-    for round in 1..=ROUNDS {
+    for round in 1..=plan.rounds {
         for contender in &contenders {
             let outcome = outcomes.entry(contender.name).or_insert(Outcome::Timed(Vec::new(), 0.0));
             if let Outcome::Timed(seconds, peak_mb) = outcome {
-                tracing::info!(%work, %pass, contender = contender.name, round, rounds = ROUNDS, "measuring");
+                tracing::info!(%work, %pass, contender = contender.name, round, rounds = plan.rounds, "measuring");
                 match turn(plan, contender, &order, graph)? {
                     Measurement { error: Some(error), .. } => *outcome = Outcome::Failed(error),
                     measurement => {

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use common::RunSeed;
-use common::config::PolicyConfig;
+use common::config::{PolicyConfig, Storage};
 use learner::Adam;
 use policy::{GraphBatch, ValueNetwork};
 use state_graph::Frame;
@@ -25,25 +25,27 @@ pub(crate) struct ProductionEncoder {
 }
 
 /// Its configuration.
-pub(crate) fn production() -> PolicyConfig {
-    PolicyConfig { width: 64, heads: 4, layers: 2, value_layers: 2, ..PolicyConfig::default() }
+pub(crate) fn production(storage: Storage) -> PolicyConfig {
+    PolicyConfig { width: 64, heads: 4, layers: 2, value_layers: 2, storage, ..PolicyConfig::default() }
 }
 
 impl ProductionEncoder {
-    pub(crate) fn new(frames: &[Frame], device: Device) -> Self {
+    pub(crate) fn new(frames: &[Frame], storage: Storage, device: Device) -> Self {
         let batch = GraphBatch::collate(&schema(), &frames.iter().collect::<Vec<_>>());
-        Self::of_share(batch.to_device(device), frames.len(), frames.len(), None, device)
+        let config = production(storage);
+        Self::of_share(&config, batch.to_device(device), frames.len(), frames.len(), None, device)
     }
 
     /// This rank's share of `states` states; it says something of `mine` of them.
     pub(crate) fn of_share(
+        config: &PolicyConfig,
         batch: GraphBatch,
         mine: usize,
         states: usize,
         group: Option<ProcessGroup>,
         device: Device,
     ) -> Self {
-        let network = ValueNetwork::with_options(&schema(), &production(), RunSeed(1), (Kind::Float, device));
+        let network = ValueNetwork::with_options(&schema(), config, RunSeed(1), (Kind::Float, device));
         let adam = Adam::new(network.parameters());
         let aims = Tensor::from_slice(&noise(mine, &mut generator(0))).to_kind(Kind::Float).to_device(device);
         ProductionEncoder { batch, aims, states: states as f64, network, adam, group }
@@ -88,12 +90,14 @@ mod tests {
 
     #[test]
     fn epochs_learn() {
-        let mut network = ProductionEncoder::new(&Work::States.frames()[..8], Device::Cpu);
-        let before = network.run(Pass::Inference).unwrap();
-        for _ in 0..20 {
-            network.run(Pass::Epoch).unwrap();
+        for storage in [Storage::F32, Storage::Bf16] {
+            let mut network = ProductionEncoder::new(&Work::States.frames()[..8], storage, Device::Cpu);
+            let before = network.run(Pass::Inference).unwrap();
+            for _ in 0..20 {
+                network.run(Pass::Epoch).unwrap();
+            }
+            let after = network.run(Pass::Inference).unwrap();
+            assert!(after < 0.5 * before, "{storage}: {before} to {after}");
         }
-        let after = network.run(Pass::Inference).unwrap();
-        assert!(after < 0.5 * before, "{before} to {after}");
     }
 }

@@ -2,6 +2,7 @@
 //! squared error, Adam. Only the attention is this project's own.
 
 use anyhow::Result;
+use common::config::Storage;
 use common::seed::FastRng;
 use tch::nn::{self, Module, OptimizerConfig};
 use tch::{Device, Kind, Reduction, Tensor};
@@ -20,6 +21,8 @@ pub(crate) struct Gatv2 {
     features: Tensor,
     aims: Tensor,
     layers: [Layer; 2],
+    /// What projections are kept as.
+    stored: Kind,
     readout: nn::Linear,
     optimiser: nn::Optimizer,
 }
@@ -32,7 +35,7 @@ struct Layer {
 }
 
 impl Gatv2 {
-    pub(crate) fn new(graph: &Graph, device: Device) -> Result<Self> {
+    pub(crate) fn new(graph: &Graph, storage: Storage, device: Device) -> Result<Self> {
         let layout = EdgeLayout::new(&Edges {
             source_nodes: graph.nodes,
             target_nodes: graph.nodes,
@@ -55,7 +58,11 @@ impl Gatv2 {
             Tensor::f_from_slice(&graph.features)?.f_view([graph.nodes as i64, graph.width as i64])?;
         let features = features.to_device(device);
         let aims = Tensor::f_from_slice(&graph.aims)?.to_device(device);
-        Ok(Gatv2 { layout, features, aims, layers, readout, optimiser })
+        let stored = match storage {
+            Storage::F32 => Kind::Float,
+            Storage::Bf16 => Kind::BFloat16,
+        };
+        Ok(Gatv2 { layout, features, aims, layers, stored, readout, optimiser })
     }
 
     /// One pass; returns the loss.
@@ -72,8 +79,8 @@ impl Gatv2 {
 
     fn loss(&self) -> Result<Tensor> {
         let [first, second] = &self.layers;
-        let hidden = first.forward(&self.features, &self.layout)?.f_relu()?;
-        let embedded = second.forward(&hidden, &self.layout)?;
+        let hidden = first.forward(&self.features, self.stored, &self.layout)?.f_relu()?;
+        let embedded = second.forward(&hidden, self.stored, &self.layout)?;
         let answers = self.readout.forward(&embedded).f_squeeze_dim(1)?;
         Ok(answers.f_mse_loss(&self.aims, Reduction::Mean)?)
     }
@@ -89,8 +96,9 @@ impl Layer {
         }
     }
 
-    fn forward(&self, rows: &Tensor, layout: &EdgeLayout) -> Result<Tensor> {
-        let (source, target) = (self.source.forward(rows), self.target.forward(rows));
+    fn forward(&self, rows: &Tensor, stored: Kind, layout: &EdgeLayout) -> Result<Tensor> {
+        let project = |linear: &nn::Linear| linear.forward(rows).f_to_kind(stored);
+        let (source, target) = (project(&self.source)?, project(&self.target)?);
         let inputs =
             Inputs { source: &source, target: &target, attention: &self.attention, edge: None, heads: HEADS };
         Ok(attend(&inputs, layout)?.f_add(&self.bias)?)
@@ -117,12 +125,14 @@ mod tests {
 
     #[test]
     fn epochs_learn() {
-        let mut network = Gatv2::new(&power_law(2000), Device::Cpu).unwrap();
-        let before = network.run(Pass::Inference).unwrap();
-        for _ in 0..100 {
-            network.run(Pass::Epoch).unwrap();
+        for storage in [Storage::F32, Storage::Bf16] {
+            let mut network = Gatv2::new(&power_law(2000), storage, Device::Cpu).unwrap();
+            let before = network.run(Pass::Inference).unwrap();
+            for _ in 0..100 {
+                network.run(Pass::Epoch).unwrap();
+            }
+            let after = network.run(Pass::Inference).unwrap();
+            assert!(after < 0.8 * before, "{storage}: {before} to {after}");
         }
-        let after = network.run(Pass::Inference).unwrap();
-        assert!(after < 0.8 * before, "{before} to {after}");
     }
 }

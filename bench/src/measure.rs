@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Instant;
 
 use anyhow::Result;
+use common::config::Storage;
 use serde::{Deserialize, Serialize};
 use tch::Device;
 
@@ -39,13 +40,13 @@ pub struct Measurement {
     pub error: Option<String>,
 }
 
-/// Times as ordered.
+/// Times as ordered the network that keeps projections as `storage`.
 ///
 /// # Errors
 /// When libtorch fails.
-pub fn measure(order: &Order) -> Result<Measurement> {
+pub fn measure(order: &Order, storage: Storage) -> Result<Measurement> {
     policy::set_threads(order.threads);
-    let mut pass = network(order.work, order.device)?;
+    let mut pass = network(order.work, storage, order.device)?;
     pass(order.pass)?;
     let mut seconds = Vec::with_capacity(order.repeats);
     for _ in 0..order.repeats {
@@ -57,12 +58,12 @@ pub fn measure(order: &Order) -> Result<Measurement> {
 }
 
 /// The network for such work, as what runs one pass of it.
-fn network(work: Work, device: Device) -> Result<Box<dyn FnMut(Pass) -> Result<f64>>> {
+fn network(work: Work, storage: Storage, device: Device) -> Result<Box<dyn FnMut(Pass) -> Result<f64>>> {
     if work.is_typed() {
-        let mut network = ProductionEncoder::new(&work.frames(), device);
+        let mut network = ProductionEncoder::new(&work.frames(), storage, device);
         Ok(Box::new(move |pass| network.run(pass)))
     } else {
-        let mut network = Gatv2::new(&work.graph(), device)?;
+        let mut network = Gatv2::new(&work.graph(), storage, device)?;
         Ok(Box::new(move |pass| network.run(pass)))
     }
 }

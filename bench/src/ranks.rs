@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use common::config::PolicyConfig;
+use common::config::{PolicyConfig, Storage};
 use partition::{EdgeList, Quality};
 use policy::{Placement, collate_share, messages};
 use serde::{Deserialize, Serialize};
@@ -111,7 +111,8 @@ pub fn run_rank(order: &RankOrder) -> Result<RankMeasurement> {
     let ranks = parts(order.ranks);
     let (batch, places) = collate_share(&schema(), &[&frame], &[placement], order.rank as u32, ranks)?;
     let rows = batch.exchanged_rows();
-    let mut network = ProductionEncoder::of_share(batch, places.len(), 1, Some(group), Device::Cpu);
+    let config = production(Storage::F32);
+    let mut network = ProductionEncoder::of_share(&config, batch, places.len(), 1, Some(group), Device::Cpu);
     found.losses[0] = network.run(Pass::Epoch)?;
     let before = network.exchanged_bytes();
     for _ in 0..order.repeats {
@@ -121,7 +122,7 @@ pub fn run_rank(order: &RankOrder) -> Result<RankMeasurement> {
         network.barrier()?;
         found.seconds.push(start.elapsed().as_secs_f64());
     }
-    let PolicyConfig { width, value_layers, .. } = production();
+    let PolicyConfig { width, value_layers, .. } = config;
     let row_bytes = (width * size_of::<f32>() * value_layers) as u64;
     found.halo_rows = rows.received;
     found.sent_bytes = (network.exchanged_bytes() - before) / order.repeats.max(1) as u64;

@@ -137,8 +137,7 @@ mod tests {
     }
 
     fn network(seed: u64) -> ValueNetwork {
-        let config =
-            PolicyConfig { width: 8, heads: 2, layers: 1, value_layers: 1, neighbours: 0, dropout: 0.0 };
+        let config = PolicyConfig { width: 8, heads: 2, layers: 1, ..PolicyConfig::default() };
         ValueNetwork::new(&state_graph::slots::schema(), &config, RunSeed(seed))
     }
 

@@ -2,7 +2,7 @@
 //! multi-head attention over one typed edge list with edge features ([`torch_extension::attention`]), with skip connections
 //! and layer normalisation, then pooling to one context per graph that flows back to the decision heads.
 
-use common::config::PolicyConfig;
+use common::config::{PolicyConfig, Storage};
 use state_graph::{EDGE_TYPES, NODE_TYPES, Schema};
 use tch::{Device, Kind, Tensor};
 use torch_extension::attention::{Inputs, attend};
@@ -184,6 +184,7 @@ pub(crate) struct AttentionLayer {
     pub(crate) feed_norm: LayerNorm,
     pub(crate) feed: [Linear; 2],
     pub(crate) heads: i64,
+    storage: Storage,
 }
 
 impl AttentionLayer {
@@ -203,6 +204,7 @@ impl AttentionLayer {
             feed_norm: LayerNorm::new(init, &format!("{name}.feed_norm"), width),
             feed: [linear(init, "feed.0", std::f64::consts::SQRT_2), linear(init, "feed.1", 0.5)],
             heads: heads as i64,
+            storage: config.storage,
         }
     }
 
@@ -228,7 +230,8 @@ impl AttentionLayer {
         nodes: &Tensor,
         edges: &Tensor,
     ) -> Result<Tensor, PolicyError> {
-        let (mut source, target) = (self.source.forward(nodes), self.target.forward(nodes));
+        let (mut source, target) =
+            (self.stored(self.source.forward(nodes)), self.stored(self.target.forward(nodes)));
         if let Some(across) = across {
             source = across.with_halo(&source)?;
         }
@@ -240,5 +243,13 @@ impl AttentionLayer {
             heads: self.heads,
         };
         Ok(attend(&inputs, &batch.edges)?)
+    }
+
+    /// Projections as they are kept and sent to other ranks.
+    fn stored(&self, projections: Tensor) -> Tensor {
+        match self.storage {
+            Storage::F32 => projections,
+            Storage::Bf16 => projections.to_kind(Kind::BFloat16),
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The networks against slow oracles: probabilities by their definition, gradients by finite differences.
 
 use common::RunSeed;
-use common::config::PolicyConfig;
+use common::config::{PolicyConfig, Storage};
 use common::trajectory::Choice;
 use rand::Rng;
 use state_graph::{Frame, serverless};
@@ -15,7 +15,7 @@ use crate::inference::Inference;
 use crate::random_states::{SIZES, frame, rng};
 
 fn config() -> PolicyConfig {
-    PolicyConfig { width: 8, heads: 2, layers: 2, value_layers: 1, neighbours: 0, dropout: 0.0 }
+    PolicyConfig { width: 8, heads: 2, ..PolicyConfig::default() }
 }
 
 fn choices(frame: &Frame) -> Vec<Choice> {
@@ -141,6 +141,53 @@ fn a_gpu_computes_the_same() {
     }
 }
 
+/// The figures of docs/decisions/bf16-storage.md: what `policy.storage` changes in the log-probability of a decision, which is
+/// log(importance ratio) where actor and learner have the same weights.
+#[test]
+#[expect(clippy::print_stderr, reason = "the figures are quoted")]
+fn halves_change_log_probabilities_by_thousandths() {
+    crate::set_threads(1);
+    let schema = serverless::schema(SIZES as usize);
+    let mut rng = rng(11);
+    let frames: Vec<Frame> = (0..500).map(|_| frame(&schema, &mut rng)).collect();
+    let taken: Vec<Choice> = frames
+        .iter()
+        .map(|frame| {
+            let choices = choices(frame);
+            choices[rng.random_range(0..choices.len())]
+        })
+        .collect();
+    let batch = GraphBatch::collate(&schema, &frames.iter().collect::<Vec<_>>());
+    // Initial networks are nearly indifferent; with scores twenty times as large they decide as firmly as trained ones do.
+    for (scores, largest_allowed, mean_allowed) in [(1.0, 0.002, 0.0003), (20.0, 0.05, 0.005)] {
+        let differences: Vec<f64> = (0..10)
+            .flat_map(|seed| {
+                let [whole, halves] = [Storage::F32, Storage::Bf16].map(|storage| {
+                    let config = PolicyConfig { storage, ..PolicyConfig::default() };
+                    let network = PolicyNetwork::new(&schema, &config, RunSeed(seed));
+                    scale_scores(&network, scores);
+                    doubles(&network.evaluate(&batch, &taken, 0.0, None).unwrap().log_probability)
+                });
+                whole.into_iter().zip(halves).map(|(whole, halves)| (whole - halves).abs())
+            })
+            .collect();
+        let largest = differences.iter().copied().fold(0.0, f64::max);
+        let mean = differences.iter().sum::<f64>() / differences.len() as f64;
+        eprintln!("scores × {scores}: |Δ log-probability| mean {mean:.6}, largest {largest:.6}");
+        assert!(largest > 0.0 && largest < largest_allowed && mean < mean_allowed, "{mean}, {largest}");
+    }
+}
+
+/// Makes the last layers of all stages so many times as steep.
+fn scale_scores(network: &PolicyNetwork, factor: f64) {
+    let is_score = |name: &str| name.ends_with("score.weight") || name.ends_with("wait.1.weight");
+    let scores: Vec<_> = network.parameters().named().iter().filter(|(name, _)| is_score(name)).collect();
+    assert_eq!(scores.len(), 4, "one a stage, and one for waiting");
+    for (_, weight) in scores {
+        let _ = weight.detach().g_mul_scalar_(factor);
+    }
+}
+
 /// What the gradient is checked of: every output takes part.
 fn loss(network: &PolicyNetwork, frames: &[Frame], taken: &[Choice]) -> Tensor {
     let batch =
@@ -249,7 +296,7 @@ fn inference_scores_what_the_network_scores() {
     crate::set_threads(1);
     let schema = serverless::schema(SIZES as usize);
     for (width, heads, layers) in [(8, 2, 2), (24, 3, 2), (32, 4, 2), (64, 4, 2), (64, 2, 1), (32, 4, 0)] {
-        let config = PolicyConfig { width, heads, layers, value_layers: 1, neighbours: 0, dropout: 0.0 };
+        let config = PolicyConfig { width, heads, layers, ..PolicyConfig::default() };
         let network = PolicyNetwork::new(&schema, &config, RunSeed(7));
         let mut rng = rng(9);
         // More nodes than one group of the forward pass takes.

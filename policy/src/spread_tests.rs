@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use common::RunSeed;
-use common::config::PolicyConfig;
+use common::config::{PolicyConfig, Storage};
 use common::trajectory::Choice;
 use rand::Rng;
 use state_graph::{Frame, Schema, serverless};
@@ -19,14 +19,23 @@ use crate::{GraphBatch, PolicyError, PolicyNetwork, ValueNetwork};
 const DEADLINE: Duration = Duration::from_secs(60);
 
 fn config() -> PolicyConfig {
-    PolicyConfig { width: 8, heads: 2, layers: 2, value_layers: 1, neighbours: 0, dropout: 0.0 }
+    PolicyConfig { width: 8, heads: 2, ..PolicyConfig::default() }
 }
+
+/// What networks compute with, and what they keep projections as.
+type Numbers = (Kind, Storage);
+
+const DOUBLES: Numbers = (Kind::Double, Storage::F32);
+const FLOATS: Numbers = (Kind::Float, Storage::F32);
+const HALVES: Numbers = (Kind::Float, Storage::Bf16);
 
 /// What ranks, or one alone, say of each state (log-probability, entropy and value), and the gradients of both networks.
 #[derive(Debug, Clone, PartialEq)]
 struct Said {
     states: Vec<[f64; 3]>,
     gradients: Vec<f64>,
+    /// Bytes of rows that went to other ranks.
+    exchanged: u64,
 }
 
 fn doubles(tensor: &Tensor) -> Vec<f64> {
@@ -47,11 +56,12 @@ fn say(
     schema: &Schema,
     frames: &[Frame],
     (batch, places): &(GraphBatch, Vec<usize>),
-    kind: Kind,
+    (kind, storage): Numbers,
     group: Option<&ProcessGroup>,
 ) -> Said {
-    let policy = PolicyNetwork::with_options(schema, &config(), RunSeed(1), (kind, tch::Device::Cpu));
-    let value = ValueNetwork::with_options(schema, &config(), RunSeed(1), (kind, tch::Device::Cpu));
+    let (config, options) = (PolicyConfig { storage, ..config() }, (kind, tch::Device::Cpu));
+    let policy = PolicyNetwork::with_options(schema, &config, RunSeed(1), options);
+    let value = ValueNetwork::with_options(schema, &config, RunSeed(1), options);
     let choices: Vec<Choice> = places.iter().map(|&place| choice(&frames[place], place)).collect();
     let evaluation = policy.evaluate(batch, &choices, 0.0, group).unwrap();
     let values = value.forward(batch, group).unwrap();
@@ -67,16 +77,22 @@ fn say(
     for (row, &place) in places.iter().enumerate() {
         states[place] = columns.each_ref().map(|column| column[row]);
     }
-    Said { states, gradients }
+    Said { states, gradients, exchanged: group.map_or(0, ProcessGroup::exchanged_bytes) }
 }
 
-fn alone(schema: &Schema, frames: &[Frame], kind: Kind) -> Said {
-    let batch = GraphBatch::collate(schema, &frames.iter().collect::<Vec<_>>()).to_kind(kind);
-    say(schema, frames, &(batch, (0..frames.len()).collect()), kind, None)
+fn alone(schema: &Schema, frames: &[Frame], numbers: Numbers) -> Said {
+    let batch = GraphBatch::collate(schema, &frames.iter().collect::<Vec<_>>()).to_kind(numbers.0);
+    say(schema, frames, &(batch, (0..frames.len()).collect()), numbers, None)
 }
 
 /// The sum of what `ranks` threads of a group say.
-fn together(schema: &Schema, frames: &[Frame], placements: &[Placement], ranks: u32, kind: Kind) -> Said {
+fn together(
+    schema: &Schema,
+    frames: &[Frame],
+    placements: &[Placement],
+    ranks: u32,
+    numbers: Numbers,
+) -> Said {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
     let _server = Store::serve(listener, DEADLINE).unwrap();
@@ -88,7 +104,7 @@ fn together(schema: &Schema, frames: &[Frame], placements: &[Placement], ranks: 
         let frame_references: Vec<&Frame> = frames.iter().collect();
         let size = NonZeroU32::new(ranks).unwrap();
         let (batch, places) = collate_share(schema, &frame_references, placements, rank, size).unwrap();
-        let said = say(schema, frames, &(batch.to_kind(kind), places), kind, Some(&group));
+        let said = say(schema, frames, &(batch.to_kind(numbers.0), places), numbers, Some(&group));
         group.barrier().unwrap();
         said
     };
@@ -103,6 +119,7 @@ fn together(schema: &Schema, frames: &[Frame], placements: &[Placement], ranks: 
             .flatten()
             .zip(other.states.iter().flatten())
             .for_each(|(sum, more)| *sum += more);
+        sum.exchanged += other.exchanged;
         sum.gradients.iter_mut().zip(&other.gradients).for_each(|(sum, more)| *sum += more);
     }
     sum
@@ -137,8 +154,8 @@ fn any_cut_of_any_states_over_ranks_changes_nothing() {
             })
             .collect();
         let distance = distance(
-            &alone(&schema, &frames, Kind::Double),
-            &together(&schema, &frames, &placements, ranks, Kind::Double),
+            &alone(&schema, &frames, DOUBLES),
+            &together(&schema, &frames, &placements, ranks, DOUBLES),
         );
         assert!(distance < 1e-10, "case {case}, {ranks} ranks: {distance}");
     }
@@ -154,15 +171,33 @@ fn one_state_of_a_hundred_thousand_edges_is_the_same_over_ranks() {
     let nodes = state.nodes.iter().sum::<u32>() as usize;
     let list = partition::EdgeList::new(nodes, &sources, &targets).unwrap();
     let frames = [state];
-    for (kind, near) in [(Kind::Double, 1e-5), (Kind::Float, 1e-4)] {
-        let expected = alone(&schema, &frames, kind);
+    for (numbers, near) in [(DOUBLES, 1e-5), (FLOATS, 1e-4)] {
+        let expected = alone(&schema, &frames, numbers);
         for ranks in [1_u32, 2, 4] {
             let owners = partition::stream(&list, NonZeroU32::new(ranks).unwrap());
             let placements = [Placement::Spread { owners, decider: ranks - 1 }];
-            let distance = distance(&expected, &together(&schema, &frames, &placements, ranks, kind));
-            assert!(distance < near, "{ranks} ranks, {kind:?}: {distance}");
+            let distance = distance(&expected, &together(&schema, &frames, &placements, ranks, numbers));
+            assert!(distance < near, "{ranks} ranks, {numbers:?}: {distance}");
         }
     }
+}
+
+#[test]
+fn halves_are_the_same_over_ranks_and_cost_half_the_bytes() {
+    crate::set_threads(1);
+    let schema = serverless::schema(SIZES as usize);
+    // One decision: it is sent few rows beside those that messages need.
+    let frames = [frame_of(&schema, [300, 300, 1500, 1], &mut rng(5))];
+    let nodes: u32 = frames[0].nodes.iter().sum();
+    let owners = (0..nodes).map(|node| node % 2).collect();
+    let placements = [Placement::Spread { owners, decider: 1 }];
+    let halves = together(&schema, &frames, &placements, 2, HALVES);
+    // Gradients that come back from another rank are rounded once more than at home.
+    let distance = distance(&alone(&schema, &frames, HALVES), &halves);
+    assert!(distance < 0.01, "{distance}");
+    let whole = together(&schema, &frames, &placements, 2, FLOATS);
+    let ratio = whole.exchanged as f64 / halves.exchanged as f64;
+    assert!((1.8..=2.0).contains(&ratio), "{} bytes and {}", whole.exchanged, halves.exchanged);
 }
 
 #[test]

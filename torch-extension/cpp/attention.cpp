@@ -1,12 +1,14 @@
 // The fused attention as one differentiable operation on CPU tensors.
 
 #include <algorithm>
+#include <type_traits>
 
 #include "guard.h"
 #include "kernels.h"
 #include "operation.h"
 
 using longshore::Attention;
+using longshore::Bf16;
 
 namespace {
 
@@ -29,9 +31,24 @@ longshore::Edges edges_of(const variable_list &in) {
           has_terms(in) ? pointer<int32_t>(in[RELATIONS]) : nullptr, pointer<float>(in[FEATURES])};
 }
 
-longshore::Projections projections_of(const variable_list &in) {
-  return {pointer<float>(in[SOURCE]), pointer<float>(in[TARGET]), pointer<float>(in[ATTENTION]),
+template <typename Stored>
+Stored *rows(const Tensor &tensor) {
+  if constexpr (std::is_same_v<Stored, Bf16>) return reinterpret_cast<Bf16 *>(pointer<at::BFloat16>(tensor));
+  else return pointer<float>(tensor);
+}
+
+template <typename Stored>
+longshore::Projections<Stored> projections_of(const variable_list &in) {
+  return {rows<Stored>(in[SOURCE]), rows<Stored>(in[TARGET]), pointer<float>(in[ATTENTION]),
           pointer<float>(in[EDGE_WEIGHTS])};
+}
+
+// Calls `use` with the loops for the kind in which the projections are stored.
+template <typename Use>
+void with_loops(const variable_list &in, const Use &use) {
+  const auto &kernels = longshore::kernels();
+  if (in[SOURCE].scalar_type() == at::kBFloat16) use(kernels.attention_bf16);
+  else use(kernels.attention_f32);
 }
 
 // Cuts the rows of `offsets` into one range a thread, each with about the same number of rows and edges.
@@ -59,13 +76,9 @@ struct AttentionOperation : torch::autograd::Function<AttentionOperation> {
     const variable_list in{source, target, attention, edge_weights, offsets, sources, relations, features, out_offsets, out_places, out_targets};
     const Attention shape = shape_of(in, heads);
     const int64_t targets = target.size(0);
-    Tensor out = at::empty_like(target);
-    Tensor log_sum = learns ? at::empty({targets, heads}, target.options()) : Tensor();
-    const auto edges = edges_of(in);
-    const auto projections = projections_of(in);
-    for_shares(shares(edges.offsets, targets), [&](int64_t, int64_t begin, int64_t end) {
-      longshore::kernels().forward(shape, edges, projections, begin, end, pointer<float>(out), pointer<float>(log_sum));
-    });
+    Tensor out = at::empty({targets, shape.width()}, attention.options());
+    Tensor log_sum = learns ? at::empty({targets, heads}, attention.options()) : Tensor();
+    with_loops(in, [&](const auto &loops) { from_sources(loops, shape, in, out, log_sum); });
     if (learns) {
       variable_list saved = in;
       saved.push_back(out);
@@ -84,14 +97,28 @@ struct AttentionOperation : torch::autograd::Function<AttentionOperation> {
     Tensor weights = at::empty({edges * 2 * shape.heads + 16}, out_gradient.options());
     Tensor signs = at::empty({edges, width / 16}, out_gradient.options().dtype(at::kShort));
     variable_list result(PLACES + 2);
-    to_targets(shape, in, out_gradient, weights, signs, result);
-    to_sources(shape, in, out_gradient, weights, signs, result);
+    with_loops(in, [&](const auto &loops) {
+      to_targets(loops, shape, in, out_gradient, weights, signs, result);
+      to_sources(loops, shape, in, out_gradient, weights, signs, result);
+    });
     return result;
   }
 
  private:
-  static void to_targets(const Attention &shape, const variable_list &in, const Tensor &out_gradient,
-                         const Tensor &weights, const Tensor &signs, variable_list &result) {
+  template <typename Stored>
+  static void from_sources(const longshore::AttentionLoops<Stored> &loops, const Attention &shape,
+                           const variable_list &in, const Tensor &out, const Tensor &log_sum) {
+    const auto edges = edges_of(in);
+    const auto projections = projections_of<Stored>(in);
+    for_shares(shares(edges.offsets, out.size(0)), [&](int64_t, int64_t begin, int64_t end) {
+      loops.forward(shape, edges, projections, begin, end, pointer<float>(out), pointer<float>(log_sum));
+    });
+  }
+
+  template <typename Stored>
+  static void to_targets(const longshore::AttentionLoops<Stored> &loops, const Attention &shape,
+                         const variable_list &in, const Tensor &out_gradient, const Tensor &weights,
+                         const Tensor &signs, variable_list &result) {
     const bool has_edges = has_terms(in);
     const auto edges = edges_of(in);
     const auto bounds = shares(edges.offsets, in[TARGET].size(0));
@@ -99,28 +126,33 @@ struct AttentionOperation : torch::autograd::Function<AttentionOperation> {
     result[TARGET] = at::empty_like(in[TARGET]);
     const Tensor attention = at::zeros({threads, shape.width()}, out_gradient.options());
     const Tensor edge = at::zeros({threads, has_edges ? in[EDGE_WEIGHTS].numel() : 0}, out_gradient.options());
-    const auto projections = projections_of(in);
+    const auto projections = projections_of<Stored>(in);
     for_shares(bounds, [&](int64_t share, int64_t begin, int64_t end) {
-      const longshore::TargetPass pass{
+      const longshore::TargetPass<Stored> pass{
           pointer<float>(in[PLACES]), pointer<float>(in[PLACES + 1]), pointer<float>(out_gradient),
-          pointer<float>(result[TARGET]), pointer<float>(attention) + share * attention.size(1),
+          rows<Stored>(result[TARGET]), pointer<float>(attention) + share * attention.size(1),
           has_edges ? pointer<float>(edge) + share * edge.size(1) : nullptr, pointer<float>(weights),
           reinterpret_cast<uint16_t *>(pointer<int16_t>(signs))};
-      longshore::kernels().target_pass(shape, edges, projections, begin, end, pass);
+      loops.target_pass(shape, edges, projections, begin, end, pass);
     });
     result[ATTENTION] = attention.sum(0);
     if (has_edges) result[EDGE_WEIGHTS] = edge.sum(0).view(in[EDGE_WEIGHTS].sizes());
   }
 
-  static void to_sources(const Attention &shape, const variable_list &in, const Tensor &out_gradient,
-                         const Tensor &weights, const Tensor &signs, variable_list &result) {
+  template <typename Stored>
+  static void to_sources(const longshore::AttentionLoops<Stored> &loops, const Attention &shape,
+                         const variable_list &in, const Tensor &out_gradient, const Tensor &weights,
+                         const Tensor &signs, variable_list &result) {
     result[SOURCE] = at::empty_like(in[SOURCE]);
+    // Its rows are gathered once an edge, at random: where projections are halves, so are these.
+    const Tensor gathered = out_gradient.to(in[SOURCE].scalar_type());
     const longshore::Outgoing edges{pointer<int32_t>(in[OUT_OFFSETS]), pointer<int32_t>(in[OUT_PLACES]),
                                     pointer<int32_t>(in[OUT_TARGETS])};
-    const longshore::SourcePass pass{pointer<float>(in[ATTENTION]), pointer<float>(out_gradient), pointer<float>(weights),
-                                     reinterpret_cast<uint16_t *>(pointer<int16_t>(signs)), pointer<float>(result[SOURCE])};
+    const longshore::SourcePass<Stored> pass{
+        pointer<float>(in[ATTENTION]), rows<Stored>(gathered), pointer<float>(weights),
+        reinterpret_cast<uint16_t *>(pointer<int16_t>(signs)), rows<Stored>(result[SOURCE])};
     for_shares(shares(edges.offsets, in[SOURCE].size(0)), [&](int64_t, int64_t begin, int64_t end) {
-      longshore::kernels().source_pass(shape, edges, begin, end, pass);
+      loops.source_pass(shape, edges, begin, end, pass);
     });
   }
 };

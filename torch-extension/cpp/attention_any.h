@@ -7,7 +7,7 @@
 
 namespace {
 
-float message_any(const longshore::Attention &shape, const longshore::Edges &edges, const longshore::Projections &in,
+float message_any(const longshore::Attention &shape, const longshore::Edges &edges, const longshore::Projections<float> &in,
                   int64_t edge, int64_t lane) {
   const int64_t width = shape.width();
   float message = in.source[int64_t(edges.sources[edge]) * width + lane];
@@ -20,7 +20,7 @@ float message_any(const longshore::Attention &shape, const longshore::Edges &edg
   return message;
 }
 
-float logit_any(const longshore::Attention &shape, const longshore::Edges &edges, const longshore::Projections &in,
+float logit_any(const longshore::Attention &shape, const longshore::Edges &edges, const longshore::Projections<float> &in,
                 int64_t edge, int64_t target, int64_t head) {
   float logit = 0.0f;
   for (int64_t lane = head * shape.head_width; lane < (head + 1) * shape.head_width; ++lane) {
@@ -30,7 +30,7 @@ float logit_any(const longshore::Attention &shape, const longshore::Edges &edges
   return logit;
 }
 
-void forward_any(const longshore::Attention &shape, const longshore::Edges &edges, const longshore::Projections &in,
+void forward_any(const longshore::Attention &shape, const longshore::Edges &edges, const longshore::Projections<float> &in,
                  int64_t begin, int64_t end, float *out) {
   const int64_t width = shape.width();
   for (int64_t target = begin; target < end; ++target) {

@@ -2,7 +2,8 @@
 //   m_e = source[j] + Σ_f x_ef · edge[r_e, f],  logit_eh = Σ_c a_hc · LeakyReLU(m_ehc + target[i]hc),
 //   out[i] = Σ_e softmax_e(logit) · m_e.
 // Edges are taken in blocks that stay in the first-level cache: scores of a block, one rescaling, then its sum, so that the
-// messages are made once and never written to memory. The backward makes them again.
+// messages are made once and never written to memory. The backward makes them again. Rows of projections may be stored as
+// bf16; they become floats as they are read.
 #pragma once
 
 #include <cmath>
@@ -21,15 +22,11 @@ using longshore::TargetPass;
 // Rows of the far ends of edges lie anywhere in memory: ask for them this many edges ahead.
 constexpr int AHEAD = 12;
 
-INLINE void prefetch_row(const float *row, int vectors) {
-  for (int v = 0; v < vectors; ++v) __builtin_prefetch(row + v * LANES);
-}
-
 // Without a name of its own for each instruction set, the linker would keep one set's code for all of them.
 namespace {
 
-// Heads of HEAD lanes in rows of VECTORS vectors.
-template <int VECTORS, int HEAD>
+// Heads of HEAD lanes in rows of VECTORS vectors; projections and their gradients lie in memory as `Stored`.
+template <int VECTORS, int HEAD, typename Stored>
 struct AttentionKernels {
   static constexpr int WIDTH = VECTORS * LANES;
   static constexpr int HEADS = WIDTH / HEAD;
@@ -42,13 +39,21 @@ struct AttentionKernels {
     Lanes lanes[VECTORS];
   };
 
-  INLINE Row row(const float *from) {
+  template <typename Number>
+  INLINE void prefetch_row(const Number *row) {
+    constexpr int LINE = 64 / sizeof(Number);
+    for (int place = 0; place < WIDTH; place += LINE) __builtin_prefetch(row + place);
+  }
+
+  template <typename Number>
+  INLINE Row row(const Number *from) {
     Row result;
     for (int v = 0; v < VECTORS; ++v) result.lanes[v] = load(from + v * LANES);
     return result;
   }
 
-  INLINE void put(float *to, const Row &row) {
+  template <typename Number>
+  INLINE void put(Number *to, const Row &row) {
     for (int v = 0; v < VECTORS; ++v) store(to + v * LANES, row.lanes[v]);
   }
 
@@ -81,7 +86,7 @@ struct AttentionKernels {
     }
   }
 
-  INLINE Row message(const Attention &shape, const Edges &edges, const Projections &in, int64_t edge) {
+  INLINE Row message(const Attention &shape, const Edges &edges, const Projections<Stored> &in, int64_t edge) {
     Row message = row(in.source + int64_t(edges.sources[edge]) * WIDTH);
     if (edges.relations) {
       const float *weights = in.edge + int64_t(edges.relations[edge]) * (1 + shape.features) * WIDTH;
@@ -95,12 +100,12 @@ struct AttentionKernels {
     return message;
   }
 
-  INLINE void look_ahead(const Edges &edges, const Projections &in, int64_t edge, int64_t last) {
+  INLINE void look_ahead(const Edges &edges, const Projections<Stored> &in, int64_t edge, int64_t last) {
     if (edge + AHEAD < last)
-      prefetch_row(in.source + int64_t(edges.sources[edge + AHEAD]) * WIDTH, VECTORS);
+      prefetch_row(in.source + int64_t(edges.sources[edge + AHEAD]) * WIDTH);
   }
 
-  static void forward(const Attention &shape, const Edges &edges, const Projections &in, int64_t begin, int64_t end,
+  static void forward(const Attention &shape, const Edges &edges, const Projections<Stored> &in, int64_t begin, int64_t end,
                       float *out, float *log_sum) {
     const int64_t last = edges.offsets[end];
     for (int64_t target = begin; target < end; ++target) {
@@ -161,8 +166,8 @@ struct AttentionKernels {
     }
   }
 
-  static void target_pass(const Attention &shape, const Edges &edges, const Projections &in, int64_t begin, int64_t end,
-                          const TargetPass &pass) {
+  static void target_pass(const Attention &shape, const Edges &edges, const Projections<Stored> &in, int64_t begin, int64_t end,
+                          const TargetPass<Stored> &pass) {
     const int64_t last = edges.offsets[end];
     const Row attention = row(in.attention);
     Row attention_gradient = {};
@@ -221,19 +226,19 @@ struct AttentionKernels {
   }
 
   static void source_pass(const Outgoing &edges, int64_t begin, int64_t end,
-                          const SourcePass &pass) {
+                          const SourcePass<Stored> &pass) {
     const int64_t last = edges.offsets[end];
     const Row attention = row(pass.attention);
     for (int64_t source = begin; source < end; ++source) {
       Row sum = {}, sloped_sum = {};
       for (int64_t edge = edges.offsets[source]; edge < edges.offsets[source + 1]; ++edge) {
         if (edge + AHEAD < last) {
-          prefetch_row(pass.out_gradient + int64_t(edges.targets[edge + AHEAD]) * WIDTH, VECTORS);
+          prefetch_row(pass.out_gradient + int64_t(edges.targets[edge + AHEAD]) * WIDTH);
           __builtin_prefetch(pass.weights + int64_t(edges.places[edge + AHEAD]) * 2 * HEADS);
           __builtin_prefetch(pass.signs + int64_t(edges.places[edge + AHEAD]) * VECTORS);
         }
         const int64_t place = edges.places[edge];
-        const float *out_gradient = pass.out_gradient + int64_t(edges.targets[edge]) * WIDTH;
+        const Stored *out_gradient = pass.out_gradient + int64_t(edges.targets[edge]) * WIDTH;
         const float *weights = pass.weights + place * 2 * HEADS, *logits = weights + HEADS;
         for (int v = 0; v < VECTORS; ++v) {
           const Lanes logit = of_heads(logits, v);

@@ -51,9 +51,11 @@ struct RowExchange : torch::autograd::Function<RowExchange> {
     const auto gradient = gradients[0].contiguous();
     auto returned = at::empty({total(send), gradient.size(1)}, gradient.options());
     kept(context)->exchange(returned, gradient, send, receive);
-    auto sum = at::zeros({context->saved_data["rows"].toInt(), gradient.size(1)}, gradient.options());
-    sum.index_add_(0, places, returned);
-    return {sum, {}, {}, {}, {}};
+    // Many ranks may have made something of one row: halves are added up as floats.
+    const auto kind = gradient.scalar_type(), added = kind == at::kBFloat16 ? at::kFloat : kind;
+    auto sum = at::zeros({context->saved_data["rows"].toInt(), gradient.size(1)}, gradient.options().dtype(added));
+    sum.index_add_(0, places, returned.to(added));
+    return {sum.to(kind), {}, {}, {}, {}};
   }
 };
 

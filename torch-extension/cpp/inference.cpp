@@ -12,6 +12,6 @@ extern "C" void longshore_layer_norm(const float *x, int64_t rows, int64_t width
 }
 
 extern "C" void longshore_attention(const longshore::Attention *shape, const longshore::Edges *edges,
-                                    const longshore::Projections *in, int64_t targets, float *out) {
-  longshore::kernels().forward(*shape, *edges, *in, 0, targets, out, nullptr);
+                                    const longshore::Projections<float> *in, int64_t targets, float *out) {
+  longshore::kernels().attention_f32.forward(*shape, *edges, *in, 0, targets, out, nullptr);
 }

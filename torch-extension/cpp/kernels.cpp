@@ -8,12 +8,14 @@
 
 namespace {
 
+using longshore::Bf16;
+
 // Calls `use` with the kernels for these sizes; false where there are none.
-template <typename Use>
+template <typename Stored, typename Use>
 bool with_kernels(const Attention &shape, Use use) {
   const int64_t width = shape.width(), head = shape.head_width;
 #define SIZES(VECTORS, HEAD) \
-  if (width == (VECTORS) * LANES && head == (HEAD)) return use(AttentionKernels<VECTORS, HEAD>()), true;
+  if (width == (VECTORS) * LANES && head == (HEAD)) return use(AttentionKernels<VECTORS, HEAD, Stored>()), true;
   SIZES(1, 4) SIZES(1, 8) SIZES(1, 16)
   SIZES(2, 8) SIZES(2, 16) SIZES(2, 32)
   SIZES(4, 8) SIZES(4, 16) SIZES(4, 32) SIZES(4, 64)
@@ -24,22 +26,36 @@ bool with_kernels(const Attention &shape, Use use) {
 }
 
 bool has_attention(const Attention &shape) {
-  return with_kernels(shape, [](auto) {});
+  return with_kernels<float>(shape, [](auto) {});
 }
 
-void forward(const Attention &shape, const Edges &edges, const Projections &in, int64_t begin, int64_t end, float *out,
-             float *log_sum) {
-  const bool sized = with_kernels(shape, [&](auto kernel) { kernel.forward(shape, edges, in, begin, end, out, log_sum); });
-  if (!sized) forward_any(shape, edges, in, begin, end, out);
+template <typename Stored>
+bool forward_sized(const Attention &shape, const Edges &edges, const Projections<Stored> &in, int64_t begin, int64_t end,
+                   float *out, float *log_sum) {
+  return with_kernels<Stored>(shape, [&](auto sized) { sized.forward(shape, edges, in, begin, end, out, log_sum); });
 }
 
-void target_pass(const Attention &shape, const Edges &edges, const Projections &in, int64_t begin, int64_t end,
-                 const TargetPass &pass) {
-  with_kernels(shape, [&](auto sized) { sized.target_pass(shape, edges, in, begin, end, pass); });
+void forward(const Attention &shape, const Edges &edges, const Projections<float> &in, int64_t begin, int64_t end,
+             float *out, float *log_sum) {
+  if (!forward_sized(shape, edges, in, begin, end, out, log_sum)) forward_any(shape, edges, in, begin, end, out);
 }
 
-void source_pass(const Attention &shape, const Outgoing &edges, int64_t begin, int64_t end, const SourcePass &pass) {
-  with_kernels(shape, [&](auto sized) { sized.source_pass(edges, begin, end, pass); });
+// Networks of other sizes get here as floats only.
+void forward(const Attention &shape, const Edges &edges, const Projections<Bf16> &in, int64_t begin, int64_t end,
+             float *out, float *log_sum) {
+  forward_sized(shape, edges, in, begin, end, out, log_sum);
+}
+
+template <typename Stored>
+void target_pass(const Attention &shape, const Edges &edges, const Projections<Stored> &in, int64_t begin, int64_t end,
+                 const TargetPass<Stored> &pass) {
+  with_kernels<Stored>(shape, [&](auto sized) { sized.target_pass(shape, edges, in, begin, end, pass); });
+}
+
+template <typename Stored>
+void source_pass(const Attention &shape, const Outgoing &edges, int64_t begin, int64_t end,
+                 const SourcePass<Stored> &pass) {
+  with_kernels<Stored>(shape, [&](auto sized) { sized.source_pass(edges, begin, end, pass); });
 }
 
 }  // namespace
@@ -47,4 +63,8 @@ void source_pass(const Attention &shape, const Outgoing &edges, int64_t begin, i
 #define JOINED(a, b) a##b
 #define TABLE(name) JOINED(longshore_kernels_, name)
 extern const longshore::Kernels TABLE(INSTRUCTION_SET);
-const longshore::Kernels TABLE(INSTRUCTION_SET) = {has_attention, forward, target_pass, source_pass, linear, linear_backward, layer_norm};
+const longshore::Kernels TABLE(INSTRUCTION_SET) = {
+    has_attention,
+    {forward, target_pass<float>, source_pass<float>},
+    {forward, target_pass<Bf16>, source_pass<Bf16>},
+    linear, linear_backward, layer_norm};

@@ -24,11 +24,18 @@ struct Attention {
   int64_t width() const { return heads * head_width; }
 };
 
-// What the forward reads: the projections of sources and targets `[nodes, width]`, the attention vector `[width]` and the
-// weights of the edge terms `[relations, 1 + features, width]` (the first row is a relation's constant).
+// The upper half of a float's bits. Memory and exchanges hold it; all arithmetic is in float.
+struct Bf16 {
+  uint16_t bits;
+};
+
+// What the forward reads: the projections of sources and targets `[nodes, width]` in their storage type, the attention
+// vector `[width]` and the weights of the edge terms `[relations, 1 + features, width]` (the first row is a relation's
+// constant).
+template <typename Stored>
 struct Projections {
-  const float *source;
-  const float *target;
+  const Stored *source;
+  const Stored *target;
   const float *attention;
   const float *edge;
 };
@@ -36,11 +43,12 @@ struct Projections {
 // What the backward's pass over targets reads and writes beside that. `weights` keeps for each edge the softmax weight and
 // the gradient of its logit, `[edges, 2, heads]` and sixteen numbers behind them; `signs` a bit for each lane, `[edges, width / 16]`: what the pass over
 // sources needs. The gradients of what all targets share are added to.
+template <typename Stored>
 struct TargetPass {
   const float *out;
   const float *log_sum;
   const float *out_gradient;
-  float *target_gradient;
+  Stored *target_gradient;
   float *attention_gradient;
   float *edge_gradient;
   float *weights;
@@ -55,12 +63,14 @@ struct Outgoing {
   const int32_t *targets;
 };
 
+// What the backward's pass over sources reads and writes.
+template <typename Stored>
 struct SourcePass {
   const float *attention;
-  const float *out_gradient;
+  const Stored *out_gradient;
   const float *weights;
   const uint16_t *signs;
-  float *source_gradient;
+  Stored *source_gradient;
 };
 
 // `out = activation(x w + bias + add)`, `x` `[rows, inputs]`, `w` `[inputs, outputs]`; `bias` and `add` may be null.
@@ -82,16 +92,23 @@ struct LinearBackward {
   float *bias_gradient;
 };
 
-struct Kernels {
-  // Whether the attention kernels have code for these sizes. Others have a slow forward without `log_sum` and no backward;
-  // the linear and norm kernels take any.
-  bool (*has_attention)(const Attention &);
+// The attention of projections that are stored as `Stored`.
+template <typename Stored>
+struct AttentionLoops {
   // For targets from `begin` to `end`: `out` `[targets, width]`, `log_sum` `[targets, heads]` (may be null).
-  void (*forward)(const Attention &, const Edges &, const Projections &, int64_t begin, int64_t end, float *out,
+  void (*forward)(const Attention &, const Edges &, const Projections<Stored> &, int64_t begin, int64_t end, float *out,
                   float *log_sum);
-  void (*target_pass)(const Attention &, const Edges &, const Projections &, int64_t begin, int64_t end,
-                      const TargetPass &);
-  void (*source_pass)(const Attention &, const Outgoing &, int64_t begin, int64_t end, const SourcePass &);
+  void (*target_pass)(const Attention &, const Edges &, const Projections<Stored> &, int64_t begin, int64_t end,
+                      const TargetPass<Stored> &);
+  void (*source_pass)(const Attention &, const Outgoing &, int64_t begin, int64_t end, const SourcePass<Stored> &);
+};
+
+struct Kernels {
+  // Whether the attention kernels have code for these sizes. Others have a slow forward from floats without `log_sum` and
+  // no backward; the linear and norm kernels take any.
+  bool (*has_attention)(const Attention &);
+  AttentionLoops<float> attention_f32;
+  AttentionLoops<Bf16> attention_bf16;
   void (*linear)(const Linear &, const float *x, int64_t rows, const float *add, float *out);
   // Reads `weight` of the linear as its transpose `[outputs, inputs]`.
   void (*linear_backward)(const Linear &, int64_t rows, const LinearBackward &);

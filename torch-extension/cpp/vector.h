@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <cstring>
+
+#include "kernels.h"
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -11,6 +13,8 @@
 
 typedef float Lanes __attribute__((vector_size(64)));
 typedef int32_t Bits __attribute__((vector_size(64)));
+typedef uint32_t Words __attribute__((vector_size(64)));
+typedef uint16_t Halves __attribute__((vector_size(32)));
 constexpr int LANES = 16;
 
 INLINE Lanes load(const float *from) {
@@ -19,7 +23,23 @@ INLINE Lanes load(const float *from) {
   return lanes;
 }
 
+INLINE Lanes load(const longshore::Bf16 *from) {
+  Halves halves;
+  memcpy(&halves, from, sizeof halves);
+  return (Lanes)(__builtin_convertvector(halves, Words) << 16);
+}
+
 INLINE void store(float *to, Lanes lanes) { memcpy(to, &lanes, sizeof lanes); }
+
+// Rounds to nearest even. A NaN is cut off and stays one: rounding could carry its bits into another number. No comparison:
+// the compiler would take it lane by lane where registers are shorter.
+INLINE void store(longshore::Bf16 *to, Lanes lanes) {
+  const Words bits = (Words)lanes;
+  const Words is_nan = (Words)((Bits)(0x7f800000 - (bits & 0x7fffffff)) >> 31);
+  const Words up = (0x7fff + ((bits >> 16) & 1)) & ~is_nan;
+  const Halves halves = __builtin_convertvector(((bits + up) >> 16) | (is_nan & 0x40), Halves);
+  memcpy(to, &halves, sizeof halves);
+}
 
 INLINE Lanes splat(float value) { return Lanes{} + value; }
 

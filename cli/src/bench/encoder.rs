@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use bench::{Order, Outcome, Pass, Plan, Row, Work};
+use common::config::Storage;
 
 use super::{Figure, print};
 
@@ -22,6 +23,12 @@ pub struct EncoderArguments {
     /// Threads of each process.
     #[arg(long, default_value_t = 2)]
     pub threads: usize,
+    /// What this project's networks keep projections as, `f32` or `bf16`; several take turns.
+    #[arg(long, value_name = "KIND,…", value_delimiter = ',', default_value = "f32")]
+    pub storage: Vec<Storage>,
+    /// Each contender's turns on one piece of work.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    pub rounds: u32,
     /// Where everyone computes: `cpu` or `cuda:N` (there without DGL).
     #[arg(long, default_value = "cpu")]
     pub device: String,
@@ -43,6 +50,8 @@ pub struct MeasureArguments {
     work: Work,
     #[arg(long)]
     threads: usize,
+    #[arg(long, default_value = "f32")]
+    storage: Storage,
     #[arg(long, default_value = "cpu")]
     device: String,
     #[arg(long)]
@@ -59,6 +68,8 @@ pub(super) fn compare(arguments: &EncoderArguments, json: bool) -> anyhow::Resul
     let plan = Plan {
         edges: arguments.edges.clone(),
         threads: arguments.threads,
+        rounds: arguments.rounds,
+        storages: arguments.storage.clone(),
         // Before anything is started: a device that is not there should not fail process by process.
         device: policy::device(&arguments.device)?,
         peers: arguments.peers.clone(),
@@ -80,9 +91,9 @@ pub(super) fn compare(arguments: &EncoderArguments, json: bool) -> anyhow::Resul
 pub(super) fn measure(arguments: &MeasureArguments) -> anyhow::Result<()> {
     let pass = if arguments.inference { Pass::Inference } else { Pass::Epoch };
     let device = policy::device(&arguments.device)?;
-    let MeasureArguments { work, threads, repeats, .. } = *arguments;
+    let MeasureArguments { work, threads, storage, repeats, .. } = *arguments;
     let order = Order { work, pass, threads, device, repeats };
-    writeln!(std::io::stdout(), "{}", serde_json::to_string(&bench::measure(&order)?)?)?;
+    writeln!(std::io::stdout(), "{}", serde_json::to_string(&bench::measure(&order, storage)?)?)?;
     Ok(())
 }
 
@@ -119,18 +130,21 @@ fn row_figures(row: &Row, ours: Option<f64>, threads: usize) -> Vec<Figure> {
 
 /// How our cost follows size.
 fn slopes(rows: &[Row], threads: usize) -> Vec<Figure> {
-    let slope = |pass: Pass, typed: bool| {
+    let mut ours: Vec<&str> = rows.iter().filter(|row| row.ours).map(|row| row.contender).collect();
+    ours.sort_unstable();
+    ours.dedup();
+    let slope = |pass: Pass, contender: &str| {
         let single = |row: &&Row| matches!(row.work, Work::PowerLaw(_) | Work::State(_));
-        let mine = |row: &&Row| row.ours && row.pass == pass && row.work.is_typed() == typed;
-        let mine: Vec<&Row> = rows.iter().filter(single).filter(mine).collect();
-        let points = mine.iter().filter_map(|row| Some((row.work.edges() as f64, row.outcome.median()?)));
+        let mine = |row: &&Row| row.contender == contender && row.pass == pass;
+        let mine = rows.iter().filter(single).filter(mine);
+        let points = mine.filter_map(|row| Some((row.work.edges() as f64, row.outcome.median()?)));
         let value = bench::large_slope(&points.collect::<Vec<_>>())?;
-        let name = format!("encoder/{pass}/slope/{}", mine.first()?.contender);
+        let name = format!("encoder/{pass}/slope/{contender}");
         let what = "of log(time) over log(edges) above 1e5; 1 is proportional".to_owned();
         Some(Figure { schema: 1, name, value, unit: "", threads, what })
     };
-    [(Pass::Epoch, false), (Pass::Epoch, true), (Pass::Inference, false), (Pass::Inference, true)]
+    [Pass::Epoch, Pass::Inference]
         .into_iter()
-        .filter_map(|(pass, typed)| slope(pass, typed))
+        .flat_map(|pass| ours.iter().filter_map(move |contender| slope(pass, contender)))
         .collect()
 }

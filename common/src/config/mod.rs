@@ -22,7 +22,7 @@ pub use actor::{ActorConfig, GroupConfig, GroupScale};
 pub use evaluation::EvaluationConfig;
 pub use learner::{Advantage, LearnerConfig, Mode, Schedule};
 pub use load::{ConfigError, load, parse};
-pub use policy::PolicyConfig;
+pub use policy::{PolicyConfig, Storage};
 pub use replay::ReplayConfig;
 pub use reward::RewardConfig;
 pub use serverless::*;

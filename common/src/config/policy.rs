@@ -1,5 +1,37 @@
+use std::fmt;
+use std::str::FromStr;
+
 use garde::Validate;
 use serde::{Deserialize, Serialize};
+
+/// What the rows that messages are made of are kept as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Storage {
+    /// Four bytes a number.
+    #[default]
+    F32,
+    /// Two: the upper half of an `f32`, three decimal digits.
+    Bf16,
+}
+
+impl fmt::Display for Storage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Storage::F32 => "f32",
+            Storage::Bf16 => "bf16",
+        })
+    }
+}
+
+impl FromStr for Storage {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = [Storage::F32, Storage::Bf16].into_iter().find(|storage| storage.to_string() == text);
+        known.ok_or_else(|| format!("`{text}` is neither f32 nor bf16"))
+    }
+}
 
 /// Shape of the graph networks. The value network has the policy's shape and weights of its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
@@ -24,11 +56,24 @@ pub struct PolicyConfig {
     /// Dropout on the attention output while learning; never on where importance ratios are computed.
     #[garde(range(min = 0.0, max = 0.9))]
     pub dropout: f64,
+    /// How learners keep what nodes send along their edges and hear with, in memory and between ranks; arithmetic is always in
+    /// `f32`. Actors decide in `f32` either way, so with `bf16` importance ratios differ from 1 even where actor and learner have the
+    /// same weights: by a few thousandths of a log-probability (docs/decisions/bf16-storage.md).
+    #[garde(skip)]
+    pub storage: Storage,
 }
 
 impl Default for PolicyConfig {
     fn default() -> Self {
-        PolicyConfig { width: 64, heads: 4, layers: 2, value_layers: 1, neighbours: 0, dropout: 0.0 }
+        PolicyConfig {
+            width: 64,
+            heads: 4,
+            layers: 2,
+            value_layers: 1,
+            neighbours: 0,
+            dropout: 0.0,
+            storage: Storage::F32,
+        }
     }
 }
 
@@ -38,5 +83,22 @@ fn divisible_by(heads: usize) -> impl FnOnce(&usize, &()) -> garde::Result {
             return Ok(());
         }
         Err(garde::Error::new(format!("is {width}, which {heads} heads do not divide")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn storages_are_read_as_they_are_written() {
+        for storage in [Storage::F32, Storage::Bf16] {
+            assert_eq!(storage.to_string().parse(), Ok(storage));
+            let config: PolicyConfig = toml::from_str(&format!("storage = \"{storage}\"")).unwrap();
+            assert_eq!(config.storage, storage);
+        }
+        let refused = toml::from_str::<PolicyConfig>("storage = \"f16\"").unwrap_err().to_string();
+        assert!(["f16", "f32", "bf16"].iter().all(|name| refused.contains(name)), "{refused}");
+        assert_eq!("f16".parse::<Storage>(), Err("`f16` is neither f32 nor bf16".to_owned()));
     }
 }

@@ -8,6 +8,10 @@
 //! no tensor of edges × width: the backward makes the messages again. Elsewhere it takes [`attend_plain`], the same in
 //! tensor operations, which is also what the kernels are tested against; without gradients, on graphs of many edges, in
 //! chunks ([`attend_in_chunks`]).
+//!
+//! `source` and `target` may be stored as `BFloat16`, half the memory; everything else stays `Float` and all arithmetic is in `f32`.
+//! The gradients of these two are rounded (to nearest even) into their kind, and so are the rows of the result's gradient that the
+//! one of `source` is summed from.
 
 mod plain;
 
@@ -22,9 +26,9 @@ const CHUNK_EDGES: i64 = 1 << 22;
 /// What attention computes with.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
-    /// `[sources, width]`.
+    /// `[sources, width]`, of the other inputs' kind or, beside `Float`, `BFloat16`.
     pub source: &'a Tensor,
-    /// `[targets, width]`.
+    /// `[targets, width]`, of the kind of `source`.
     pub target: &'a Tensor,
     /// `[width]`: head by head.
     pub attention: &'a Tensor,
@@ -34,7 +38,7 @@ pub struct Inputs<'a> {
     pub heads: i64,
 }
 
-/// `[targets, width]`, with gradients towards all four inputs.
+/// `[targets, width]` of the kind of `attention`, with gradients towards all four inputs.
 ///
 /// # Errors
 /// [`TorchExtensionError::Argument`] where shapes, kinds or devices do not fit each other.
@@ -56,7 +60,8 @@ pub fn is_fused(inputs: &Inputs<'_>) -> bool {
     let head = inputs.target.size()[1] / inputs.heads;
     // SAFETY: a function of two numbers.
     let has_kernels = || unsafe { ffi::longshore_has_attention(inputs.heads, head) };
-    inputs.source.kind() == Kind::Float && inputs.source.device() == Device::Cpu && has_kernels()
+    let is_stored = matches!(inputs.source.kind(), Kind::Float | Kind::BFloat16);
+    is_stored && inputs.source.device() == Device::Cpu && has_kernels()
 }
 
 fn fused(inputs: &Inputs<'_>, edges: &EdgeLayout) -> Result<Tensor, TorchExtensionError> {
@@ -79,7 +84,7 @@ fn fused(inputs: &Inputs<'_>, edges: &EdgeLayout) -> Result<Tensor, TorchExtensi
     ];
     let mut out = std::ptr::null_mut();
     // SAFETY: eleven tensors in the order of `Place`, each alive during the call, contiguous, on the CPU and of the kinds that
-    // the kernels read (`check`, `EdgeLayout`); the sorted ends lie within the rows of `source` and `target`.
+    // the kernels read (`check_kinds`, `EdgeLayout`); the sorted ends lie within the rows of `source` and `target`.
     ffi::check(unsafe { ffi::longshore_attend(tensors.as_ptr(), inputs.heads, &mut out) })?;
     Ok(ffi::own(out))
 }
@@ -91,15 +96,7 @@ fn check(inputs: &Inputs<'_>, edges: &EdgeLayout) -> Result<(), TorchExtensionEr
     })?;
     expect_shape("source", inputs.source, &[edges.source_nodes, width])?;
     expect_shape("target", inputs.target, &[edges.target_nodes, width])?;
-    let of_one_kind =
-        |tensor: &Tensor| tensor.kind() == inputs.source.kind() && tensor.device() == inputs.source.device();
-    let others = [inputs.target, inputs.attention].into_iter().chain(inputs.edge).chain(&edges.features);
-    for other in others {
-        let found = format!("of {:?} on {:?}", other.kind(), other.device());
-        expect("a tensor", found, of_one_kind(other), || {
-            format!("{:?} on {:?}, as `source`", inputs.source.kind(), inputs.source.device())
-        })?;
-    }
+    check_kinds(inputs, edges)?;
     match (edges.edge_terms(), inputs.edge) {
         _ if edges.edges() == 0 => Ok(()),
         (None, None) => Ok(()),
@@ -114,6 +111,22 @@ fn check(inputs: &Inputs<'_>, edges: &EdgeLayout) -> Result<(), TorchExtensionEr
             format!("{} for these edges", if terms.is_some() { "given" } else { "none" })
         }),
     }
+}
+
+/// One kind everywhere, or `BFloat16` projections beside `Float`; one device.
+fn check_kinds(inputs: &Inputs<'_>, edges: &EdgeLayout) -> Result<(), TorchExtensionError> {
+    let (stored, device) = (inputs.source.kind(), inputs.source.device());
+    let computed = if stored == Kind::BFloat16 { Kind::Float } else { stored };
+    let of = |argument, tensor: &Tensor, kind: Kind| {
+        let found = format!("of {:?} on {:?}", tensor.kind(), tensor.device());
+        expect(argument, found, tensor.kind() == kind && tensor.device() == device, || {
+            format!("{kind:?} on {device:?}, as `source` is of {stored:?}")
+        })
+    };
+    of("target", inputs.target, stored)?;
+    of("attention", inputs.attention, computed)?;
+    inputs.edge.map_or(Ok(()), |edge| of("edge", edge, computed))?;
+    edges.features.as_ref().map_or(Ok(()), |features| of("features", features, computed))
 }
 
 fn expect(

@@ -7,18 +7,21 @@ use tch::{Kind, Tensor};
 use super::Inputs;
 use crate::{EdgeLayout, TorchExtensionError};
 
-/// [`attend`](super::attend) as the formula reads; it keeps several tensors of edges × width.
+/// [`attend`](super::attend) as the formula reads; it keeps several tensors of edges × width. Projections that are stored as
+/// `BFloat16` are widened first.
 ///
 /// # Errors
 /// [`TorchExtensionError::Tensor`] where libtorch refuses.
 pub fn attend_plain(inputs: &Inputs<'_>, edges: &EdgeLayout) -> Result<Tensor, TorchExtensionError> {
     let width = inputs.target.size()[1];
     let split = [edges.edges(), inputs.heads, width / inputs.heads];
-    let mut messages = inputs.source.f_index_select(0, &edges.sources)?;
+    let computed = inputs.attention.kind();
+    let (source, target) = (inputs.source.f_to_kind(computed)?, inputs.target.f_to_kind(computed)?);
+    let mut messages = source.f_index_select(0, &edges.sources)?;
     if let Some(terms) = edge_terms(inputs, edges)? {
         messages += terms;
     }
-    let heard = &messages + inputs.target.f_index_select(0, &edges.targets)?;
+    let heard = &messages + target.f_index_select(0, &edges.targets)?;
     let attention = inputs.attention.f_reshape([1, inputs.heads, width / inputs.heads])?;
     let logits = heard.f_leaky_relu()?.f_view(split)?.f_mul(&attention)?;
     let logits = logits.f_sum_dim_intlist([-1_i64].as_slice(), false, None)?;
@@ -43,7 +46,8 @@ pub fn attend_in_chunks(
     };
     tch::no_grad(|| {
         let parts: Vec<Tensor> = edges.chunks(max_edges)?.iter().map(chunk).collect::<Result<_, _>>()?;
-        Ok(if parts.is_empty() { inputs.target.f_zeros_like()? } else { Tensor::f_cat(&parts, 0)? })
+        // Without targets there is nothing to put together.
+        if parts.is_empty() { attend_plain(inputs, edges) } else { Ok(Tensor::f_cat(&parts, 0)?) }
     })
 }
 

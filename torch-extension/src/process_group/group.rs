@@ -14,6 +14,8 @@ use crate::ffi::{check, handle, own};
 
 /// Kinds that are moved and added.
 const KINDS: [Kind; 5] = [Kind::Float, Kind::Double, Kind::Int64, Kind::Int, Kind::Uint8];
+/// Kinds of rows that gradients flow through on their way to other ranks.
+const ROW_KINDS: [Kind; 3] = [Kind::Float, Kind::Double, Kind::BFloat16];
 
 /// A group of processes that compute together.
 #[derive(Debug)]
@@ -189,7 +191,8 @@ impl ProcessGroup {
     /// in order of ranks. Differentiable in `rows`: in the backward the gradients of what was sent come back and are added up.
     /// All ranks must go through the same exchanges in the backward, so the result must take part in every rank's loss.
     ///
-    /// `rows` is `[rows, width]` of floats, `places` `[sum of splits.send]` of `Int64`.
+    /// `rows` is `[rows, width]` of `Float`, `Double` or `BFloat16`, in which they travel both ways (gradients of `BFloat16` rows
+    /// are added up as `Float`); `places` is `[sum of splits.send]` of `Int64`.
     ///
     /// # Errors
     /// As [`ProcessGroup::all_to_all`].
@@ -200,12 +203,9 @@ impl ProcessGroup {
         splits: &Splits,
     ) -> Result<Tensor, TorchExtensionError> {
         let shape = rows.size();
-        if shape.len() != 2
-            || !matches!(rows.kind(), Kind::Float | Kind::Double)
-            || !self.takes(rows.device())
-        {
+        if shape.len() != 2 || !ROW_KINDS.contains(&rows.kind()) || !self.takes(rows.device()) {
             let found = format!("{:?} {shape:?} on {:?}", rows.kind(), rows.device());
-            let expected = format!("a matrix of Float or Double on {}", self.devices());
+            let expected = format!("a matrix of one of {ROW_KINDS:?} on {}", self.devices());
             return Err(argument("rows", found, expected));
         }
         self.check_splits(splits)?;

@@ -69,6 +69,26 @@ fn gradients_of_exchanged_rows_over_four_ranks() {
     check_exchange("gradients::gradients_of_exchanged_rows_over_four_ranks", 4);
 }
 
+/// Halves travel as halves, both ways; the gradients that come back are added up before they are rounded.
+#[test]
+fn rows_of_halves_are_exchanged_in_half_the_bytes() {
+    together("gradients::rows_of_halves_are_exchanged_in_half_the_bytes", 3, |member| {
+        let me = member.group.rank();
+        let mine =
+            Tensor::from_slice(&[1.0_f32, 2.0]).view([1, 2]).to_kind(Kind::BFloat16).set_requires_grad(true);
+        let splits = Splits { send: vec![1; 3], receive: vec![1; 3] };
+        let places = Tensor::from_slice(&[0_i64; 3]);
+        let received = member.group.exchange_rows(&mine, &places, &splits).unwrap();
+        assert_eq!(received.kind(), Kind::BFloat16);
+        assert_eq!(received, mine.detach().expand([3, 2], false));
+        // 256 + 1 + 1 is 258 in floats; added up in halves it would stay at 256.
+        let factor = if me == 0 { 256.0 } else { 1.0 };
+        (received * factor).sum(Kind::Float).backward();
+        assert_eq!(mine.grad(), (mine.ones_like() * 258.0).to_kind(Kind::BFloat16));
+        assert_eq!(member.group.exchanged_bytes(), 2 * 2 * 2 * 2);
+    });
+}
+
 #[test]
 fn gradients_of_a_sum_over_ranks() {
     let size = 3;
