@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use common::config::{Advantage, GroupScale};
 use common::trajectory::Choice;
-use state_graph::Frame;
 use tch::Tensor;
 
 use crate::LearnerError;
@@ -31,9 +30,10 @@ impl Updater {
     /// Updates the scales, too.
     pub(crate) fn targets(&mut self, batch: &Batch, cuts: &Cuts) -> Result<Targets, LearnerError> {
         let behaviour: Vec<f32> = batch.steps.iter().map(|step| step.log_probability.iter().sum()).collect();
-        let target = self.target_log_probabilities(batch, cuts)?;
+        let under_targets = self.under_targets(batch, cuts)?;
+        let values: Vec<f32> = under_targets.iter().map(|[value, _]| *value).collect();
+        let target: Vec<f32> = under_targets[..batch.steps.len()].iter().map(|[_, log]| *log).collect();
         let scale = self.scales.returns.value();
-        let values = self.target_values(batch, cuts)?;
         let log_ratios: Vec<f32> =
             target.iter().zip(&behaviour).map(|(target, acted)| target - acted).collect();
         let rewards: Vec<f32> = batch.steps.iter().map(|step| step.weighted_reward / scale).collect();
@@ -109,47 +109,44 @@ impl Updater {
         }
     }
 
-    fn target_log_probabilities(&self, batch: &Batch, cuts: &Cuts) -> Result<Vec<f32>, LearnerError> {
-        self.of_every_state(&batch.frames[..batch.steps.len()], cuts, |share, first| {
-            let choice = |&place: &usize| batch.steps[first + place].choice;
-            let choices: Vec<Choice> = share.places.iter().map(choice).collect();
-            let Some(graph) = &share.graph else { return Ok(Vec::new()) };
-            let evaluate = || self.target_policy.evaluate(graph, &choices, 0.0, self.group.as_ref());
-            Ok(Vec::try_from(&tch::no_grad(evaluate)?.log_probability)?)
-        })
-    }
-
-    fn target_values(&self, batch: &Batch, cuts: &Cuts) -> Result<Vec<f32>, LearnerError> {
-        self.of_every_state(&batch.frames, cuts, |share, _| {
-            let Some(graph) = &share.graph else { return Ok(Vec::new()) };
-            let forward = || self.target_value.forward(graph, self.group.as_ref());
-            Ok(Vec::try_from(&tch::no_grad(forward)?)?)
-        })
-    }
-
-    /// A number of every state, computed by the rank that speaks for it and then told to all. `compute` is given a share and
-    /// the place of the first state that its places count from.
-    fn of_every_state(
-        &self,
-        frames: &[Frame],
-        cuts: &Cuts,
-        compute: impl Fn(&Share, usize) -> Result<Vec<f32>, LearnerError>,
-    ) -> Result<Vec<f32>, LearnerError> {
-        let mut all = vec![0.0; frames.len()];
+    /// Of every state its value and, of those that a step was taken in, that step's log-probability, both under the target
+    /// networks. Each number is computed by the rank that speaks for its state and then told to all.
+    fn under_targets(&self, batch: &Batch, cuts: &Cuts) -> Result<Vec<[f32; 2]>, LearnerError> {
+        let steps = batch.steps.len();
+        let (taken, bootstraps) = batch.frames.split_at(steps);
+        let mut ranges = chunks(taken);
+        ranges.extend(chunks(bootstraps).into_iter().map(|range| range.start + steps..range.end + steps));
+        let mut all = vec![[0.0; 2]; batch.frames.len()];
         let collator = self.collator();
         let collate =
-            |range: &Range<usize>| collator.share_of(frames, cuts, &range.clone().collect::<Vec<_>>());
-        one_ahead(&chunks(frames), collate, |range, share| {
+            |range: &Range<usize>| collator.share_of(&batch.frames, cuts, &range.clone().collect::<Vec<_>>());
+        one_ahead(&ranges, collate, |range, share| {
             let share = share?;
-            for (place, value) in share.places.iter().zip(compute(&share, range.start)?) {
-                all[range.start + place] = value;
+            let places = share.places.iter().map(|place| range.start + place);
+            let values = tch::no_grad(|| self.target_values(&share))?;
+            places.clone().zip(values).for_each(|(place, value)| all[place][0] = value);
+            if range.end <= steps {
+                let choices: Vec<Choice> = places.clone().map(|place| batch.steps[place].choice).collect();
+                let logs = tch::no_grad(|| self.target_log_probabilities(&share, &choices))?;
+                places.zip(logs).for_each(|(place, log)| all[place][1] = log);
             }
             Ok::<_, LearnerError>(())
         })?;
         let Some(group) = &self.group else { return Ok(all) };
-        // Everybody else's entry is zero, so the sum is exact.
-        let sum = Tensor::from_slice(&all);
+        // Everybody else's entries are zero, so the sum is exact.
+        let sum = Tensor::from_slice(all.as_flattened());
         group.all_reduce(&sum)?;
-        Ok(Vec::try_from(&sum)?)
+        Ok(Vec::<f32>::try_from(&sum)?.as_chunks().0.to_vec())
+    }
+
+    fn target_values(&self, share: &Share) -> Result<Vec<f32>, LearnerError> {
+        let Some(graph) = &share.graph else { return Ok(Vec::new()) };
+        Ok(Vec::try_from(&self.target_value.forward(graph, self.group.as_ref())?)?)
+    }
+
+    fn target_log_probabilities(&self, share: &Share, taken: &[Choice]) -> Result<Vec<f32>, LearnerError> {
+        let Some(graph) = &share.graph else { return Ok(Vec::new()) };
+        let evaluation = self.target_policy.evaluate(graph, taken, 0.0, self.group.as_ref())?;
+        Ok(Vec::try_from(&evaluation.log_probability)?)
     }
 }
