@@ -25,6 +25,8 @@ const SPARED: f64 = 1.5;
 pub struct Plan {
     /// Graph sizes.
     pub edges: Vec<usize>,
+    /// Kinds of work: those of [`Work::KINDS`].
+    pub kinds: Vec<String>,
     /// Threads of each process.
     pub threads: usize,
     /// Each contender's turns on one piece of work; the median is over all of them.
@@ -85,6 +87,7 @@ impl Outcome {
 pub fn compare(plan: &Plan, mut done: impl FnMut(&[Row], &[Row]) -> Result<()>) -> Result<Vec<Row>> {
     let sizes = |work: fn(usize) -> Work| plan.edges.iter().map(move |edges| work(*edges));
     let works = sizes(Work::PowerLaw).chain([Work::Batch]).chain(sizes(Work::State)).chain([Work::States]);
+    let works = works.filter(|work| plan.kinds.iter().any(|kind| kind == work.kind()));
     let mut all = Vec::new();
     for work in works {
         let graph = plan.graphs.join(format!("{work}.graph"));

@@ -25,6 +25,20 @@ pub enum Work {
 }
 
 impl Work {
+    /// The names of [`Work::kind`].
+    pub const KINDS: [&'static str; 4] = ["powerlaw", "batch", "state", "states"];
+
+    /// What the work is called without its size.
+    #[must_use]
+    pub fn kind(self) -> &'static str {
+        match self {
+            Work::PowerLaw(_) => "powerlaw",
+            Work::Batch => "batch",
+            Work::State(_) => "state",
+            Work::States => "states",
+        }
+    }
+
     /// Edges along which messages pass in one layer, all graphs together.
     #[must_use]
     pub fn edges(self) -> usize {
@@ -113,6 +127,7 @@ mod tests {
     fn work_is_read_as_it_is_written() {
         for work in [Work::PowerLaw(1000), Work::Batch, Work::State(10), Work::States] {
             assert_eq!(work.to_string().parse(), Ok(work));
+            assert!(Work::KINDS.contains(&work.kind()) && work.to_string().starts_with(work.kind()));
         }
         assert!("powerlaw-x".parse::<Work>().unwrap_err().contains("powerlaw-x"));
     }

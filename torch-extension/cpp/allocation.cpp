@@ -61,6 +61,8 @@ class BlockPool {
     while (!waiting_.empty() && used_bytes_ + waiting_bytes_ + size > most_used_) unmap(std::prev(waiting_.end()));
     void *block = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (block == MAP_FAILED) throw std::bad_alloc();
+    // Rows are gathered from all over a block: with small pages most gathers look up their page first.
+    madvise(block, size, MADV_HUGEPAGE);
     return {block, size};
   }
 

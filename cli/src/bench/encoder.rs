@@ -20,6 +20,9 @@ pub struct EncoderArguments {
         default_value = "1000,10000,100000,1000000,10000000"
     )]
     pub edges: Vec<usize>,
+    /// Graphs: without types and edge features (one large, 64 small), states of a cluster (one large, 64 small).
+    #[arg(long, value_delimiter = ',', default_values = Work::KINDS, value_parser = Work::KINDS)]
+    pub kinds: Vec<String>,
     /// Threads of each process.
     #[arg(long, default_value_t = 2)]
     pub threads: usize,
@@ -67,6 +70,7 @@ pub(super) fn compare(arguments: &EncoderArguments, json: bool) -> anyhow::Resul
     std::fs::create_dir_all(&graphs).with_context(|| format!("cannot create {}", graphs.display()))?;
     let plan = Plan {
         edges: arguments.edges.clone(),
+        kinds: arguments.kinds.clone(),
         threads: arguments.threads,
         rounds: arguments.rounds,
         storages: arguments.storage.clone(),
