@@ -170,7 +170,7 @@ impl<'a> Bench<'a> {
         };
         play(Duration::from_secs_f64(self.arguments.seconds / 5.0))?;
         let (seconds, counters, bytes, steps) = play(Duration::from_secs_f64(self.arguments.seconds))?;
-        let (nodes, edges) = self.batch(&mut player, 1)?.mean_size();
+        let (nodes, edges) = self.batch(&mut player, self.config.learner.batch_steps)?.mean_size();
         let what = format!(
             "{environments} environments, width {}, {} layers, {nodes:.0} nodes and {edges:.0} edges a graph",
             self.config.policy.width, self.config.policy.layers
