@@ -17,8 +17,8 @@ pub fn picture(rows: &[Row]) -> Result<String> {
     let panels = [
         ("Epoch, GATv2", Pass::Epoch, false),
         ("Inference, GATv2", Pass::Inference, false),
-        ("Epoch, typed edges with features", Pass::Epoch, true),
-        ("Inference, typed edges with features", Pass::Inference, true),
+        ("Epoch, typed edges", Pass::Epoch, true),
+        ("Inference, typed edges", Pass::Inference, true),
     ];
     let panels: Vec<ScalingPanel> =
         panels.into_iter().map(|(title, pass, typed)| panel(rows, title, pass, typed)).collect();
@@ -41,8 +41,8 @@ fn panel(rows: &[Row], title: &str, pass: Pass, typed: bool) -> ScalingPanel {
         }
     }
     let steepness = lines.iter().find(|line| line.ours).and_then(|line| large_slope(&line.points));
-    let title = steepness
-        .map_or(title.to_owned(), |slope| format!("{title}; longshore's slope above 100k: {slope:.2}"));
+    let title =
+        steepness.map_or(title.to_owned(), |slope| format!("{title}; our slope above 100k: {slope:.2}"));
     ScalingPanel { title, x: "edges (log)".to_owned(), y: "seconds (log)".to_owned(), lines }
 }
 
