@@ -19,7 +19,7 @@ const LITTLE_DISK_MIB: u64 = 1024;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  longshore doctor -c configs/train/cluster.toml --run-folder runs")]
 pub struct DoctorArguments {
-    /// Checks the keys and ports of this configuration, too.
+    /// Checks the devices, keys and ports of this configuration, too.
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Sets one value of the configuration.
@@ -79,6 +79,7 @@ pub fn run(
         disk(&arguments.run_folder),
     ];
     if let Some(config) = &config {
+        checks.push(devices(config));
         checks.push(keys(config));
         checks.extend(ports(config));
     }
@@ -118,6 +119,12 @@ fn libzmq() -> Check {
 /// A machine without GPUs is fit: learning runs on the CPU.
 fn gpus(found: String) -> Check {
     Check { name: "gpus", state: State::Ok, reason: found }
+}
+
+/// Those that the learner of a configuration is to compute on.
+fn devices(config: &Config) -> Check {
+    let found = learner::device(&config.learner, 0, None);
+    outcome("learner.devices", found.map(|_| format!("{:?} are here", config.learner.devices)))
 }
 
 fn cores() -> Check {

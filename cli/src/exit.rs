@@ -6,8 +6,17 @@ use common::config::ConfigError;
 /// Logs an error with its causes and returns the exit status that it stands for.
 #[must_use]
 pub fn fail(error: &anyhow::Error) -> ExitCode {
+    if is_cut_short(error) {
+        return ExitCode::Success;
+    }
     tracing::error!("{}", common::error_text(error.as_ref()));
     code_of(error)
+}
+
+/// Whether somebody who read our output (`| head`) has seen enough.
+fn is_cut_short(error: &anyhow::Error) -> bool {
+    let is_pipe = |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
+    error.downcast_ref().is_some_and(is_pipe)
 }
 
 /// The exit status of the first cause that names one.
@@ -49,4 +58,16 @@ pub fn help() -> String {
          longshore report results/slots -o report.html\n\n{}",
         ExitCode::help()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_who_has_seen_enough_is_no_fault() {
+        let error = |kind| anyhow::Error::from(std::io::Error::from(kind));
+        assert_eq!(fail(&error(std::io::ErrorKind::BrokenPipe)), ExitCode::Success);
+        assert_eq!(fail(&error(std::io::ErrorKind::StorageFull)), ExitCode::Failure);
+    }
 }

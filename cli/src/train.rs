@@ -17,9 +17,9 @@ use crate::{run_report, services};
                   longshore train --set learner.entropy_cost.from=0.03 --run-folder runs/entropy\n  \
                   longshore train --run-folder runs/slots --resume")]
 pub struct TrainArguments {
-    /// The configuration.
-    #[arg(short, long, value_name = "FILE", default_value = "configs/train/slots.toml")]
-    pub config: PathBuf,
+    /// The configuration; `configs/train/slots.toml` when it is not given, with `--resume` the run folder's own.
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Sets one value, e.g. `learner.budget_steps=100000`; may be given many times.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub settings: Vec<String>,
@@ -40,12 +40,25 @@ pub struct TrainArguments {
     pub json: bool,
 }
 
+impl TrainArguments {
+    fn config_file(&self) -> anyhow::Result<PathBuf> {
+        match (&self.config, &self.run_folder) {
+            (Some(path), _) => Ok(path.clone()),
+            (None, Some(folder)) if self.resume => {
+                learner::check_resumable(folder)?;
+                Ok(folder.join("config.toml"))
+            }
+            (None, _) => Ok("configs/train/slots.toml".into()),
+        }
+    }
+}
+
 /// Trains, evaluates and reports.
 ///
 /// # Errors
 /// Whatever a service ends with.
 pub fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
-    let config = Arc::new(common::config::load(&arguments.config, &arguments.settings)?);
+    let config = Arc::new(common::config::load(&arguments.config_file()?, &arguments.settings)?);
     let shutdown = telemetry::shutdown_on_signals()?;
     let run_folder = arguments.run_folder.clone().unwrap_or_else(|| default_run_folder(&config));
     // Before anything is started: a wrong path should not be found by the learner among running services.

@@ -11,16 +11,23 @@ use crate::LearnerError;
 /// To be called before the first network is made: what a GPU takes is loaded here, and libtorch counts its devices once.
 ///
 /// # Errors
-/// [`LearnerError::Config`] where entries do not go together, [`LearnerError::Policy`] where there is no such GPU.
+/// [`LearnerError::Config`] where entries do not go together, or there is no such GPU.
 pub fn device(
     learner: &LearnerConfig,
     rank: usize,
     local_rank: Option<usize>,
 ) -> Result<Device, LearnerError> {
     check(learner)?;
+    let named = |name: &str| {
+        policy::device(name).map_err(|error| {
+            LearnerError::Config(format!(
+                "learner.devices names \"{name}\", but {error}; name \"cpu\", or see docs/ranks.md for what a GPU takes"
+            ))
+        })
+    };
     if learner.devices.len() > 1 {
         // All are this machine's: one that is not there should not be found by the rank that is started for it.
-        learner.devices.iter().try_for_each(|name| policy::device(name).map(|_| ()))?;
+        learner.devices.iter().try_for_each(|name| named(name).map(|_| ()))?;
     }
     let name = match (learner.devices.as_slice(), local_rank) {
         ([only], Some(local)) if is_gpu(only) => format!("cuda:{local}"),
@@ -32,7 +39,7 @@ pub fn device(
             ))
         })?,
     };
-    Ok(policy::device(&name)?)
+    named(&name)
 }
 
 fn is_gpu(name: &str) -> bool {
@@ -50,7 +57,7 @@ fn check(learner: &LearnerConfig) -> Result<(), LearnerError> {
     }
     if !gpus.is_empty() && learner.mode == Mode::Lockstep {
         return fail(
-            "learner.mode = \"lockstep\" needs learner.devices = [\"cpu\"]: a GPU adds up in an order that does not repeat"
+            "learner.mode = \"lockstep\" needs \"cpu\" throughout learner.devices: a GPU adds up in an order that does not repeat"
                 .to_owned(),
         );
     }

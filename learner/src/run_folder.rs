@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::RunSeed;
-use common::config::Config;
+use common::config::{Config, parse};
 use common::ids::{LearnerEpoch, RunId};
 use durable::{FolderLock, atomic_write};
 use serde::{Deserialize, Serialize};
@@ -42,8 +42,10 @@ impl RunFolder {
     /// Makes or reopens `path` and begins a new epoch.
     ///
     /// # Errors
-    /// [`LearnerError::Durable`] when another learner holds it, [`LearnerError::File`] when it cannot be written.
+    /// [`LearnerError::Config`] when its networks are others than those that `config` asks for, [`LearnerError::Durable`] when
+    /// another learner holds it, [`LearnerError::File`] when it cannot be written.
     pub fn open(path: &Path, config: &Config) -> Result<Self, LearnerError> {
+        check_networks(&path.join("config.toml"), config)?;
         fs::create_dir_all(path.join("checkpoints")).map_err(|source| file_error(path, source))?;
         let lock = FolderLock::take(path)?;
         let file = path.join("run.json");
@@ -84,6 +86,32 @@ impl RunFolder {
     #[must_use]
     pub fn epoch(&self) -> LearnerEpoch {
         self.record.epoch
+    }
+}
+
+/// Checkpoints of a run can only be gone on from with networks of their shape. What `file` says is left alone where this version
+/// cannot read it: the checkpoints say then what does not fit.
+fn check_networks(file: &Path, config: &Config) -> Result<(), LearnerError> {
+    let Ok(text) = fs::read_to_string(file) else { return Ok(()) };
+    let Ok(before) = parse(&text, &file.display().to_string(), &[]) else { return Ok(()) };
+    let shape = |config: &Config| {
+        let (simulator, policy) = (&config.simulator, &config.policy);
+        [
+            ("simulator.scenario", simulator.scenario.to_string()),
+            ("simulator.serverless.size_multiples", format!("{:?}", simulator.serverless.size_multiples)),
+            ("policy.width", policy.width.to_string()),
+            ("policy.heads", policy.heads.to_string()),
+            ("policy.layers", policy.layers.to_string()),
+            ("policy.value_layers", policy.value_layers.to_string()),
+        ]
+    };
+    match shape(&before).into_iter().zip(shape(config)).find(|(before, now)| before != now) {
+        None => Ok(()),
+        Some(((key, before), (_, now))) => Err(LearnerError::Config(format!(
+            "{}: this run was made with {key} = {before}, and {now} is asked for; a run keeps its networks: ask for what it has, or name \
+             another run folder",
+            file.display()
+        ))),
     }
 }
 

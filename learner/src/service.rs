@@ -316,7 +316,8 @@ impl Service {
 
     fn end(mut self) -> Result<LearnerSummary, LearnerError> {
         let over = self.is_over();
-        if over && !self.progress.finished {
+        let before = self.progress.finished;
+        if over && !before {
             let is_best = self.validate()?;
             self.progress.finished = true;
             self.save(is_best)?;
@@ -327,10 +328,12 @@ impl Service {
         if over {
             self.publisher.finish();
             self.feed.sampler().finish()?;
-            tracing::info!(
-                steps = self.progress.environment_steps,
+            let message = if before {
+                "this run had finished already; to learn more, start another with --init-from"
+            } else {
                 "the budget is spent; the run has finished"
-            );
+            };
+            tracing::info!(steps = self.progress.environment_steps, "{message}");
         } else {
             tracing::info!(
                 steps = self.progress.environment_steps,

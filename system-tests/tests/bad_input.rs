@@ -81,6 +81,33 @@ fn nothing_to_resume_is_refused_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_run_keeps_its_networks_and_what_it_was_made_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let slots = root().join("configs/train/slots.toml");
+    fs::create_dir_all(folder.path().join("run")).unwrap();
+    let kept = folder.path().join("run/config.toml");
+    fs::copy(&slots, &kept).unwrap();
+    let slots = slots.display().to_string();
+    let output = train_with(folder.path(), &slots, &["policy.layers=0"]);
+    refused(&output, 3, &["run/config.toml", "policy.layers = 1", "0 is asked for"]);
+    refused(&train_with(folder.path(), &azure(), &[]), 3, &["simulator.scenario = slots"]);
+    assert_eq!(fs::read(&kept).unwrap(), fs::read(root().join("configs/train/slots.toml")).unwrap());
+}
+
+#[test]
+fn benches_of_nothing_are_refused() {
+    for arguments in [
+        ["bench", "ranks", "--ranks", "0"],
+        ["bench", "encoder", "--edges", "0"],
+        ["bench", "actor", "--seconds", "0"],
+    ] {
+        refused(&run("longshore", &arguments), 2, &[arguments[2]]);
+    }
+    let folder = tempfile::tempdir().unwrap().path().display().to_string();
+    refused(&run("longshore", &["bench", "encoder", "--peers", &folder]), 1, &[&folder, "pyg/bin/python"]);
+}
+
+#[test]
 fn a_missing_trace_file_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let output = train_with(

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use bench::{Order, Outcome, Pass, Plan, Row, Work};
 use common::config::Storage;
 
-use super::{Figure, print};
+use super::{Figure, at_least_one, print};
 
 /// What is compared, with whom, and where pictures and graphs go.
 #[derive(Debug, clap::Args)]
@@ -17,10 +17,11 @@ pub struct EncoderArguments {
         long,
         value_name = "COUNT,…",
         value_delimiter = ',',
-        default_value = "1000,10000,100000,1000000,10000000"
+        default_value = "1000,10000,100000,1000000,10000000",
+        value_parser = at_least_one()
     )]
     pub edges: Vec<usize>,
-    /// Graphs: without types and edge features (one large, 64 small), states of a cluster (one large, 64 small).
+    /// Graphs, with commas between them: without types and edge features (one large, 64 small), states of a cluster (one large, 64 small).
     #[arg(long, value_delimiter = ',', default_values = Work::KINDS, value_parser = Work::KINDS)]
     pub kinds: Vec<String>,
     /// Threads of each process.
@@ -65,6 +66,16 @@ pub struct MeasureArguments {
 
 /// Measures all contenders and prints as it goes.
 pub(super) fn compare(arguments: &EncoderArguments, json: bool) -> anyhow::Result<()> {
+    if let Some(folder) = &arguments.peers {
+        let has = |environment: &str| folder.join(environment).join("bin/python").exists();
+        if !has("pyg") && !has("dgl") {
+            anyhow::bail!(
+                "--peers {}: there is neither pyg/bin/python nor dgl/bin/python in it (bench/peers/encoder/README.md says how to \
+                 make them)",
+                folder.display()
+            );
+        }
+    }
     let temporary = tempfile::tempdir()?;
     let graphs = arguments.graphs.clone().unwrap_or_else(|| temporary.path().to_owned());
     std::fs::create_dir_all(&graphs).with_context(|| format!("cannot create {}", graphs.display()))?;

@@ -44,7 +44,7 @@ pub enum Part {
     /// The simulator of `serverless` alone, on work of its own: invocations/s, memory, and the cost of a state graph.
     Simulator {
         /// How long the standard case runs, after a warm-up of a fifth of that.
-        #[arg(long, default_value_t = 15.0)]
+        #[arg(long, default_value_t = 15.0, value_parser = positive)]
         seconds: f64,
     },
     /// The graph encoder: epochs and inference against the number of edges, beside peers.
@@ -71,11 +71,11 @@ pub struct ServiceArguments {
     /// Sets one value of the configuration.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub settings: Vec<String>,
-    /// Threads of tensor operations.
+    /// Threads of tensor operations; 0: every core.
     #[arg(long, default_value_t = 1)]
     pub threads: usize,
     /// How long it is measured, after a warm-up of a fifth of that.
-    #[arg(long, default_value_t = 15.0)]
+    #[arg(long, default_value_t = 15.0, value_parser = positive)]
     pub seconds: f64,
 }
 
@@ -108,6 +108,16 @@ pub fn run(arguments: &BenchArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::Success)
 }
 
+/// Reads a whole number from 1 on.
+fn at_least_one() -> clap::builder::RangedU64ValueParser<usize> {
+    clap::builder::RangedU64ValueParser::new().range(1..)
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| format!("`{text}` is no number"))?;
+    if number > 0.0 && number.is_finite() { Ok(number) } else { Err("must be above 0".to_owned()) }
+}
+
 fn print(json: bool, figures: &[Figure]) -> anyhow::Result<()> {
     let mut stdout = std::io::stdout().lock();
     let width = figures.iter().map(|figure| figure.name.len()).max().unwrap_or(0).max(34);
@@ -116,6 +126,10 @@ fn print(json: bool, figures: &[Figure]) -> anyhow::Result<()> {
             writeln!(stdout, "{}", serde_json::to_string(&figure)?)?;
         } else {
             let Figure { name, value, unit, what, .. } = figure;
+            if value.is_nan() {
+                writeln!(stdout, "{name:width$} {:>12} {:14} {what}", "failed", "")?;
+                continue;
+            }
             let digits = if value.abs() < 10.0 { 3 } else { 1 };
             writeln!(stdout, "{name:width$} {value:>12.digits$} {unit:14} {what}")?;
         }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use bench::{Cutter, RankMeasurement, RankOrder};
 
-use super::{Figure, print};
+use super::{Figure, at_least_one, print};
 
 /// Turns of each contender; the median is over all of them.
 const ROUNDS: usize = 3;
@@ -14,13 +14,13 @@ const ROUNDS: usize = 3;
 #[derive(Debug, clap::Args)]
 pub struct RanksArguments {
     /// Messages that pass in one layer of the graph.
-    #[arg(long, default_value_t = 1_000_000)]
+    #[arg(long, default_value_t = 1_000_000, value_parser = at_least_one())]
     pub edges: usize,
     /// Numbers of ranks.
-    #[arg(long, value_name = "COUNT,…", value_delimiter = ',', default_value = "1,2")]
+    #[arg(long, value_name = "COUNT,…", value_delimiter = ',', default_value = "1,2", value_parser = at_least_one())]
     pub ranks: Vec<usize>,
     /// Timed epochs a turn.
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, value_parser = at_least_one())]
     pub repeats: usize,
 }
 
