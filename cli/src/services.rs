@@ -21,19 +21,30 @@ pub fn train(
     shutdown: &Shutdown,
 ) -> anyhow::Result<LearnerSummary> {
     let links = Links::inproc(config.replay.shards, &config.transport);
+    // Shards go last: learner and actors ask them until they have ended.
+    let last = Shutdown::new();
+    let end_all = || {
+        shutdown.trigger();
+        last.trigger();
+    };
     std::thread::scope(|scope| {
-        let mut helpers = Vec::new();
+        let (mut shards, mut actors) = (Vec::new(), Vec::new());
         for shard in 0..config.replay.shards {
-            helpers.push(spawn_shard(scope, config, shard, &links, shutdown)?);
+            let spawned = spawn_shard(scope, config, shard, &links, shutdown, &last);
+            shards.push(spawned.inspect_err(|_| end_all())?);
         }
         for actor in 0..config.actor.count {
-            helpers.push(spawn_actor(scope, config, actor, &links, shutdown)?);
+            let spawned = spawn_actor(scope, config, actor, &links, shutdown);
+            actors.push(spawned.inspect_err(|_| end_all())?);
         }
         policy::set_threads(config.learner.threads_of_rank());
         let learnt = learner::run(config, options, &links, &Readiness::new(), shutdown);
         // The end of a run is told to who is connected; who is not yet must end, too.
         shutdown.trigger();
-        let helped: anyhow::Result<()> = helpers.into_iter().try_for_each(join);
+        let played: Vec<anyhow::Result<()>> = actors.into_iter().map(join).collect();
+        last.trigger();
+        let served = shards.into_iter().map(join).collect::<Vec<_>>();
+        let helped: anyhow::Result<()> = served.into_iter().chain(played).collect();
         match learnt {
             Ok(summary) if summary.finished => Ok(summary),
             Ok(summary) => helped.map(|()| summary),
@@ -50,13 +61,14 @@ fn spawn_shard<'scope, 'env>(
     shard: usize,
     links: &Links,
     shutdown: &Shutdown,
+    last: &Shutdown,
 ) -> anyhow::Result<Helper<'scope>> {
-    let (config, shutdown) = (Arc::clone(config), shutdown.clone());
+    let (config, shutdown, last) = (Arc::clone(config), shutdown.clone(), last.clone());
     let (endpoint, transport) = (links.shards[shard].clone(), links.transport.clone());
     // Bound before anybody connects: inproc addresses must exist first.
     let shard = replay::Shard::bind(&config, ShardId(shard as u32), &endpoint, &transport, Readiness::new())?;
     let serve = move || {
-        let served = shard.serve(&shutdown).map(|_| ()).context("a replay shard failed");
+        let served = shard.serve(&last).map(|_| ()).context("a replay shard failed");
         if served.is_err() {
             shutdown.trigger();
         }

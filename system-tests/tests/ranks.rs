@@ -195,7 +195,7 @@ fn what_cannot_be_is_refused() {
     for (setting, part) in [
         ("learner.devices=[\"gpu\"]", "\"cpu\" or \"cuda:N\""),
         ("learner.devices=[\"cpu\",\"cuda:0\"]", "of one kind"),
-        ("learner.devices=[\"cuda:4000000000\"]", "cuda"),
+        ("learner.devices=[\"cuda:0\"]", "throughout learner.devices"),
         ("learner.devices=[]", "learner.devices"),
     ] {
         let output = run("longshore", &arguments(&config, &run_folder, &[setting]));
