@@ -23,19 +23,14 @@ pub fn train(
     let links = Links::inproc(config.replay.shards, &config.transport);
     // Shards go last: learner and actors ask them until they have ended.
     let last = Shutdown::new();
-    let end_all = || {
-        shutdown.trigger();
-        last.trigger();
-    };
     std::thread::scope(|scope| {
+        let _all = EndAll([shutdown, &last]);
         let (mut shards, mut actors) = (Vec::new(), Vec::new());
         for shard in 0..config.replay.shards {
-            let spawned = spawn_shard(scope, config, shard, &links, shutdown, &last);
-            shards.push(spawned.inspect_err(|_| end_all())?);
+            shards.push(spawn_shard(scope, config, shard, &links, shutdown, &last)?);
         }
         for actor in 0..config.actor.count {
-            let spawned = spawn_actor(scope, config, actor, &links, shutdown);
-            actors.push(spawned.inspect_err(|_| end_all())?);
+            actors.push(spawn_actor(scope, config, actor, &links, shutdown)?);
         }
         policy::set_threads(config.learner.threads_of_rank());
         let learnt = learner::run(config, options, &links, &Readiness::new(), shutdown);
@@ -51,6 +46,15 @@ pub fn train(
             Err(error) => Err(error.into()),
         }
     })
+}
+
+/// Ends every service where this thread goes early, by an error or a panic: the scope waits for all of them.
+struct EndAll<'a>([&'a Shutdown; 2]);
+
+impl Drop for EndAll<'_> {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|shutdown| shutdown.trigger());
+    }
 }
 
 type Helper<'scope> = ScopedJoinHandle<'scope, anyhow::Result<()>>;

@@ -23,6 +23,12 @@ fn choices(frame: &Frame) -> Vec<Choice> {
     starts.chain(frame.may_wait.then_some(Choice::Wait)).collect()
 }
 
+/// One choice of each state.
+fn drawn(frames: &[Frame], rng: &mut impl Rng) -> Vec<Choice> {
+    let draw = |choices: Vec<Choice>| choices[rng.random_range(0..choices.len())];
+    frames.iter().map(choices).map(draw).collect()
+}
+
 fn doubles(tensor: &Tensor) -> Vec<f64> {
     Vec::try_from(&tensor.to_kind(Kind::Double).contiguous().view([-1])).unwrap()
 }
@@ -116,8 +122,7 @@ fn a_gpu_computes_the_same() {
     let config = PolicyConfig { width: 32, heads: 4, ..config() };
     let mut rng = rng(5);
     let frames: Vec<Frame> = (0..20).map(|_| frame(&schema, &mut rng)).collect();
-    let taken: Vec<Choice> =
-        frames.iter().map(|frame| choices(frame)[rng.random_range(0..choices(frame).len())]).collect();
+    let taken = drawn(&frames, &mut rng);
     let computed = |device: tch::Device| {
         let options = (Kind::Float, device);
         let policy = PolicyNetwork::with_options(&schema, &config, RunSeed(6), options);
@@ -150,13 +155,7 @@ fn halves_change_log_probabilities_by_thousandths() {
     let schema = serverless::schema(SIZES as usize);
     let mut rng = rng(11);
     let frames: Vec<Frame> = (0..500).map(|_| frame(&schema, &mut rng)).collect();
-    let taken: Vec<Choice> = frames
-        .iter()
-        .map(|frame| {
-            let choices = choices(frame);
-            choices[rng.random_range(0..choices.len())]
-        })
-        .collect();
+    let taken = drawn(&frames, &mut rng);
     let batch = GraphBatch::collate(&schema, &frames.iter().collect::<Vec<_>>());
     // Initial networks are nearly indifferent; with scores twenty times as large they decide as firmly as trained ones do.
     for (scores, largest_allowed, mean_allowed) in [(1.0, 0.002, 0.0003), (20.0, 0.05, 0.005)] {
@@ -213,13 +212,7 @@ fn gradients_of_encoder_and_heads_equal_finite_differences() {
         values += noise;
     }
     let frames: Vec<Frame> = (0..6).map(|_| frame(&schema, &mut rng)).collect();
-    let taken: Vec<Choice> = frames
-        .iter()
-        .map(|frame| {
-            let choices = choices(frame);
-            choices[rng.random_range(0..choices.len())]
-        })
-        .collect();
+    let taken = drawn(&frames, &mut rng);
     loss(&network, &frames, &taken).backward();
     let (step, mut checked) = (1e-6, 0);
     for (name, parameter) in network.parameters().named() {

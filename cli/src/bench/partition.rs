@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use bench::{CutRow, Topology};
 use serde::Serialize;
 
-use super::Figure;
+use super::{Figure, at_least_one};
 
 /// What is cut, how large, and over how many.
 #[derive(Debug, clap::Args)]
@@ -23,7 +23,7 @@ pub struct PartitionArguments {
     )]
     pub graphs: Vec<Topology>,
     /// Edges of a graph, both directions of a state's counted.
-    #[arg(long, value_name = "COUNT,…", value_delimiter = ',', default_value = "100000,1000000")]
+    #[arg(long, value_name = "COUNT,…", value_delimiter = ',', default_value = "100000,1000000", value_parser = at_least_one())]
     pub edges: Vec<usize>,
     /// Parts to cut into.
     #[arg(long, value_name = "COUNT,…", value_delimiter = ',', default_value = "2,4,8")]

@@ -44,10 +44,9 @@ pub struct Inputs<'a> {
 /// [`TorchExtensionError::Argument`] where shapes, kinds or devices do not fit each other.
 pub fn attend(inputs: &Inputs<'_>, edges: &EdgeLayout) -> Result<Tensor, TorchExtensionError> {
     check(inputs, edges)?;
-    let learns = inputs.source.requires_grad() || inputs.target.requires_grad();
     if is_fused(inputs) {
         fused(inputs, edges)
-    } else if learns || edges.edges() <= CHUNK_EDGES {
+    } else if edges.edges() <= CHUNK_EDGES || learns(inputs)? {
         attend_plain(inputs, edges)
     } else {
         attend_in_chunks(inputs, edges, CHUNK_EDGES)
@@ -62,6 +61,14 @@ pub fn is_fused(inputs: &Inputs<'_>) -> bool {
     let has_kernels = || unsafe { ffi::longshore_has_attention(inputs.heads, head) };
     let is_stored = matches!(inputs.source.kind(), Kind::Float | Kind::BFloat16);
     is_stored && inputs.source.device() == Device::Cpu && has_kernels()
+}
+
+/// Whether gradients are to flow: what an operation makes of an input (of none of its rows) says so, also where they are
+/// switched off. A view alone would not.
+fn learns(inputs: &Inputs<'_>) -> Result<bool, TorchExtensionError> {
+    let all = [inputs.source, inputs.target, inputs.attention].into_iter().chain(inputs.edge);
+    let made: Vec<Tensor> = all.map(|tensor| tensor.f_narrow(0, 0, 0)?.f_neg()).collect::<Result<_, _>>()?;
+    Ok(made.iter().any(Tensor::requires_grad))
 }
 
 fn fused(inputs: &Inputs<'_>, edges: &EdgeLayout) -> Result<Tensor, TorchExtensionError> {
@@ -141,4 +148,21 @@ fn expect(
 fn expect_shape(argument: &'static str, tensor: &Tensor, shape: &[i64]) -> Result<(), TorchExtensionError> {
     let size = tensor.size();
     expect(argument, format!("is {size:?}"), size == shape, || format!("{shape:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gradients_flow_where_any_input_wants_them_and_they_are_switched_on() {
+        let tensor =
+            |learnt: bool| Tensor::zeros([1, 4], (Kind::Float, Device::Cpu)).set_requires_grad(learnt);
+        let (plain, learnt) = (tensor(false), tensor(true));
+        let inputs = Inputs { source: &plain, target: &plain, attention: &plain, edge: None, heads: 1 };
+        assert!(!learns(&inputs).unwrap());
+        let inputs = Inputs { attention: &learnt, ..inputs };
+        assert!(learns(&inputs).unwrap());
+        assert!(!tch::no_grad(|| learns(&inputs)).unwrap());
+    }
 }
