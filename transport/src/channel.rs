@@ -1,12 +1,15 @@
-//! A client's link to one server: connects, shakes hands, notices a loss, and tries again.
+//! A client's link to one server: connects, shakes hands, notices a loss, and tries again. It knows neither socket nor
+//! clock: messages go through a [`Port`], and the time is told.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rand::Rng as _;
+use rand::{Rng as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
 
 use crate::client::{Complaint, LinkOptions};
 use crate::message::{Hello, Message, NotReady, Refused, Role, Welcome};
-use crate::{Endpoint, Transport, TransportError, socket, wire};
+use crate::port::Port;
+use crate::{Endpoint, Frame, TransportError, wire};
 
 /// What a link has to tell its owner.
 #[derive(Debug)]
@@ -20,15 +23,15 @@ pub(crate) enum Event {
     /// The learner has ended the run.
     Finished,
     /// Anything else.
-    Message(Message, Vec<Vec<u8>>),
+    Message(Message, Vec<Frame>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
     /// No socket until then.
-    Away(Instant),
+    Away(Duration),
     /// Hello is to be said then.
-    Shy(Instant),
+    Shy(Duration),
     /// Hello was said.
     Greeting,
     /// Welcomed.
@@ -40,44 +43,48 @@ enum State {
 /// How often a peer that is not ready is asked again.
 const NOT_READY_PERIOD: Duration = Duration::from_millis(200);
 
-pub(crate) struct Channel {
-    transport: Transport,
+pub(crate) struct Channel<P> {
+    port: P,
     endpoint: Endpoint,
     server: Role,
     hello: Hello,
     options: LinkOptions,
-    socket: Option<zmq::Socket>,
     state: State,
+    /// The protocol that was agreed on.
+    protocol: u16,
     /// Since when the peer owes us something.
-    owed_since: Option<Instant>,
-    last_sent: Instant,
+    owed_since: Option<Duration>,
+    last_sent: Duration,
     failures: u32,
     complaint: Complaint,
     reached: bool,
+    jitter: ChaCha8Rng,
 }
 
-impl Channel {
+impl<P: Port> Channel<P> {
+    /// A link that begins to connect with the first step. `seed` draws the pauses between attempts.
     pub(crate) fn new(
-        transport: &Transport,
+        port: P,
         endpoint: &Endpoint,
         server: Role,
         hello: Hello,
         options: LinkOptions,
+        seed: u64,
     ) -> Self {
-        let now = Instant::now();
         Channel {
-            transport: transport.clone(),
+            port,
             endpoint: endpoint.clone(),
             server,
+            protocol: hello.protocol_oldest,
             hello,
             options,
-            socket: None,
-            state: State::Away(now),
+            state: State::Away(Duration::ZERO),
             owed_since: None,
-            last_sent: now,
+            last_sent: Duration::ZERO,
             failures: 0,
             complaint: Complaint::new(options.complaint_period),
             reached: false,
+            jitter: ChaCha8Rng::seed_from_u64(seed),
         }
     }
 
@@ -94,8 +101,17 @@ impl Channel {
         self.state == State::Ready
     }
 
-    pub(crate) fn socket(&self) -> Option<&zmq::Socket> {
-        self.socket.as_ref()
+    pub(crate) fn port(&self) -> &P {
+        &self.port
+    }
+
+    pub(crate) fn port_mut(&mut self) -> &mut P {
+        &mut self.port
+    }
+
+    /// The protocol that the peer speaks, as of the last handshake.
+    pub(crate) fn protocol(&self) -> u16 {
+        self.protocol
     }
 
     /// What the next hello will say.
@@ -104,26 +120,24 @@ impl Channel {
     }
 
     /// Sends without waiting; false when it was not taken (the link is not ready, or its queue is full).
-    pub(crate) fn send(&mut self, message: &Message, bulk: Vec<Vec<u8>>) -> Result<bool, TransportError> {
-        let mut frames = vec![wire::encode(message)?];
-        frames.extend(bulk);
-        Ok(self.is_ready() && self.send_frames(frames))
-    }
-
-    /// [`Channel::send`] for a message that is encoded already.
-    pub(crate) fn send_encoded(&mut self, frames: Vec<Vec<u8>>) -> bool {
-        self.is_ready() && self.send_frames(frames)
+    pub(crate) fn send(
+        &mut self,
+        message: &Message,
+        bulk: Vec<Frame>,
+        now: Duration,
+    ) -> Result<bool, TransportError> {
+        let frames = wire::pack(message, bulk, self.protocol)?;
+        Ok(self.is_ready() && self.send_frames(frames, now))
     }
 
     /// Does what is due and returns the next event, none when nothing more happens now. Never waits.
-    pub(crate) fn step(&mut self) -> Result<Option<Event>, TransportError> {
-        let now = Instant::now();
+    pub(crate) fn step(&mut self, now: Duration) -> Result<Option<Event>, TransportError> {
         match self.state {
             State::Refused => return Ok(None),
             State::Away(until) | State::Shy(until) if now >= until => self.greet(now)?,
             _ => {}
         }
-        while let Some(frames) = self.receive() {
+        while let Some(frames) = self.port.receive() {
             self.owed_since = None;
             self.reached = true;
             match wire::decode(&frames) {
@@ -141,22 +155,23 @@ impl Channel {
         self.watch(now)
     }
 
-    fn greet(&mut self, now: Instant) -> Result<(), TransportError> {
-        if self.socket.is_none() {
-            self.socket = Some(socket::connect(&self.transport, zmq::DEALER, &self.endpoint, self.server)?);
+    fn greet(&mut self, now: Duration) -> Result<(), TransportError> {
+        if !self.port.is_open() {
+            self.port.open()?;
         }
         let hello = wire::encode(&Message::Hello(self.hello.clone()))?;
-        self.send_frames(vec![hello]);
+        self.send_frames(vec![hello.into()], now);
         self.state = State::Greeting;
         // A queue that is full owes us its progress just the same.
         self.owed_since.get_or_insert(now);
         Ok(())
     }
 
-    fn take(&mut self, message: Message, frames: Vec<Vec<u8>>, now: Instant) -> Option<Event> {
+    fn take(&mut self, message: Message, frames: Vec<Frame>, now: Duration) -> Option<Event> {
         match message {
             Message::Welcome(welcome) if self.state == State::Greeting => {
                 self.state = State::Ready;
+                self.protocol = welcome.protocol;
                 self.failures = 0;
                 self.complaint.settle();
                 tracing::debug!(endpoint = %self.endpoint, "connected");
@@ -187,13 +202,13 @@ impl Channel {
     }
 
     /// With nothing to read: is the peer late, is it time for a sign of life, is it time to complain?
-    fn watch(&mut self, now: Instant) -> Result<Option<Event>, TransportError> {
-        if self.owed_since.is_some_and(|since| now.duration_since(since) >= self.options.peer_timeout) {
+    fn watch(&mut self, now: Duration) -> Result<Option<Event>, TransportError> {
+        if self.owed_since.is_some_and(|since| now.saturating_sub(since) >= self.options.peer_timeout) {
             return Ok(self.abandon(now));
         }
         if self.is_ready() {
-            if now.duration_since(self.last_sent) >= self.options.heartbeat {
-                self.send(&Message::Ping(()), Vec::new())?;
+            if now.saturating_sub(self.last_sent) >= self.options.heartbeat {
+                self.send(&Message::Ping(()), Vec::new(), now)?;
             }
         } else if !matches!(self.state, State::Shy(_))
             && let Some(waited) = self.complaint.due(now)
@@ -203,12 +218,9 @@ impl Channel {
         Ok(None)
     }
 
-    fn abandon(&mut self, now: Instant) -> Option<Event> {
+    fn abandon(&mut self, now: Duration) -> Option<Event> {
         let lost = self.is_ready();
-        if let Some(socket) = self.socket.take() {
-            // What is queued for a peer that is gone would only delay our own end.
-            let _ = socket.set_linger(0);
-        }
+        self.port.close();
         self.owed_since = None;
         self.failures += 1;
         self.state = State::Away(now + self.pause());
@@ -219,34 +231,16 @@ impl Channel {
         lost.then_some(Event::Lost)
     }
 
-    fn pause(&self) -> Duration {
+    fn pause(&mut self) -> Duration {
         let doubled = self.options.backoff.saturating_mul(1 << self.failures.min(10));
-        doubled.min(self.options.backoff_max).mul_f64(rand::rng().random_range(0.5..1.0))
+        doubled.min(self.options.backoff_max).mul_f64(self.jitter.random_range(0.5..1.0))
     }
 
-    fn send_frames(&mut self, frames: Vec<Vec<u8>>) -> bool {
-        let now = Instant::now();
+    fn send_frames(&mut self, frames: Vec<Frame>, now: Duration) -> bool {
         self.owed_since.get_or_insert(now);
         self.last_sent = now;
-        let Some(socket) = &self.socket else { return false };
-        match socket::send(socket, frames) {
-            Ok(()) => true,
-            Err(error) => {
-                tracing::debug!(endpoint = %self.endpoint, %error, "not sent");
-                false
-            }
-        }
+        self.port.send(frames)
     }
-
-    fn receive(&self) -> Option<Vec<Vec<u8>>> {
-        self.socket.as_ref()?.recv_multipart(zmq::DONTWAIT).ok()
-    }
-}
-
-/// Waits until one of the links has something to read.
-pub(crate) fn wait_any<'a>(channels: impl Iterator<Item = &'a Channel>, timeout: Duration) {
-    let sockets: Vec<_> = channels.filter_map(Channel::socket).collect();
-    socket::wait(&sockets, timeout);
 }
 
 /// The error that a refusal is.

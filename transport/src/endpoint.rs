@@ -23,6 +23,11 @@ impl Endpoint {
         &self.0
     }
 
+    /// Whether it leaves this process.
+    pub(crate) fn is_network(&self) -> bool {
+        self.0.starts_with("tcp://")
+    }
+
     /// Whether nobody outside this machine can reach it.
     #[must_use]
     pub fn is_local(&self) -> bool {

@@ -5,13 +5,17 @@
 //! actors), and [`Server`] (what a shard is built on). A client belongs to one thread and owns its sockets. Nothing here
 //! waits for ever: a peer that is gone is a repeated log line, and one that was never there an error.
 
+mod block;
 mod channel;
 mod client;
 mod endpoint;
 mod error;
+mod frame;
 mod keys;
 mod links;
 mod message;
+mod port;
+mod protocol_one;
 mod refusals;
 mod sampler;
 mod security;
@@ -22,17 +26,20 @@ pub mod wire;
 mod writer;
 mod zap;
 
+pub use block::{Block, BlockDigest};
 pub use client::LinkOptions;
 pub use endpoint::{Endpoint, resolve_shards};
 pub use error::TransportError;
+pub use frame::Frame;
 pub use keys::{KeyPair, Keys, make_keys};
 pub use links::Links;
 pub use message::{
-    Ack, Announcement, Batch, BulkDigest, Hello, Insert, Item, Message, NotReady, Pull, Refusal, Refused,
-    Role, Sample, SampleKind, ShardStats, Weights, Welcome,
+    Ack, Announcement, Batch, BulkDigest, Hello, Insert, Item, MAX_BATCH_ITEMS, Message, NotReady, Pick,
+    Prioritise, Pull, Refusal, Refused, Role, Sample, ShardStats, TableShare, Weights, Welcome,
 };
+pub use port::{Port, SocketPort};
 pub use sampler::{LearnerIdentity, SampledItem, Selector, TrajectorySampler};
 pub use security::{Security, Transport, curve_support};
 pub use server::{Delivery, Incoming, PeerId, Received, Relay, Server};
 pub use weights::{VersionedWeights, WeightsEndpoints, WeightsFollower, WeightsPublisher};
-pub use writer::{ActorIdentity, TrajectoryWriter, WriterOptions};
+pub use writer::{ActorIdentity, Trajectory, TrajectoryWriter, WriterOptions};

@@ -8,6 +8,8 @@ use common::ids::{
 use common::trajectory::TrajectoryHeader;
 use serde::{Deserialize, Serialize};
 
+use crate::block::BlockDigest;
+use crate::protocol_one;
 use crate::wire::{self, WireError};
 
 /// Who a peer is; each role has one key pair.
@@ -151,15 +153,15 @@ impl BulkDigest {
     }
 }
 
-/// One trajectory for a shard; body and frames follow as two frames.
+/// One trajectory for a shard; body and states follow as two frames.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Insert {
     /// What the shard may read.
     pub header: TrajectoryHeader,
     /// The steps.
-    pub body: BulkDigest,
+    pub body: BlockDigest,
     /// The states.
-    pub frames: BulkDigest,
+    pub states: BlockDigest,
 }
 
 /// To an actor: what is stored, and what may be sent. Each says everything anew, so a lost one does no harm.
@@ -171,14 +173,12 @@ pub struct Ack {
     pub limit: SequenceNumber,
 }
 
-/// What a shard is asked for.
+/// Which trajectories of a table are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum SampleKind {
-    /// Each trajectory once, oldest first.
-    Fifo,
-    /// Among all that are stored.
-    Uniform,
-    /// Those of one version that were not given yet.
+pub enum Pick {
+    /// Those that the table's sampler selects.
+    Next,
+    /// Those of one version that were not given yet, for learners that take fixed turns.
     Turn(PolicyVersion),
 }
 
@@ -187,8 +187,10 @@ pub enum SampleKind {
 pub struct Sample {
     /// Returned with the answer.
     pub request: u64,
+    /// Of which table.
+    pub table: String,
     /// Which.
-    pub kind: SampleKind,
+    pub pick: Pick,
     /// At least so many steps, where there are.
     pub steps: u64,
     /// The shard answers with what it has after this long, in milliseconds.
@@ -202,21 +204,46 @@ pub struct Item {
     pub key: u64,
     /// Header.
     pub header: TrajectoryHeader,
-    /// How often it was given out, this time included.
+    /// How often the table gave it out, this time included.
     pub times_sampled: u32,
+    /// With which probability the table's sampler selected it.
+    pub probability: f64,
     /// The steps.
-    pub body: BulkDigest,
+    pub body: BlockDigest,
     /// The states.
-    pub frames: BulkDigest,
+    pub states: BlockDigest,
 }
 
-/// The answer to [`Sample`]; bodies and frames follow, two frames an item.
+/// How much of all shards' table one shard holds, for sampling in proportion.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TableShare {
+    /// Items in the table.
+    pub items: u64,
+    /// Sum of what the sampler draws in proportion to: priorities to the exponent's power; each item 1 where it has none.
+    pub mass: f64,
+}
+
+/// Most items of one [`Batch`].
+pub const MAX_BATCH_ITEMS: usize = 4096;
+
+/// The answer to [`Sample`]; bodies and states follow, two frames an item.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Batch {
     /// Of the request.
     pub request: u64,
+    /// What the table held when it was asked.
+    pub share: TableShare,
     /// May be empty.
     pub items: Vec<Item>,
+}
+
+/// New priorities from the learner. Items that have left the table meanwhile are no matter.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Prioritise {
+    /// Of which table.
+    pub table: String,
+    /// Keys as in [`Item`], and their priorities.
+    pub updates: Vec<(u64, f32)>,
 }
 
 /// What a shard counts.
@@ -271,7 +298,7 @@ pub struct Weights {
 
 macro_rules! messages {
     ($($(#[$doc:meta])* $number:literal => $name:ident($payload:ty),)*) => {
-        /// Every message; the number of a kind is part of the format and never changes.
+        /// Every message of the newest protocol; the number of a kind is part of the format and never changes.
         #[derive(Clone, Debug, PartialEq)]
         pub enum Message {
             $($(#[$doc])* $name($payload),)*
@@ -291,7 +318,7 @@ macro_rules! messages {
             pub(crate) fn decode_payload(kind: u16, bytes: &[u8]) -> Result<Message, WireError> {
                 match kind {
                     $($number => Ok(Message::$name(wire::decode_value(bytes)?)),)*
-                    _ => Err(WireError::UnknownKind { kind }),
+                    _ => protocol_one::decode_payload(kind, bytes),
                 }
             }
         }
@@ -315,18 +342,20 @@ messages! {
     7 => Pong(()),
     /// The learner has ended the run.
     8 => RunFinished(()),
-    /// Actor to shard.
-    16 => Insert(Insert),
     /// Shard to actor.
     17 => Ack(Ack),
-    /// Learner to shard.
-    18 => Sample(Sample),
-    /// Shard to learner.
-    19 => Batch(Batch),
     /// Learner to shard.
     20 => StatsRequest(()),
     /// Shard to learner.
     21 => Stats(ShardStats),
+    /// Actor to shard.
+    24 => Insert(Insert),
+    /// Learner to shard.
+    25 => Sample(Sample),
+    /// Shard to learner.
+    26 => Batch(Batch),
+    /// Learner to shard.
+    27 => Prioritise(Prioritise),
     /// Learner to everybody.
     32 => Announcement(Announcement),
     /// Actor to learner.
@@ -339,8 +368,10 @@ impl Message {
     /// Digests of the frames that follow the envelope, in their order.
     pub(crate) fn bulk(&self) -> Vec<BulkDigest> {
         match self {
-            Message::Insert(insert) => vec![insert.body, insert.frames],
-            Message::Batch(batch) => batch.items.iter().flat_map(|item| [item.body, item.frames]).collect(),
+            Message::Insert(insert) => vec![insert.body.stored, insert.states.stored],
+            Message::Batch(batch) => {
+                batch.items.iter().flat_map(|item| [item.body.stored, item.states.stored]).collect()
+            }
             Message::Weights(weights) => vec![weights.weights],
             _ => Vec::new(),
         }

@@ -1,15 +1,21 @@
 //! The learner's way to the replay shards.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use common::Shutdown;
+use common::config::FRESH_TABLE;
 use common::ids::{Digest, LearnerEpoch, PolicyVersion, RunId, ShardId};
 use common::trajectory::TrajectoryHeader;
+use rand::{Rng as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
 
-use crate::channel::{Channel, Event, refusal, wait_any};
+use crate::block::Block;
+use crate::channel::{Channel, Event, refusal};
 use crate::client::{Complaint, LinkOptions};
-use crate::message::{Batch, Hello, Message, Role, Sample, SampleKind, ShardStats};
-use crate::{Endpoint, Transport, TransportError};
+use crate::message::{Batch, Hello, Message, Pick, Prioritise, Role, Sample, ShardStats, TableShare};
+use crate::port::{Port, SocketPort, wait_any};
+use crate::{Endpoint, Frame, Transport, TransportError};
 
 const POLL: Duration = Duration::from_millis(20);
 /// A shard that cannot fill its share answers with what it has after this long; the rest is asked of all again.
@@ -32,11 +38,9 @@ pub struct LearnerIdentity {
 
 /// Which trajectories are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Selector {
-    /// Each once, oldest first.
-    Fifo,
-    /// Among all that are stored.
-    Uniform,
+pub enum Selector<'a> {
+    /// What the sampler of this table selects.
+    Table(&'a str),
     /// For lockstep: exactly those of one version, once all are there, by actor and then in the order of their play.
     Turn {
         /// The version that played them.
@@ -56,36 +60,46 @@ pub struct SampledItem {
     /// Header.
     pub header: TrajectoryHeader,
     /// The encoded steps ([`crate::wire::decode_body`]).
-    pub body: Vec<u8>,
+    pub body: Block,
     /// The states.
-    pub frames: Vec<u8>,
-    /// How often it was given out, this time included.
+    pub states: Block,
+    /// How often its table gave it out, this time included.
     pub times_sampled: u32,
+    /// The probability with which one draw over all live shards would have selected it.
+    pub probability: f64,
+    /// Items that such a draw was among.
+    pub population: u64,
 }
 
-/// Claims the shards for a run and samples from all that are live.
-pub struct TrajectorySampler {
-    links: Vec<ShardLink>,
+/// Claims the shards for a run and samples from all that are live, in proportion to what they hold.
+///
+/// It knows neither sockets nor clock: see [`Port`]. Over sockets, [`TrajectorySampler::sample`] and its like tell the time.
+pub struct TrajectorySampler<P = SocketPort> {
+    links: Vec<ShardLink<P>>,
     options: LinkOptions,
     shutdown: Shutdown,
-    started: Instant,
+    epoch: Instant,
     complaint: Complaint,
     next_request: u64,
     received: Vec<SampledItem>,
     /// Items of a turn that is not complete yet.
     turn: Vec<SampledItem>,
+    /// Deals steps to shards.
+    dealer: ChaCha8Rng,
 }
 
-struct ShardLink {
-    channel: Channel,
+struct ShardLink<P> {
+    channel: Channel<P>,
     shard: ShardId,
-    /// The request that awaits its answer.
-    asked: Option<u64>,
+    /// The request that awaits its answer, and the table that it is for.
+    asked: Option<(u64, String)>,
+    /// What the shard said last of each table.
+    shares: HashMap<String, TableShare>,
     stats: Option<ShardStats>,
     finished: bool,
 }
 
-impl TrajectorySampler {
+impl TrajectorySampler<SocketPort> {
     /// Begins to connect to every shard; does not wait for them.
     ///
     /// # Errors
@@ -97,61 +111,44 @@ impl TrajectorySampler {
         options: LinkOptions,
         shutdown: &Shutdown,
     ) -> Result<Self, TransportError> {
-        let hello = Hello {
-            run: Some(identity.run),
-            epoch: Some(identity.epoch),
-            config: Some(identity.config),
-            ..Hello::new(Role::Learner, identity.schema)
+        let port = |endpoint: &Endpoint| {
+            (endpoint.clone(), SocketPort::new(transport, endpoint, Role::Replay))
         };
-        let link = |(place, endpoint): (usize, &Endpoint)| ShardLink {
-            channel: Channel::new(transport, endpoint, Role::Replay, hello.clone(), options),
-            shard: ShardId(place as u32),
-            asked: None,
-            stats: None,
-            finished: false,
-        };
-        let mut sampler = TrajectorySampler {
-            links: shards.iter().enumerate().map(link).collect(),
-            options,
-            shutdown: shutdown.clone(),
-            started: Instant::now(),
-            complaint: Complaint::new(options.complaint_period),
-            next_request: 0,
-            received: Vec::new(),
-            turn: Vec::new(),
-        };
+        let ports = shards.iter().map(port).collect();
+        let mut sampler = TrajectorySampler::over(ports, identity, options, rand::random());
+        sampler.shutdown = shutdown.clone();
         sampler.poll()?;
         Ok(sampler)
     }
 
-    /// Trajectories of at least `steps` steps in all, from all live shards in equal shares and, where one has less, from
-    /// the others. At the timeout it returns what there is (of an incomplete turn: nothing, it goes on with the next
-    /// call). `steps` means nothing to a turn.
+    /// Trajectories of at least `steps` steps in all, from all live shards in proportion to what they hold and, where one
+    /// has less, from the others. At the timeout it returns what there is (of an incomplete turn: nothing, it goes on
+    /// with the next call). `steps` means nothing to a turn.
     ///
     /// # Errors
     /// [`TransportError::Refused`], [`TransportError::Unreachable`] when no shard was ever reached,
     /// [`TransportError::Interrupted`].
     pub fn sample(
         &mut self,
-        selector: Selector,
+        selector: Selector<'_>,
         steps: usize,
         timeout: Duration,
     ) -> Result<Vec<SampledItem>, TransportError> {
-        let deadline = Instant::now() + timeout;
+        let deadline = self.now() + timeout;
         let mut items = Vec::new();
         loop {
             self.poll()?;
             items.append(&mut self.received);
-            if self.links.iter().all(|link| link.asked.is_none()) {
-                let remaining = deadline.saturating_duration_since(Instant::now());
+            if self.is_idle() {
+                let remaining = deadline.saturating_sub(self.now());
                 let missing = self.missing(selector, steps, &mut items);
                 if missing == 0 || remaining.is_zero() {
                     return Ok(self.complete(selector, items));
                 }
                 self.check()?;
-                self.ask(kind(selector), missing, remaining.min(PATIENCE))?;
+                self.ask(selector, missing, remaining.min(PATIENCE), self.now())?;
             }
-            wait_any(self.links.iter().map(|link| &link.channel), POLL);
+            self.wait();
         }
     }
 
@@ -160,22 +157,28 @@ impl TrajectorySampler {
     /// # Errors
     /// [`TransportError::Refused`].
     pub fn poll(&mut self) -> Result<(), TransportError> {
-        for link in &mut self.links {
-            while let Some(event) = link.channel.step()? {
-                match event {
-                    Event::Ready(welcome) => link.shard = welcome.shard.unwrap_or(link.shard),
-                    Event::Lost => link.asked = None,
-                    Event::Refused(refused) => return Err(refusal(link.channel.endpoint(), refused)),
-                    Event::Finished => link.finished = true,
-                    Event::Message(Message::Batch(batch), bulk) => {
-                        if link.asked == Some(batch.request) {
-                            link.asked = None;
-                        }
-                        self.received.extend(unpack(link.shard, batch, bulk));
-                    }
-                    Event::Message(Message::Stats(stats), _) => link.stats = Some(stats),
-                    Event::Message(..) => {}
-                }
+        self.tick(self.now())
+    }
+
+    /// Tells the shards new priorities of items that they gave; it does not wait, and a shard that is away keeps the old
+    /// ones.
+    ///
+    /// # Errors
+    /// [`TransportError::Wire`] when it cannot be encoded.
+    pub fn prioritise(
+        &mut self,
+        table: &str,
+        priorities: impl IntoIterator<Item = (ShardId, u64, f32)>,
+    ) -> Result<(), TransportError> {
+        let mut updates: HashMap<ShardId, Vec<(u64, f32)>> = HashMap::new();
+        for (shard, key, priority) in priorities {
+            updates.entry(shard).or_default().push((key, priority));
+        }
+        let now = self.now();
+        for link in self.links.iter_mut().filter(|link| link.channel.protocol() >= 2) {
+            if let Some(updates) = updates.remove(&link.shard) {
+                let prioritise = Prioritise { table: table.to_owned(), updates };
+                link.channel.send(&Message::Prioritise(prioritise), Vec::new(), now)?;
             }
         }
         Ok(())
@@ -186,11 +189,11 @@ impl TrajectorySampler {
     /// # Errors
     /// [`TransportError::Refused`].
     pub fn stats(&mut self) -> Result<Vec<ShardStats>, TransportError> {
-        let deadline = Instant::now() + self.options.peer_timeout;
+        let deadline = self.now() + self.options.peer_timeout;
         let mut asked = Vec::new();
         for (place, link) in self.links.iter_mut().enumerate() {
             link.stats = None;
-            if link.channel.send(&Message::StatsRequest(()), Vec::new())? {
+            if link.channel.send(&Message::StatsRequest(()), Vec::new(), self.epoch.elapsed())? {
                 asked.push(place);
             }
         }
@@ -200,17 +203,11 @@ impl TrajectorySampler {
                 let link = &self.links[*place];
                 link.stats.is_some() || !link.channel.is_ready()
             };
-            if asked.iter().all(answered) || Instant::now() >= deadline {
+            if asked.iter().all(answered) || self.now() >= deadline {
                 return Ok(self.links.iter().filter_map(|link| link.stats).collect());
             }
-            wait_any(self.links.iter().map(|link| &link.channel), POLL);
+            self.wait();
         }
-    }
-
-    /// How many shards are connected.
-    #[must_use]
-    pub fn live_shards(&self) -> usize {
-        self.links.iter().filter(|link| link.channel.is_ready()).count()
     }
 
     /// Tells the shards that the run has ended, so that they tell their actors and end, too.
@@ -218,62 +215,24 @@ impl TrajectorySampler {
     /// # Errors
     /// [`TransportError::Refused`].
     pub fn finish(&mut self) -> Result<(), TransportError> {
-        let deadline = Instant::now() + FAREWELL;
+        let deadline = self.now() + FAREWELL;
         for link in &mut self.links {
-            link.channel.send(&Message::RunFinished(()), Vec::new())?;
+            link.channel.send(&Message::RunFinished(()), Vec::new(), self.epoch.elapsed())?;
         }
-        let told = |link: &ShardLink| link.finished || !link.channel.is_ready();
-        while !self.links.iter().all(told) && Instant::now() < deadline {
-            wait_any(self.links.iter().map(|link| &link.channel), POLL);
+        let told = |link: &ShardLink<SocketPort>| link.finished || !link.channel.is_ready();
+        while !self.links.iter().all(told) && self.now() < deadline {
+            self.wait();
             self.poll()?;
         }
         Ok(())
     }
 
-    /// How much (steps; of a turn: trajectories) is still to be asked for. Takes a turn's items into the turn.
-    fn missing(&mut self, selector: Selector, steps: usize, items: &mut Vec<SampledItem>) -> u64 {
-        match selector {
-            Selector::Turn { version, count } => {
-                self.turn.append(items);
-                self.turn.retain(|item| item.header.last_version == version);
-                count.saturating_sub(self.turn.len()) as u64
-            }
-            Selector::Fifo | Selector::Uniform => {
-                let found: u64 = items.iter().map(|item| u64::from(item.header.steps)).sum();
-                (steps as u64).saturating_sub(found)
-            }
-        }
+    fn now(&self) -> Duration {
+        self.epoch.elapsed()
     }
 
-    fn complete(&mut self, selector: Selector, items: Vec<SampledItem>) -> Vec<SampledItem> {
-        match selector {
-            Selector::Turn { count, .. } if self.turn.len() >= count => {
-                self.turn.sort_by_key(|item| (item.header.actor, item.header.ordinal));
-                std::mem::take(&mut self.turn)
-            }
-            _ => items,
-        }
-    }
-
-    fn ask(&mut self, kind: SampleKind, missing: u64, patience: Duration) -> Result<(), TransportError> {
-        let live = self.live_shards() as u64;
-        if live == 0 {
-            if let Some(waited) = self.complaint.due(Instant::now()) {
-                tracing::warn!(?waited, "no replay shard can be reached");
-            }
-            return Ok(());
-        }
-        self.complaint.settle();
-        let patience_ms = u32::try_from(patience.as_millis()).unwrap_or(u32::MAX);
-        for link in self.links.iter_mut().filter(|link| link.channel.is_ready()) {
-            let request = self.next_request;
-            self.next_request += 1;
-            let sample = Sample { request, kind, steps: missing.div_ceil(live), patience_ms };
-            if link.channel.send(&Message::Sample(sample), Vec::new())? {
-                link.asked = Some(request);
-            }
-        }
-        Ok(())
+    fn wait(&self) {
+        wait_any(self.links.iter().map(|link| link.channel.port()), POLL);
     }
 
     fn check(&self) -> Result<(), TransportError> {
@@ -282,7 +241,7 @@ impl TrajectorySampler {
         }
         let after = self.options.reach_deadline;
         let never = !self.links.iter().any(|link| link.channel.was_reached());
-        if never && self.started.elapsed() >= after {
+        if never && self.now() >= after {
             let endpoints: Vec<_> = self.links.iter().map(|link| link.channel.endpoint().as_str()).collect();
             return Err(TransportError::Unreachable {
                 what: "every replay shard",
@@ -294,28 +253,230 @@ impl TrajectorySampler {
     }
 }
 
-fn kind(selector: Selector) -> SampleKind {
-    match selector {
-        Selector::Fifo => SampleKind::Fifo,
-        Selector::Uniform => SampleKind::Uniform,
-        Selector::Turn { version, .. } => SampleKind::Turn(version),
+impl<P: Port> TrajectorySampler<P> {
+    /// A sampler over any ports; begins to connect with the first tick. `seed` draws the pauses of reconnections and
+    /// which shard gives how much.
+    pub fn over(
+        ports: Vec<(Endpoint, P)>,
+        identity: LearnerIdentity,
+        options: LinkOptions,
+        seed: u64,
+    ) -> Self {
+        let hello = Hello {
+            run: Some(identity.run),
+            epoch: Some(identity.epoch),
+            config: Some(identity.config),
+            ..Hello::new(Role::Learner, identity.schema)
+        };
+        let link = |(place, (endpoint, port)): (usize, (Endpoint, P))| ShardLink {
+            channel: Channel::new(
+                port,
+                &endpoint,
+                Role::Replay,
+                hello.clone(),
+                options,
+                seed.wrapping_add(place as u64),
+            ),
+            shard: ShardId(place as u32),
+            asked: None,
+            shares: HashMap::new(),
+            stats: None,
+            finished: false,
+        };
+        TrajectorySampler {
+            links: ports.into_iter().enumerate().map(link).collect(),
+            options,
+            shutdown: Shutdown::new(),
+            epoch: Instant::now(),
+            complaint: Complaint::new(options.complaint_period),
+            next_request: 0,
+            received: Vec::new(),
+            turn: Vec::new(),
+            dealer: ChaCha8Rng::seed_from_u64(seed),
+        }
+    }
+
+    /// Takes answers and reconnects, at the time `now` since any fixed moment; never waits.
+    ///
+    /// # Errors
+    /// [`TransportError::Refused`].
+    pub fn tick(&mut self, now: Duration) -> Result<(), TransportError> {
+        for place in 0..self.links.len() {
+            while let Some(event) = self.links[place].channel.step(now)? {
+                let link = &mut self.links[place];
+                match event {
+                    Event::Ready(welcome) => link.shard = welcome.shard.unwrap_or(link.shard),
+                    Event::Lost => link.asked = None,
+                    Event::Refused(refused) => return Err(refusal(link.channel.endpoint(), refused)),
+                    Event::Finished => link.finished = true,
+                    Event::Message(Message::Batch(batch), bulk) => self.take(place, batch, bulk),
+                    Event::Message(Message::Stats(stats), _) => link.stats = Some(stats),
+                    Event::Message(..) => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks every live shard for its part of `missing` steps (of a turn: trajectories); [`TrajectorySampler::take_received`]
+    /// has the answers.
+    ///
+    /// # Errors
+    /// [`TransportError::Wire`] when a request cannot be encoded.
+    pub fn ask(
+        &mut self,
+        selector: Selector<'_>,
+        missing: u64,
+        patience: Duration,
+        now: Duration,
+    ) -> Result<(), TransportError> {
+        let (table, pick) = match selector {
+            Selector::Table(table) => (table, Pick::Next),
+            Selector::Turn { version, .. } => (FRESH_TABLE, Pick::Turn(version)),
+        };
+        if self.live_shards() == 0 {
+            if let Some(waited) = self.complaint.due(now) {
+                tracing::warn!(?waited, "no replay shard can be reached");
+            }
+            return Ok(());
+        }
+        self.complaint.settle();
+        let patience_ms = u32::try_from(patience.as_millis()).unwrap_or(u32::MAX);
+        for (place, steps) in self.deal(table, missing) {
+            let request = self.next_request;
+            self.next_request += 1;
+            let sample = Sample { request, table: table.to_owned(), pick, steps, patience_ms };
+            let link = &mut self.links[place];
+            if link.channel.send(&Message::Sample(sample), Vec::new(), now)? {
+                link.asked = Some((request, table.to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether no answer is awaited.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.links.iter().all(|link| link.asked.is_none())
+    }
+
+    /// What has come since the last call.
+    pub fn take_received(&mut self) -> Vec<SampledItem> {
+        std::mem::take(&mut self.received)
+    }
+
+    /// How many shards are connected.
+    #[must_use]
+    pub fn live_shards(&self) -> usize {
+        self.links.iter().filter(|link| link.channel.is_ready()).count()
+    }
+
+    /// The port to each shard.
+    pub fn ports_mut(&mut self) -> impl Iterator<Item = &mut P> {
+        self.links.iter_mut().map(|link| link.channel.port_mut())
+    }
+
+    /// Which live shard is asked for how many steps: in proportion to what each said last that its table holds. What does
+    /// not divide goes to one of them by lot, so that no shard is favoured in the long run; who has not said yet, or said
+    /// that it has nothing, is asked for a step, to hear of it.
+    fn deal(&mut self, table: &str, missing: u64) -> Vec<(usize, u64)> {
+        let live: Vec<usize> =
+            (0..self.links.len()).filter(|place| self.links[*place].channel.is_ready()).collect();
+        let mass = |place: usize| self.links[place].shares.get(table).map_or(0.0, |share| share.mass);
+        let total: f64 = live.iter().map(|place| mass(*place)).sum();
+        if total <= 0.0 {
+            let each = missing.div_ceil(live.len() as u64);
+            return live.into_iter().map(|place| (place, each)).collect();
+        }
+        let part = |place: usize| (missing as f64 * mass(place) / total) as u64;
+        let mut dealt: Vec<_> = live.iter().map(|place| (*place, part(*place))).collect();
+        let rest = missing.saturating_sub(dealt.iter().map(|(_, steps)| steps).sum());
+        let mut lot = self.dealer.random_range(0.0..total);
+        let chosen = live.iter().position(|place| {
+            lot -= mass(*place);
+            lot < 0.0
+        });
+        dealt[chosen.unwrap_or(live.len() - 1)].1 += rest;
+        for (place, steps) in &mut dealt {
+            if mass(*place) <= 0.0 {
+                *steps = 1;
+            }
+        }
+        dealt.retain(|(_, steps)| *steps > 0);
+        dealt
+    }
+
+    fn take(&mut self, place: usize, batch: Batch, bulk: Vec<Frame>) {
+        let link = &mut self.links[place];
+        let Some((_, table)) = link.asked.take_if(|(request, _)| *request == batch.request) else {
+            // An answer to a question of before a loss: its items are as good as any.
+            self.received.extend(unpack(link.shard, batch, bulk));
+            return;
+        };
+        link.shares.insert(table.clone(), batch.share);
+        let (own, shard) = (batch.share.mass, link.shard);
+        let shares = self.links.iter().filter_map(|link| link.shares.get(&table));
+        let (mut items, mut mass) = (0, 0.0);
+        for share in shares {
+            items += share.items;
+            mass += share.mass;
+        }
+        let part = if mass > 0.0 { own / mass } else { 1.0 };
+        self.received.extend(unpack(shard, batch, bulk).into_iter().map(|item| SampledItem {
+            probability: item.probability * part,
+            population: items.max(1),
+            ..item
+        }));
+    }
+
+    /// How much (steps; of a turn: trajectories) is still to be asked for. Takes a turn's items into the turn.
+    fn missing(&mut self, selector: Selector<'_>, steps: usize, items: &mut Vec<SampledItem>) -> u64 {
+        match selector {
+            Selector::Turn { version, count } => {
+                self.turn.append(items);
+                self.turn.retain(|item| item.header.last_version == version);
+                count.saturating_sub(self.turn.len()) as u64
+            }
+            Selector::Table(_) => {
+                let found: u64 = items.iter().map(|item| u64::from(item.header.steps)).sum();
+                (steps as u64).saturating_sub(found)
+            }
+        }
+    }
+
+    fn complete(&mut self, selector: Selector<'_>, items: Vec<SampledItem>) -> Vec<SampledItem> {
+        match selector {
+            Selector::Turn { count, .. } if self.turn.len() >= count => {
+                self.turn.sort_by_key(|item| (item.header.actor, item.header.ordinal));
+                std::mem::take(&mut self.turn)
+            }
+            _ => items,
+        }
     }
 }
 
-fn unpack(shard: ShardId, batch: Batch, bulk: Vec<Vec<u8>>) -> Vec<SampledItem> {
+fn unpack(shard: ShardId, batch: Batch, bulk: Vec<Frame>) -> Vec<SampledItem> {
     let mut bulk = bulk.into_iter();
     let mut items = Vec::with_capacity(batch.items.len());
     for item in batch.items {
         // Decoding has checked that there are two frames an item.
-        if let (Some(body), Some(frames)) = (bulk.next(), bulk.next()) {
-            let (key, header, times_sampled) = (item.key, item.header, item.times_sampled);
-            items.push(SampledItem { shard, key, header, body, frames, times_sampled });
+        if let (Some(body), Some(states)) = (bulk.next(), bulk.next()) {
+            items.push(SampledItem {
+                shard,
+                key: item.key,
+                header: item.header,
+                body: Block { bytes: body, digest: item.body },
+                states: Block { bytes: states, digest: item.states },
+                times_sampled: item.times_sampled,
+                probability: item.probability,
+                population: 1,
+            });
         }
     }
     items
 }
 
-impl std::fmt::Debug for TrajectorySampler {
+impl<P: Port> std::fmt::Debug for TrajectorySampler<P> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("TrajectorySampler").field("live", &self.live_shards()).finish_non_exhaustive()
     }

@@ -2,11 +2,14 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::cell::RefCell;
+use std::time::{Duration, Instant};
 
 use crate::message::{Message, Role};
 use crate::security::Domain;
-use crate::{Endpoint, Transport, TransportError, socket, wire};
+use crate::{Endpoint, Frame, Transport, TransportError, socket, wire};
+
+const COMPLAINT_PERIOD: Duration = Duration::from_secs(1);
 
 /// Names one connection of a peer; a peer that reconnects gets another.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -28,7 +31,9 @@ pub struct Incoming {
     /// The message.
     pub message: Message,
     /// The frames that it promises.
-    pub bulk: Vec<Vec<u8>>,
+    pub bulk: Vec<Frame>,
+    /// The envelope as it came.
+    pub envelope: Frame,
 }
 
 /// What a wait ended with.
@@ -60,6 +65,7 @@ pub struct Server {
     relay_address: String,
     transport: Transport,
     endpoint: Endpoint,
+    complained: RefCell<Option<Instant>>,
 }
 
 impl Server {
@@ -86,7 +92,8 @@ impl Server {
             Ok(Ok(text)) => text.parse()?,
             _ => endpoint.clone(),
         };
-        Ok(Server { router, relay, relay_address, transport: transport.clone(), endpoint })
+        let transport = transport.clone();
+        Ok(Server { router, relay, relay_address, transport, endpoint, complained: RefCell::new(None) })
     }
 
     /// Where it is bound, with the port that the system chose for `*`.
@@ -111,38 +118,24 @@ impl Server {
     pub fn receive(&self, timeout: Duration) -> Received {
         socket::wait(&[&self.router, &self.relay], timeout);
         let mut woken = false;
-        while let Ok(mut frames) = self.relay.recv_multipart(zmq::DONTWAIT) {
-            let peer = PeerId(frames.remove(0));
-            if frames.is_empty() {
+        while let Some(mut frames) = socket::receive(&self.relay) {
+            if frames.len() < 2 {
                 woken = true;
             } else {
-                self.send_frames(&peer, frames);
+                let peer = PeerId(frames.remove(0).to_vec());
+                self.send(&peer, frames);
             }
         }
         if woken {
             return Received::Woken;
         }
-        self.receive_message().map_or(Received::Nothing, |incoming| Received::Message(Box::new(incoming)))
+        self.try_receive().map_or(Received::Nothing, |incoming| Received::Message(Box::new(incoming)))
     }
 
-    /// Sends without waiting.
-    ///
-    /// # Errors
-    /// [`TransportError::Wire`].
-    pub fn send(
-        &self,
-        peer: &PeerId,
-        message: &Message,
-        bulk: Vec<Vec<u8>>,
-    ) -> Result<Delivery, TransportError> {
-        let mut frames = vec![wire::encode(message)?];
-        frames.extend(bulk);
-        Ok(self.send_frames(peer, frames))
-    }
-
-    fn send_frames(&self, peer: &PeerId, frames: Vec<Vec<u8>>) -> Delivery {
+    /// Sends a message that is packed already ([`wire::pack`]), without waiting.
+    pub fn send(&self, peer: &PeerId, frames: Vec<Frame>) -> Delivery {
         let mut all = Vec::with_capacity(frames.len() + 1);
-        all.push(peer.0.clone());
+        all.push(Frame::from(peer.0.as_slice()));
         all.extend(frames);
         match socket::send(&self.router, all) {
             Ok(()) => Delivery::Sent,
@@ -154,24 +147,31 @@ impl Server {
         }
     }
 
-    fn receive_message(&self) -> Option<Incoming> {
-        let peer = PeerId(self.router.recv_bytes(zmq::DONTWAIT).ok()?);
-        let mut role = None;
-        let mut frames = Vec::new();
-        while self.router.get_rcvmore().unwrap_or(false) {
-            let mut frame = self.router.recv_msg(zmq::DONTWAIT).ok()?;
-            if frames.is_empty() {
-                role = frame.gets("User-Id").and_then(Role::from_name);
+    /// The next message, when there is one: never waits.
+    pub fn try_receive(&self) -> Option<Incoming> {
+        loop {
+            let mut frames = socket::receive(&self.router)?;
+            let peer = PeerId(frames.remove(0).to_vec());
+            let role = frames.first_mut().and_then(|frame| frame.property("User-Id").and_then(Role::from_name));
+            match wire::decode(&frames) {
+                Ok(message) => {
+                    let mut frames = frames.into_iter();
+                    // Decoding has checked that there is one.
+                    let envelope = frames.next()?;
+                    return Some(Incoming { peer, role, message, bulk: frames.collect(), envelope });
+                }
+                Err(error) => self.complain(&peer, &error),
             }
-            frames.push(frame.to_vec());
         }
-        match wire::decode(&frames) {
-            Ok(message) => Some(Incoming { peer, role, message, bulk: frames.into_iter().skip(1).collect() }),
-            Err(error) => {
-                metrics::counter!("longshore_malformed_messages_total").increment(1);
-                tracing::warn!(endpoint = %self.endpoint, ?peer, %error, "a message was dropped");
-                None
-            }
+    }
+
+    /// A stranger may send rubbish as fast as the network carries it: one line a second tells of it.
+    fn complain(&self, peer: &PeerId, error: &wire::WireError) {
+        metrics::counter!("longshore_malformed_messages_total").increment(1);
+        let mut complained = self.complained.borrow_mut();
+        if complained.is_none_or(|last: Instant| last.elapsed() >= COMPLAINT_PERIOD) {
+            *complained = Some(Instant::now());
+            tracing::warn!(endpoint = %self.endpoint, ?peer, %error, "a message was dropped");
         }
     }
 }
@@ -188,14 +188,15 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Hands a message to the server's thread, which sends it when it next waits.
+    /// Hands a packed message ([`wire::pack`]) to the server's thread, which sends it when it next waits.
     ///
     /// # Errors
-    /// [`TransportError::Wire`]; [`TransportError::Socket`] when the server has gone.
-    pub fn send(&self, peer: &PeerId, message: &Message, bulk: Vec<Vec<u8>>) -> Result<(), TransportError> {
-        let mut frames = vec![peer.0.clone(), wire::encode(message)?];
-        frames.extend(bulk);
-        socket::send(&self.socket, frames).map_err(TransportError::socket("send to", "the server's thread"))
+    /// [`TransportError::Socket`] when the server has gone, or takes nothing more.
+    pub fn send(&self, peer: &PeerId, frames: Vec<Frame>) -> Result<(), TransportError> {
+        let mut all = Vec::with_capacity(frames.len() + 1);
+        all.push(Frame::from(peer.0.as_slice()));
+        all.extend(frames);
+        socket::send(&self.socket, all).map_err(TransportError::socket("send to", "the server's thread"))
     }
 
     /// Ends the server's wait.

@@ -3,17 +3,20 @@
 use std::time::Duration;
 
 use crate::security::{Domain, Security, Transport};
-use crate::{Endpoint, Role, TransportError};
+use crate::{Endpoint, Frame, Role, TransportError};
 
 /// A closing socket sends what is queued for this long.
 const LINGER: Duration = Duration::from_secs(1);
 /// Messages that a socket queues for one peer. Credits and one request at a time keep links far below it.
 const HIGH_WATER_MARK: i32 = 10_000;
+/// An envelope and two frames for each item of the largest batch, and one to tell that there were more.
+pub(crate) const MAX_FRAMES: usize = 2 + 2 * crate::message::MAX_BATCH_ITEMS;
 const HEARTBEAT: Duration = Duration::from_secs(2);
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(10);
 const HANDSHAKE: Duration = Duration::from_secs(5);
-const RECONNECT: Duration = Duration::from_millis(100);
-const RECONNECT_MAX: Duration = Duration::from_secs(2);
+/// A peer that comes back is found within a second.
+const RECONNECT: Duration = Duration::from_millis(50);
+const RECONNECT_MAX: Duration = Duration::from_millis(400);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A socket bound to `endpoint`, which accepts the roles that have business in `domain`.
@@ -84,8 +87,24 @@ fn open(transport: &Transport, kind: zmq::SocketType) -> Result<zmq::Socket, zmq
 }
 
 /// Sends a multipart message without waiting; `EAGAIN` when the queue is full.
-pub(crate) fn send(socket: &zmq::Socket, frames: Vec<Vec<u8>>) -> Result<(), zmq::Error> {
-    socket.send_multipart(frames, zmq::DONTWAIT)
+pub(crate) fn send(socket: &zmq::Socket, frames: Vec<Frame>) -> Result<(), zmq::Error> {
+    socket.send_multipart(frames.into_iter().map(Frame::into_message), zmq::DONTWAIT)
+}
+
+/// The next message, when there is one: never waits. More than [`MAX_FRAMES`] frames are read and thrown away; none of ours
+/// has so many, and what is left is no message.
+pub(crate) fn receive(socket: &zmq::Socket) -> Option<Vec<Frame>> {
+    let mut frames = Vec::new();
+    loop {
+        let frame = socket.recv_msg(zmq::DONTWAIT).ok()?;
+        let more = frame.get_more();
+        if frames.len() < MAX_FRAMES {
+            frames.push(Frame::from_message(frame));
+        }
+        if !more {
+            return Some(frames);
+        }
+    }
 }
 
 /// Waits for `sockets` to have something to read.

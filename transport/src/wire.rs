@@ -1,16 +1,21 @@
-//! The one envelope: magic, protocol version, kind, length and CRC32C, then the payload.
+//! The one envelope: magic, protocol version, kind, length and CRC32C, then the payload. It says the protocol that brought
+//! its kind, so that peers of the protocol before read what has not changed since.
 //!
 //! The payload's encoding (bincode) is named nowhere else; golden files in `tests/golden` pin it, so that a compatible
 //! encoder can take its place.
+
+use std::ops::Deref;
 
 use common::trajectory::TrajectoryBody;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::Frame;
 use crate::message::{BulkDigest, Message};
+use crate::protocol_one;
 
 /// The newest protocol that this program speaks.
-pub const PROTOCOL: u16 = 1;
+pub const PROTOCOL: u16 = 2;
 /// The oldest protocol that it speaks.
 pub const PROTOCOL_OLDEST: u16 = 1;
 
@@ -64,6 +69,14 @@ pub enum WireError {
         /// What came.
         found: u16,
     },
+    /// The peer's protocol has no such message.
+    #[error("protocol {protocol} has no message of kind {kind}")]
+    NotSpoken {
+        /// Of the message.
+        kind: u16,
+        /// The peer's.
+        protocol: u16,
+    },
     /// The payload is malformed.
     #[error("malformed payload: {message}")]
     Payload {
@@ -88,7 +101,7 @@ pub enum WireError {
     },
 }
 
-/// The envelope of `message`; the frames that it promises are sent behind it.
+/// The envelope of `message` in the newest protocol; the frames that it promises are sent behind it.
 ///
 /// # Errors
 /// [`WireError::Payload`] when it is too large.
@@ -96,11 +109,28 @@ pub fn encode(message: &Message) -> Result<Vec<u8>, WireError> {
     envelope(message.kind(), &message.encode_payload()?)
 }
 
+/// All frames of a message to a peer that speaks `protocol`.
+///
+/// # Errors
+/// As [`encode`]; [`WireError::NotSpoken`].
+pub fn pack(message: &Message, bulk: Vec<Frame>, protocol: u16) -> Result<Vec<Frame>, WireError> {
+    let (first, bulk) = if protocol < PROTOCOL {
+        let (kind, payload, bulk) = protocol_one::lower(message, bulk)?;
+        (envelope(kind, &payload)?, bulk)
+    } else {
+        (encode(message)?, bulk)
+    };
+    let mut frames = Vec::with_capacity(bulk.len() + 1);
+    frames.push(first.into());
+    frames.extend(bulk);
+    Ok(frames)
+}
+
 /// The message in an envelope and the frames behind it, each checked.
 ///
 /// # Errors
 /// See [`WireError`].
-pub fn decode(frames: &[Vec<u8>]) -> Result<Message, WireError> {
+pub fn decode<B: Deref<Target = [u8]>>(frames: &[B]) -> Result<Message, WireError> {
     let (first, bulk) = frames.split_first().ok_or(WireError::Length { expected: HEADER_BYTES, found: 0 })?;
     let (kind, payload) = open(first)?;
     let message = Message::decode_payload(kind, payload)?;
@@ -116,12 +146,32 @@ pub fn decode(frames: &[Vec<u8>]) -> Result<Message, WireError> {
     Ok(message)
 }
 
+/// A value of some program's own, in an envelope of `kind` (from 257 on: no message has these).
+///
+/// # Errors
+/// [`WireError::Payload`] when it is too large.
+pub fn seal(kind: u16, value: &impl Serialize) -> Result<Vec<u8>, WireError> {
+    envelope(kind, &encode_value(value)?)
+}
+
+/// The opposite of [`seal`].
+///
+/// # Errors
+/// See [`WireError`].
+pub fn unseal<T: DeserializeOwned>(kind: u16, bytes: &[u8]) -> Result<T, WireError> {
+    let (found, payload) = open(bytes)?;
+    if found != kind {
+        return Err(WireError::Kind { expected: kind, found });
+    }
+    decode_value(payload)
+}
+
 /// The steps of a trajectory as bytes, in an envelope of their own: replay shards pass them on unread.
 ///
 /// # Errors
 /// [`WireError::Payload`] when it is too large.
 pub fn encode_body(body: &TrajectoryBody) -> Result<Vec<u8>, WireError> {
-    envelope(KIND_BODY, &encode_value(body)?)
+    seal(KIND_BODY, body)
 }
 
 /// The opposite of [`encode_body`].
@@ -129,11 +179,12 @@ pub fn encode_body(body: &TrajectoryBody) -> Result<Vec<u8>, WireError> {
 /// # Errors
 /// See [`WireError`].
 pub fn decode_body(bytes: &[u8]) -> Result<TrajectoryBody, WireError> {
-    let (kind, payload) = open(bytes)?;
-    if kind != KIND_BODY {
-        return Err(WireError::Kind { expected: KIND_BODY, found: kind });
-    }
-    decode_value(payload)
+    unseal(KIND_BODY, bytes)
+}
+
+/// The protocol that brought a kind.
+fn introduced(kind: u16) -> u16 {
+    if (24..32).contains(&kind) || kind > KIND_BODY { 2 } else { 1 }
 }
 
 fn envelope(kind: u16, payload: &[u8]) -> Result<Vec<u8>, WireError> {
@@ -144,7 +195,7 @@ fn envelope(kind: u16, payload: &[u8]) -> Result<Vec<u8>, WireError> {
     let length = u32::try_from(payload.len()).map_err(|_| too_large())?;
     let mut bytes = Vec::with_capacity(HEADER_BYTES + payload.len());
     bytes.extend_from_slice(&MAGIC);
-    bytes.extend_from_slice(&PROTOCOL.to_le_bytes());
+    bytes.extend_from_slice(&introduced(kind).to_le_bytes());
     bytes.extend_from_slice(&kind.to_le_bytes());
     bytes.extend_from_slice(&length.to_le_bytes());
     bytes.extend_from_slice(&crc32c::crc32c(payload).to_le_bytes());

@@ -7,10 +7,12 @@ use common::Shutdown;
 use common::ids::{ActorId, Digest, Incarnation, RunId, SequenceNumber};
 use common::trajectory::TrajectoryHeader;
 
-use crate::channel::{Channel, Event, refusal, wait_any};
+use crate::block::Block;
+use crate::channel::{Channel, Event, refusal};
 use crate::client::{Complaint, LinkOptions};
-use crate::message::{Ack, BulkDigest, Hello, Insert, Message, Role, Welcome};
-use crate::wire::{self, WireError};
+use crate::message::{Ack, Hello, Insert, Message, Role, Welcome};
+use crate::port::{Port, SocketPort, wait_any};
+use crate::wire::WireError;
 use crate::{Endpoint, Transport, TransportError};
 
 const POLL: Duration = Duration::from_millis(20);
@@ -33,37 +35,62 @@ pub struct ActorIdentity {
 pub struct WriterOptions {
     /// Trajectories held that no shard has acknowledged; at most this many.
     pub spool: usize,
+    /// Their bytes; at most this many, or one trajectory.
+    pub spool_bytes: u64,
     /// Patience.
     pub link: LinkOptions,
+}
+
+/// A trajectory on its way to a shard.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trajectory {
+    /// Header; its sequence number is set when a shard has been chosen.
+    pub header: TrajectoryHeader,
+    /// The encoded steps.
+    pub body: Block,
+    /// The states.
+    pub states: Block,
+}
+
+impl Trajectory {
+    fn bytes(&self) -> u64 {
+        (self.body.bytes.len() + self.states.bytes.len()) as u64
+    }
 }
 
 /// Sends trajectories to the shards in turn and holds each until its shard has acknowledged it.
 ///
 /// A trajectory's shard is fixed when it is inserted. Those of a shard that is lost are kept and sent again on its
-/// return (the shard drops what it has already); new ones go to the others meanwhile.
-pub struct TrajectoryWriter {
-    links: Vec<ShardLink>,
+/// return (the shard drops what it has already); new ones go to the others meanwhile. When the spool is full, nothing more
+/// is taken until a shard acknowledges something: the caller waits, and it is said what for.
+///
+/// It knows neither sockets nor clock: see [`Port`]. Over sockets, [`TrajectoryWriter::insert`] and its like tell the time.
+pub struct TrajectoryWriter<P = SocketPort> {
+    links: Vec<ShardLink<P>>,
     turn: usize,
     options: WriterOptions,
     max_frame_bytes: u64,
+    compress: bool,
+    spooled: usize,
+    spooled_bytes: u64,
     shutdown: Shutdown,
-    started: Instant,
-    weights_came: Instant,
+    epoch: Instant,
+    weights_came: Duration,
     finished: bool,
     fault: Option<TransportError>,
 }
 
-struct ShardLink {
-    channel: Channel,
-    /// Encoded, from the oldest; their sequence numbers end before `next`.
-    unacked: VecDeque<Vec<Vec<u8>>>,
+struct ShardLink<P> {
+    channel: Channel<P>,
+    /// From the oldest; their sequence numbers end before `next`.
+    unacked: VecDeque<Trajectory>,
     /// How many of them were sent on this connection.
     sent: usize,
     next: u64,
     limit: u64,
 }
 
-impl TrajectoryWriter {
+impl TrajectoryWriter<SocketPort> {
     /// Begins to connect to every shard; does not wait for them.
     ///
     /// # Errors
@@ -75,30 +102,15 @@ impl TrajectoryWriter {
         options: WriterOptions,
         shutdown: &Shutdown,
     ) -> Result<Self, TransportError> {
-        let hello = Hello {
-            run: Some(identity.run),
-            actor: Some(identity.actor),
-            incarnation: Some(identity.incarnation),
-            ..Hello::new(Role::Actor, identity.schema)
+        let port = |endpoint: &Endpoint| {
+            (endpoint.clone(), SocketPort::new(transport, endpoint, Role::Replay))
         };
-        let link = |endpoint| ShardLink {
-            channel: Channel::new(transport, endpoint, Role::Replay, hello.clone(), options.link),
-            unacked: VecDeque::new(),
-            sent: 0,
-            next: 0,
-            limit: 0,
-        };
-        let mut writer = TrajectoryWriter {
-            links: shards.iter().map(link).collect(),
-            turn: 0,
-            options,
-            max_frame_bytes: transport.max_frame_bytes().unsigned_abs(),
-            shutdown: shutdown.clone(),
-            started: Instant::now(),
-            weights_came: Instant::now(),
-            finished: false,
-            fault: None,
-        };
+        let ports = shards.iter().map(port).collect();
+        let mut writer = TrajectoryWriter::over(ports, identity, options, rand::random());
+        writer.max_frame_bytes = transport.max_frame_bytes().unsigned_abs();
+        // Within a process nothing travels: compression would only cost.
+        writer.compress = shards.iter().any(Endpoint::is_network);
+        writer.shutdown = shutdown.clone();
         writer.poll();
         match writer.fault.take() {
             Some(fault) => Err(fault),
@@ -116,44 +128,37 @@ impl TrajectoryWriter {
         &mut self,
         header: TrajectoryHeader,
         body: Vec<u8>,
-        frames: Vec<u8>,
+        states: Vec<u8>,
     ) -> Result<(), TransportError> {
-        let largest = body.len().max(frames.len()) as u64;
-        if largest > self.max_frame_bytes {
-            // The receiver would cut the connection, again and again.
-            return Err(WireError::TooLarge { found: largest, limit: self.max_frame_bytes }.into());
-        }
+        let mut trajectory = self.pack(header, body, states)?;
         let mut complaint = Complaint::new(self.options.link.complaint_period);
         let waiting = Instant::now();
         loop {
             self.poll();
             self.check()?;
-            if let Some(place) = self.choose() {
-                metrics::histogram!("longshore_insert_wait_seconds").record(waiting.elapsed());
-                return self.links[place].take(header, body, frames);
+            match self.offer(trajectory, self.now())? {
+                None => {
+                    metrics::histogram!("longshore_insert_wait_seconds").record(waiting.elapsed());
+                    return Ok(());
+                }
+                Some(refused) => trajectory = refused,
             }
-            if let Some(waited) = complaint.due(Instant::now()) {
+            if let Some(waited) = complaint.due(self.now()) {
                 self.complain(waited);
             }
-            wait_any(self.links.iter().map(|link| &link.channel), POLL);
+            wait_any(self.links.iter().map(|link| link.channel.port()), POLL);
         }
     }
 
     /// New weights came: the learner lives. Complaints tell when it was heard of last.
     pub fn weights_came(&mut self) {
-        self.weights_came = Instant::now();
+        self.weights_came = self.now();
     }
 
     /// Takes acknowledgements, sends again, reconnects; never waits. A fault that it meets is told by the next
     /// [`TrajectoryWriter::insert`] or [`TrajectoryWriter::flush`].
     pub fn poll(&mut self) {
-        for place in 0..self.links.len() {
-            if let Err(error) = self.advance(place) {
-                self.fault.get_or_insert(error);
-            }
-        }
-        let spooled: usize = self.links.iter().map(|link| link.unacked.len()).sum();
-        metrics::gauge!("longshore_spooled_trajectories").set(spooled as f64);
+        self.tick(self.now());
     }
 
     /// Waits until everything is acknowledged, or the run has finished and nobody wants it any more.
@@ -164,7 +169,7 @@ impl TrajectoryWriter {
         let start = Instant::now();
         loop {
             self.poll();
-            if self.finished || self.links.iter().all(|link| link.unacked.is_empty()) {
+            if self.finished || self.spooled == 0 {
                 return Ok(());
             }
             if let Some(fault) = self.fault.take() {
@@ -173,30 +178,28 @@ impl TrajectoryWriter {
             if start.elapsed() >= deadline {
                 return Err(self.unflushed(deadline));
             }
-            wait_any(self.links.iter().map(|link| &link.channel), POLL);
+            wait_any(self.links.iter().map(|link| link.channel.port()), POLL);
         }
     }
 
-    /// Whether the learner has ended the run.
-    #[must_use]
-    pub fn run_finished(&self) -> bool {
-        self.finished
+    fn now(&self) -> Duration {
+        self.epoch.elapsed()
     }
 
-    fn advance(&mut self, place: usize) -> Result<(), TransportError> {
-        let link = &mut self.links[place];
-        while let Some(event) = link.channel.step()? {
-            match event {
-                Event::Ready(welcome) => link.welcome(&welcome),
-                Event::Lost => link.sent = 0,
-                Event::Refused(refused) => return Err(refusal(link.channel.endpoint(), refused)),
-                Event::Finished => self.finished = true,
-                Event::Message(Message::Ack(ack), _) => link.acknowledge(&ack),
-                Event::Message(..) => {}
-            }
+    fn pack(
+        &self,
+        header: TrajectoryHeader,
+        body: Vec<u8>,
+        states: Vec<u8>,
+    ) -> Result<Trajectory, TransportError> {
+        let block = |bytes| if self.compress { Block::compressed(bytes) } else { Block::plain(bytes) };
+        let (body, states) = (block(body), block(states));
+        let largest = body.bytes.len().max(states.bytes.len()) as u64;
+        if largest > self.max_frame_bytes {
+            // The receiver would cut the connection, again and again.
+            return Err(WireError::TooLarge { found: largest, limit: self.max_frame_bytes }.into());
         }
-        link.pump();
-        Ok(())
+        Ok(Trajectory { header, body, states })
     }
 
     fn check(&mut self) -> Result<(), TransportError> {
@@ -211,7 +214,7 @@ impl TrajectoryWriter {
         }
         let after = self.options.link.reach_deadline;
         let never = !self.links.iter().any(|link| link.channel.was_reached());
-        if never && self.started.elapsed() >= after {
+        if never && self.now() >= after {
             let endpoints: Vec<_> = self.links.iter().map(|link| link.channel.endpoint().as_str()).collect();
             return Err(TransportError::Unreachable {
                 what: "every replay shard",
@@ -221,11 +224,128 @@ impl TrajectoryWriter {
         }
         Ok(())
     }
+}
+
+impl<P: Port> TrajectoryWriter<P> {
+    /// A writer over any ports; begins to connect with the first tick. `seed` draws the pauses of reconnections.
+    pub fn over(
+        ports: Vec<(Endpoint, P)>,
+        identity: ActorIdentity,
+        options: WriterOptions,
+        seed: u64,
+    ) -> Self {
+        let hello = Hello {
+            run: Some(identity.run),
+            actor: Some(identity.actor),
+            incarnation: Some(identity.incarnation),
+            ..Hello::new(Role::Actor, identity.schema)
+        };
+        let link = |(place, (endpoint, port)): (usize, (Endpoint, P))| ShardLink {
+            channel: Channel::new(
+                port,
+                &endpoint,
+                Role::Replay,
+                hello.clone(),
+                options.link,
+                seed.wrapping_add(place as u64),
+            ),
+            unacked: VecDeque::new(),
+            sent: 0,
+            next: 0,
+            limit: 0,
+        };
+        TrajectoryWriter {
+            links: ports.into_iter().enumerate().map(link).collect(),
+            turn: 0,
+            options,
+            max_frame_bytes: u64::MAX,
+            compress: false,
+            spooled: 0,
+            spooled_bytes: 0,
+            shutdown: Shutdown::new(),
+            epoch: Instant::now(),
+            weights_came: Duration::ZERO,
+            finished: false,
+            fault: None,
+        }
+    }
+
+    /// Takes a trajectory when a live shard has a credit for it and the spool room; gives it back otherwise.
+    ///
+    /// # Errors
+    /// [`TransportError::Wire`] when it cannot be encoded.
+    pub fn offer(
+        &mut self,
+        trajectory: Trajectory,
+        now: Duration,
+    ) -> Result<Option<Trajectory>, TransportError> {
+        let Some(place) = self.choose(trajectory.bytes()) else { return Ok(Some(trajectory)) };
+        self.spooled += 1;
+        self.spooled_bytes += trajectory.bytes();
+        self.links[place].take(trajectory, now)?;
+        Ok(None)
+    }
+
+    /// Takes acknowledgements, sends again, reconnects, at the time `now` since any fixed moment; never waits.
+    pub fn tick(&mut self, now: Duration) {
+        for place in 0..self.links.len() {
+            if let Err(error) = self.advance(place, now) {
+                self.fault.get_or_insert(error);
+            }
+        }
+    }
+
+    /// Trajectories that no shard has acknowledged.
+    #[must_use]
+    pub fn spooled(&self) -> usize {
+        self.spooled
+    }
+
+    /// What went wrong for good since the last call.
+    pub fn take_fault(&mut self) -> Option<TransportError> {
+        self.fault.take()
+    }
+
+    /// Whether the learner has ended the run.
+    #[must_use]
+    pub fn run_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// The port to each shard.
+    pub fn ports_mut(&mut self) -> impl Iterator<Item = &mut P> {
+        self.links.iter_mut().map(|link| link.channel.port_mut())
+    }
+
+    fn advance(&mut self, place: usize, now: Duration) -> Result<(), TransportError> {
+        let link = &mut self.links[place];
+        while let Some(event) = link.channel.step(now)? {
+            let acked = match event {
+                Event::Ready(welcome) => link.welcome(&welcome),
+                Event::Message(Message::Ack(ack), _) => link.acknowledge(&ack),
+                Event::Lost => {
+                    link.lose();
+                    continue;
+                }
+                Event::Refused(refused) => return Err(refusal(link.channel.endpoint(), refused)),
+                Event::Finished => {
+                    self.finished = true;
+                    continue;
+                }
+                Event::Message(..) => continue,
+            };
+            self.spooled -= acked.items;
+            self.spooled_bytes -= acked.bytes;
+            metrics::counter!("longshore_trajectories_acked_total").increment(acked.items as u64);
+            metrics::gauge!("longshore_spooled_trajectories").set(self.spooled as f64);
+        }
+        link.pump(now)
+    }
 
     /// The next live shard, in turn, that has a credit left.
-    fn choose(&mut self) -> Option<usize> {
-        let held: usize = self.links.iter().map(|link| link.unacked.len()).sum();
-        if held >= self.options.spool {
+    fn choose(&mut self, bytes: u64) -> Option<usize> {
+        let full = self.spooled_bytes + bytes > self.options.spool_bytes && self.spooled > 0;
+        if full || self.spooled >= self.options.spool {
             return None;
         }
         let count = self.links.len();
@@ -240,7 +360,7 @@ impl TrajectoryWriter {
         let shards = self.describe();
         if self.links.iter().all(|link| link.channel.is_ready()) {
             // That is how the shards keep actors from running ahead of a learner that is slow, or away.
-            let silence = self.weights_came.elapsed().as_secs();
+            let silence = self.epoch.elapsed().saturating_sub(self.weights_came).as_secs();
             tracing::info!(
                 ?waited,
                 "no new weights for {silence} s, and no shard takes more until the learner has used what it has: {shards}"
@@ -251,7 +371,7 @@ impl TrajectoryWriter {
     }
 
     fn describe(&self) -> String {
-        let state = |link: &ShardLink| {
+        let state = |link: &ShardLink<P>| {
             let endpoint = link.channel.endpoint();
             if !link.channel.is_ready() {
                 format!("{endpoint} is away ({} kept for it)", link.unacked.len())
@@ -274,48 +394,66 @@ impl TrajectoryWriter {
     }
 }
 
-impl ShardLink {
+/// What an acknowledgement has freed.
+#[derive(Default)]
+struct Acked {
+    items: usize,
+    bytes: u64,
+}
+
+impl<P: Port> ShardLink<P> {
     fn has_credit(&self) -> bool {
         self.channel.is_ready() && self.next < self.limit
     }
 
-    fn take(
-        &mut self,
-        mut header: TrajectoryHeader,
-        body: Vec<u8>,
-        frames: Vec<u8>,
-    ) -> Result<(), TransportError> {
-        header.sequence = SequenceNumber(self.next);
-        let insert = Insert { header, body: BulkDigest::of(&body), frames: BulkDigest::of(&frames) };
-        self.unacked.push_back(vec![wire::encode(&Message::Insert(insert))?, body, frames]);
+    fn take(&mut self, mut trajectory: Trajectory, now: Duration) -> Result<(), TransportError> {
+        trajectory.header.sequence = SequenceNumber(self.next);
+        self.unacked.push_back(trajectory);
         self.next += 1;
-        self.pump();
-        Ok(())
+        self.pump(now)
     }
 
     /// Sends what was not sent on this connection yet.
-    fn pump(&mut self) {
-        while let Some(frames) = self.unacked.get(self.sent) {
-            if !self.channel.send_encoded(frames.clone()) {
-                return;
+    fn pump(&mut self, now: Duration) -> Result<(), TransportError> {
+        while self.channel.is_ready()
+            && let Some(trajectory) = self.unacked.get(self.sent)
+        {
+            let Trajectory { header, body, states } = trajectory;
+            let insert = Insert { header: header.clone(), body: body.digest, states: states.digest };
+            // A copy stays here until it is acknowledged.
+            let bulk = vec![body.bytes.clone(), states.bytes.clone()];
+            if !self.channel.send(&Message::Insert(insert), bulk, now)? {
+                return Ok(());
             }
             self.sent += 1;
         }
+        Ok(())
     }
 
-    fn welcome(&mut self, welcome: &Welcome) {
+    fn lose(&mut self) {
         self.sent = 0;
-        self.acknowledge(&Ack { next: welcome.next, limit: welcome.limit });
+        self.limit = 0;
     }
 
-    fn acknowledge(&mut self, ack: &Ack) {
-        while self.oldest() < ack.next.0 && self.unacked.pop_front().is_some() {
+    fn welcome(&mut self, welcome: &Welcome) -> Acked {
+        self.lose();
+        self.acknowledge(&Ack { next: welcome.next, limit: welcome.limit })
+    }
+
+    fn acknowledge(&mut self, ack: &Ack) -> Acked {
+        let mut acked = Acked::default();
+        while self.oldest() < ack.next.0
+            && let Some(trajectory) = self.unacked.pop_front()
+        {
             self.sent = self.sent.saturating_sub(1);
-            metrics::counter!("longshore_trajectories_acked_total").increment(1);
+            acked.items += 1;
+            acked.bytes += trajectory.bytes();
         }
-        self.limit = ack.limit.0;
+        // Acknowledgements can overtake each other where a network lets them; limits only grow.
+        self.limit = self.limit.max(ack.limit.0);
         let oldest = self.oldest();
         self.channel.hello_mut().first_sequence = SequenceNumber(oldest);
+        acked
     }
 
     fn oldest(&self) -> u64 {
@@ -323,7 +461,7 @@ impl ShardLink {
     }
 }
 
-impl std::fmt::Debug for TrajectoryWriter {
+impl<P: Port> std::fmt::Debug for TrajectoryWriter<P> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("TrajectoryWriter").field("shards", &self.describe()).finish_non_exhaustive()
     }

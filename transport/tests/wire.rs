@@ -18,8 +18,8 @@ use common::trajectory::{Choice, GroupReturn, Reward, Scenario, Step, Trajectory
 use proptest::prelude::*;
 use transport::wire::{self, WireError};
 use transport::{
-    Ack, Announcement, Batch, BulkDigest, Hello, Insert, Item, Message, NotReady, Pull, Refusal, Refused,
-    Role, Sample, SampleKind, ShardStats, Weights, Welcome,
+    Ack, Announcement, Batch, Block, BlockDigest, BulkDigest, Frame, Hello, Insert, Item, Message, NotReady, Pick,
+    Prioritise, Pull, Refusal, Refused, Role, Sample, ShardStats, TableShare, Weights, Welcome,
 };
 
 const VERSION: PolicyVersion = PolicyVersion { epoch: LearnerEpoch(2), number: 300 };
@@ -60,9 +60,11 @@ fn body() -> TrajectoryBody {
 
 fn messages() -> Vec<(&'static str, Message, Vec<Vec<u8>>)> {
     let (bytes, states) = (vec![1, 2, 3], vec![4, 5]);
-    let (body, frames) = (BulkDigest::of(&bytes), BulkDigest::of(&states));
+    let body = BlockDigest { stored: BulkDigest::of(&bytes), raw: None };
+    let states_digest = BlockDigest { stored: BulkDigest::of(&states), raw: Some(40) };
     let (next, limit) = (SequenceNumber(7), SequenceNumber(39));
-    let item = Item { key: 8, header: header(), times_sampled: 2, body, frames };
+    let item =
+        Item { key: 8, header: header(), times_sampled: 2, probability: 0.25, body, states: states_digest };
     let hello = Hello {
         protocol: 1,
         protocol_oldest: 1,
@@ -85,9 +87,17 @@ fn messages() -> Vec<(&'static str, Message, Vec<Vec<u8>>)> {
     };
     let stats =
         ShardStats { shard: ShardId(1), items: 2, bytes: 3000, waiting_steps: 4, ..ShardStats::default() };
-    let sample = Sample { request: 1, kind: SampleKind::Turn(VERSION), steps: 512, patience_ms: 200 };
+    let sample = Sample {
+        request: 1,
+        table: "fresh".to_owned(),
+        pick: Pick::Turn(VERSION),
+        steps: 512,
+        patience_ms: 200,
+    };
+    let prioritise = Prioritise { table: "replayed".to_owned(), updates: vec![(8, 0.5), (9, 2.0)] };
+    let share = TableShare { items: 12, mass: 7.5 };
     let refused = Refused { reason: Refusal::OtherRun, message: "no".to_owned() };
-    let weights = Weights { version: VERSION, budget_share: 0.5, weights: body };
+    let weights = Weights { version: VERSION, budget_share: 0.5, weights: body.stored };
     let bulk = vec![bytes.clone(), states];
     vec![
         ("hello", Message::Hello(hello), vec![]),
@@ -98,10 +108,11 @@ fn messages() -> Vec<(&'static str, Message, Vec<Vec<u8>>)> {
         ("ping", Message::Ping(()), vec![]),
         ("pong", Message::Pong(()), vec![]),
         ("run-finished", Message::RunFinished(()), vec![]),
-        ("insert", Message::Insert(Insert { header: header(), body, frames }), bulk.clone()),
+        ("insert", Message::Insert(Insert { header: header(), body, states: states_digest }), bulk.clone()),
         ("ack", Message::Ack(Ack { next, limit }), vec![]),
         ("sample", Message::Sample(sample), vec![]),
-        ("batch", Message::Batch(Batch { request: 1, items: vec![item] }), bulk),
+        ("batch", Message::Batch(Batch { request: 1, share, items: vec![item] }), bulk),
+        ("prioritise", Message::Prioritise(prioritise), vec![]),
         ("stats-request", Message::StatsRequest(()), vec![]),
         ("stats", Message::Stats(stats), vec![]),
         (
@@ -142,6 +153,41 @@ fn a_trajectory_body_is_written_as_ever_and_read_back() {
     assert_eq!(wire::decode_body(&ping), Err(WireError::Kind { expected: 256, found: 6 }));
 }
 
+fn golden(name: &str) -> Vec<u8> {
+    std::fs::read(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)).unwrap()
+}
+
+/// What programs of protocol 1 write is read, and what they are sent is what they would have written themselves.
+#[test]
+fn protocol_one_is_read_and_written() {
+    let (bytes, states) = (vec![1, 2, 3], vec![4, 5]);
+    for (name, bulk) in
+        [("insert", vec![bytes.clone(), states.clone()]), ("sample", vec![]), ("batch", vec![bytes, states])]
+    {
+        let envelope = golden(&format!("protocol-1/{name}.bin"));
+        let frames: Vec<_> = std::iter::once(envelope.clone()).chain(bulk.clone()).collect();
+        let message = wire::decode(&frames).unwrap();
+        let bulk = bulk.into_iter().map(Frame::from).collect();
+        let packed = wire::pack(&message, bulk, 1).unwrap();
+        assert_eq!(packed.iter().map(|frame| frame.to_vec()).collect::<Vec<_>>(), frames, "{name}");
+    }
+}
+
+#[test]
+fn protocol_one_gets_trajectories_uncompressed_and_no_new_messages() {
+    let body = Block::compressed(vec![7; 10_000]);
+    let insert = Insert { header: header(), body: body.digest, states: body.digest };
+    let packed =
+        wire::pack(&Message::Insert(insert), vec![body.bytes.clone(), body.bytes.clone()], 1).unwrap();
+    assert_eq!((packed.len(), &*packed[1]), (3, &[7; 10_000][..]));
+    let table = "another".to_owned();
+    let sample = Sample { request: 0, table: table.clone(), pick: Pick::Next, steps: 1, patience_ms: 0 };
+    for message in [Message::Sample(sample), Message::Prioritise(Prioritise { table, updates: vec![] })] {
+        let kind = message.kind();
+        assert_eq!(wire::pack(&message, vec![], 1), Err(WireError::NotSpoken { kind, protocol: 1 }));
+    }
+}
+
 #[test]
 fn bulk_frames_are_counted_and_checked() {
     let (_, insert, bulk) = messages().swap_remove(8);
@@ -158,12 +204,12 @@ fn other_protocols_and_other_bytes_are_told_apart() {
     envelope[4] = 9;
     assert_eq!(wire::decode(&[envelope]), Err(WireError::Protocol { found: 9 }));
     assert_eq!(wire::decode(&[b"GET / HTTP/1.1\r\n".to_vec()]), Err(WireError::Magic { found: *b"GET " }));
-    assert_eq!(wire::decode(&[]), Err(WireError::Length { expected: 16, found: 0 }));
+    assert_eq!(wire::decode::<Vec<u8>>(&[]), Err(WireError::Length { expected: 16, found: 0 }));
 }
 
 proptest! {
     #[test]
-    fn no_damage_goes_unnoticed(which in 0..17_usize, place in any::<prop::sample::Index>(), change in 1..=255_u8) {
+    fn no_damage_goes_unnoticed(which in 0..18_usize, place in any::<prop::sample::Index>(), change in 1..=255_u8) {
         let (_, message, bulk) = messages().swap_remove(which);
         let mut frames: Vec<_> = std::iter::once(wire::encode(&message).unwrap()).chain(bulk).collect();
         let frame = place.index(frames.len());

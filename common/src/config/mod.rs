@@ -23,7 +23,7 @@ pub use evaluation::EvaluationConfig;
 pub use learner::{Advantage, LearnerConfig, Mode, Schedule};
 pub use load::{ConfigError, load, parse};
 pub use policy::{PolicyConfig, Storage};
-pub use replay::ReplayConfig;
+pub use replay::{FRESH_TABLE, REPLAYED_TABLE, ReplayConfig};
 pub use reward::RewardConfig;
 pub use serverless::*;
 pub use simulator::*;

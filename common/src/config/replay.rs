@@ -1,6 +1,11 @@
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 
+/// The table that gives each trajectory once, oldest first.
+pub const FRESH_TABLE: &str = "fresh";
+/// The table that trajectories are sampled from again and again.
+pub const REPLAYED_TABLE: &str = "replayed";
+
 /// How a replay shard stores and samples.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
 #[serde(deny_unknown_fields, default)]

@@ -8,7 +8,8 @@ use super::{VersionedWeights, WeightsEndpoints};
 use crate::channel::{Channel, Event, refusal};
 use crate::client::LinkOptions;
 use crate::message::{Hello, Message, Pull, Role};
-use crate::{Transport, TransportError, socket, wire};
+use crate::port::SocketPort;
+use crate::{Frame, Transport, TransportError, socket, wire};
 
 const POLL: Duration = Duration::from_millis(20);
 /// Announcements can be lost; without one the newest is asked for this often.
@@ -19,7 +20,8 @@ pub struct WeightsFollower {
     transport: Transport,
     endpoints: WeightsEndpoints,
     announcements: zmq::Socket,
-    channel: Channel,
+    channel: Channel<SocketPort>,
+    epoch: Instant,
     shutdown: Shutdown,
     options: LinkOptions,
     announced: Option<PolicyVersion>,
@@ -48,11 +50,13 @@ impl WeightsFollower {
         shutdown: &Shutdown,
     ) -> Result<(Self, RunId, LearnerEpoch), TransportError> {
         let hello = Hello::new(role, schema);
+        let port = SocketPort::new(transport, &endpoints.pull, Role::Learner);
         let mut follower = WeightsFollower {
             transport: transport.clone(),
             endpoints: endpoints.clone(),
             announcements: socket::connect(transport, zmq::SUB, &endpoints.announce, Role::Learner)?,
-            channel: Channel::new(transport, &endpoints.pull, Role::Learner, hello, options),
+            channel: Channel::new(port, &endpoints.pull, Role::Learner, hello, options, rand::random()),
+            epoch: Instant::now(),
             shutdown: shutdown.clone(),
             options,
             announced: None,
@@ -135,13 +139,13 @@ impl WeightsFollower {
     }
 
     fn wait(&self) {
-        let sockets: Vec<_> = self.channel.socket().into_iter().chain([&self.announcements]).collect();
+        let sockets: Vec<_> = self.channel.port().socket().into_iter().chain([&self.announcements]).collect();
         socket::wait(&sockets, POLL);
     }
 
     fn advance(&mut self) -> Result<(), TransportError> {
         self.hear()?;
-        while let Some(event) = self.channel.step()? {
+        while let Some(event) = self.channel.step(self.epoch.elapsed())? {
             match event {
                 Event::Ready(welcome) => {
                     // From now on another run's learner at this address is refused, and refuses us.
@@ -158,19 +162,19 @@ impl WeightsFollower {
         self.pull_if_due()
     }
 
-    fn take(&mut self, message: Message, bulk: Vec<Vec<u8>>) {
+    fn take(&mut self, message: Message, bulk: Vec<Frame>) {
         self.pulling = false;
         let Message::Weights(weights) = message else { return };
         let Some(bytes) = bulk.into_iter().next() else { return };
         if self.have.is_none_or(|have| weights.version > have) {
             self.have = Some(weights.version);
             self.budget_share = weights.budget_share;
-            self.received = Some((weights.version, Arc::new(bytes)));
+            self.received = Some((weights.version, Arc::new(bytes.to_vec())));
         }
     }
 
     fn hear(&mut self) -> Result<(), TransportError> {
-        while let Ok(frames) = self.announcements.recv_multipart(zmq::DONTWAIT) {
+        while let Some(frames) = socket::receive(&self.announcements) {
             match wire::decode(&frames) {
                 Ok(Message::Announcement(announcement)) => {
                     let known = self.learner.is_none_or(|(run, _)| run == announcement.run);
@@ -190,7 +194,8 @@ impl WeightsFollower {
         let late = self.pulled.is_none_or(|last| last.elapsed() >= UNASKED_PULL);
         let wanted = (self.announced > self.have && !self.pulling) || late;
         if wanted && self.channel.is_ready() && !self.finished {
-            self.pulling = self.channel.send(&Message::Pull(Pull { have: self.have }), Vec::new())?;
+            let pull = Message::Pull(Pull { have: self.have });
+            self.pulling = self.channel.send(&pull, Vec::new(), self.epoch.elapsed())?;
             self.pulled = Some(Instant::now());
         }
         Ok(())

@@ -12,7 +12,7 @@ use crate::message::{
 use crate::sampler::LearnerIdentity;
 use crate::security::Domain;
 use crate::server::{Delivery, Incoming, PeerId, Received, Relay, Server};
-use crate::{Transport, TransportError, socket, wire};
+use crate::{Frame, Transport, TransportError, socket, wire};
 
 /// Announcements are repeated: who subscribes late, or lost one, hears the next.
 const ANNOUNCE_PERIOD: Duration = Duration::from_secs(1);
@@ -167,7 +167,7 @@ impl Service {
         if finished && fresh {
             self.tell_peers(&message);
         }
-        let sent = wire::encode(&message).map(|bytes| socket::send(&self.announce, vec![bytes]));
+        let sent = wire::encode(&message).map(|bytes| socket::send(&self.announce, vec![bytes.into()]));
         if !matches!(sent, Ok(Ok(()))) {
             tracing::warn!("an announcement could not be sent");
         }
@@ -175,7 +175,7 @@ impl Service {
 
     fn tell_peers(&mut self, message: &Message) {
         let server = &self.server;
-        self.peers.retain(|peer| matches!(server.send(peer, message, Vec::new()), Ok(Delivery::Sent)));
+        self.peers.retain(|peer| matches!(send(server, peer, message, Vec::new()), Ok(Delivery::Sent)));
     }
 
     fn answer(&mut self, incoming: Incoming) -> Result<(), TransportError> {
@@ -188,7 +188,7 @@ impl Service {
             _ if finished => Message::RunFinished(()),
             Message::Pull(pull) => match newest {
                 Some(published) if pull.have.is_none_or(|have| published.version > have) => {
-                    bulk.push(published.weights.to_vec());
+                    bulk.push(Frame::from(published.weights.as_slice()));
                     metrics::counter!("longshore_weights_sent_total").increment(1);
                     Message::Weights(Weights {
                         version: published.version,
@@ -200,7 +200,7 @@ impl Service {
             },
             _ => Message::Pong(()),
         };
-        if self.server.send(&peer, &reply, bulk)? == Delivery::Gone {
+        if send(&self.server, &peer, &reply, bulk)? == Delivery::Gone {
             self.peers.remove(&peer);
         }
         metrics::gauge!("longshore_weights_peers").set(self.peers.len() as f64);
@@ -237,4 +237,14 @@ impl Service {
             limit: SequenceNumber(0),
         })
     }
+}
+
+/// What this service says is the same in every protocol.
+fn send(
+    server: &Server,
+    peer: &PeerId,
+    message: &Message,
+    bulk: Vec<Frame>,
+) -> Result<Delivery, TransportError> {
+    Ok(server.send(peer, wire::pack(message, bulk, wire::PROTOCOL)?))
 }

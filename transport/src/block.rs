@@ -1,0 +1,134 @@
+//! A trajectory's bulk bytes: compressed where that pays, opened only by who reads them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Frame;
+use crate::message::BulkDigest;
+use crate::wire::WireError;
+
+/// Bytes at the start that are tried first: where they hardly shrink, the rest is left alone.
+const PROBE_BYTES: usize = 16 << 10;
+/// Smaller blocks cost more calls than bytes.
+const MIN_BYTES: usize = 256;
+/// Bound on what a block may claim to hold, so that a hostile claim allocates nothing beyond it.
+const MAX_RAW_BYTES: u64 = 4 << 30;
+/// LZ4 never makes more out of a byte: a claim beyond it is a lie.
+const MAX_RATIO: u64 = 255;
+
+/// What a message says of a block that follows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockDigest {
+    /// Of the bytes as they travel and as they are stored.
+    pub stored: BulkDigest,
+    /// Bytes that come out of decompression (LZ4 block format); none where the block is not compressed.
+    pub raw: Option<u64>,
+}
+
+/// Opaque bytes of a trajectory, as they travel and as they are stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// The bytes.
+    pub bytes: Frame,
+    /// What they are.
+    pub digest: BlockDigest,
+}
+
+impl Block {
+    /// `bytes` as they are.
+    #[must_use]
+    pub fn plain(bytes: Vec<u8>) -> Self {
+        let digest = BlockDigest { stored: BulkDigest::of(&bytes), raw: None };
+        Block { bytes: bytes.into(), digest }
+    }
+
+    /// `bytes`, compressed if that takes a quarter of them away.
+    #[must_use]
+    pub fn compressed(bytes: Vec<u8>) -> Self {
+        match compress(&bytes) {
+            Some(packed) => {
+                let digest = BlockDigest { stored: BulkDigest::of(&packed), raw: Some(bytes.len() as u64) };
+                Block { bytes: packed.into(), digest }
+            }
+            None => Block::plain(bytes),
+        }
+    }
+
+    /// The bytes that were put in.
+    ///
+    /// # Errors
+    /// [`WireError::Payload`] when they are no LZ4 block of the length that is said.
+    pub fn open(self) -> Result<Frame, WireError> {
+        let Some(raw) = self.digest.raw else { return Ok(self.bytes) };
+        let most = (self.bytes.len() as u64).saturating_mul(MAX_RATIO).min(MAX_RAW_BYTES);
+        let malformed = |message: String| WireError::Payload { message };
+        if raw > most {
+            return Err(malformed(format!("{} bytes cannot hold {raw}", self.bytes.len())));
+        }
+        let bytes = lz4_flex::block::decompress(&self.bytes, raw as usize)
+            .map_err(|error| malformed(format!("not an LZ4 block: {error}")))?;
+        if bytes.len() as u64 != raw {
+            return Err(malformed(format!("{raw} bytes were promised and {} came out", bytes.len())));
+        }
+        Ok(bytes.into())
+    }
+}
+
+fn compress(bytes: &[u8]) -> Option<Vec<u8>> {
+    let pays = |raw: usize, packed: usize| packed <= raw / 4 * 3;
+    if bytes.len() < MIN_BYTES {
+        return None;
+    }
+    if bytes.len() > 2 * PROBE_BYTES {
+        let probe = &bytes[..PROBE_BYTES];
+        if !pays(probe.len(), lz4_flex::block::compress(probe).len()) {
+            return None;
+        }
+    }
+    let packed = lz4_flex::block::compress(bytes);
+    pays(bytes.len(), packed.len()).then_some(packed)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_repeats_shrinks_and_noise_stays_as_it_is() {
+        let zeros = Block::compressed(vec![0; 100_000]);
+        assert!(zeros.bytes.len() < 1000 && zeros.digest.raw == Some(100_000));
+        assert_eq!(&*zeros.open().unwrap(), &[0; 100_000]);
+        let mut noise = vec![0; 100_000];
+        rand::RngCore::fill_bytes(&mut rand::rng(), &mut noise);
+        assert_eq!(Block::compressed(noise.clone()), Block::plain(noise));
+    }
+
+    #[test]
+    fn a_block_that_lies_about_its_content_is_refused() {
+        let honest = Block::compressed(vec![7; 5000]);
+        for claim in [0, 1, 4999, 5001, 1 << 20, u64::MAX] {
+            let mut lie = honest.clone();
+            lie.digest.raw = Some(claim);
+            assert!(lie.open().is_err(), "{claim}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn blocks_give_back_what_was_put_in(unit in prop::collection::vec(any::<u8>(), 1..40), times in 0..3000_usize) {
+            let bytes = unit.repeat(times);
+            let opened = Block::compressed(bytes.clone()).open().unwrap();
+            prop_assert_eq!(&*opened, bytes.as_slice());
+        }
+
+        #[test]
+        fn noise_is_opened_or_refused(noise in prop::collection::vec(any::<u8>(), 0..300), raw in 0..100_000_u64) {
+            let mut block = Block::plain(noise);
+            block.digest.raw = Some(raw);
+            if let Ok(bytes) = block.open() {
+                prop_assert_eq!(bytes.len() as u64, raw);
+            }
+        }
+    }
+}
