@@ -1,14 +1,23 @@
 //! What a shard remembers of each life of an actor: what came, and what may come.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use common::ids::{ActorId, Incarnation, SequenceNumber};
 use dashmap::DashMap;
+use serde::{Deserialize, Serialize};
 use transport::Ack;
 
+/// Lives of actors that are remembered. Whoever was silent for longest is forgotten first; should it come back and send
+/// what was stored already, that is stored again.
+pub(crate) const MAX_SESSIONS: usize = 65_536;
+
 /// Names a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct SessionKey {
-    pub(crate) actor: ActorId,
-    pub(crate) incarnation: Incarnation,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SessionKey {
+    /// Which actor.
+    pub actor: ActorId,
+    /// Which life of it.
+    pub incarnation: Incarnation,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +26,8 @@ struct Session {
     next: u64,
     /// Sequence numbers below this may be sent; it never falls.
     limit: u64,
+    /// Grows with every use of any session.
+    used: u64,
 }
 
 /// What is to be done with an arrival.
@@ -35,24 +46,38 @@ pub(crate) enum Arrival {
 pub(crate) struct Sessions {
     sessions: DashMap<SessionKey, Session>,
     credits: u64,
+    uses: AtomicU64,
 }
 
 impl Sessions {
     pub(crate) fn new(credits: u32) -> Self {
-        Sessions { sessions: DashMap::new(), credits: u64::from(credits) }
+        Sessions { sessions: DashMap::new(), credits: u64::from(credits), uses: AtomicU64::new(0) }
+    }
+
+    /// After a restart: everything below `next` had been stored.
+    pub(crate) fn restore(&self, key: SessionKey, next: u64) {
+        self.sessions.insert(key, Session { next, limit: next, used: self.use_one() });
     }
 
     /// Opens or finds the session of an actor whose oldest unacknowledged item is `first`.
     pub(crate) fn open(&self, key: SessionKey, first: SequenceNumber, may_insert: bool) -> Ack {
-        let mut session = self.sessions.entry(key).or_insert(Session { next: first.0, limit: first.0 });
+        if self.sessions.len() >= MAX_SESSIONS && !self.sessions.contains_key(&key) {
+            self.forget_oldest();
+        }
+        let used = self.use_one();
+        let mut session =
+            self.sessions.entry(key).or_insert(Session { next: first.0, limit: first.0, used });
         session.next = session.next.max(first.0);
         session.limit = session.limit.max(session.next);
+        session.used = used;
         session.grant(may_insert, self.credits)
     }
 
     /// Judges an arrival and, when it is new, counts it.
     pub(crate) fn arrive(&self, key: SessionKey, sequence: SequenceNumber) -> Arrival {
+        let used = self.use_one();
         let Some(mut session) = self.sessions.get_mut(&key) else { return Arrival::Gap };
+        session.used = used;
         match sequence.0.cmp(&session.next) {
             std::cmp::Ordering::Less => Arrival::Duplicate,
             std::cmp::Ordering::Greater => Arrival::Gap,
@@ -63,15 +88,30 @@ impl Sessions {
         }
     }
 
-    /// What the actor is to be told now.
-    pub(crate) fn acknowledge(&self, key: SessionKey, may_insert: bool) -> Option<Ack> {
-        self.sessions.get_mut(&key).map(|mut session| session.grant(may_insert, self.credits))
+    /// What the actor is to be told now, and whether it has all credits.
+    pub(crate) fn acknowledge(&self, key: SessionKey, may_insert: bool) -> Option<(Ack, bool)> {
+        self.sessions.get_mut(&key).map(|mut session| {
+            let ack = session.grant(may_insert, self.credits);
+            (ack, session.limit >= session.next + self.credits)
+        })
     }
 
     /// New credits for an actor that lacks some; none when it has all.
     pub(crate) fn refill(&self, key: SessionKey) -> Option<Ack> {
         let mut session = self.sessions.get_mut(&key)?;
         (session.limit < session.next + self.credits).then(|| session.grant(true, self.credits))
+    }
+
+    fn use_one(&self) -> u64 {
+        self.uses.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Forgets a quarter of all, so that it happens seldom.
+    fn forget_oldest(&self) {
+        let mut uses: Vec<_> = self.sessions.iter().map(|session| session.used).collect();
+        let (_, boundary, _) = uses.select_nth_unstable(MAX_SESSIONS / 4);
+        let boundary = *boundary;
+        self.sessions.retain(|_, session| session.used > boundary);
     }
 }
 
@@ -105,13 +145,16 @@ mod tests {
     }
 
     #[test]
-    fn a_reconnecting_actor_is_told_what_had_arrived() {
+    fn a_reconnecting_actor_is_told_what_had_arrived_also_by_a_restarted_shard() {
         let sessions = Sessions::new(4);
         sessions.open(KEY, SequenceNumber(0), true);
         for sequence in 0..3 {
             assert_eq!(sessions.arrive(KEY, SequenceNumber(sequence)), Arrival::New);
         }
         assert_eq!(sessions.open(KEY, SequenceNumber(1), true), ack(3, 7));
+        let restarted = Sessions::new(4);
+        restarted.restore(KEY, 3);
+        assert_eq!(restarted.open(KEY, SequenceNumber(1), true), ack(3, 7));
     }
 
     #[test]
@@ -121,7 +164,21 @@ mod tests {
         assert_eq!(sessions.refill(KEY), Some(ack(0, 4)));
         assert_eq!(sessions.refill(KEY), None);
         assert_eq!(sessions.arrive(KEY, SequenceNumber(0)), Arrival::New);
-        assert_eq!(sessions.acknowledge(KEY, false), Some(ack(1, 4)));
-        assert_eq!(sessions.acknowledge(KEY, true), Some(ack(1, 5)));
+        assert_eq!(sessions.acknowledge(KEY, false), Some((ack(1, 4), false)));
+        assert_eq!(sessions.acknowledge(KEY, true), Some((ack(1, 5), true)));
+    }
+
+    #[test]
+    fn sessions_are_bounded_and_the_silent_go_first() {
+        let sessions = Sessions::new(4);
+        let key = |life: u64| SessionKey { actor: ActorId(0), incarnation: Incarnation(life) };
+        for life in 0..MAX_SESSIONS as u64 {
+            sessions.open(key(life), SequenceNumber(0), true);
+        }
+        assert_eq!(sessions.arrive(key(0), SequenceNumber(0)), Arrival::New);
+        sessions.open(key(u64::MAX), SequenceNumber(0), true);
+        assert!(sessions.sessions.len() <= MAX_SESSIONS);
+        assert_eq!(sessions.arrive(key(1), SequenceNumber(0)), Arrival::Gap);
+        assert_eq!(sessions.arrive(key(0), SequenceNumber(0)), Arrival::Duplicate);
     }
 }

@@ -132,8 +132,7 @@ pub fn pack(message: &Message, bulk: Vec<Frame>, protocol: u16) -> Result<Vec<Fr
 /// See [`WireError`].
 pub fn decode<B: Deref<Target = [u8]>>(frames: &[B]) -> Result<Message, WireError> {
     let (first, bulk) = frames.split_first().ok_or(WireError::Length { expected: HEADER_BYTES, found: 0 })?;
-    let (kind, payload) = open(first)?;
-    let message = Message::decode_payload(kind, payload)?;
+    let message = header_of(first)?;
     let promised = message.bulk();
     if promised.len() != bulk.len() {
         return Err(WireError::Frames { expected: promised.len(), found: bulk.len() });
@@ -144,6 +143,15 @@ pub fn decode<B: Deref<Target = [u8]>>(frames: &[B]) -> Result<Message, WireErro
         }
     }
     Ok(message)
+}
+
+/// The message in an envelope whose frames lie elsewhere: they are not looked at.
+///
+/// # Errors
+/// See [`WireError`].
+pub fn header_of(envelope: &[u8]) -> Result<Message, WireError> {
+    let (kind, payload) = open(envelope)?;
+    Message::decode_payload(kind, payload)
 }
 
 /// A value of some program's own, in an envelope of `kind` (from 257 on: no message has these).

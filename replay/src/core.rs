@@ -1,0 +1,438 @@
+//! What a shard does with what it hears. It knows no socket, clock, disk or thread: messages and the time are told, and
+//! what is to be done comes out as [`Effect`]s. The same code runs in production and in simulated networks.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::config::{ReplayConfig, TableConfig};
+use common::ids::{LearnerEpoch, PolicyVersion, SequenceNumber, ShardId};
+use common::seed::{RunSeed, Stream};
+use rand_chacha::ChaCha8Rng;
+use transport::{
+    Ack, BulkDigest, Frame, Hello, Incoming, Insert, Message, NotReady, PeerId, Prioritise, Refused, Role,
+    ShardStats, Weights, Welcome,
+};
+
+use crate::claim::{self, Claim};
+use crate::effect::{Change, Effect, Outgoing, Reply};
+use crate::item::Content;
+use crate::journal::Remembered;
+use crate::requests::{Request, Requests};
+use crate::sessions::{Arrival, SessionKey, Sessions};
+use crate::tables::{Items, Tables};
+
+/// The state of a shard.
+#[derive(Debug)]
+pub struct Core {
+    shard: ShardId,
+    durable: bool,
+    tables: Tables<Content>,
+    sessions: Sessions,
+    peers: HashMap<PeerId, Peer>,
+    claim: Option<Claim>,
+    requests: Requests,
+    /// Actors that sent something since the last [`Core::settle`].
+    unacknowledged: HashMap<SessionKey, PeerId>,
+    /// Whether credits are withheld from somebody.
+    starved: bool,
+    weights: Option<RelayedWeights>,
+    counts: Counts,
+    finished: bool,
+    rng: ChaCha8Rng,
+    effects: Vec<Effect>,
+}
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug)]
+struct Peer {
+    protocol: u16,
+    who: Who,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Who {
+    Learner(LearnerEpoch),
+    Actor(SessionKey),
+}
+
+#[derive(Debug)]
+struct RelayedWeights {
+    version: PolicyVersion,
+    digest: BulkDigest,
+    bytes: Arc<Vec<u8>>,
+    budget_share: f32,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    inserted: u64,
+    duplicates: u64,
+}
+
+impl Core {
+    /// A shard with `tables`, going on with what it `remembered` where its changes are made `durable`.
+    #[must_use]
+    pub fn new(
+        shard: ShardId,
+        config: &ReplayConfig,
+        tables: &BTreeMap<String, TableConfig>,
+        seed: RunSeed,
+        remembered: Option<Remembered>,
+    ) -> Self {
+        let mut core = Core {
+            shard,
+            durable: remembered.is_some(),
+            tables: Tables::new(tables),
+            sessions: Sessions::new(config.credits),
+            peers: HashMap::new(),
+            claim: None,
+            requests: Requests::default(),
+            unacknowledged: HashMap::new(),
+            starved: false,
+            weights: None,
+            counts: Counts::default(),
+            finished: false,
+            rng: seed.rng(Stream::Sampling, u64::from(shard.0)),
+            effects: Vec::new(),
+        };
+        if let Some(remembered) = remembered {
+            core.remember(remembered);
+        }
+        core
+    }
+
+    fn remember(&mut self, remembered: Remembered) {
+        self.claim = remembered.claim;
+        for (key, next) in remembered.sessions {
+            self.sessions.restore(key, next);
+        }
+        for item in remembered.items {
+            let bytes = item.content.bytes();
+            self.tables.restore(item.key, item.header, bytes, item.content, &item.left);
+        }
+        self.tables.set_next_key(remembered.next_key);
+        // Where bounds have shrunk, some had to go.
+        self.persist_departures();
+    }
+
+    /// The items, for those who read them elsewhere.
+    #[must_use]
+    pub fn items(&self) -> Arc<Items<Content>> {
+        self.tables.items()
+    }
+
+    /// The tables.
+    #[must_use]
+    pub fn tables(&self) -> &Tables<Content> {
+        &self.tables
+    }
+
+    /// Who has the shard.
+    #[must_use]
+    pub fn claim(&self) -> Option<Claim> {
+        self.claim
+    }
+
+    /// Whether the learner has ended the run.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// Connections.
+    #[must_use]
+    pub fn peers(&self) -> usize {
+        self.peers.len()
+    }
+
+    /// When [`Core::settle`] is due at the latest, though nothing comes.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Duration> {
+        self.requests.deadline()
+    }
+
+    /// What is to be done, in order.
+    pub fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// A connection is gone.
+    pub fn forget(&mut self, peer: &PeerId) {
+        self.peers.remove(peer);
+        self.requests.forget(peer, &mut self.tables);
+    }
+
+    /// Newest weights, for actors that ask.
+    pub fn relay_weights(&mut self, version: PolicyVersion, bytes: Arc<Vec<u8>>, budget_share: f32) {
+        let digest = BulkDigest::of(&bytes);
+        self.weights = Some(RelayedWeights { version, digest, bytes, budget_share });
+    }
+
+    /// Takes a message.
+    pub fn handle(&mut self, incoming: Incoming, now: Duration) {
+        let Incoming { peer, role, message, bulk, envelope } = incoming;
+        match (message, self.peers.get(&peer).copied()) {
+            (Message::Hello(hello), _) => self.greet(peer, role, &hello),
+            (_, None) => self.send(&peer, transport::wire::PROTOCOL_OLDEST, Message::UnknownPeer(())),
+            (message, Some(Peer { protocol, who: Who::Learner(epoch) })) => {
+                self.hear_learner(&peer, protocol, epoch, message, now);
+            }
+            (Message::Insert(insert), Some(Peer { protocol, who: Who::Actor(session) })) => {
+                self.store(peer, protocol, session, insert, envelope, bulk);
+            }
+            (Message::Pull(pull), Some(Peer { protocol, .. })) => self.give_weights(&peer, protocol, pull.have),
+            (_, Some(Peer { protocol, .. })) => self.send(&peer, protocol, Message::Pong(())),
+        }
+    }
+
+    /// Answers what can be answered by now: requests, acknowledgements, credits. To be called after every few messages.
+    pub fn settle(&mut self, now: Duration) {
+        self.serve(now);
+        self.acknowledge();
+        self.refill();
+    }
+
+    fn greet(&mut self, peer: PeerId, proven: Option<Role>, hello: &Hello) {
+        let verdict = claim::check_peer(hello, proven).and_then(|protocol| {
+            let admitted = if hello.role == Role::Learner { self.claim_for(hello) } else { self.admit(hello) }?;
+            Ok((protocol, admitted))
+        });
+        let spoken = hello.common_protocol().unwrap_or(transport::wire::PROTOCOL_OLDEST);
+        let (protocol, who, ack) = match verdict {
+            Ok((protocol, Some((who, ack)))) => (protocol, who, ack),
+            Ok((_, None)) => {
+                let message = "no learner has claimed this shard yet".to_owned();
+                return self.send(&peer, spoken, Message::NotReady(NotReady { message }));
+            }
+            Err(refused) => return self.refuse(&peer, spoken, hello, refused),
+        };
+        // `claim_for` and `admit` let nobody in while there is no claim.
+        let Some(Claim { run, epoch, .. }) = self.claim else { return };
+        if matches!(who, Who::Learner(_)) {
+            // Nobody waits for older requests any more.
+            self.requests.clear(&mut self.tables);
+        }
+        self.peers.insert(peer.clone(), Peer { protocol, who });
+        let (shard, Ack { next, limit }) = (Some(self.shard), ack);
+        // It acknowledges, too: what it says is stored must be.
+        self.send_after(&peer, protocol, Message::Welcome(Welcome { protocol, run, epoch, shard, next, limit }));
+        if self.finished {
+            self.send(&peer, protocol, Message::RunFinished(()));
+        }
+    }
+
+    fn claim_for(&mut self, hello: &Hello) -> Result<Option<(Who, Ack)>, Refused> {
+        let claim = claim::claim(self.claim, hello)?;
+        if self.claim != Some(claim) {
+            tracing::info!(shard = %self.shard, run = %claim.run, epoch = %claim.epoch, "claimed by a learner");
+            self.persist(Change::Claim(claim));
+        }
+        self.claim = Some(claim);
+        let nothing = Ack { next: SequenceNumber(0), limit: SequenceNumber(0) };
+        Ok(Some((Who::Learner(claim.epoch), nothing)))
+    }
+
+    /// None while there is no learner to say which run this is.
+    fn admit(&mut self, hello: &Hello) -> Result<Option<(Who, Ack)>, Refused> {
+        let Some(current) = self.claim else { return Ok(None) };
+        claim::check_run(current, hello)?;
+        let (Some(actor), Some(incarnation)) = (hello.actor, hello.incarnation) else {
+            let message = "an actor must say its id and its incarnation".to_owned();
+            return Err(Refused { reason: transport::Refusal::Incomplete, message });
+        };
+        let session = SessionKey { actor, incarnation };
+        let may_insert = self.may_insert();
+        self.starved |= !may_insert;
+        let ack = self.sessions.open(session, hello.first_sequence, may_insert);
+        tracing::debug!(shard = %self.shard, %actor, %incarnation, "actor connected");
+        Ok(Some((Who::Actor(session), ack)))
+    }
+
+    fn refuse(&mut self, peer: &PeerId, protocol: u16, hello: &Hello, refused: Refused) {
+        metrics::counter!("longshore_peers_refused_total", "reason" => refused.reason.to_string()).increment(1);
+        tracing::warn!(shard = %self.shard, role = %hello.role, reason = %refused.reason, "refused a peer: {}", refused.message);
+        self.send(peer, protocol, Message::Refused(refused));
+    }
+
+    fn hear_learner(
+        &mut self,
+        peer: &PeerId,
+        protocol: u16,
+        epoch: LearnerEpoch,
+        message: Message,
+        now: Duration,
+    ) {
+        if let Some(current) = self.claim
+            && epoch < current.epoch
+        {
+            let refused = claim::old_epoch(current.epoch, epoch);
+            return self.send(peer, protocol, Message::Refused(refused));
+        }
+        match message {
+            Message::Sample(sample) => {
+                let request = Request::new(peer.clone(), protocol, sample, now);
+                self.requests.add(request, &mut self.tables);
+            }
+            Message::Prioritise(prioritise) => self.prioritise(&prioritise),
+            Message::StatsRequest(()) => {
+                let stats = Message::Stats(self.stats());
+                self.send(peer, protocol, stats);
+            }
+            Message::RunFinished(()) => {
+                self.finish();
+                self.send(peer, protocol, Message::RunFinished(()));
+            }
+            _ => self.send(peer, protocol, Message::Pong(())),
+        }
+    }
+
+    fn store(
+        &mut self,
+        peer: PeerId,
+        protocol: u16,
+        session: SessionKey,
+        insert: Insert,
+        envelope: Frame,
+        bulk: Vec<Frame>,
+    ) {
+        match self.sessions.arrive(session, insert.header.sequence) {
+            Arrival::New => {
+                // Decoding has checked that there are two frames.
+                let Some((header, content)) = Content::of(insert, envelope, bulk) else { return };
+                let key = self.tables.insert(header, content.bytes(), content);
+                self.counts.inserted += 1;
+                if self.durable
+                    && let Some(item) = self.tables.items().get(&key)
+                {
+                    self.effects.push(Effect::Persist(Change::Insert(Arc::clone(&item))));
+                }
+                self.persist_departures();
+            }
+            Arrival::Duplicate => self.counts.duplicates += 1,
+            Arrival::Gap => return self.send(&peer, protocol, Message::UnknownPeer(())),
+        }
+        self.unacknowledged.insert(session, peer);
+    }
+
+    fn give_weights(&mut self, peer: &PeerId, protocol: u16, have: Option<PolicyVersion>) {
+        let reply = match &self.weights {
+            Some(weights) if have.is_none_or(|have| weights.version > have) => {
+                let RelayedWeights { version, digest, bytes, budget_share } = weights;
+                let message =
+                    Message::Weights(Weights { version: *version, budget_share: *budget_share, weights: *digest });
+                Reply::Bulk(message, Arc::clone(bytes))
+            }
+            _ => Reply::Message(Message::Pong(())),
+        };
+        self.effects.push(Effect::Send(Outgoing { peer: peer.clone(), protocol, reply }));
+    }
+
+    fn prioritise(&mut self, prioritise: &Prioritise) {
+        let Some(table) = self.tables.table(&prioritise.table) else { return };
+        let counts = self.tables.set_priorities(table, &prioritise.updates);
+        if counts.refused > 0 {
+            tracing::warn!(shard = %self.shard, table = prioritise.table, refused = counts.refused, "priorities that are negative or no numbers were refused");
+        }
+    }
+
+    fn serve(&mut self, now: Duration) {
+        let answers = self.requests.serve(&mut self.tables, now, &mut self.rng);
+        // Who was given what has left its table must not be given it again after a crash.
+        self.persist_departures();
+        self.effects.extend(answers.into_iter().map(Effect::SendAfter));
+    }
+
+    fn acknowledge(&mut self) {
+        if self.unacknowledged.is_empty() {
+            return;
+        }
+        let may_insert = self.may_insert();
+        for (session, peer) in std::mem::take(&mut self.unacknowledged) {
+            let Some((ack, has_all)) = self.sessions.acknowledge(session, may_insert) else { continue };
+            self.starved |= !has_all;
+            if let Some(Peer { protocol, .. }) = self.peers.get(&peer).copied() {
+                self.send_after(&peer, protocol, Message::Ack(ack));
+            }
+        }
+    }
+
+    /// Gives credits to actors that lack some, when the limiters allow it.
+    fn refill(&mut self) {
+        if !self.starved || self.finished || !self.may_insert() {
+            return;
+        }
+        self.starved = false;
+        let actors = self.peers.iter().filter_map(|(peer, Peer { protocol, who })| match who {
+            Who::Actor(session) => Some((peer.clone(), *protocol, *session)),
+            Who::Learner(_) => None,
+        });
+        for (peer, protocol, session) in actors.collect::<Vec<_>>() {
+            if let Some(ack) = self.sessions.refill(session) {
+                self.send_after(&peer, protocol, Message::Ack(ack));
+            }
+        }
+    }
+
+    fn may_insert(&self) -> bool {
+        self.tables.may_insert()
+    }
+
+    fn finish(&mut self) {
+        if self.finished {
+            return;
+        }
+        tracing::info!(shard = %self.shard, "the learner has ended the run");
+        self.finished = true;
+        self.persist(Change::Discard);
+        let actors = self.peers.iter().filter(|(_, peer)| matches!(peer.who, Who::Actor(_)));
+        for (peer, protocol) in actors.map(|(peer, known)| (peer.clone(), known.protocol)).collect::<Vec<_>>() {
+            self.send(&peer, protocol, Message::RunFinished(()));
+        }
+    }
+
+    /// The counts that learners ask for.
+    #[must_use]
+    pub fn stats(&self) -> ShardStats {
+        let stats = self.tables.stats();
+        let sum = |count: fn(&crate::tables::TableStats) -> u64| stats.tables.iter().map(count).sum();
+        ShardStats {
+            shard: self.shard,
+            items: stats.items,
+            bytes: stats.bytes,
+            waiting_steps: stats
+                .tables
+                .iter()
+                .find(|table| table.name == common::config::FRESH_TABLE)
+                .map_or(0, |table| table.owed_steps.max(0.0) as u64),
+            inserted: self.counts.inserted,
+            sampled: sum(|table| table.sampled),
+            evicted: sum(|table| table.evicted),
+            dropped: sum(|table| table.dropped),
+            duplicates: self.counts.duplicates,
+        }
+    }
+
+    fn persist_departures(&mut self) {
+        for departure in self.tables.take_departures() {
+            let (key, table) = (departure.key, departure.table);
+            self.persist(if departure.last { Change::Remove(key) } else { Change::Leave { key, table } });
+        }
+    }
+
+    fn persist(&mut self, change: Change) {
+        if self.durable {
+            self.effects.push(Effect::Persist(change));
+        }
+    }
+
+    fn send(&mut self, peer: &PeerId, protocol: u16, message: Message) {
+        let outgoing = Outgoing { peer: peer.clone(), protocol, reply: Reply::Message(message) };
+        self.effects.push(Effect::Send(outgoing));
+    }
+
+    fn send_after(&mut self, peer: &PeerId, protocol: u16, message: Message) {
+        let outgoing = Outgoing { peer: peer.clone(), protocol, reply: Reply::Message(message) };
+        self.effects.push(Effect::SendAfter(outgoing));
+    }
+}

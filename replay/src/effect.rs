@@ -1,0 +1,113 @@
+//! What the core of a shard wants done.
+
+use transport::wire::{self, WireError};
+use transport::{Batch, Frame, Message, PeerId, TableShare};
+
+use crate::item::{Content, Item};
+use crate::tables::Given;
+
+/// One thing to be done; effects are carried out in their order.
+#[derive(Debug)]
+pub enum Effect {
+    /// To be made durable before any [`Effect::SendAfter`] behind it is sent. None of these where durability is `memory`.
+    Persist(Change),
+    /// To be sent at once.
+    Send(Outgoing),
+    /// To be sent when all changes before it are durable.
+    SendAfter(Outgoing),
+}
+
+/// A change of what the shard holds.
+#[derive(Debug)]
+pub enum Change {
+    /// A trajectory came.
+    Insert(Item),
+    /// It left one of its tables.
+    Leave {
+        /// Its key.
+        key: u64,
+        /// Id of the table.
+        table: u32,
+    },
+    /// It left its last table.
+    Remove(u64),
+    /// Another run or learner has the shard: the claim, encoded.
+    Claim(crate::claim::Claim),
+    /// The run has ended: nothing is needed any more.
+    Discard,
+}
+
+/// A message to a peer.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// Whom.
+    pub peer: PeerId,
+    /// What it speaks.
+    pub protocol: u16,
+    /// What it is told.
+    pub reply: Reply,
+}
+
+/// What a peer is told.
+#[derive(Debug)]
+pub enum Reply {
+    /// A message without frames.
+    Message(Message),
+    /// Trajectories.
+    Batch {
+        /// The request.
+        request: u64,
+        /// What its table held.
+        share: TableShare,
+        /// The trajectories.
+        given: Vec<Given<Content>>,
+    },
+    /// A message with one frame behind it.
+    Bulk(Message, std::sync::Arc<Vec<u8>>),
+}
+
+impl Outgoing {
+    /// Bytes of bulk data in it.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        match &self.reply {
+            Reply::Message(_) => 0,
+            Reply::Bulk(_, bytes) => bytes.len() as u64,
+            Reply::Batch { given, .. } => given.iter().map(|given| given.item.bytes).sum(),
+        }
+    }
+
+    /// Its frames, copied from where they are held.
+    ///
+    /// # Errors
+    /// [`WireError`] when it is too large, or the peer's protocol has no words for it.
+    pub fn pack(&self) -> Result<Vec<Frame>, WireError> {
+        match &self.reply {
+            Reply::Message(message) => wire::pack(message, Vec::new(), self.protocol),
+            Reply::Bulk(message, bytes) => {
+                wire::pack(message, vec![Frame::from(bytes.as_slice())], self.protocol)
+            }
+            Reply::Batch { request, share, given } => {
+                let items = given.iter().map(describe).collect();
+                let bulk = given.iter().flat_map(|given| {
+                    let content = &given.item.content;
+                    [content.body.clone(), content.states.clone()]
+                });
+                let batch = Batch { request: *request, share: *share, items };
+                wire::pack(&Message::Batch(batch), bulk.collect(), self.protocol)
+            }
+        }
+    }
+}
+
+fn describe(given: &Given<Content>) -> transport::Item {
+    let content = &given.item.content;
+    transport::Item {
+        key: given.item.key,
+        header: given.item.header.clone(),
+        times_sampled: given.times_sampled,
+        probability: given.probability,
+        body: content.body_digest,
+        states: content.states_digest,
+    }
+}

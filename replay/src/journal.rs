@@ -1,0 +1,220 @@
+//! What a shard writes down: its changes, so that a later life goes on with what was acknowledged.
+//!
+//! Written are trajectories as they came, who left which table, and the claim. Where it begins a new segment it repeats
+//! what older ones told: the claim, and of each life of an actor the next sequence number. Not written are priorities and
+//! how often something was sampled: after a restart an item has the priority that its actor gave it, and counts as never
+//! sampled.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use common::ids::{Digest, LearnerEpoch, RunId};
+use common::trajectory::TrajectoryHeader;
+use durable::{Disk, DurableError};
+use serde::{Deserialize, Serialize};
+use transport::Message;
+use transport::wire::{self, WireError};
+
+use crate::claim::Claim;
+use crate::effect::Change;
+use crate::item::{Content, Item};
+use crate::sessions::{MAX_SESSIONS, SessionKey};
+use crate::storage::{ItemBytes, Observer, Storage, StorageOptions};
+use crate::tables::Items;
+
+/// Kind of the envelope around [`State`].
+const KIND_STATE: u16 = 257;
+
+/// What an earlier life of the shard left.
+#[derive(Debug, Default)]
+pub struct Remembered {
+    /// Who has the shard.
+    pub claim: Option<Claim>,
+    /// The sequence number that is stored next, of each life of an actor.
+    pub sessions: Vec<(SessionKey, u64)>,
+    /// What was stored and not removed, by key.
+    pub items: Vec<RememberedItem>,
+    /// Keys below it were used.
+    pub next_key: u64,
+    /// Records that could not be read.
+    pub damaged: u64,
+}
+
+/// An item of an earlier life.
+#[derive(Debug)]
+pub struct RememberedItem {
+    /// Its key.
+    pub key: u64,
+    /// Header.
+    pub header: TrajectoryHeader,
+    /// Bytes.
+    pub content: Content,
+    /// Ids of the tables that it has left.
+    pub left: Vec<u32>,
+}
+
+/// What a segment begins with.
+#[derive(Serialize, Deserialize)]
+struct State {
+    claim: Option<(RunId, LearnerEpoch, Digest)>,
+    sessions: Vec<(SessionKey, u64)>,
+}
+
+/// The next sequence number of each life of an actor, and the key of its last item.
+#[derive(Debug, Default)]
+struct Marks {
+    claim: Option<Claim>,
+    next: HashMap<SessionKey, (u64, u64)>,
+}
+
+/// The written half of a shard.
+#[derive(Debug)]
+pub struct Journal {
+    storage: Storage,
+    marks: Marks,
+}
+
+impl Journal {
+    /// Opens the journal on a disk that nobody else uses.
+    ///
+    /// # Errors
+    /// [`DurableError`].
+    pub fn open(disk: Arc<dyn Disk>, segment_bytes: u64) -> Result<(Self, Remembered), DurableError> {
+        let mut marks = Marks::default();
+        let (storage, recovered) = Storage::open(disk, StorageOptions { segment_bytes }, &mut marks)?;
+        for damage in &recovered.damaged {
+            tracing::error!("lost a part of what was stored: {damage}");
+        }
+        let mut remembered = Remembered {
+            claim: marks.claim,
+            sessions: marks.next.iter().map(|(key, (next, _))| (*key, *next)).collect(),
+            items: Vec::with_capacity(recovered.items.len()),
+            next_key: recovered.next_key,
+            damaged: recovered.damaged.len() as u64,
+        };
+        remembered.sessions.sort_unstable();
+        for item in recovered.items {
+            match Content::read(item.meta, item.blocks) {
+                Ok((header, content)) => {
+                    remembered.items.push(RememberedItem { key: item.key, header, content, left: item.left });
+                }
+                Err(error) => {
+                    remembered.damaged += 1;
+                    tracing::error!(key = item.key, %error, "a stored trajectory cannot be read");
+                }
+            }
+        }
+        Ok((Journal { storage, marks }, remembered))
+    }
+
+    /// Writes a change; it is durable after the next [`Journal::commit`].
+    ///
+    /// # Errors
+    /// [`DurableError`]; nothing of the change is then in the journal, and it may be tried again unless the error says that
+    /// the disk's state is unknown.
+    pub fn write(&mut self, change: &Change) -> Result<(), DurableError> {
+        match change {
+            Change::Insert(item) => {
+                self.storage.insert(item.key, bytes(item))?;
+                self.marks.note(&item.header, item.key);
+            }
+            Change::Leave { key, table } => self.storage.leave(*key, *table)?,
+            Change::Remove(key) => self.storage.remove(*key)?,
+            Change::Claim(claim) => {
+                let before = self.marks.claim.replace(*claim);
+                if let Err(error) = self.storage.state(&self.marks.encode()) {
+                    self.marks.claim = before;
+                    return Err(error);
+                }
+            }
+            Change::Discard => self.storage.discard()?,
+        }
+        Ok(())
+    }
+
+    /// Makes all that was written durable.
+    ///
+    /// # Errors
+    /// [`DurableError`].
+    pub fn commit(&mut self) -> Result<(), DurableError> {
+        let marks = &self.marks;
+        self.storage.commit(&|| marks.encode())
+    }
+
+    /// Copies about `budget` bytes out of segments that are less than half alive, and removes those that nobody needs.
+    ///
+    /// # Errors
+    /// [`DurableError`].
+    pub fn clean(&mut self, budget: u64, items: &Items<Content>) -> Result<(), DurableError> {
+        self.storage.clean(budget, &|key, take| {
+            if let Some(item) = items.get(&key) {
+                take(bytes(&item));
+            }
+        })
+    }
+
+    /// What lies on the disk.
+    #[must_use]
+    pub fn storage(&self) -> &Storage {
+        &self.storage
+    }
+}
+
+fn bytes(item: &Item) -> ItemBytes<'_> {
+    let content = &item.content;
+    ItemBytes { meta: &content.envelope, blocks: [&content.body, &content.states] }
+}
+
+impl Marks {
+    fn note(&mut self, header: &TrajectoryHeader, key: u64) {
+        let session = SessionKey { actor: header.actor, incarnation: header.incarnation };
+        let (next, last) = self.next.entry(session).or_default();
+        *next = (*next).max(header.sequence.0 + 1);
+        *last = (*last).max(key);
+        if self.next.len() > 2 * MAX_SESSIONS {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        let by_key: BTreeMap<u64, SessionKey> =
+            self.next.iter().map(|(session, (_, key))| (*key, *session)).collect();
+        for session in by_key.into_values().take(MAX_SESSIONS) {
+            self.next.remove(&session);
+        }
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let claim = self.claim.map(|claim| (claim.run, claim.epoch, claim.schema));
+        let mut sessions: Vec<_> = self.next.iter().map(|(key, (next, _))| (*key, *next)).collect();
+        sessions.sort_unstable();
+        // Bounded far below what an envelope holds.
+        wire::seal(KIND_STATE, &State { claim, sessions }).unwrap_or_default()
+    }
+
+    fn read_state(&mut self, bytes: &[u8]) -> Result<(), WireError> {
+        let State { claim, sessions } = wire::unseal(KIND_STATE, bytes)?;
+        self.claim = claim.map(|(run, epoch, schema)| Claim { run, epoch, schema }).or(self.claim);
+        for (session, next) in sessions {
+            let known = self.next.entry(session).or_default();
+            known.0 = known.0.max(next);
+        }
+        Ok(())
+    }
+}
+
+impl Observer for Marks {
+    fn inserted(&mut self, key: u64, meta: &[u8]) {
+        match wire::header_of(meta) {
+            Ok(Message::Insert(insert)) => self.note(&insert.header, key),
+            Ok(_) => tracing::error!(key, "a stored record is no trajectory"),
+            Err(error) => tracing::error!(key, %error, "a stored record cannot be read"),
+        }
+    }
+
+    fn state(&mut self, bytes: &[u8]) {
+        if let Err(error) = self.read_state(bytes) {
+            tracing::error!(%error, "a stored state cannot be read");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Requests for trajectories that wait until they can be answered in full, or no longer.
+
+use std::time::Duration;
+
+use rand::RngCore;
+use transport::{PeerId, Pick, Sample, TableShare};
+
+use crate::effect::{Outgoing, Reply};
+use crate::item::Content;
+use crate::tables::{self, Tables};
+
+/// A learner asks for so many at a time; the oldest go first.
+const MAX_REQUESTS: usize = 1024;
+
+/// What somebody asks for, and until when he waits.
+#[derive(Debug)]
+pub(crate) struct Request {
+    peer: PeerId,
+    protocol: u16,
+    sample: Sample,
+    deadline: Duration,
+}
+
+impl Request {
+    pub(crate) fn new(peer: PeerId, protocol: u16, sample: Sample, now: Duration) -> Self {
+        let deadline = now + Duration::from_millis(u64::from(sample.patience_ms));
+        Request { peer, protocol, sample, deadline }
+    }
+
+    fn pick(&self) -> tables::Pick {
+        match self.sample.pick {
+            Pick::Next => tables::Pick::Next,
+            Pick::Turn(version) => tables::Pick::Turn(version),
+        }
+    }
+
+    fn can_be_served(&self, tables: &Tables<Content>) -> bool {
+        // A table that is not there has nothing to wait for.
+        tables
+            .table(&self.sample.table)
+            .is_none_or(|table| tables.can_serve(table, self.pick(), self.sample.steps))
+    }
+
+    /// Steps that the request is open for.
+    fn wants(&self) -> u64 {
+        match self.sample.pick {
+            Pick::Next => self.sample.steps,
+            // What is missing of a turn is known to the learner alone.
+            Pick::Turn(_) => u64::MAX,
+        }
+    }
+
+    fn answer(self, tables: &mut Tables<Content>, rng: &mut dyn RngCore) -> Outgoing {
+        let (mut share, mut given) = (TableShare::default(), Vec::new());
+        if let Some(table) = tables.table(&self.sample.table) {
+            share = tables.share(table);
+            given = tables.sample(table, self.pick(), self.sample.steps, rng);
+        }
+        let reply = Reply::Batch { request: self.sample.request, share, given };
+        Outgoing { peer: self.peer, protocol: self.protocol, reply }
+    }
+}
+
+/// The requests that wait, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Requests {
+    waiting: Vec<Request>,
+}
+
+impl Requests {
+    pub(crate) fn add(&mut self, request: Request, tables: &mut Tables<Content>) {
+        if self.waiting.len() >= MAX_REQUESTS {
+            self.waiting.remove(0);
+        }
+        let table = tables.table(&request.sample.table);
+        self.waiting.push(request);
+        if let Some(table) = table {
+            self.say_wants(tables, table);
+        }
+    }
+
+    /// Nobody waits any more.
+    pub(crate) fn clear(&mut self, tables: &mut Tables<Content>) {
+        self.keep(tables, |_| false);
+    }
+
+    /// The peer does not wait any more.
+    pub(crate) fn forget(&mut self, peer: &PeerId, tables: &mut Tables<Content>) {
+        self.keep(tables, |request| request.peer != *peer);
+    }
+
+    fn keep(&mut self, tables: &mut Tables<Content>, keeps: impl Fn(&Request) -> bool) {
+        let (kept, gone) = std::mem::take(&mut self.waiting).into_iter().partition(keeps);
+        self.waiting = kept;
+        let gone: Vec<Request> = gone;
+        for table in gone.iter().filter_map(|request| tables.table(&request.sample.table)) {
+            self.say_wants(tables, table);
+        }
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        self.waiting.iter().map(|request| request.deadline).min()
+    }
+
+    /// Answers all that can be served, or whose patience is at its end. What is given out between two answers is the
+    /// caller's to write down before the second.
+    pub(crate) fn serve(
+        &mut self,
+        tables: &mut Tables<Content>,
+        now: Duration,
+        rng: &mut dyn RngCore,
+    ) -> Vec<Outgoing> {
+        let mut answers = Vec::new();
+        let mut place = 0;
+        while place < self.waiting.len() {
+            let request = &self.waiting[place];
+            if now < request.deadline && !request.can_be_served(tables) {
+                place += 1;
+                continue;
+            }
+            let request = self.waiting.remove(place);
+            let table = tables.table(&request.sample.table);
+            answers.push(request.answer(tables, rng));
+            if let Some(table) = table {
+                self.say_wants(tables, table);
+            }
+        }
+        answers
+    }
+
+    fn say_wants(&self, tables: &mut Tables<Content>, table: tables::TableIndex) {
+        let of_table = self.waiting.iter().filter(|request| tables.table(&request.sample.table) == Some(table));
+        let wanted = of_table.map(Request::wants).max().unwrap_or(0);
+        tables.set_wanted(table, wanted);
+    }
+}
