@@ -1,15 +1,34 @@
 //! Crash-safe files: what was written is there whole or not at all, and a folder has one owner at a time.
 //!
-//! Every write follows one order: temporary name, fsync, rename, fsync of the folder. A crash at any point leaves
-//! either the old content or the new, and at most a temporary that the next write to the same name clears away.
+//! Every write of a whole file follows one order: temporary name, fsync, rename, fsync of the folder. A crash at any
+//! point leaves either the old content or the new, and at most a temporary that the next write to the same name clears
+//! away.
+//!
+//! What grows record by record goes to a [`SegmentLog`]: append-only files in one folder, each record with its
+//! checksums, durable at each commit. It reaches its folder through [`Disk`], of which [`SimulatedDisk`] is one that
+//! loses power on demand.
 
 mod atomic;
+mod disk;
 mod lock;
+mod segment;
+mod segment_log;
+mod segment_reader;
+mod segment_recovery;
+mod simulated_disk;
 
 use std::path::{Path, PathBuf};
 
 pub use atomic::{atomic_folder, atomic_write, sync_folder};
+pub use disk::{Disk, DiskFile, FolderDisk};
 pub use lock::FolderLock;
+pub use segment::{
+    RECORD_HEADER, SEGMENT_HEADER, SEGMENT_VERSION, record_bytes, segment_name, segment_number,
+};
+pub use segment_log::SegmentLog;
+pub use segment_reader::{DamagedRange, Found, Record, SegmentReader};
+pub use segment_recovery::{Damage, ReadSegment, ReadSegments};
+pub use simulated_disk::SimulatedDisk;
 
 /// A file operation that failed, or a folder that somebody else holds.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +59,29 @@ pub enum DurableError {
         /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The system could not say that what was written is durable (or could not take back half a write): what the
+    /// disk holds is unknown until it is read again, so the log writes nothing more.
+    #[error("nothing more is written: what the disk holds is unknown since: {cause}; open it again")]
+    Unknown {
+        /// The first operation that failed, with its file.
+        cause: String,
+    },
+    /// A segment of a format that this program does not know.
+    #[error("{} has version {version} of the segment format; this program reads version {SEGMENT_VERSION}", path.display())]
+    SegmentVersion {
+        /// The segment.
+        path: PathBuf,
+        /// Its version.
+        version: u16,
+    },
+}
+
+impl DurableError {
+    /// Whether trying again is of no use before what was written has been read again.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(self, DurableError::Unknown { .. })
+    }
 }
 
 /// Puts the operation and the path to an I/O error.

@@ -10,6 +10,7 @@ mod sampling;
 mod select;
 mod service;
 mod sessions;
+pub mod storage;
 mod table;
 
 use common::config::Config;

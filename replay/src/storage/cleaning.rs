@@ -1,0 +1,88 @@
+//! Takes back the room of what is dead.
+
+use durable::DurableError;
+
+use super::index::Needed;
+use super::{ItemBytes, Storage, StorageError};
+
+/// Shows the item of a key to the function that it is given; does not call it when there is no such item.
+pub type Items<'a> = dyn Fn(u64, &mut dyn FnMut(ItemBytes<'_>)) + 'a;
+
+/// A segment that is being emptied.
+#[derive(Debug)]
+pub(super) struct Cleaning {
+    segment: u64,
+    /// The keys in it that were not looked at yet.
+    keys: Vec<u64>,
+}
+
+impl Storage {
+    /// Cleans the segments of which less than half is needed, the worst first: copies about `budget` bytes of what is
+    /// needed to the end of the log, and removes each segment of which nothing is needed any more. To be called after
+    /// each commit, as what was copied must be committed before its segment goes. Without such segments it costs a look
+    /// at each segment's counts.
+    ///
+    /// An item that `items` does not have is dead.
+    ///
+    /// # Errors
+    /// [`StorageError::Durable`]. Unless the error is final, nothing is lost and the next call goes on.
+    pub fn clean(&mut self, budget: u64, items: &Items<'_>) -> Result<(), StorageError> {
+        let mut copied = 0;
+        while let Some(mut cleaning) = self.cleaning.take().or_else(|| self.next_cleaning()) {
+            let emptied = self.empty(&mut cleaning, budget, &mut copied, items);
+            let removable = matches!(emptied, Ok(true)) && !self.log.has_uncommitted();
+            let removed = if removable { self.log.remove(cleaning.segment) } else { Ok(()) };
+            if !removable || removed.is_err() {
+                self.cleaning = Some(cleaning);
+                emptied?;
+                return Ok(removed?);
+            }
+            self.index.segment_removed(cleaning.segment);
+        }
+        Ok(())
+    }
+
+    fn next_cleaning(&self) -> Option<Cleaning> {
+        let segment = self.index.worst_segment(self.committed_state_at?)?;
+        Some(Cleaning { segment, keys: self.index.keys_in(segment) })
+    }
+
+    /// Copies what is needed of a segment until `copied` reaches the budget; says whether that was all.
+    fn empty(
+        &mut self,
+        cleaning: &mut Cleaning,
+        budget: u64,
+        copied: &mut u64,
+        items: &Items<'_>,
+    ) -> Result<bool, StorageError> {
+        while let Some(&key) = cleaning.keys.last() {
+            let needed = self.index.needed(key, cleaning.segment);
+            if needed != Needed::Nothing {
+                if *copied >= budget {
+                    return Ok(false);
+                }
+                let bytes = self.copy(key, needed, items)?;
+                *copied += bytes;
+                self.cleaned_bytes += bytes;
+            }
+            cleaning.keys.pop();
+        }
+        Ok(true)
+    }
+
+    fn copy(&mut self, key: u64, needed: Needed, items: &Items<'_>) -> Result<u64, DurableError> {
+        match needed {
+            Needed::Nothing => Ok(0),
+            Needed::Removal => Ok(self.append_remove(key)?.bytes),
+            Needed::Left(tables) => tables
+                .into_iter()
+                .try_fold(0, |bytes, table| Ok(bytes + self.append_leave(key, table)?.bytes)),
+            Needed::Item(left) => {
+                let mut spot = None;
+                items(key, &mut |item| spot = Some(self.append_item(key, item, &left)));
+                let spot = spot.unwrap_or_else(|| self.append_remove(key))?;
+                Ok(spot.bytes)
+            }
+        }
+    }
+}
