@@ -11,6 +11,7 @@ mod select;
 mod service;
 mod sessions;
 mod table;
+pub mod tables;
 
 use common::config::Config;
 use common::ids::{RunId, ShardId};

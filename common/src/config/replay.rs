@@ -1,5 +1,10 @@
+use std::collections::BTreeMap;
+
 use garde::Validate;
 use serde::{Deserialize, Serialize};
+
+use super::table_checks::{FRESH, REPLAYED, sound_names};
+use super::{LearnerConfig, RemoverConfig, SamplerConfig, TableConfig};
 
 /// How a replay shard stores and samples.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
@@ -25,12 +30,34 @@ pub struct ReplayConfig {
     /// Uniform sampling begins when this many trajectories are stored.
     #[garde(range(min = 1))]
     pub min_items: usize,
+    /// The tables of every shard by name, `[replay.tables.NAME]`; without any, those of [`ReplayConfig::tables_for`].
+    #[garde(dive, custom(sound_names))]
+    pub tables: BTreeMap<String, TableConfig>,
     /// What a shard of its own process binds, where it is not its entry in `transport.shards` (e.g. `tcp://0.0.0.0:7710`).
     #[garde(skip)]
     pub bind: Option<String>,
     /// Where a shard's service listens for health checks and metrics, e.g. `127.0.0.1:9110`; none by default.
     #[garde(skip)]
     pub metrics_address: Option<String>,
+}
+
+impl ReplayConfig {
+    /// The tables that shards have. Without `replay.tables`: `fresh`, a queue that gives each trajectory once, and where the
+    /// learner replays, `replayed`, out of which it samples uniformly.
+    #[must_use]
+    pub fn tables_for(&self, learner: &LearnerConfig) -> BTreeMap<String, TableConfig> {
+        if !self.tables.is_empty() {
+            return self.tables.clone();
+        }
+        let queue = TableConfig::new(SamplerConfig::Fifo, RemoverConfig::TimesSampled(1));
+        let fresh = TableConfig { samples_per_insert: Some(1.0), ..queue };
+        let mut tables = BTreeMap::from([(FRESH.to_owned(), fresh)]);
+        if learner.replayed_share > 0.0 {
+            let replayed = TableConfig::new(SamplerConfig::Uniform, RemoverConfig::Fifo);
+            tables.insert(REPLAYED.to_owned(), replayed);
+        }
+        tables
+    }
 }
 
 impl Default for ReplayConfig {
@@ -42,6 +69,7 @@ impl Default for ReplayConfig {
             credits: 8,
             max_waiting_steps: 8192,
             min_items: 1,
+            tables: BTreeMap::new(),
             bind: None,
             metrics_address: None,
         }
