@@ -12,6 +12,7 @@ mod service;
 mod sessions;
 pub mod storage;
 mod table;
+pub mod tables;
 
 use common::config::Config;
 use common::ids::{RunId, ShardId};

@@ -10,6 +10,8 @@ mod replay;
 mod reward;
 mod serverless;
 mod simulator;
+mod table_checks;
+mod tables;
 mod trace;
 mod transport;
 mod workflow;
@@ -23,10 +25,11 @@ pub use evaluation::EvaluationConfig;
 pub use learner::{Advantage, LearnerConfig, Mode, Schedule};
 pub use load::{ConfigError, load, parse};
 pub use policy::{PolicyConfig, Storage};
-pub use replay::{FRESH_TABLE, REPLAYED_TABLE, ReplayConfig};
+pub use replay::{Durability, FRESH_TABLE, REPLAYED_TABLE, ReplayConfig};
 pub use reward::RewardConfig;
 pub use serverless::*;
 pub use simulator::*;
+pub use tables::{RemoverConfig, SamplerConfig, TableConfig, table_id};
 pub use trace::{TraceConfig, TraceFiles};
 pub use transport::TransportConfig;
 pub use workflow::WorkflowConfig;
@@ -63,7 +66,7 @@ pub struct Config {
     #[serde(default)]
     pub actor: ActorConfig,
     /// Who stores.
-    #[garde(dive)]
+    #[garde(dive, custom(table_checks::serve_all(&self.actor, &self.learner)))]
     #[serde(default)]
     pub replay: ReplayConfig,
     /// Who learns.

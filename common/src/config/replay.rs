@@ -1,9 +1,15 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 
-/// The table that gives each trajectory once, oldest first.
+use super::table_checks::sound_names;
+use super::{LearnerConfig, RemoverConfig, SamplerConfig, TableConfig};
+
+/// The table that gives each trajectory once, oldest first: what the learner learns from first.
 pub const FRESH_TABLE: &str = "fresh";
-/// The table that trajectories are sampled from again and again.
+/// The table that trajectories are sampled from again and again: what the learner replays.
 pub const REPLAYED_TABLE: &str = "replayed";
 
 /// How a replay shard stores and samples.
@@ -13,23 +19,23 @@ pub struct ReplayConfig {
     /// Shards that `longshore train` starts in its own process.
     #[garde(range(min = 1, max = 256))]
     pub shards: usize,
-    /// Trajectories one shard holds; the oldest goes first.
-    #[garde(range(min = 1))]
-    pub max_items: usize,
-    /// Bytes of trajectories one shard holds, in MiB; the oldest goes first.
-    #[garde(range(min = 1))]
-    pub max_mib: usize,
     /// Trajectories that one actor may have on the way to one shard, unacknowledged. What actors may run ahead beyond
-    /// `max_waiting_steps` is bounded by this, times actors, times `actor.unroll`.
+    /// a table's `tolerance_steps` is bounded by this, times actors, times `actor.unroll`.
     #[garde(range(min = 1, max = 65_536))]
     pub credits: u32,
-    /// Steps that may wait, never sampled, in one shard before it withholds credits, so that actors do not run far
-    /// ahead of the learner. A learner that waits for more is served all the same.
-    #[garde(range(min = 1))]
-    pub max_waiting_steps: u64,
-    /// Uniform sampling begins when this many trajectories are stored.
-    #[garde(range(min = 1))]
-    pub min_items: usize,
+    /// The tables of every shard by name, `[replay.tables.NAME]`; without any, those of [`ReplayConfig::tables_for`].
+    #[garde(dive, custom(sound_names))]
+    pub tables: BTreeMap<String, TableConfig>,
+    /// When a trajectory is acknowledged: `"disk"`, once it survives the crash of its shard and a loss of power; or `"memory"`,
+    /// as soon as it came. Without it, shards of their own processes use `disk`, and those of `longshore train` `memory`.
+    #[garde(skip)]
+    pub durability: Option<Durability>,
+    /// Where shards of durability `disk` keep their segments, each in a folder `shard-ID` of its own.
+    #[garde(skip)]
+    pub folder: PathBuf,
+    /// A segment of this many MiB is full, and the next one begins.
+    #[garde(range(min = 1, max = 4096))]
+    pub segment_mib: u32,
     /// What a shard of its own process binds, where it is not its entry in `transport.shards` (e.g. `tcp://0.0.0.0:7710`).
     #[garde(skip)]
     pub bind: Option<String>,
@@ -38,15 +44,44 @@ pub struct ReplayConfig {
     pub metrics_address: Option<String>,
 }
 
+/// When a trajectory is acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Durability {
+    /// Once it is in the shard's memory.
+    Memory,
+    /// Once it is on the shard's disk.
+    Disk,
+}
+
+impl ReplayConfig {
+    /// The tables that shards have. Without `replay.tables`: `fresh`, a queue that gives each trajectory once, and where the
+    /// learner replays, `replayed`, out of which it samples uniformly.
+    #[must_use]
+    pub fn tables_for(&self, learner: &LearnerConfig) -> BTreeMap<String, TableConfig> {
+        if !self.tables.is_empty() {
+            return self.tables.clone();
+        }
+        let queue = TableConfig::new(SamplerConfig::Fifo, RemoverConfig::TimesSampled(1));
+        let fresh = TableConfig { samples_per_insert: Some(1.0), ..queue };
+        let mut tables = BTreeMap::from([(FRESH_TABLE.to_owned(), fresh)]);
+        if learner.replayed_share > 0.0 {
+            let replayed = TableConfig::new(SamplerConfig::Uniform, RemoverConfig::Fifo);
+            tables.insert(REPLAYED_TABLE.to_owned(), replayed);
+        }
+        tables
+    }
+}
+
 impl Default for ReplayConfig {
     fn default() -> Self {
         ReplayConfig {
             shards: 2,
-            max_items: 100_000,
-            max_mib: 512,
             credits: 8,
-            max_waiting_steps: 8192,
-            min_items: 1,
+            tables: BTreeMap::new(),
+            durability: None,
+            folder: PathBuf::from("replay"),
+            segment_mib: 64,
             bind: None,
             metrics_address: None,
         }

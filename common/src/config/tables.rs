@@ -1,0 +1,160 @@
+//! Tables of a replay shard.
+
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+
+/// A table of every replay shard. Every trajectory enters every table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct TableConfig {
+    /// Which item is given out next: `"fifo"`, `"uniform"` or `{ prioritised = { exponent = 0.6 } }`.
+    #[garde(custom(sound_sampler))]
+    pub sampler: SamplerConfig,
+    /// Which item makes room: `"fifo"`, `"lowest_priority"` or `{ times_sampled = 1 }`.
+    #[garde(custom(sound_remover))]
+    #[serde(default)]
+    pub remover: RemoverConfig,
+    /// Items it holds.
+    #[garde(range(min = 1))]
+    #[serde(default = "default_max_items")]
+    pub max_items: usize,
+    /// Bytes it holds, in MiB. A single larger item is held all the same, alone.
+    #[garde(range(min = 1))]
+    #[serde(default = "default_max_mib")]
+    pub max_mib: usize,
+    /// Sampling begins with this many items; where fewer fill `max_mib`, when it is full.
+    #[garde(range(min = 1), custom(within_table(self.max_items)))]
+    #[serde(default = "default_min_items")]
+    pub min_items: usize,
+    /// Steps that are to be sampled for each step that is inserted; without it the two go at their own paces.
+    #[garde(custom(positive), custom(within_limit(self.remover)))]
+    pub samples_per_insert: Option<f64>,
+    /// Steps by which samples may lag behind or run ahead of `samples_per_insert` × inserted steps. A learner that waits for
+    /// more is served all the same.
+    #[garde(range(min = 1))]
+    #[serde(default = "default_tolerance_steps")]
+    pub tolerance_steps: u64,
+}
+
+/// Which item of a table is given out next.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum SamplerConfig {
+    /// The oldest; the same again until it leaves the table.
+    Fifo,
+    /// Any, each with the same probability.
+    Uniform,
+    /// Any, with a probability in proportion to its priority to the power of `exponent` (Schaul et al. 2016).
+    Prioritised {
+        /// 0 (all alike) to 4; 1 is in proportion.
+        exponent: f64,
+    },
+}
+
+/// Which item leaves a table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum RemoverConfig {
+    /// The oldest makes room.
+    #[default]
+    Fifo,
+    /// The one of lowest priority makes room, the oldest among equals.
+    LowestPriority,
+    /// An item leaves once it was sampled so often; where there is no room, the most often sampled one leaves early, the oldest
+    /// among equals.
+    TimesSampled(u32),
+}
+
+impl TableConfig {
+    /// A table of `sampler` and `remover` with the default bounds and no rate.
+    #[must_use]
+    pub fn new(sampler: SamplerConfig, remover: RemoverConfig) -> Self {
+        TableConfig {
+            sampler,
+            remover,
+            max_items: default_max_items(),
+            max_mib: default_max_mib(),
+            min_items: default_min_items(),
+            samples_per_insert: None,
+            tolerance_steps: default_tolerance_steps(),
+        }
+    }
+
+    /// Bytes it holds.
+    #[must_use]
+    pub fn max_bytes(&self) -> u64 {
+        (self.max_mib as u64).saturating_mul(1 << 20)
+    }
+}
+
+/// What a table is called in files: CRC32C of its name.
+#[must_use]
+pub fn table_id(name: &str) -> u32 {
+    crc32c::crc32c(name.as_bytes())
+}
+
+fn default_max_items() -> usize {
+    100_000
+}
+
+fn default_max_mib() -> usize {
+    512
+}
+
+fn default_min_items() -> usize {
+    1
+}
+
+fn default_tolerance_steps() -> u64 {
+    8192
+}
+
+/// Powers of `f32` beyond the fourth would come near the ends of `f64`.
+fn sound_sampler(sampler: &SamplerConfig, _context: &()) -> garde::Result {
+    match sampler {
+        SamplerConfig::Prioritised { exponent } if !(0.0..=4.0).contains(exponent) => {
+            fail(format!("has prioritised.exponent = {exponent}; it must be a number from 0 to 4"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn sound_remover(remover: &RemoverConfig, _context: &()) -> garde::Result {
+    match remover {
+        RemoverConfig::TimesSampled(0) => fail(
+            "has times_sampled = 0; nobody could ever be given an item, it must be at least 1".to_owned(),
+        ),
+        _ => Ok(()),
+    }
+}
+
+fn within_table(max_items: usize) -> impl Fn(&usize, &()) -> garde::Result {
+    move |min_items, ()| {
+        if *min_items <= max_items {
+            return Ok(());
+        }
+        fail(format!("is {min_items}, more than max_items = {max_items}: sampling would never begin"))
+    }
+}
+
+fn positive(samples_per_insert: &Option<f64>, _context: &()) -> garde::Result {
+    match samples_per_insert {
+        Some(value) if !(value.is_finite() && *value > 0.0) => fail(format!(
+            "is {value}; it must be a positive number (or left out): sampling would stop for ever"
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn within_limit(remover: RemoverConfig) -> impl Fn(&Option<f64>, &()) -> garde::Result {
+    move |samples_per_insert, ()| match (samples_per_insert, remover) {
+        (Some(value), RemoverConfig::TimesSampled(limit)) if *value > f64::from(limit) => fail(format!(
+            "is {value}, more than remover.times_sampled = {limit}: no item can be sampled that often before it leaves"
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn fail(message: String) -> garde::Result {
+    Err(garde::Error::new(message))
+}

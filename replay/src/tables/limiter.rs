@@ -1,0 +1,144 @@
+//! When actors may send more, and when learners may be given something.
+
+use common::config::{RemoverConfig, TableConfig};
+
+/// Keeps samples and inserts of a table in proportion, as Reverb's does (Cassirer et al. 2021, arXiv 2102.04736), but counted
+/// in steps, since trajectories differ in length.
+///
+/// `owed` = `samples_per_insert` × inserted steps − sampled steps − given up. Inserting is allowed while `owed` is less than
+/// the tolerance, or less than what a learner waits for now; sampling while it is more than minus the tolerance. One item
+/// may overshoot either. The two are never forbidden at once, since the tolerance is positive.
+///
+/// Where items leave after `limit` samples, each step that is held has `limit − times sampled` samples left, and their sum
+/// `left` is all that can ever be taken without a further insert. `owed` ≤ `left` holds: an insert adds `samples_per_insert`
+/// to the one and `limit`, which is no less, to the other; a sample takes 1 from both. Only an item that leaves early can
+/// break it, and then `owed` becomes `left`: what nobody can be given any more is given up, and no more than that. (With a
+/// limit of 1 and one sample an insert, `owed` is exactly the steps that wait.) Without a limit every item can be sampled
+/// again, and nothing is given up.
+#[derive(Clone, Debug)]
+pub struct RateLimiter {
+    min_items: usize,
+    samples_per_insert: Option<f64>,
+    tolerance: f64,
+    limit: Option<u32>,
+    wanted: u64,
+    owed: f64,
+    left: u128,
+}
+
+impl RateLimiter {
+    /// Of an empty table.
+    #[must_use]
+    pub fn new(config: &TableConfig) -> Self {
+        RateLimiter {
+            min_items: config.min_items,
+            samples_per_insert: config.samples_per_insert,
+            tolerance: config.tolerance_steps as f64,
+            limit: match config.remover {
+                RemoverConfig::TimesSampled(limit) => Some(limit),
+                RemoverConfig::Fifo | RemoverConfig::LowestPriority => None,
+            },
+            wanted: 0,
+            owed: 0.0,
+            left: 0,
+        }
+    }
+
+    /// An item of `steps` steps was inserted.
+    pub fn inserted(&mut self, steps: u64) {
+        self.owed += self.samples_per_insert.unwrap_or(0.0) * steps as f64;
+        self.left += self.samples_left(steps, 0);
+    }
+
+    /// An item of `steps` steps is back after a restart. Where items leave after so many samples, it counts as just inserted;
+    /// elsewhere as settled: it may have been sampled any number of times.
+    pub fn restored(&mut self, steps: u64) {
+        if self.limit.is_some() {
+            self.inserted(steps);
+        }
+    }
+
+    /// An item of `steps` steps was given out.
+    pub fn sampled(&mut self, steps: u64) {
+        if self.samples_per_insert.is_some() {
+            self.owed -= steps as f64;
+        }
+        if self.limit.is_some() {
+            self.left = self.left.saturating_sub(u128::from(steps));
+        }
+    }
+
+    /// An item of `steps` steps left after `times_sampled` samples.
+    pub fn removed(&mut self, steps: u64, times_sampled: u32) {
+        if self.limit.is_some() {
+            self.left = self.left.saturating_sub(self.samples_left(steps, times_sampled));
+            self.owed = self.owed.min(self.left as f64);
+        }
+    }
+
+    /// The table is full with `items` items: more need not be waited for.
+    pub fn full_with(&mut self, items: usize) {
+        self.min_items = self.min_items.min(items.max(1));
+    }
+
+    /// Says how many steps a learner waits for now; 0: none.
+    pub fn set_wanted(&mut self, steps: u64) {
+        self.wanted = steps;
+    }
+
+    /// Whether actors may send more to a table of `items` items.
+    #[must_use]
+    pub fn may_insert(&self, items: usize) -> bool {
+        let ceiling = self.tolerance.max(self.wanted as f64);
+        items < self.min_items || self.samples_per_insert.is_none() || self.owed < ceiling
+    }
+
+    /// Whether a learner waits for something that only more items can bring.
+    #[must_use]
+    pub fn is_short(&self, items: usize) -> bool {
+        let due = if self.samples_per_insert.is_some() { self.owed } else { self.left() };
+        self.wanted > 0 && (items < self.min_items || due < self.wanted as f64)
+    }
+
+    /// Whether `items` are enough to begin to sample.
+    #[must_use]
+    pub fn has_enough(&self, items: usize) -> bool {
+        items >= self.min_items
+    }
+
+    /// Whether another item may be given out.
+    #[must_use]
+    pub fn may_sample(&self) -> bool {
+        self.samples_per_insert.is_none() || self.owed > -self.tolerance
+    }
+
+    /// Steps that may be given out now without a further insert.
+    #[must_use]
+    pub fn available(&self) -> f64 {
+        match self.samples_per_insert {
+            Some(_) => self.left().min(self.owed + self.tolerance),
+            None => self.left(),
+        }
+    }
+
+    /// Steps that can be given out before all items have left; infinite where they stay.
+    #[must_use]
+    pub fn left(&self) -> f64 {
+        if self.limit.is_some() { self.left as f64 } else { f64::INFINITY }
+    }
+
+    /// Steps that are owed to learners; negative where they are ahead, 0 without `samples_per_insert`.
+    #[must_use]
+    pub fn owed(&self) -> f64 {
+        self.owed
+    }
+
+    fn samples_left(&self, steps: u64, times_sampled: u32) -> u128 {
+        let times = self.limit.map_or(0, |limit| limit.saturating_sub(times_sampled));
+        u128::from(steps) * u128::from(times)
+    }
+}
+
+#[cfg(test)]
+#[path = "limiter_tests.rs"]
+mod tests;

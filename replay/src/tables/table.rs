@@ -1,0 +1,261 @@
+//! One table: a sampler, a remover and a rate limiter over one bounded set of items.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use common::config::{TableConfig, table_id};
+use common::ids::PolicyVersion;
+use rand::RngCore;
+
+use super::item::{Given, StoredItem};
+use super::limiter::RateLimiter;
+use super::remover::{Remover, Standing};
+use super::sampler::Sampler;
+use super::stats::{PriorityCounts, TableStats};
+use super::turns::Turns;
+
+/// One answer carries at most so much; who wants more asks again.
+const MAX_BATCH_BYTES: u64 = 64 << 20;
+
+/// What a learner asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pick {
+    /// What the table's sampler selects.
+    Next,
+    /// Everything of this version that the table has not given out yet, the oldest first. The rate limiter counts it but
+    /// does not hold it back.
+    Turn(PolicyVersion),
+}
+
+/// A table. Invariants: at most `max_items` items within `max_bytes`, or one larger one alone; sampler, remover and `entries`
+/// hold the same keys, `turns` those that were never given out.
+#[derive(Debug)]
+pub(super) struct Table<C> {
+    id: u32,
+    max_items: usize,
+    max_bytes: u64,
+    entries: HashMap<u64, Entry<C>>,
+    sampler: Sampler,
+    remover: Remover,
+    limiter: RateLimiter,
+    turns: Turns,
+    /// The largest finite priority that came.
+    largest: f32,
+    stats: TableStats,
+}
+
+#[derive(Debug)]
+struct Entry<C> {
+    item: Arc<StoredItem<C>>,
+    standing: Standing,
+}
+
+impl<C> Table<C> {
+    pub(super) fn new(name: &str, config: &TableConfig) -> Self {
+        Table {
+            id: table_id(name),
+            max_items: config.max_items,
+            max_bytes: config.max_bytes(),
+            entries: HashMap::new(),
+            sampler: Sampler::new(config.sampler),
+            remover: Remover::new(config.remover),
+            limiter: RateLimiter::new(config),
+            turns: Turns::default(),
+            largest: 1.0,
+            stats: TableStats { name: name.to_owned(), ..TableStats::default() },
+        }
+    }
+
+    pub(super) fn id(&self) -> u32 {
+        self.id
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.stats.name
+    }
+
+    pub(super) fn contains(&self, key: u64) -> bool {
+        self.entries.contains_key(&key)
+    }
+
+    /// Takes an item in; who makes room for it goes to `gone`.
+    pub(super) fn insert(&mut self, item: &Arc<StoredItem<C>>, gone: &mut Vec<u64>) {
+        self.take_in(item, gone);
+        self.limiter.inserted(item.steps());
+    }
+
+    /// The same after a restart.
+    pub(super) fn restore(&mut self, item: &Arc<StoredItem<C>>, gone: &mut Vec<u64>) {
+        self.take_in(item, gone);
+        self.limiter.restored(item.steps());
+    }
+
+    fn take_in(&mut self, item: &Arc<StoredItem<C>>, gone: &mut Vec<u64>) {
+        let evicted = self.make_room(item.bytes, gone);
+        let priority = self.sanitise(item.header.priority).unwrap_or(self.largest);
+        let standing = Standing { priority, times_sampled: 0 };
+        self.sampler.insert(item.key, priority);
+        self.remover.insert(item.key, standing);
+        self.turns.insert(item.header.last_version, item.key);
+        self.entries.insert(item.key, Entry { item: Arc::clone(item), standing });
+        self.stats.bytes += item.bytes;
+        self.stats.inserted += 1;
+        self.stats.inserted_steps += item.steps();
+        if evicted {
+            self.limiter.full_with(self.entries.len());
+        }
+    }
+
+    fn make_room(&mut self, bytes: u64, gone: &mut Vec<u64>) -> bool {
+        let before = gone.len();
+        while self.entries.len() >= self.max_items || self.stats.bytes.saturating_add(bytes) > self.max_bytes
+        {
+            let Some(key) = self.remover.select() else { break };
+            self.remove(key);
+            self.stats.evicted += 1;
+            gone.push(key);
+        }
+        gone.len() > before
+    }
+
+    fn remove(&mut self, key: u64) {
+        let Some(Entry { item, standing }) = self.entries.remove(&key) else { return };
+        self.sampler.remove(key);
+        self.remover.remove(key, standing);
+        self.limiter.removed(item.steps(), standing.times_sampled);
+        if standing.times_sampled == 0 {
+            self.turns.remove(item.header.last_version, key);
+            self.stats.dropped += 1;
+        }
+        self.stats.bytes -= item.bytes;
+    }
+
+    pub(super) fn can_serve(&self, pick: Pick, steps: u64) -> bool {
+        match pick {
+            Pick::Turn(version) => self.turns.select(version).is_some(),
+            Pick::Next => {
+                let limiter = &self.limiter;
+                // More than an answer carries, or than can be held without loss, is not worth waiting for.
+                let crowded = self.entries.len() >= self.max_items
+                    || self.stats.bytes >= MAX_BATCH_BYTES.min(self.max_bytes / 2);
+                let least = if crowded { limiter.left().min(steps as f64) } else { steps as f64 };
+                limiter.has_enough(self.entries.len()) && limiter.may_sample() && limiter.available() >= least
+            }
+        }
+    }
+
+    /// Items of at least `steps` steps in all, or what there is; who leaves by it goes to `gone`.
+    pub(super) fn sample(
+        &mut self,
+        pick: Pick,
+        steps: u64,
+        rng: &mut dyn RngCore,
+        gone: &mut Vec<u64>,
+    ) -> Vec<Given<C>> {
+        let (mut given, mut found, mut bytes) = (Vec::new(), 0, 0);
+        if pick == Pick::Next && !self.limiter.has_enough(self.entries.len()) {
+            return given;
+        }
+        while (found < steps || pick != Pick::Next) && bytes < MAX_BATCH_BYTES {
+            let Some(next) =
+                self.select(pick, rng).and_then(|(key, probability)| self.give(key, probability))
+            else {
+                break;
+            };
+            found += next.item.steps();
+            bytes += next.item.bytes;
+            self.let_go_if_spent(next.item.key, gone);
+            given.push(next);
+        }
+        given
+    }
+
+    fn select(&self, pick: Pick, rng: &mut dyn RngCore) -> Option<(u64, f64)> {
+        match pick {
+            Pick::Next if self.limiter.may_sample() => self.sampler.select(rng),
+            Pick::Next => None,
+            Pick::Turn(version) => self.turns.select(version).map(|key| (key, 1.0)),
+        }
+    }
+
+    fn give(&mut self, key: u64, probability: f64) -> Option<Given<C>> {
+        let entry = self.entries.get_mut(&key)?;
+        let before = entry.standing;
+        entry.standing.times_sampled = before.times_sampled.saturating_add(1);
+        if before.times_sampled == 0 {
+            self.turns.remove(entry.item.header.last_version, key);
+        }
+        self.remover.change(key, before, entry.standing);
+        self.limiter.sampled(entry.item.steps());
+        self.stats.sampled += 1;
+        self.stats.sampled_steps += entry.item.steps();
+        let (item, times_sampled) = (Arc::clone(&entry.item), entry.standing.times_sampled);
+        Some(Given { item, times_sampled, probability })
+    }
+
+    fn let_go_if_spent(&mut self, key: u64, gone: &mut Vec<u64>) {
+        if self.entries.get(&key).is_some_and(|entry| self.remover.is_spent(entry.standing)) {
+            self.remove(key);
+            gone.push(key);
+        }
+    }
+
+    pub(super) fn set_priorities(&mut self, updates: &[(u64, f32)]) -> PriorityCounts {
+        let mut counts = PriorityCounts::default();
+        for (key, priority) in updates {
+            if !self.contains(*key) {
+                counts.unknown += 1;
+            } else if let Some(priority) = self.sanitise(*priority) {
+                self.set_priority(*key, priority);
+                counts.updated += 1;
+            } else {
+                counts.refused += 1;
+            }
+        }
+        counts
+    }
+
+    fn set_priority(&mut self, key: u64, priority: f32) {
+        let Some(entry) = self.entries.get_mut(&key) else { return };
+        let before = entry.standing;
+        entry.standing.priority = priority;
+        self.remover.change(key, before, entry.standing);
+        self.sampler.update(key, priority);
+    }
+
+    /// The priority that a number from outside stands for; `None` where it is NaN or negative. Infinity stands for the largest
+    /// finite priority that came so far, or 1.
+    fn sanitise(&mut self, priority: f32) -> Option<f32> {
+        if priority.is_nan() || priority < 0.0 {
+            self.stats.refused_priorities += 1;
+            return None;
+        }
+        if priority.is_finite() {
+            self.largest = self.largest.max(priority);
+            // −0 would be ordered after all others.
+            return Some(priority.abs());
+        }
+        Some(self.largest)
+    }
+
+    pub(super) fn set_wanted(&mut self, steps: u64) {
+        self.limiter.set_wanted(steps);
+    }
+
+    pub(super) fn may_insert(&self) -> bool {
+        self.limiter.may_insert(self.entries.len())
+    }
+
+    pub(super) fn is_short(&self) -> bool {
+        self.limiter.is_short(self.entries.len())
+    }
+
+    pub(super) fn stats(&self) -> TableStats {
+        let items = self.entries.len() as u64;
+        let mass = match &self.sampler {
+            Sampler::Prioritised(prioritised) => prioritised.mass(),
+            Sampler::Fifo(_) | Sampler::Uniform(_) => items as f64,
+        };
+        TableStats { items, mass, owed_steps: self.limiter.owed(), ..self.stats.clone() }
+    }
+}

@@ -1,0 +1,27 @@
+use std::collections::BTreeSet;
+
+use common::ids::PolicyVersion;
+
+/// What was not given out yet, by policy version: for learners that take fixed turns.
+#[derive(Clone, Debug, Default)]
+pub struct Turns {
+    waiting: BTreeSet<(PolicyVersion, u64)>,
+}
+
+impl Turns {
+    /// Takes a key of `version` in.
+    pub fn insert(&mut self, version: PolicyVersion, key: u64) {
+        self.waiting.insert((version, key));
+    }
+
+    /// Takes a key of `version` out.
+    pub fn remove(&mut self, version: PolicyVersion, key: u64) {
+        self.waiting.remove(&(version, key));
+    }
+
+    /// The oldest key of `version`.
+    #[must_use]
+    pub fn select(&self, version: PolicyVersion) -> Option<u64> {
+        self.waiting.range((version, 0)..=(version, u64::MAX)).next().map(|(_, key)| *key)
+    }
+}
