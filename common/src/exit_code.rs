@@ -22,17 +22,19 @@ pub enum ExitCode {
     Security = 8,
     /// Training diverged: losses or gradients were not finite too many times in a row.
     Diverged = 9,
-    /// The run folder is held by another learner.
+    /// The folder of a run or a shard is held by another process.
     Locked = 10,
     /// One of the learner's ranks was lost.
     RankLost = 11,
+    /// A shard's disk failed, or its folder cannot be used.
+    Storage = 12,
     /// Ended by Ctrl-C or SIGTERM after an ordered drain.
     Interrupted = 130,
 }
 
 impl ExitCode {
     /// Every code, in order, for `longshore --help` and the documentation.
-    pub const ALL: [ExitCode; 13] = [
+    pub const ALL: [ExitCode; 14] = [
         ExitCode::Success,
         ExitCode::Failure,
         ExitCode::Usage,
@@ -45,6 +47,7 @@ impl ExitCode {
         ExitCode::Diverged,
         ExitCode::Locked,
         ExitCode::RankLost,
+        ExitCode::Storage,
         ExitCode::Interrupted,
     ];
 
@@ -72,8 +75,9 @@ impl ExitCode {
             ExitCode::Refused => "a peer refused: another run, schema, protocol or an older epoch",
             ExitCode::Security => "a key is missing or wrong, or an insecure bind was refused",
             ExitCode::Diverged => "training diverged",
-            ExitCode::Locked => "the run folder is held by another learner",
+            ExitCode::Locked => "the folder of a run or a shard is held by another process",
             ExitCode::RankLost => "a rank of the learner was lost",
+            ExitCode::Storage => "a shard's disk failed",
             ExitCode::Interrupted => "ended by Ctrl-C or SIGTERM after an ordered drain",
         }
     }

@@ -5,10 +5,13 @@ use transport::{Hello, Refusal, Refused, Role};
 
 /// The run and the learner that a shard serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Claim {
-    pub(crate) run: RunId,
-    pub(crate) epoch: LearnerEpoch,
-    pub(crate) schema: Digest,
+pub struct Claim {
+    /// The run.
+    pub run: RunId,
+    /// Its newest learner.
+    pub epoch: LearnerEpoch,
+    /// Of its observations and actions.
+    pub schema: Digest,
 }
 
 /// What holds for every hello, whoever speaks: the protocol to go on with.
@@ -39,7 +42,7 @@ pub(crate) fn claim(current: Option<Claim>, hello: &Hello) -> Result<Claim, Refu
 /// Whether a peer belongs to the run that claimed the shard.
 pub(crate) fn check_run(current: Claim, hello: &Hello) -> Result<(), Refused> {
     if hello.run.is_some_and(|run| run != current.run) {
-        return Err(refused(Refusal::OtherRun, format!("this shard serves run {}", current.run)));
+        return Err(refused(Refusal::OtherRun, format!("this shard serves run {}; a shard that keeps trajectories of an unfinished run on its disk serves another run once its folder (replay.folder) is removed, or another is given", current.run)));
     }
     if hello.schema != current.schema {
         let message = "observation or action schemas differ; all services must be of one version".to_owned();

@@ -226,7 +226,7 @@ impl Core {
         let claim = claim::claim(self.claim, hello)?;
         if self.claim != Some(claim) {
             tracing::info!(shard = %self.shard, run = %claim.run, epoch = %claim.epoch, "claimed by a learner");
-            self.persist(Change::Claim(claim));
+            self.persist(Change::Claim(Some(claim)));
         }
         self.claim = Some(claim);
         let nothing = Ack { next: SequenceNumber(0), limit: SequenceNumber(0) };
@@ -384,7 +384,11 @@ impl Core {
         }
         tracing::info!(shard = %self.shard, "the learner has ended the run");
         self.finished = true;
-        self.persist(Change::Discard);
+        // Nothing is needed any more, and the next run may have the disk.
+        for key in self.items().iter().map(|item| *item.key()) {
+            self.persist(Change::Remove(key));
+        }
+        self.persist(Change::Claim(None));
         let actors = self.peers.iter().filter(|(_, peer)| matches!(peer.who, Who::Actor(_)));
         for (peer, protocol) in actors.map(|(peer, known)| (peer.clone(), known.protocol)).collect::<Vec<_>>() {
             self.send(&peer, protocol, Message::RunFinished(()));

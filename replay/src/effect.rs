@@ -1,8 +1,11 @@
 //! What the core of a shard wants done.
 
+use std::sync::Arc;
+
 use transport::wire::{self, WireError};
 use transport::{Batch, Frame, Message, PeerId, TableShare};
 
+use crate::claim::Claim;
 use crate::item::{Content, Item};
 use crate::tables::Given;
 
@@ -31,10 +34,8 @@ pub enum Change {
     },
     /// It left its last table.
     Remove(u64),
-    /// Another run or learner has the shard: the claim, encoded.
-    Claim(crate::claim::Claim),
-    /// The run has ended: nothing is needed any more.
-    Discard,
+    /// Another run or learner has the shard, or nobody any more.
+    Claim(Option<Claim>),
 }
 
 /// A message to a peer.
@@ -63,7 +64,7 @@ pub enum Reply {
         given: Vec<Given<Content>>,
     },
     /// A message with one frame behind it.
-    Bulk(Message, std::sync::Arc<Vec<u8>>),
+    Bulk(Message, Arc<Vec<u8>>),
 }
 
 impl Outgoing {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use common::ids::{Digest, LearnerEpoch, RunId};
 use common::trajectory::TrajectoryHeader;
-use durable::{Disk, DurableError};
+use durable::Disk;
 use serde::{Deserialize, Serialize};
 use transport::Message;
 use transport::wire::{self, WireError};
@@ -19,7 +19,7 @@ use crate::claim::Claim;
 use crate::effect::Change;
 use crate::item::{Content, Item};
 use crate::sessions::{MAX_SESSIONS, SessionKey};
-use crate::storage::{ItemBytes, Observer, Storage, StorageOptions};
+use crate::storage::{ItemBytes, Observer, Storage, StorageError, StorageOptions};
 use crate::tables::Items;
 
 /// Kind of the envelope around [`State`].
@@ -78,8 +78,8 @@ impl Journal {
     /// Opens the journal on a disk that nobody else uses.
     ///
     /// # Errors
-    /// [`DurableError`].
-    pub fn open(disk: Arc<dyn Disk>, segment_bytes: u64) -> Result<(Self, Remembered), DurableError> {
+    /// [`StorageError`].
+    pub fn open(disk: Arc<dyn Disk>, segment_bytes: u64) -> Result<(Self, Remembered), StorageError> {
         let mut marks = Marks::default();
         let (storage, recovered) = Storage::open(disk, StorageOptions { segment_bytes }, &mut marks)?;
         for damage in &recovered.damaged {
@@ -110,9 +110,9 @@ impl Journal {
     /// Writes a change; it is durable after the next [`Journal::commit`].
     ///
     /// # Errors
-    /// [`DurableError`]; nothing of the change is then in the journal, and it may be tried again unless the error says that
+    /// [`StorageError`]; nothing of the change is then in the journal, and it may be tried again unless the error says that
     /// the disk's state is unknown.
-    pub fn write(&mut self, change: &Change) -> Result<(), DurableError> {
+    pub fn write(&mut self, change: &Change) -> Result<(), StorageError> {
         match change {
             Change::Insert(item) => {
                 self.storage.insert(item.key, bytes(item))?;
@@ -121,13 +121,12 @@ impl Journal {
             Change::Leave { key, table } => self.storage.leave(*key, *table)?,
             Change::Remove(key) => self.storage.remove(*key)?,
             Change::Claim(claim) => {
-                let before = self.marks.claim.replace(*claim);
+                let before = std::mem::replace(&mut self.marks.claim, *claim);
                 if let Err(error) = self.storage.state(&self.marks.encode()) {
                     self.marks.claim = before;
                     return Err(error);
                 }
             }
-            Change::Discard => self.storage.discard()?,
         }
         Ok(())
     }
@@ -135,8 +134,8 @@ impl Journal {
     /// Makes all that was written durable.
     ///
     /// # Errors
-    /// [`DurableError`].
-    pub fn commit(&mut self) -> Result<(), DurableError> {
+    /// [`StorageError`].
+    pub fn commit(&mut self) -> Result<(), StorageError> {
         let marks = &self.marks;
         self.storage.commit(&|| marks.encode())
     }
@@ -144,8 +143,8 @@ impl Journal {
     /// Copies about `budget` bytes out of segments that are less than half alive, and removes those that nobody needs.
     ///
     /// # Errors
-    /// [`DurableError`].
-    pub fn clean(&mut self, budget: u64, items: &Items<Content>) -> Result<(), DurableError> {
+    /// [`StorageError`].
+    pub fn clean(&mut self, budget: u64, items: &Items<Content>) -> Result<(), StorageError> {
         self.storage.clean(budget, &|key, take| {
             if let Some(item) = items.get(&key) {
                 take(bytes(&item));

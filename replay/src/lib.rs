@@ -1,29 +1,38 @@
-//! A replay shard: stores trajectories, gives them out, lets the oldest go.
+//! A replay shard: stores trajectories, gives them out, lets them go.
 //!
-//! One thread owns the socket and writes; another assembles batches, so that a large batch holds up no acknowledgement.
-//! They meet in the [`Table`]. Bodies and states are opaque bytes here: only headers are read, and libtorch is not linked.
-//! Shards know nothing of each other.
+//! What it does is in [`Core`], which knows no socket, clock or disk. One thread owns the socket ([`Shard`]); beside it
+//! one writes to the disk, where trajectories are to survive a crash, and one copies large answers. Bodies and states are
+//! opaque bytes here: only headers are read, and libtorch is not linked. Shards know nothing of each other.
 
 mod claim;
-mod limiter;
-mod sampling;
-mod select;
+mod core;
+mod effect;
+mod item;
+mod journal;
+mod persistence;
+mod report;
+mod requests;
+mod sender;
 mod service;
 mod sessions;
 pub mod storage;
-mod table;
 pub mod tables;
 
-use common::config::Config;
-use common::ids::{RunId, ShardId};
-use common::{ExitCode, Shutdown};
-use telemetry::Readiness;
-use transport::{Endpoint, ShardStats, Transport, TransportError};
+use std::path::PathBuf;
 
-pub use limiter::RateLimiter;
-pub use select::{Fifo, Select, Turns, Uniform};
+use common::ExitCode;
+use common::ids::RunId;
+use durable::DurableError;
+use transport::{ShardStats, TransportError};
+
+pub use claim::Claim;
+pub use core::Core;
+pub use effect::{Change, Effect, Outgoing, Reply};
+pub use item::{Content, Item};
+pub use journal::{Journal, Remembered, RememberedItem};
 pub use service::Shard;
-pub use table::{Given, StoredItem, Table, TableBounds};
+pub use sessions::SessionKey;
+use storage::StorageError;
 
 /// What a shard did in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,9 +59,26 @@ pub enum ReplayError {
         /// What the system says.
         source: std::io::Error,
     },
-    /// The thread that assembles batches has ended by a fault.
-    #[error("the sampling thread has ended")]
-    SamplingEnded,
+    /// A thread of the shard has ended by a fault.
+    #[error("the shard's thread {name} has ended")]
+    Ended {
+        /// Its name.
+        name: &'static str,
+    },
+    /// Its disk.
+    #[error(transparent)]
+    Storage(StorageError),
+    /// Its folder cannot be made.
+    #[error("cannot make the shard's folder {} (replay.folder): {source}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Its folder is another's.
+    #[error(transparent)]
+    Lock(DurableError),
 }
 
 impl ReplayError {
@@ -61,21 +87,10 @@ impl ReplayError {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             ReplayError::Transport(error) => error.exit_code(),
-            ReplayError::Thread { .. } | ReplayError::SamplingEnded => ExitCode::Failure,
+            ReplayError::Thread { .. } | ReplayError::Ended { .. } => ExitCode::Failure,
+            ReplayError::Storage(_) | ReplayError::Folder { .. } => ExitCode::Storage,
+            ReplayError::Lock(DurableError::Held { .. }) => ExitCode::Locked,
+            ReplayError::Lock(_) => ExitCode::Storage,
         }
     }
-}
-
-/// Serves as shard `shard` at `endpoint` until the learner ends the run or `shutdown` is triggered.
-///
-/// # Errors
-/// See [`ReplayError`].
-pub fn run(
-    config: &Config,
-    shard: ShardId,
-    endpoint: Endpoint,
-    transport: Transport,
-    shutdown: Shutdown,
-) -> Result<ReplaySummary, ReplayError> {
-    Shard::bind(config, shard, &endpoint, &transport, Readiness::new())?.serve(&shutdown)
 }

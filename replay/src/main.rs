@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Parser;
 use common::ExitCode;
-use common::config::{Config, ConfigError};
+use common::config::{Config, ConfigError, Durability};
 use common::ids::ShardId;
 use replay::{ReplayError, Shard};
 use telemetry::{HealthServer, LogFormat, Readiness};
@@ -63,7 +63,7 @@ fn serve(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Some(address) => Some(HealthServer::start(address, readiness.clone(), shutdown.clone())?),
         None => None,
     };
-    let shard = Shard::bind(&config, ShardId(arguments.shard), &endpoint, &transport, readiness)?;
+    let shard = Shard::bind(&config, ShardId(arguments.shard), &endpoint, &transport, readiness, Durability::Disk)?;
     let summary = shard.serve(&shutdown)?;
     Ok(if summary.run_finished { ExitCode::Success } else { ExitCode::Interrupted })
 }

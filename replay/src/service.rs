@@ -1,29 +1,31 @@
-//! The thread that owns a shard's socket.
+//! The thread that owns a shard's socket: what it hears goes to the core, and what the core wants done is done here or by
+//! the threads beside it.
 
-use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Sender};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use common::Shutdown;
-use common::config::Config;
-use common::ids::{LearnerEpoch, SequenceNumber, ShardId};
-use common::seed::Stream;
+use common::config::{Config, Durability};
+use common::ids::ShardId;
+use durable::{Disk, FolderDisk, FolderLock};
 use telemetry::Readiness;
-use transport::{
-    Ack, Delivery, Endpoint, Hello, Incoming, Insert, Message, NotReady, PeerId, Received, Refused, Role,
-    Server, Transport, Welcome,
-};
+use transport::{Delivery, Endpoint, PeerId, Received, Server, Transport, wire};
 
-use crate::claim::{self, Claim};
-use crate::limiter::RateLimiter;
-use crate::sampling::{Job, Sampling};
-use crate::sessions::{Arrival, SessionKey, Sessions};
-use crate::table::{Table, TableBounds};
-use crate::{ReplayError, ReplaySummary};
+use crate::core::Core;
+use crate::effect::{Effect, Outgoing};
+use crate::journal::Journal;
+use crate::persistence::Persistence;
+use crate::sender::BatchSender;
+use crate::{ReplayError, ReplaySummary, report};
 
+/// How long the socket may be silent before the shard looks around.
 const POLL: Duration = Duration::from_millis(50);
+/// Messages, and bytes, that are taken before what they ask for is done.
+const MESSAGES_AT_ONCE: usize = 256;
+const BYTES_AT_ONCE: usize = 16 << 20;
+/// Larger answers are copied by another thread, so that nobody waits for them.
+const SENT_HERE: u64 = 256 << 10;
 const METRICS_PERIOD: Duration = Duration::from_secs(1);
 /// After the end of a run, how long those who ask are told of it.
 const FAREWELL: Duration = Duration::from_millis(500);
@@ -34,61 +36,86 @@ const CLAIMED: &str = "learner";
 pub struct Shard {
     server: Server,
     shard: ShardId,
-    table: Arc<Table>,
-    sessions: Sessions,
-    peers: HashMap<PeerId, Peer>,
-    claim: Option<Claim>,
-    jobs: Sender<Job>,
-    sampling: JoinHandle<()>,
+    core: Core,
+    sender: BatchSender,
+    persistence: Option<Persistence>,
     readiness: Readiness,
+    started: Instant,
     finished: Option<Instant>,
-}
-
-/// Who is at the other end of a connection.
-#[derive(Clone, Copy, Debug)]
-enum Peer {
-    Learner(LearnerEpoch),
-    Actor(SessionKey),
+    // Held as long as the shard lives.
+    _lock: Option<FolderLock>,
 }
 
 impl Shard {
-    /// Binds the shard's socket; `readiness` will say whether a learner has claimed it.
+    /// Binds the shard's socket, with durability as the configuration says, or else `default`; `readiness` will say whether
+    /// a learner has claimed it.
     ///
     /// # Errors
-    /// [`ReplayError::Transport`], [`ReplayError::Thread`].
+    /// [`ReplayError`].
     pub fn bind(
         config: &Config,
         shard: ShardId,
         endpoint: &Endpoint,
         transport: &Transport,
         readiness: Readiness,
+        default: Durability,
     ) -> Result<Self, ReplayError> {
+        match config.replay.durability.unwrap_or(default) {
+            Durability::Memory => Shard::on(config, shard, endpoint, transport, readiness, None),
+            Durability::Disk => {
+                let folder = config.replay.folder.join(format!("shard-{shard}"));
+                let lock = take_folder(&folder)?;
+                let disk: Arc<dyn Disk> = Arc::new(FolderDisk::new(&folder));
+                let mut bound = Shard::on(config, shard, endpoint, transport, readiness, Some(disk))?;
+                tracing::info!(%shard, folder = %folder.display(), "trajectories are kept on the disk");
+                bound._lock = Some(lock);
+                Ok(bound)
+            }
+        }
+    }
+
+    /// The same on any disk; without one, durability is `memory`.
+    ///
+    /// # Errors
+    /// [`ReplayError`].
+    pub fn on(
+        config: &Config,
+        shard: ShardId,
+        endpoint: &Endpoint,
+        transport: &Transport,
+        readiness: Readiness,
+        disk: Option<Arc<dyn Disk>>,
+    ) -> Result<Self, ReplayError> {
+        let tables = config.replay.tables_for(&config.learner);
+        let opened = disk
+            .map(|disk| Journal::open(disk, u64::from(config.replay.segment_mib) << 20))
+            .transpose()
+            .map_err(ReplayError::Storage)?;
+        let (journal, remembered) = opened.unzip();
+        if let Some(remembered) = &remembered {
+            let (items, damaged) = (remembered.items.len(), remembered.damaged);
+            tracing::info!(%shard, items, damaged, "what an earlier life of the shard left was read");
+        }
+        let core = Core::new(shard, &config.replay, &tables, config.seed, remembered);
         let server = Server::bind_shard(transport, endpoint)?;
-        let replay = &config.replay;
-        let bounds = TableBounds { max_items: replay.max_items, max_bytes: (replay.max_mib as u64) << 20 };
-        let limiter =
-            RateLimiter { max_waiting_steps: replay.max_waiting_steps, min_items: replay.min_items };
-        let table = Arc::new(Table::new(shard, bounds, limiter));
-        let rng = config.seed.rng(Stream::Sampling, u64::from(shard.0));
-        let sampling = Sampling::new(Arc::clone(&table), server.relay()?, rng);
-        let (jobs, received) = mpsc::channel();
-        let sampling = std::thread::Builder::new()
-            .name(format!("sampling-{shard}"))
-            .spawn(move || sampling.run(&received))
-            .map_err(|source| ReplayError::Thread { name: "sampling", source })?;
-        readiness.unmet(CLAIMED, "no learner has claimed this shard yet");
+        let sender = BatchSender::start(shard, server.relay()?)?;
+        let persistence = journal
+            .map(|journal| Persistence::start(shard, journal, core.items(), server.relay()?, &sender, &readiness))
+            .transpose()?;
+        if core.claim().is_none() {
+            readiness.unmet(CLAIMED, "no learner has claimed this shard yet");
+        }
         tracing::info!(%shard, endpoint = %server.endpoint(), "replay shard listening");
         Ok(Shard {
             server,
             shard,
-            table,
-            sessions: Sessions::new(replay.credits),
-            peers: HashMap::new(),
-            claim: None,
-            jobs,
-            sampling,
+            core,
+            sender,
+            persistence,
             readiness,
+            started: Instant::now(),
             finished: None,
+            _lock: None,
         })
     }
 
@@ -101,211 +128,101 @@ impl Shard {
     /// Serves until the learner ends the run or `shutdown` is triggered.
     ///
     /// # Errors
-    /// [`ReplayError::Transport`], [`ReplayError::SamplingEnded`].
+    /// [`ReplayError::Storage`] when the disk can no longer be trusted; [`ReplayError::Ended`].
     pub fn serve(mut self, shutdown: &Shutdown) -> Result<ReplaySummary, ReplayError> {
         let mut reported = Instant::now();
         let ended = |finished: Option<Instant>| finished.is_some_and(|since| since.elapsed() >= FAREWELL);
         while !shutdown.is_triggered() && !ended(self.finished) {
-            match self.server.receive(POLL) {
-                Received::Message(incoming) => self.handle(*incoming)?,
-                // Only sampling makes room, and it wakes this thread.
-                Received::Woken | Received::Nothing => self.refill()?,
-            }
+            self.turn()?;
             if reported.elapsed() >= METRICS_PERIOD {
                 reported = Instant::now();
-                self.report();
+                report::report(self.shard, &self.core);
             }
         }
-        Ok(self.end())
+        self.end()
     }
 
-    fn end(self) -> ReplaySummary {
-        // Both fail only when the thread has ended already.
-        let _ = self.jobs.send(Job::Stop);
-        let _ = self.sampling.join();
-        let stats = self.table.stats();
-        let run_finished = self.finished.is_some();
+    /// Waits for something to do, and does it.
+    fn turn(&mut self) -> Result<(), ReplayError> {
+        let now = self.started.elapsed();
+        let patience = self.core.deadline().map_or(POLL, |deadline| deadline.saturating_sub(now).min(POLL));
+        if let Received::Message(incoming) = self.server.receive(patience) {
+            let now = self.started.elapsed();
+            let (mut messages, mut bytes) = (1, incoming.bytes());
+            self.core.handle(*incoming, now);
+            while messages < MESSAGES_AT_ONCE
+                && bytes < BYTES_AT_ONCE
+                && let Some(incoming) = self.server.try_receive()
+            {
+                messages += 1;
+                bytes += incoming.bytes();
+                self.core.handle(incoming, now);
+            }
+        }
+        self.core.settle(self.started.elapsed());
+        self.carry_out()?;
+        if self.core.claim().is_some() {
+            self.readiness.met(CLAIMED);
+        }
+        if self.core.is_finished() {
+            self.finished.get_or_insert_with(Instant::now);
+        }
+        match &self.persistence {
+            Some(persistence) => persistence.check(),
+            None => Ok(()),
+        }
+    }
+
+    fn carry_out(&mut self) -> Result<(), ReplayError> {
+        let mut later = Vec::new();
+        for effect in self.core.take_effects() {
+            match (effect, &self.persistence) {
+                (Effect::Send(outgoing), _) | (Effect::SendAfter(outgoing), None) => self.send(outgoing)?,
+                (effect @ (Effect::SendAfter(_) | Effect::Persist(_)), Some(_)) => later.push(effect),
+                // Nothing is persisted without a disk.
+                (Effect::Persist(_), None) => {}
+            }
+        }
+        match &self.persistence {
+            Some(persistence) if !later.is_empty() => persistence.carry_out(later),
+            _ => Ok(()),
+        }
+    }
+
+    fn send(&mut self, outgoing: Outgoing) -> Result<(), ReplayError> {
+        if outgoing.bytes() > SENT_HERE {
+            return self.sender.send(outgoing);
+        }
+        match outgoing.pack() {
+            Ok(frames) if self.server.send(&outgoing.peer, frames) == Delivery::Gone => {
+                self.core.forget(&outgoing.peer);
+            }
+            Ok(_) => {}
+            Err(error) => unsendable(&outgoing.peer, &error),
+        }
+        Ok(())
+    }
+
+    fn end(mut self) -> Result<ReplaySummary, ReplayError> {
+        if let Some(persistence) = self.persistence.take() {
+            persistence.end()?;
+        }
+        // What the disk's thread has released goes out with the last wait.
+        self.server.receive(Duration::ZERO);
+        self.sender.end();
+        let (stats, run_finished) = (self.core.stats(), self.core.is_finished());
         tracing::info!(shard = %self.shard, run_finished, inserted = stats.inserted, sampled = stats.sampled, "replay shard ends");
-        ReplaySummary { run: self.claim.map(|claim| claim.run), run_finished, stats }
+        Ok(ReplaySummary { run: self.core.claim().map(|claim| claim.run), run_finished, stats })
     }
+}
 
-    fn handle(&mut self, incoming: Incoming) -> Result<(), ReplayError> {
-        let Incoming { peer, role, message, bulk } = incoming;
-        let reply = match (message, self.peers.get(&peer).copied()) {
-            (Message::Hello(hello), _) => Some(self.greet(&peer, role, &hello)?),
-            (_, None) => Some(Message::UnknownPeer(())),
-            (message, Some(Peer::Learner(epoch))) => self.handle_learner(&peer, epoch, message)?,
-            (Message::Insert(insert), Some(Peer::Actor(session))) => self.store(session, insert, bulk)?,
-            (_, Some(Peer::Actor(_))) => Some(Message::Pong(())),
-        };
-        if let Some(reply) = reply {
-            self.reply(&peer, &reply)?;
-        }
-        Ok(())
-    }
+fn take_folder(folder: &Path) -> Result<FolderLock, ReplayError> {
+    std::fs::create_dir_all(folder)
+        .map_err(|source| ReplayError::Folder { path: folder.to_owned(), source })?;
+    FolderLock::take(folder).map_err(ReplayError::Lock)
+}
 
-    fn greet(&mut self, peer: &PeerId, proven: Option<Role>, hello: &Hello) -> Result<Message, ReplayError> {
-        let verdict = claim::check_peer(hello, proven).and_then(|protocol| {
-            let ack = if hello.role == Role::Learner { self.claim(hello) } else { self.admit(hello) }?;
-            Ok((protocol, ack))
-        });
-        let (protocol, (who, ack)) = match verdict {
-            Ok((protocol, Some(admitted))) => (protocol, admitted),
-            Ok((_, None)) => {
-                let message = "no learner has claimed this shard yet".to_owned();
-                return Ok(Message::NotReady(NotReady { message }));
-            }
-            Err(refused) => return Ok(self.refuse(hello, refused)),
-        };
-        // `claim` and `admit` let nobody in while there is no claim.
-        let Some(Claim { run, epoch, .. }) = self.claim else { return Ok(Message::UnknownPeer(())) };
-        if matches!(who, Peer::Learner(_)) {
-            self.jobs.send(Job::Forget).map_err(|_| ReplayError::SamplingEnded)?;
-        }
-        self.peers.insert(peer.clone(), who);
-        let shard = Some(self.shard);
-        Ok(Message::Welcome(Welcome { protocol, run, epoch, shard, next: ack.next, limit: ack.limit }))
-    }
-
-    fn claim(&mut self, hello: &Hello) -> Result<Option<(Peer, Ack)>, Refused> {
-        let claim = claim::claim(self.claim, hello)?;
-        if self.claim != Some(claim) {
-            tracing::info!(shard = %self.shard, run = %claim.run, epoch = %claim.epoch, "claimed by a learner");
-        }
-        self.claim = Some(claim);
-        self.readiness.met(CLAIMED);
-        let nothing = Ack { next: SequenceNumber(0), limit: SequenceNumber(0) };
-        Ok(Some((Peer::Learner(claim.epoch), nothing)))
-    }
-
-    /// None while there is no learner to say which run this is.
-    fn admit(&mut self, hello: &Hello) -> Result<Option<(Peer, Ack)>, Refused> {
-        let Some(current) = self.claim else { return Ok(None) };
-        claim::check_run(current, hello)?;
-        let (Some(actor), Some(incarnation)) = (hello.actor, hello.incarnation) else {
-            let message = "an actor must say its id and its incarnation".to_owned();
-            return Err(Refused { reason: transport::Refusal::Incomplete, message });
-        };
-        let session = SessionKey { actor, incarnation };
-        let ack = self.sessions.open(session, hello.first_sequence, self.table.may_insert());
-        tracing::debug!(shard = %self.shard, %actor, %incarnation, "actor connected");
-        Ok(Some((Peer::Actor(session), ack)))
-    }
-
-    fn refuse(&self, hello: &Hello, refused: Refused) -> Message {
-        metrics::counter!("longshore_peers_refused_total", "reason" => refused.reason.to_string())
-            .increment(1);
-        tracing::warn!(shard = %self.shard, role = %hello.role, reason = %refused.reason, "refused a peer: {}", refused.message);
-        Message::Refused(refused)
-    }
-
-    fn handle_learner(
-        &mut self,
-        peer: &PeerId,
-        epoch: LearnerEpoch,
-        message: Message,
-    ) -> Result<Option<Message>, ReplayError> {
-        if let Some(current) = self.claim
-            && epoch < current.epoch
-        {
-            return Ok(Some(Message::Refused(claim::old_epoch(current.epoch, epoch))));
-        }
-        Ok(match message {
-            Message::Sample(sample) => {
-                let job = Job::Sample(peer.clone(), sample);
-                self.jobs.send(job).map_err(|_| ReplayError::SamplingEnded)?;
-                None
-            }
-            Message::StatsRequest(()) => Some(Message::Stats(self.table.stats())),
-            Message::RunFinished(()) => {
-                self.finish()?;
-                Some(Message::RunFinished(()))
-            }
-            _ => Some(Message::Pong(())),
-        })
-    }
-
-    fn store(
-        &mut self,
-        session: SessionKey,
-        insert: Insert,
-        bulk: Vec<Vec<u8>>,
-    ) -> Result<Option<Message>, ReplayError> {
-        // Decoding has checked that there are two frames.
-        let Ok([body, frames]) = <[Vec<u8>; 2]>::try_from(bulk) else { return Ok(None) };
-        match self.sessions.arrive(session, insert.header.sequence) {
-            Arrival::New => {
-                self.table.insert(insert.header, (body, insert.body), (frames, insert.frames));
-                if self.table.wanted() > 0 {
-                    self.jobs.send(Job::Inserted).map_err(|_| ReplayError::SamplingEnded)?;
-                }
-            }
-            Arrival::Duplicate => self.table.count_duplicate(),
-            Arrival::Gap => return Ok(Some(Message::UnknownPeer(()))),
-        }
-        Ok(self.sessions.acknowledge(session, self.table.may_insert()).map(Message::Ack))
-    }
-
-    /// Gives credits to actors that lack some, when the limiter allows it.
-    fn refill(&mut self) -> Result<(), ReplayError> {
-        if self.finished.is_some() || !self.table.may_insert() {
-            return Ok(());
-        }
-        let refilled: Vec<_> = self
-            .peers
-            .iter()
-            .filter_map(|(peer, who)| match who {
-                Peer::Actor(session) => self.sessions.refill(*session).map(|ack| (peer.clone(), ack)),
-                Peer::Learner(_) => None,
-            })
-            .collect();
-        for (peer, ack) in refilled {
-            self.reply(&peer, &Message::Ack(ack))?;
-        }
-        Ok(())
-    }
-
-    fn finish(&mut self) -> Result<(), ReplayError> {
-        tracing::info!(shard = %self.shard, "the learner has ended the run");
-        self.finished.get_or_insert_with(Instant::now);
-        let actors: Vec<_> = self
-            .peers
-            .iter()
-            .filter(|(_, who)| matches!(who, Peer::Actor(_)))
-            .map(|(peer, _)| peer.clone())
-            .collect();
-        for peer in actors {
-            self.reply(&peer, &Message::RunFinished(()))?;
-        }
-        Ok(())
-    }
-
-    fn reply(&mut self, peer: &PeerId, message: &Message) -> Result<(), ReplayError> {
-        if self.server.send(peer, message, Vec::new())? == Delivery::Gone {
-            self.peers.remove(peer);
-        }
-        Ok(())
-    }
-
-    fn report(&self) {
-        let stats = self.table.stats();
-        let shard = self.shard.to_string();
-        for (name, value) in [
-            ("longshore_replay_items", stats.items),
-            ("longshore_replay_bytes", stats.bytes),
-            ("longshore_replay_waiting_steps", stats.waiting_steps),
-            ("longshore_replay_peers", self.peers.len() as u64),
-        ] {
-            metrics::gauge!(name, "shard" => shard.clone()).set(value as f64);
-        }
-        for (name, value) in [
-            ("longshore_replay_inserted_total", stats.inserted),
-            ("longshore_replay_sampled_total", stats.sampled),
-            ("longshore_replay_evicted_total", stats.evicted),
-            ("longshore_replay_dropped_total", stats.dropped),
-            ("longshore_replay_duplicates_total", stats.duplicates),
-        ] {
-            metrics::counter!(name, "shard" => shard.clone()).absolute(value);
-        }
-    }
+/// A message that cannot be sent is a fault of ours, or a peer too old for it.
+pub(crate) fn unsendable(peer: &PeerId, error: &wire::WireError) {
+    tracing::warn!(?peer, %error, "a message could not be sent");
 }

@@ -36,6 +36,20 @@ pub struct Incoming {
     pub envelope: Frame,
 }
 
+impl Incoming {
+    /// Bytes of the message.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.envelope.len() + self.bulk.iter().map(|frame| frame.len()).sum::<usize>()
+    }
+}
+
+impl From<Vec<u8>> for PeerId {
+    fn from(identity: Vec<u8>) -> Self {
+        PeerId(identity)
+    }
+}
+
 /// What a wait ended with.
 #[derive(Debug)]
 pub enum Received {

@@ -1,0 +1,221 @@
+//! The thread that writes a shard's changes to its disk, many with one sync, and lets go what waited for them.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use common::ids::ShardId;
+use telemetry::Readiness;
+use transport::Relay;
+
+use crate::ReplayError;
+use crate::effect::{Effect, Outgoing};
+use crate::item::Content;
+use crate::journal::Journal;
+use crate::sender::BatchSender;
+use crate::service::unsendable;
+use crate::storage::StorageError;
+use crate::tables::Items;
+
+/// Effects that one sync may cover.
+const GROUP: usize = 4096;
+/// What cleaning may copy beside each sync: little enough that nobody who waits for the sync notices.
+const CLEANING_BYTES: u64 = 1 << 20;
+/// Smaller answers are copied here, larger ones by the thread for batches.
+const SENT_HERE: u64 = 256 << 10;
+/// A disk that is full is tried again this often, and complained of this often.
+const RETRY: Duration = Duration::from_millis(250);
+const COMPLAINT_PERIOD: Duration = Duration::from_secs(5);
+const DISK: &str = "disk";
+
+/// The disk's thread, seen from the socket's.
+#[derive(Debug)]
+pub(crate) struct Persistence {
+    queue: Sender<Vec<Effect>>,
+    thread: JoinHandle<()>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    fault: Mutex<Option<StorageError>>,
+    /// Whoever waits for room on the disk is to give up.
+    stopping: AtomicBool,
+}
+
+impl Persistence {
+    pub(crate) fn start(
+        shard: ShardId,
+        journal: Journal,
+        items: Arc<Items<Content>>,
+        relay: Relay,
+        batches: &BatchSender,
+        readiness: &Readiness,
+    ) -> Result<Self, ReplayError> {
+        let shared = Arc::new(Shared::default());
+        let (queue, received) = mpsc::channel();
+        let writer = Writer {
+            shard,
+            journal,
+            items,
+            relay,
+            batches: batches.queue(),
+            readiness: readiness.clone(),
+            shared: Arc::clone(&shared),
+        };
+        let thread = std::thread::Builder::new()
+            .name(format!("disk-{shard}"))
+            .spawn(move || writer.run(&received))
+            .map_err(|source| ReplayError::Thread { name: "disk", source })?;
+        Ok(Persistence { queue, thread, shared })
+    }
+
+    /// Has `effects` done in their order.
+    pub(crate) fn carry_out(&self, effects: Vec<Effect>) -> Result<(), ReplayError> {
+        self.queue.send(effects).or_else(|_| self.check())
+    }
+
+    /// Whether the disk can still be trusted.
+    pub(crate) fn check(&self) -> Result<(), ReplayError> {
+        let fault = self.shared.fault.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match fault {
+            Some(fault) => Err(ReplayError::Storage(fault)),
+            None if self.thread.is_finished() => Err(ReplayError::Ended { name: "disk" }),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes what is queued, and ends.
+    pub(crate) fn end(self) -> Result<(), ReplayError> {
+        self.shared.stopping.store(true, Ordering::SeqCst);
+        drop(self.queue);
+        let ended = self.thread.join();
+        let fault = self.shared.fault.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match (fault, ended) {
+            (Some(fault), _) => Err(ReplayError::Storage(fault)),
+            (None, Err(_)) => Err(ReplayError::Ended { name: "disk" }),
+            (None, Ok(())) => Ok(()),
+        }
+    }
+}
+
+struct Writer {
+    shard: ShardId,
+    journal: Journal,
+    items: Arc<Items<Content>>,
+    relay: Relay,
+    batches: Sender<Outgoing>,
+    readiness: Readiness,
+    shared: Arc<Shared>,
+}
+
+impl Writer {
+    fn run(mut self, queue: &Receiver<Vec<Effect>>) {
+        while let Ok(mut effects) = queue.recv() {
+            while effects.len() < GROUP
+                && let Ok(more) = queue.try_recv()
+            {
+                effects.extend(more);
+            }
+            if let Err(fault) = self.carry_out(effects) {
+                tracing::error!(shard = %self.shard, %fault, "the disk can no longer be trusted");
+                *self.shared.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
+                self.relay.wake();
+                return;
+            }
+        }
+        // Whatever dead segments are left would only be cleaned by the next life.
+        if let Err(error) = self.journal.clean(0, &self.items) {
+            tracing::warn!(shard = %self.shard, %error, "segments could not be cleaned");
+        }
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) -> Result<(), StorageError> {
+        let start = Instant::now();
+        let mut changes = 0;
+        for effect in &effects {
+            if let Effect::Persist(change) = effect {
+                self.insist(|journal| journal.write(change))?;
+                changes += 1;
+            }
+        }
+        if changes > 0 {
+            self.insist(Journal::commit)?;
+            metrics::histogram!("longshore_replay_commit_seconds", "shard" => self.shard.to_string())
+                .record(start.elapsed());
+        }
+        for effect in effects {
+            if let Effect::Send(outgoing) | Effect::SendAfter(outgoing) = effect {
+                self.send(outgoing);
+            }
+        }
+        self.relay.wake();
+        if changes > 0 {
+            let items = Arc::clone(&self.items);
+            self.insist(|journal| journal.clean(CLEANING_BYTES, &items))?;
+            self.report();
+        }
+        Ok(())
+    }
+
+    /// Tries again as long as that can help, which it can when the disk is full: meanwhile nothing is acknowledged, and
+    /// actors keep what they have.
+    fn insist(
+        &mut self,
+        mut operation: impl FnMut(&mut Journal) -> Result<(), StorageError>,
+    ) -> Result<(), StorageError> {
+        let mut complained: Option<Instant> = None;
+        loop {
+            match operation(&mut self.journal) {
+                Ok(()) => {
+                    if complained.is_some() {
+                        tracing::info!(shard = %self.shard, "the disk takes more again");
+                        self.readiness.met(DISK);
+                    }
+                    return Ok(());
+                }
+                Err(error) if error.is_final() || self.shared.stopping.load(Ordering::SeqCst) => return Err(error),
+                Err(error) => {
+                    if complained.is_none_or(|last| last.elapsed() >= COMPLAINT_PERIOD) {
+                        tracing::warn!(shard = %self.shard, %error, "nothing is acknowledged until the disk takes it; trying again");
+                        self.readiness.unmet(DISK, &error.to_string());
+                        complained = Some(Instant::now());
+                    }
+                    std::thread::sleep(RETRY);
+                }
+            }
+        }
+    }
+
+    fn send(&self, outgoing: Outgoing) {
+        if outgoing.bytes() > SENT_HERE {
+            // The shard ends when that thread has ended.
+            let _ = self.batches.send(outgoing);
+            return;
+        }
+        match outgoing.pack() {
+            Ok(frames) => {
+                if let Err(error) = self.relay.send(&outgoing.peer, frames) {
+                    tracing::warn!(%error, "an answer could not be sent");
+                }
+            }
+            Err(error) => unsendable(&outgoing.peer, &error),
+        }
+    }
+
+    fn report(&self) {
+        let storage = self.journal.storage();
+        let shard = self.shard.to_string();
+        for (name, value) in [
+            ("longshore_replay_disk_bytes", storage.disk_bytes()),
+            ("longshore_replay_disk_live_bytes", storage.live_bytes()),
+            ("longshore_replay_segments", storage.segments() as u64),
+        ] {
+            metrics::gauge!(name, "shard" => shard.clone()).set(value as f64);
+        }
+        metrics::counter!("longshore_replay_cleaned_bytes_total", "shard" => shard)
+            .absolute(storage.cleaned_bytes());
+    }
+}
