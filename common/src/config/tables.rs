@@ -158,3 +158,7 @@ fn within_limit(remover: RemoverConfig) -> impl Fn(&Option<f64>, &()) -> garde::
 fn fail(message: String) -> garde::Result {
     Err(garde::Error::new(message))
 }
+
+#[cfg(test)]
+#[path = "tables_tests.rs"]
+mod tests;

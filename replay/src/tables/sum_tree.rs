@@ -25,8 +25,7 @@ impl SumTree {
             self.grow();
         }
         let mut node = self.capacity() + place;
-        // `max` returns the other one when the first is NaN.
-        self.nodes[node] = mass.max(0.0).min(LARGEST);
+        self.nodes[node] = if mass.is_nan() { 0.0 } else { mass.clamp(0.0, LARGEST) };
         while node > 1 {
             node /= 2;
             self.nodes[node] = self.nodes[2 * node] + self.nodes[2 * node + 1];
