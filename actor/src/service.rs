@@ -88,7 +88,7 @@ impl Service {
             &links.transport,
             &links.shards,
             ActorIdentity { run, actor, incarnation, schema: schema.digest() },
-            WriterOptions { spool: config.actor.spool, link },
+            WriterOptions { spool: config.actor.spool, spool_bytes: config.actor.spool_mib << 20, link },
             shutdown,
         )?;
         let player =

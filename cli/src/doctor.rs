@@ -139,7 +139,7 @@ fn memory() -> Check {
         Some(mib) if mib < LITTLE_MEMORY_MIB => Check {
             name: "memory",
             state: State::Warning,
-            reason: format!("{mib} MiB available; lower replay.max_mib and actor.environments"),
+            reason: format!("{mib} MiB available; lower max_mib of replay.tables and actor.environments"),
         },
         Some(mib) => Check { name: "memory", state: State::Ok, reason: format!("{mib} MiB available") },
         None => Check {

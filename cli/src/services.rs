@@ -5,7 +5,7 @@ use std::thread::{Scope, ScopedJoinHandle};
 
 use anyhow::Context as _;
 use common::Shutdown;
-use common::config::{Config, Mode};
+use common::config::{Config, Durability, Mode};
 use common::ids::{ActorId, ShardId};
 use learner::{LearnerOptions, LearnerSummary};
 use telemetry::Readiness;
@@ -70,7 +70,9 @@ fn spawn_shard<'scope, 'env>(
     let (config, shutdown, last) = (Arc::clone(config), shutdown.clone(), last.clone());
     let (endpoint, transport) = (links.shards[shard].clone(), links.transport.clone());
     // Bound before anybody connects: inproc addresses must exist first.
-    let shard = replay::Shard::bind(&config, ShardId(shard as u32), &endpoint, &transport, Readiness::new())?;
+    let (shard, readiness) = (ShardId(shard as u32), Readiness::new());
+    let shard =
+        replay::Shard::bind(&config, shard, &endpoint, &transport, readiness, Durability::Memory)?;
     let serve = move || {
         let served = shard.serve(&last).map(|_| ()).context("a replay shard failed");
         if served.is_err() {

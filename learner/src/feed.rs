@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use common::config::{Config, Mode};
+use common::config::{Config, FRESH_TABLE, Mode, REPLAYED_TABLE};
 use common::ids::PolicyVersion;
 use state_graph::Schema;
-use transport::{SampledItem, Selector, TrajectorySampler, wire};
+use transport::{Block, SampledItem, Selector, TrajectorySampler, TransportError, wire};
 
 use crate::LearnerError;
 use crate::batch::{Batch, Decoded};
@@ -142,14 +142,14 @@ impl Feed {
     fn next_fresh(&mut self, window: Window) -> Result<Option<(Batch, f64)>, LearnerError> {
         let (gathered, wanted) = self.gathered();
         if gathered < wanted {
-            let items = self.sampler.sample(Selector::Fifo, wanted - gathered, PATIENCE)?;
+            let items = self.sampler.sample(Selector::Table(FRESH_TABLE), wanted - gathered, PATIENCE)?;
             self.take(items, window, false)?;
             if self.gathered().0 < wanted {
                 return Ok(None);
             }
         }
         if self.replayed_steps > 0 {
-            let items = self.sampler.sample(Selector::Uniform, self.replayed_steps, PATIENCE)?;
+            let items = self.sampler.sample(Selector::Table(REPLAYED_TABLE), self.replayed_steps, PATIENCE)?;
             self.take(items, window, true)?;
         }
         let batch = Batch::new(std::mem::take(&mut self.waiting));
@@ -171,13 +171,8 @@ impl Feed {
                     continue;
                 }
             }
-            match self.decode(&item) {
-                Ok(decoded) => {
-                    if let Some(encoded) = &mut self.encoded {
-                        encoded.push(encode(&item)?);
-                    }
-                    self.waiting.push(decoded);
-                }
+            match self.decode(item) {
+                Ok(decoded) => self.waiting.push(decoded),
                 Err(error) => {
                     self.dropped.damaged += 1;
                     tracing::warn!(%error, "dropped");
@@ -187,9 +182,16 @@ impl Feed {
         Ok(())
     }
 
-    fn decode(&self, item: &SampledItem) -> Result<Decoded, LearnerError> {
-        let body = wire::decode_body(&item.body).map_err(transport::TransportError::from)?;
-        Decoded::new(&self.schema, &item.header, body, &item.frames)
+    /// Opens what came, now that it is learnt from.
+    fn decode(&mut self, item: SampledItem) -> Result<Decoded, LearnerError> {
+        let open = |block: Block| block.open().map_err(TransportError::from);
+        let (header, body, states) = (item.header, open(item.body)?, open(item.states)?);
+        let steps = wire::decode_body(&body).map_err(TransportError::from)?;
+        let decoded = Decoded::new(&self.schema, &header, steps, &states)?;
+        if let Some(encoded) = &mut self.encoded {
+            encoded.push(encode(&header, &body, &states)?);
+        }
+        Ok(decoded)
     }
 }
 

@@ -83,7 +83,7 @@ impl Journal {
         let mut marks = Marks::default();
         let (storage, recovered) = Storage::open(disk, StorageOptions { segment_bytes }, &mut marks)?;
         for damage in &recovered.damaged {
-            tracing::error!("lost a part of what was stored: {damage}");
+            tracing::error!(file = %damage.file.display(), offset = damage.offset, bytes = damage.length, "a part of what was stored is lost: {}", damage.why);
         }
         let mut remembered = Remembered {
             claim: marks.claim,

@@ -32,7 +32,7 @@ struct Arguments {
     /// The address to bind, where it is not that entry.
     #[arg(long, value_name = "ADDRESS")]
     bind: Option<String>,
-    /// Overrides a value of the configuration, e.g. --set replay.max_mib=2048.
+    /// Overrides a value of the configuration, e.g. --set replay.folder=/data/replay.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
     /// Logs one JSON object a line.

@@ -27,18 +27,11 @@ impl Request {
         Request { peer, protocol, sample, deadline }
     }
 
-    fn pick(&self) -> tables::Pick {
-        match self.sample.pick {
-            Pick::Next => tables::Pick::Next,
-            Pick::Turn(version) => tables::Pick::Turn(version),
-        }
-    }
-
     fn can_be_served(&self, tables: &Tables<Content>) -> bool {
         // A table that is not there has nothing to wait for.
         tables
             .table(&self.sample.table)
-            .is_none_or(|table| tables.can_serve(table, self.pick(), self.sample.steps))
+            .is_none_or(|table| tables.can_serve(table, self.sample.pick, self.sample.steps))
     }
 
     /// Steps that the request is open for.
@@ -54,7 +47,7 @@ impl Request {
         let (mut share, mut given) = (TableShare::default(), Vec::new());
         if let Some(table) = tables.table(&self.sample.table) {
             share = tables.share(table);
-            given = tables.sample(table, self.pick(), self.sample.steps, rng);
+            given = tables.sample(table, self.sample.pick, self.sample.steps, rng);
         }
         let reply = Reply::Batch { request: self.sample.request, share, given };
         Outgoing { peer: self.peer, protocol: self.protocol, reply }
@@ -93,8 +86,10 @@ impl Requests {
         let (kept, gone) = std::mem::take(&mut self.waiting).into_iter().partition(keeps);
         self.waiting = kept;
         let gone: Vec<Request> = gone;
-        for table in gone.iter().filter_map(|request| tables.table(&request.sample.table)) {
-            self.say_wants(tables, table);
+        for request in gone {
+            if let Some(table) = tables.table(&request.sample.table) {
+                self.say_wants(tables, table);
+            }
         }
     }
 

@@ -194,10 +194,11 @@ impl Shard {
             return self.sender.send(outgoing);
         }
         match outgoing.pack() {
-            Ok(frames) if self.server.send(&outgoing.peer, frames) == Delivery::Gone => {
-                self.core.forget(&outgoing.peer);
+            Ok(frames) => {
+                if self.server.send(&outgoing.peer, frames) == Delivery::Gone {
+                    self.core.forget(&outgoing.peer);
+                }
             }
-            Ok(_) => {}
             Err(error) => unsendable(&outgoing.peer, &error),
         }
         Ok(())

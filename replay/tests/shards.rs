@@ -8,13 +8,15 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use common::Shutdown;
+use common::config::{FRESH_TABLE, REPLAYED_TABLE};
 use common::ids::{ActorId, LearnerEpoch, PolicyVersion, RunId};
 use support::{
-    PATIENCE, RUN, RunningShard, curve, insert, learner, link, pairs, plain, sampler, try_writer, wait_until,
+    PATIENCE, RUN, RunningShard, curve, fresh, insert, learner, link, pairs, plain, sampler, try_writer, wait_until,
     writer,
 };
 use transport::{Endpoint, KeyPair, Refusal, Role, Selector, TrajectorySampler, Transport, TransportError};
 
+const FRESH: Selector<'_> = Selector::Table(FRESH_TABLE);
 const ANY_PORT: &str = "tcp://127.0.0.1:*";
 
 fn endpoints(shards: &[&RunningShard]) -> Vec<Endpoint> {
@@ -28,7 +30,12 @@ fn everything_arrives_once(
     of_actor: &Transport,
     addresses: [&str; 2],
 ) {
-    let settings = ["replay.credits=4", "replay.max_waiting_steps=200"];
+    let settings = [
+        "replay.credits=4",
+        "learner.replayed_share=0.5",
+        &fresh(200),
+        "replay.tables.replayed={sampler=\"uniform\"}",
+    ];
     let shards = [0, 1].map(|id| RunningShard::start(of_shard, id, addresses[id as usize], &settings));
     let addresses = endpoints(&[&shards[0], &shards[1]]);
     let mut sampler = sampler(of_learner, &addresses);
@@ -43,16 +50,18 @@ fn everything_arrives_once(
         .into();
     let mut seen = BTreeSet::new();
     while seen.len() < 200 {
-        let items = sampler.sample(Selector::Fifo, 500, Duration::from_millis(500)).unwrap();
+        let items = sampler.sample(FRESH, 500, Duration::from_millis(500)).unwrap();
         for item in items {
-            assert_eq!(item.body, item.header.ordinal.to_le_bytes());
-            assert_eq!(item.frames, vec![item.header.ordinal as u8; 1000]);
-            assert!(seen.insert((item.header.actor, item.header.ordinal)), "an item came twice");
+            let ordinal = item.header.ordinal;
+            assert_eq!(*item.body.open().unwrap(), ordinal.to_le_bytes());
+            assert_eq!(*item.states.open().unwrap(), [ordinal as u8; 1000]);
+            assert!(seen.insert((item.header.actor, ordinal)), "an item came twice");
         }
     }
     actors.into_iter().for_each(|actor| actor.join().unwrap());
-    let replayed = sampler.sample(Selector::Uniform, 100, PATIENCE).unwrap();
-    assert!(replayed.len() >= 10 && replayed.iter().all(|item| item.times_sampled >= 2));
+    let replayed = sampler.sample(Selector::Table(REPLAYED_TABLE), 100, PATIENCE).unwrap();
+    assert!(replayed.len() >= 10 && replayed.iter().all(|item| (item.probability - 1.0 / 200.0).abs() < 1e-9));
+    assert!(replayed.iter().all(|item| item.population == 200));
     let stats = sampler.stats().unwrap();
     assert_eq!(stats.iter().map(|shard| shard.inserted).sum::<u64>(), 200);
     assert!(stats.len() == 2 && stats.iter().all(|shard| shard.inserted >= 50), "{stats:?}");
@@ -116,7 +125,7 @@ fn a_stranger_is_turned_away() {
         let options = transport::LinkOptions { reach_deadline: Duration::from_millis(500), ..link() };
         let mut stranger =
             TrajectorySampler::connect(&transport, &addresses, identity, options, &Shutdown::new()).unwrap();
-        let error = stranger.sample(Selector::Fifo, 1, PATIENCE).unwrap_err();
+        let error = stranger.sample(FRESH, 1, PATIENCE).unwrap_err();
         assert!(matches!(error, TransportError::Unreachable { .. }), "{error}");
         assert_eq!(error.exit_code(), common::ExitCode::Unreachable);
     }
@@ -129,7 +138,7 @@ fn a_stranger_is_turned_away() {
         &Shutdown::new(),
     )
     .unwrap();
-    let error = actor.sample(Selector::Fifo, 1, PATIENCE).unwrap_err();
+    let error = actor.sample(FRESH, 1, PATIENCE).unwrap_err();
     assert!(matches!(error, TransportError::Refused { reason: Refusal::WrongRole, .. }), "{error}");
     assert_eq!(sampler.stats().unwrap().len(), 1);
     shard.stop();
@@ -153,7 +162,7 @@ fn other_runs_and_older_learners_are_refused_and_newer_ones_take_over() {
     };
     // The refusal may come while it connects or later.
     let refused = |run, epoch| {
-        let sampled = connect(run, epoch).and_then(|mut sampler| sampler.sample(Selector::Fifo, 1, PATIENCE));
+        let sampled = connect(run, epoch).and_then(|mut sampler| sampler.sample(FRESH, 1, PATIENCE));
         match sampled {
             Err(TransportError::Refused { reason, .. }) => reason,
             other => panic!("{other:?}"),
@@ -165,11 +174,11 @@ fn other_runs_and_older_learners_are_refused_and_newer_ones_take_over() {
     let mut writer = writer(&transport, &addresses, 2, RUN);
     insert(&mut writer, 2, 0, 1).unwrap();
     let mut second = connect(RUN, 2).unwrap();
-    assert_eq!(second.sample(Selector::Fifo, 1, PATIENCE).unwrap().len(), 1);
-    let error = first.sample(Selector::Fifo, 1, PATIENCE).unwrap_err();
+    assert_eq!(second.sample(FRESH, 1, PATIENCE).unwrap().len(), 1);
+    let error = first.sample(FRESH, 1, PATIENCE).unwrap_err();
     assert!(matches!(error, TransportError::Refused { reason: Refusal::OldEpoch, .. }), "{error}");
     insert(&mut writer, 2, 1, 1).unwrap();
-    assert_eq!(second.sample(Selector::Fifo, 1, PATIENCE).unwrap().len(), 1);
+    assert_eq!(second.sample(FRESH, 1, PATIENCE).unwrap().len(), 1);
     shard.stop();
 }
 
@@ -195,7 +204,7 @@ fn a_shard_that_dies_costs_its_share_and_is_found_again() {
     });
     let mut seen = BTreeSet::new();
     wait_until(|| {
-        let items = sampler.sample(Selector::Fifo, 10, Duration::from_millis(200)).unwrap();
+        let items = sampler.sample(FRESH, 10, Duration::from_millis(200)).unwrap();
         items.iter().for_each(|item| assert!(seen.insert(item.header.ordinal)));
         seen.len() == 40 - lost
     });
@@ -206,7 +215,7 @@ fn a_shard_that_dies_costs_its_share_and_is_found_again() {
 #[test]
 fn actors_do_not_run_ahead_of_a_learner_that_does_not_ask() {
     let transport = Transport::inproc();
-    let settings = ["replay.credits=2", "replay.max_waiting_steps=50"];
+    let settings = ["replay.credits=2", "actor.unroll=10", &fresh(50)];
     let shard = RunningShard::start(&transport, 0, "inproc://limited", &settings);
     let addresses = endpoints(&[&shard]);
     let mut sampler = sampler(&transport, &addresses);
@@ -220,9 +229,9 @@ fn actors_do_not_run_ahead_of_a_learner_that_does_not_ask() {
     let waiting = sampler.stats().unwrap()[0].waiting_steps;
     assert!((50..=70).contains(&waiting), "{waiting} steps wait: at most two credits more than the limit");
     // More than the limit is served all the same when the learner asks for it.
-    let batch = sampler.sample(Selector::Fifo, 900, PATIENCE).unwrap();
+    let batch = sampler.sample(FRESH, 900, PATIENCE).unwrap();
     assert!(batch.len() >= 90);
-    wait_until(|| sampler.sample(Selector::Fifo, 1000, Duration::from_millis(100)).unwrap().is_empty());
+    wait_until(|| sampler.sample(FRESH, 1000, Duration::from_millis(100)).unwrap().is_empty());
     actor.join().unwrap().unwrap();
     shard.stop();
 }
@@ -234,7 +243,7 @@ fn the_end_of_the_run_ends_shards_and_releases_actors() {
         &transport,
         0,
         "inproc://ending",
-        &["replay.credits=1", "replay.max_waiting_steps=1"],
+        &["replay.credits=1", "actor.unroll=1", &fresh(1)],
     );
     let addresses = endpoints(&[&shard]);
     let mut sampler = sampler(&transport, &addresses);
@@ -255,6 +264,9 @@ fn a_trajectory_that_no_peer_would_accept_is_refused_at_once() {
     let config = support::config(&["transport.max_frame_mib=1"]);
     let transport = Transport::from_config(&config.transport, Role::Actor).unwrap();
     let mut writer = writer(&transport, &["tcp://127.0.0.1:9".parse().unwrap()], 1, RUN);
-    let error = writer.insert(support::header(1, 0, 1), Vec::new(), vec![0; (1 << 20) + 1]).unwrap_err();
+    // Bytes that no compression makes fit.
+    let mut noise = vec![0; (1 << 20) + 1];
+    rand::RngCore::fill_bytes(&mut common::RunSeed(1).rng(common::seed::Stream::Sampling, 0), &mut noise);
+    let error = writer.insert(support::header(1, 0, 1), Vec::new(), noise).unwrap_err();
     assert!(error.to_string().contains("max_frame_mib"), "{error}");
 }

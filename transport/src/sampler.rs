@@ -81,7 +81,7 @@ pub struct TrajectorySampler<P = SocketPort> {
     epoch: Instant,
     complaint: Complaint,
     next_request: u64,
-    received: Vec<SampledItem>,
+    received: Vec<Answer>,
     /// Items of a turn that is not complete yet.
     turn: Vec<SampledItem>,
     /// Deals steps to shards.
@@ -97,6 +97,14 @@ struct ShardLink<P> {
     shares: HashMap<String, TableShare>,
     stats: Option<ShardStats>,
     finished: bool,
+}
+
+/// What came with one batch.
+struct Answer {
+    /// None when it answers a question of before a loss.
+    table: Option<String>,
+    /// Their probabilities are not divided by the shards' whole mass yet.
+    items: Vec<SampledItem>,
 }
 
 impl TrajectorySampler<SocketPort> {
@@ -138,8 +146,8 @@ impl TrajectorySampler<SocketPort> {
         let mut items = Vec::new();
         loop {
             self.poll()?;
-            items.append(&mut self.received);
             if self.is_idle() {
+                items.extend(self.take_received());
                 let remaining = deadline.saturating_sub(self.now());
                 let missing = self.missing(selector, steps, &mut items);
                 if missing == 0 || remaining.is_zero() {
@@ -360,9 +368,27 @@ impl<P: Port> TrajectorySampler<P> {
         self.links.iter().all(|link| link.asked.is_none())
     }
 
-    /// What has come since the last call.
+    /// What has come since the last call; to be called when no answer is awaited, as only then it is known what all shards
+    /// hold.
+    #[must_use]
     pub fn take_received(&mut self) -> Vec<SampledItem> {
-        std::mem::take(&mut self.received)
+        let mut items = Vec::new();
+        for answer in std::mem::take(&mut self.received) {
+            let (population, mass) = answer.table.map_or((0, 0.0), |table| self.held(&table));
+            items.extend(answer.items.into_iter().map(|item| SampledItem {
+                probability: if mass > 0.0 { item.probability / mass } else { item.probability },
+                population: population.max(1),
+                ..item
+            }));
+        }
+        items
+    }
+
+    /// Items and mass of a table, over all live shards.
+    fn held(&self, table: &str) -> (u64, f64) {
+        let live = self.links.iter().filter(|link| link.channel.is_ready());
+        let shares = live.filter_map(|link| link.shares.get(table));
+        shares.fold((0, 0.0), |(items, mass), share| (items + share.items, mass + share.mass))
     }
 
     /// How many shards are connected.
@@ -408,25 +434,15 @@ impl<P: Port> TrajectorySampler<P> {
 
     fn take(&mut self, place: usize, batch: Batch, bulk: Vec<Frame>) {
         let link = &mut self.links[place];
-        let Some((_, table)) = link.asked.take_if(|(request, _)| *request == batch.request) else {
-            // An answer to a question of before a loss: its items are as good as any.
-            self.received.extend(unpack(link.shard, batch, bulk));
-            return;
-        };
-        link.shares.insert(table.clone(), batch.share);
-        let (own, shard) = (batch.share.mass, link.shard);
-        let shares = self.links.iter().filter_map(|link| link.shares.get(&table));
-        let (mut items, mut mass) = (0, 0.0);
-        for share in shares {
-            items += share.items;
-            mass += share.mass;
+        let (shard, share) = (link.shard, batch.share);
+        let asked = link.asked.take_if(|(request, _)| *request == batch.request);
+        let table = asked.map(|(_, table)| table);
+        let mut items = unpack(shard, batch, bulk);
+        if let Some(table) = &table {
+            link.shares.insert(table.clone(), share);
+            items.iter_mut().for_each(|item| item.probability *= share.mass);
         }
-        let part = if mass > 0.0 { own / mass } else { 1.0 };
-        self.received.extend(unpack(shard, batch, bulk).into_iter().map(|item| SampledItem {
-            probability: item.probability * part,
-            population: items.max(1),
-            ..item
-        }));
+        self.received.push(Answer { table, items });
     }
 
     /// How much (steps; of a turn: trajectories) is still to be asked for. Takes a turn's items into the turn.

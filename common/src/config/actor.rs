@@ -20,6 +20,9 @@ pub struct ActorConfig {
     /// Trajectories kept while shards are away; when it is full the actor pauses and says so.
     #[garde(range(min = 1))]
     pub spool: usize,
+    /// Bytes of them, in MiB; a single larger trajectory is kept all the same.
+    #[garde(range(min = 1, max = 1_048_576))]
+    pub spool_mib: u64,
     /// Where the actor's service listens for health checks and metrics, e.g. `127.0.0.1:9101`; none by default.
     #[garde(skip)]
     pub metrics_address: Option<String>,
@@ -27,7 +30,15 @@ pub struct ActorConfig {
 
 impl Default for ActorConfig {
     fn default() -> Self {
-        ActorConfig { count: 1, environments: 64, unroll: 64, threads: 1, spool: 1024, metrics_address: None }
+        ActorConfig {
+            count: 1,
+            environments: 64,
+            unroll: 64,
+            threads: 1,
+            spool: 1024,
+            spool_mib: 512,
+            metrics_address: None,
+        }
     }
 }
 

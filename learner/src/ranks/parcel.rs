@@ -1,14 +1,14 @@
 //! What ranks tell each other as bytes. They are of one build, so nothing here has a version.
 
-use transport::SampledItem;
+use common::trajectory::TrajectoryHeader;
 
 use crate::LearnerError;
 
-/// A trajectory as the shards sent it.
-pub(crate) fn encode(item: &SampledItem) -> Result<Vec<u8>, LearnerError> {
-    let header = serde_json::to_vec(&item.header)
+/// A trajectory as its actor encoded it.
+pub(crate) fn encode(header: &TrajectoryHeader, body: &[u8], states: &[u8]) -> Result<Vec<u8>, LearnerError> {
+    let header = serde_json::to_vec(header)
         .map_err(|error| LearnerError::Group(format!("a trajectory's header cannot be written: {error}")))?;
-    Ok(pack([header.as_slice(), &item.body, &item.frames]))
+    Ok(pack([header.as_slice(), body, states]))
 }
 
 /// Several byte strings as one, each behind its length as `u64` little-endian.

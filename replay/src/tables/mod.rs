@@ -36,8 +36,8 @@ use rand::RngCore;
 
 pub use item::{Departure, Given, StoredItem};
 pub use stats::{PriorityCounts, Stats, TableStats};
-pub use table::Pick;
 use table::Table;
+use transport::{Pick, TableShare};
 
 /// Items by their keys, for those who read them from other threads.
 pub type Items<C> = DashMap<u64, Arc<StoredItem<C>>>;
@@ -160,6 +160,12 @@ impl<C> Tables<C> {
     #[must_use]
     pub fn may_insert(&self) -> bool {
         self.tables.iter().any(Table::is_short) || self.tables.iter().all(Table::may_insert)
+    }
+
+    /// What a table holds now.
+    #[must_use]
+    pub fn share(&self, table: TableIndex) -> TableShare {
+        self.tables[table.0].share()
     }
 
     /// The counts.

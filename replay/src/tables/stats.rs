@@ -7,7 +7,8 @@ pub struct TableStats {
     pub items: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// Σ p^α where its sampler is prioritised, else the number of items: learners ask shards in proportion to it.
+    /// Σ p^α where its sampler is prioritised, the number of items where it is uniform, 1 where it is FIFO: learners ask
+    /// shards in proportion to it.
     pub mass: f64,
     /// Items that came, restored ones included.
     pub inserted: u64,

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use common::config::{TableConfig, table_id};
-use common::ids::PolicyVersion;
 use rand::RngCore;
+use transport::{MAX_BATCH_ITEMS, Pick, TableShare};
 
 use super::item::{Given, StoredItem};
 use super::limiter::RateLimiter;
@@ -16,16 +16,6 @@ use super::turns::Turns;
 
 /// One answer carries at most so much; who wants more asks again.
 const MAX_BATCH_BYTES: u64 = 64 << 20;
-
-/// What a learner asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pick {
-    /// What the table's sampler selects.
-    Next,
-    /// Everything of this version that the table has not given out yet, the oldest first. The rate limiter counts it but
-    /// does not hold it back.
-    Turn(PolicyVersion),
-}
 
 /// A table. Invariants: at most `max_items` items within `max_bytes`, or one larger one alone; sampler, remover and `entries`
 /// hold the same keys, `turns` those that were never given out.
@@ -156,7 +146,10 @@ impl<C> Table<C> {
         if pick == Pick::Next && !self.limiter.has_enough(self.entries.len()) {
             return given;
         }
-        while (found < steps || pick != Pick::Next) && bytes < MAX_BATCH_BYTES {
+        while (found < steps || pick != Pick::Next)
+            && bytes < MAX_BATCH_BYTES
+            && given.len() < MAX_BATCH_ITEMS
+        {
             let Some(next) =
                 self.select(pick, rng).and_then(|(key, probability)| self.give(key, probability))
             else {
@@ -251,11 +244,18 @@ impl<C> Table<C> {
     }
 
     pub(super) fn stats(&self) -> TableStats {
+        let TableShare { items, mass } = self.share();
+        TableStats { items, mass, owed_steps: self.limiter.owed(), ..self.stats.clone() }
+    }
+
+    /// What a draw over several shards is in proportion to. Nothing is drawn from a queue: shards give alike.
+    pub(super) fn share(&self) -> TableShare {
         let items = self.entries.len() as u64;
         let mass = match &self.sampler {
             Sampler::Prioritised(prioritised) => prioritised.mass(),
-            Sampler::Fifo(_) | Sampler::Uniform(_) => items as f64,
+            Sampler::Uniform(_) => items as f64,
+            Sampler::Fifo(_) => 1.0,
         };
-        TableStats { items, mass, owed_steps: self.limiter.owed(), ..self.stats.clone() }
+        TableShare { items, mass }
     }
 }

@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use common::Shutdown;
-use common::config::Config;
+use common::config::{Config, Durability};
 use common::ids::{
     ActorId, Digest, Incarnation, LearnerEpoch, PolicyVersion, RunId, SequenceNumber, ShardId,
 };
@@ -33,7 +33,9 @@ impl RunningShard {
     pub fn start(transport: &Transport, shard: u32, endpoint: &str, settings: &[&str]) -> Self {
         let config = config(settings);
         let endpoint = endpoint.parse().unwrap();
-        let shard = Shard::bind(&config, ShardId(shard), &endpoint, transport, Readiness::new()).unwrap();
+        let readiness = Readiness::new();
+        let shard =
+            Shard::bind(&config, ShardId(shard), &endpoint, transport, readiness, Durability::Memory).unwrap();
         let (endpoint, shutdown) = (shard.endpoint().clone(), Shutdown::new());
         let stop = shutdown.clone();
         RunningShard { endpoint, shutdown, thread: std::thread::spawn(move || shard.serve(&stop).unwrap()) }
@@ -53,6 +55,13 @@ pub fn config(settings: &[&str]) -> Config {
     let settings: Vec<_> = settings.iter().map(|setting| (*setting).to_owned()).collect();
     let text = "schema = 1\nname = \"test\"\nseed = 1\n[simulator]\nscenario = \"slots\"\n";
     common::config::parse(text, "test", &settings).unwrap()
+}
+
+/// The setting of a queue that tolerates so many steps that nobody has sampled.
+pub fn fresh(tolerance: u64) -> String {
+    format!(
+        "replay.tables.fresh={{sampler=\"fifo\",remover={{times_sampled=1}},samples_per_insert=1.0,tolerance_steps={tolerance}}}"
+    )
 }
 
 /// Key pairs of all roles, in the order of `Role::ALL`.
@@ -105,7 +114,7 @@ pub fn try_writer(
 ) -> Result<TrajectoryWriter, TransportError> {
     let identity =
         ActorIdentity { run, actor: ActorId(actor), incarnation: Incarnation(actor * 7 + 1), schema: SCHEMA };
-    let options = WriterOptions { spool: 1000, link: link() };
+    let options = WriterOptions { spool: 1000, spool_bytes: 64 << 20, link: link() };
     TrajectoryWriter::connect(transport, shards, identity, options, &Shutdown::new())
 }
 
