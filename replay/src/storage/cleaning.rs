@@ -17,10 +17,11 @@ pub(super) struct Cleaning {
 }
 
 impl Storage {
-    /// Cleans the segments of which less than half is needed, the worst first: copies about `budget` bytes of what is
-    /// needed to the end of the log, and removes each segment of which nothing is needed any more. To be called after
-    /// each commit, as what was copied must be committed before its segment goes. Without such segments it costs a look
-    /// at each segment's counts.
+    /// Removes the segments of which nothing is needed. While the disk holds more than twice what is needed (and two
+    /// segments more), also cleans those of which less than half is, the worst first: copies about `budget` bytes of what
+    /// is needed to the end of the log, and removes the segment when that was all. To be called after each commit, as
+    /// what was copied must be committed before its segment goes. With nothing to do it costs a look at each segment's
+    /// counts.
     ///
     /// An item that `items` does not have is dead.
     ///
@@ -43,7 +44,7 @@ impl Storage {
     }
 
     fn next_cleaning(&self) -> Option<Cleaning> {
-        let segment = self.index.worst_segment(self.committed_state_at?)?;
+        let segment = self.index.worst_segment(self.committed_state_at?, 2 * self.segment_bytes)?;
         Some(Cleaning { segment, keys: self.index.keys_in(segment) })
     }
 

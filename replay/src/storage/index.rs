@@ -176,11 +176,14 @@ impl Index {
         self.keys.get(&key).map(|known| known.left.keys().copied().collect()).unwrap_or_default()
     }
 
-    /// The segment before `end` of which the smallest part is needed, when that is less than half.
-    pub(super) fn worst_segment(&self, end: u64) -> Option<u64> {
+    /// The segment before `end` that is best cleaned: one of which nothing is needed; else, when the disk holds twice
+    /// what is needed and `slack` bytes more, the one of which the smallest part is needed, if that is less than half.
+    pub(super) fn worst_segment(&self, end: u64, slack: u64) -> Option<u64> {
         let share = |segment: &Segment| segment.live as f64 / segment.bytes.max(1) as f64;
         let worst = self.segments.range(..end).min_by(|(_, a), (_, b)| share(a).total_cmp(&share(b)));
-        worst.filter(|(_, segment)| share(segment) < 0.5).map(|(&number, _)| number)
+        let (&number, segment) = worst?;
+        let crowded = || self.disk_bytes() > 2 * self.live_bytes() + slack;
+        (segment.live == 0 || (share(segment) < 0.5 && crowded())).then_some(number)
     }
 
     /// All keys that have records in a segment.

@@ -1,10 +1,10 @@
 //! The durable side of a shard: what it needs on disk to have its items again after a crash or a loss of power.
 //!
 //! A shard serves from memory; the disk is only read at the start. Items are records of an append-only
-//! [`SegmentLog`], deaths are records too (tombstones), and a segment of which less than half is needed is cleaned: what
-//! is needed is copied to the end of the log, out of the shard's memory, and the file is removed. Items that leave in
-//! the order in which they came make cleaning free, as whole segments are dead by then. The scheme is that of
-//! log-structured file systems (Rosenblum and Ousterhout, TOCS 1992).
+//! [`SegmentLog`], deaths are records too (tombstones), and when half of the disk is dead the worst segments are cleaned:
+//! what is needed is copied to the end of the log, out of the shard's memory, and the file is removed. Items that leave
+//! in the order in which they came make cleaning free: whole segments die before much of the disk is dead. The scheme
+//! is that of log-structured file systems (Rosenblum and Ousterhout, TOCS 1992).
 //!
 //! Three rules carry recovery:
 //! 1. The order of the records of one key does not matter, nor how often they are there: an item is alive if there is
@@ -68,6 +68,7 @@ impl StorageError {
 #[derive(Debug)]
 pub struct Storage {
     log: SegmentLog,
+    segment_bytes: u64,
     index: Index,
     /// Where the newest snapshot of the state is, and the newest committed one.
     state_at: Option<u64>,
@@ -91,6 +92,7 @@ impl Storage {
         let found = recovery::recover(disk, options.segment_bytes, observer)?;
         let storage = Storage {
             log: found.log,
+            segment_bytes: options.segment_bytes,
             index: found.index,
             state_at: found.state_at,
             committed_state_at: found.state_at,
