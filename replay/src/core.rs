@@ -182,7 +182,10 @@ impl Core {
                 self.store(peer, protocol, session, insert, envelope, bulk);
             }
             (Message::Pull(pull), Some(Peer { protocol, .. })) => self.give_weights(&peer, protocol, pull.have),
-            (_, Some(Peer { protocol, .. })) => self.send(&peer, protocol, Message::Pong(())),
+            // An actor that asks for a sign of life is told what is stored: an acknowledgement may have been lost.
+            (_, Some(Peer { who: Who::Actor(session), .. })) => {
+                self.unacknowledged.insert(session, peer);
+            }
         }
     }
 

@@ -218,6 +218,11 @@ impl<P: Port> Channel<P> {
         Ok(None)
     }
 
+    /// Gives the connection up and makes a new one.
+    pub(crate) fn reconnect(&mut self, now: Duration) {
+        self.abandon(now);
+    }
+
     fn abandon(&mut self, now: Duration) -> Option<Event> {
         let lost = self.is_ready();
         self.port.close();

@@ -1,6 +1,6 @@
 //! The learner's way to the replay shards.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use common::Shutdown;
@@ -93,6 +93,8 @@ struct ShardLink<P> {
     shard: ShardId,
     /// The request that awaits its answer, and the table that it is for.
     asked: Option<(u64, String)>,
+    /// Requests that were not answered in time; their answers are welcome all the same.
+    overdue: HashSet<u64>,
     /// What the shard said last of each table.
     shares: HashMap<String, TableShare>,
     stats: Option<ShardStats>,
@@ -101,7 +103,7 @@ struct ShardLink<P> {
 
 /// What came with one batch.
 struct Answer {
-    /// None when it answers a question of before a loss.
+    /// None when it is overdue.
     table: Option<String>,
     /// Their probabilities are not divided by the shards' whole mass yet.
     items: Vec<SampledItem>,
@@ -155,6 +157,8 @@ impl TrajectorySampler<SocketPort> {
                 }
                 self.check()?;
                 self.ask(selector, missing, remaining.min(PATIENCE), self.now())?;
+            } else if self.now() >= deadline + self.options.peer_timeout {
+                self.give_up_waiting();
             }
             self.wait();
         }
@@ -243,6 +247,16 @@ impl TrajectorySampler<SocketPort> {
         wait_any(self.links.iter().map(|link| link.channel.port()), POLL);
     }
 
+    /// A shard that lives and does not answer, say because its disk is full, holds up the others no longer.
+    fn give_up_waiting(&mut self) {
+        for link in &mut self.links {
+            if let Some((request, _)) = link.asked.take() {
+                tracing::warn!(endpoint = %link.channel.endpoint(), "the shard does not answer a request for trajectories");
+                link.overdue.insert(request);
+            }
+        }
+    }
+
     fn check(&self) -> Result<(), TransportError> {
         if self.shutdown.is_triggered() {
             return Err(TransportError::Interrupted);
@@ -287,6 +301,7 @@ impl<P: Port> TrajectorySampler<P> {
             ),
             shard: ShardId(place as u32),
             asked: None,
+            overdue: HashSet::new(),
             shares: HashMap::new(),
             stats: None,
             finished: false,
@@ -314,7 +329,10 @@ impl<P: Port> TrajectorySampler<P> {
                 let link = &mut self.links[place];
                 match event {
                     Event::Ready(welcome) => link.shard = welcome.shard.unwrap_or(link.shard),
-                    Event::Lost => link.asked = None,
+                    Event::Lost => {
+                        link.asked = None;
+                        link.overdue.clear();
+                    }
                     Event::Refused(refused) => return Err(refusal(link.channel.endpoint(), refused)),
                     Event::Finished => link.finished = true,
                     Event::Message(Message::Batch(batch), bulk) => self.take(place, batch, bulk),
@@ -437,6 +455,10 @@ impl<P: Port> TrajectorySampler<P> {
         let (shard, share) = (link.shard, batch.share);
         let asked = link.asked.take_if(|(request, _)| *request == batch.request);
         let table = asked.map(|(_, table)| table);
+        if table.is_none() && !link.overdue.remove(&batch.request) {
+            // It was answered before.
+            return;
+        }
         let mut items = unpack(shard, batch, bulk);
         if let Some(table) = &table {
             link.shares.insert(table.clone(), share);

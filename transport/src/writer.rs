@@ -86,6 +86,8 @@ struct ShardLink<P> {
     unacked: VecDeque<Trajectory>,
     /// How many of them were sent on this connection.
     sent: usize,
+    /// When the shard last acknowledged something, or had nothing to acknowledge.
+    progressed: Duration,
     next: u64,
     limit: u64,
 }
@@ -251,6 +253,7 @@ impl<P: Port> TrajectoryWriter<P> {
             ),
             unacked: VecDeque::new(),
             sent: 0,
+            progressed: Duration::ZERO,
             next: 0,
             limit: 0,
         };
@@ -301,6 +304,11 @@ impl<P: Port> TrajectoryWriter<P> {
         self.spooled
     }
 
+    /// Headers of the trajectories that no shard has acknowledged.
+    pub fn unacknowledged(&self) -> impl Iterator<Item = &TrajectoryHeader> {
+        self.links.iter().flat_map(|link| &link.unacked).map(|trajectory| &trajectory.header)
+    }
+
     /// What went wrong for good since the last call.
     pub fn take_fault(&mut self) -> Option<TransportError> {
         self.fault.take()
@@ -318,6 +326,7 @@ impl<P: Port> TrajectoryWriter<P> {
     }
 
     fn advance(&mut self, place: usize, now: Duration) -> Result<(), TransportError> {
+        let patience = self.options.link.peer_timeout;
         let link = &mut self.links[place];
         while let Some(event) = link.channel.step(now)? {
             let acked = match event {
@@ -334,10 +343,18 @@ impl<P: Port> TrajectoryWriter<P> {
                 }
                 Event::Message(..) => continue,
             };
+            if acked.items > 0 {
+                link.progressed = now;
+            }
             self.spooled -= acked.items;
             self.spooled_bytes -= acked.bytes;
             metrics::counter!("longshore_trajectories_acked_total").increment(acked.items as u64);
             metrics::gauge!("longshore_spooled_trajectories").set(self.spooled as f64);
+        }
+        if link.is_stuck(now, patience) {
+            tracing::warn!(endpoint = %link.channel.endpoint(), "the shard acknowledges nothing; connecting anew");
+            link.channel.reconnect(now);
+            link.lose();
         }
         link.pump(now)
     }
@@ -428,6 +445,14 @@ impl<P: Port> ShardLink<P> {
             self.sent += 1;
         }
         Ok(())
+    }
+
+    /// What was sent is not acknowledged though the shard answers: a message was lost, or its disk takes nothing.
+    fn is_stuck(&mut self, now: Duration, patience: Duration) -> bool {
+        if self.sent == 0 || !self.channel.is_ready() {
+            self.progressed = now;
+        }
+        now.saturating_sub(self.progressed) >= patience
     }
 
     fn lose(&mut self) {
