@@ -88,7 +88,7 @@ fn insert_any(tables: &mut Tables<()>, rng: &mut ChaCha8Rng) -> u64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { max_global_rejects: 100_000, ..ProptestConfig::with_cases(300) })]
+    #![proptest_config(ProptestConfig { max_global_rejects: 100_000, ..ProptestConfig::with_cases(150) })]
 
     /// A learner that asks for one table after the other and takes no less than it asked for, and actors that send only
     /// when they may: whoever waits gets on.
