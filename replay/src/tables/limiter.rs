@@ -14,7 +14,7 @@ use common::config::{RemoverConfig, TableConfig};
 /// to the one and `limit`, which is no less, to the other; a sample takes 1 from both. Only an item that leaves early can
 /// break it, and then `owed` becomes `left`: what nobody can be given any more is given up, and no more than that. (With a
 /// limit of 1 and one sample an insert, `owed` is exactly the steps that wait.) Without a limit every item can be sampled
-/// again, and nothing is given up.
+/// again, and nothing is given up. All is counted in whole steps, so that no rounding adds up.
 #[derive(Clone, Debug)]
 pub struct RateLimiter {
     min_items: usize,
@@ -22,7 +22,9 @@ pub struct RateLimiter {
     tolerance: f64,
     limit: Option<u32>,
     wanted: u64,
-    owed: f64,
+    inserted: u64,
+    sampled: u64,
+    given_up: f64,
     left: u128,
 }
 
@@ -39,14 +41,16 @@ impl RateLimiter {
                 RemoverConfig::Fifo | RemoverConfig::LowestPriority => None,
             },
             wanted: 0,
-            owed: 0.0,
+            inserted: 0,
+            sampled: 0,
+            given_up: 0.0,
             left: 0,
         }
     }
 
     /// An item of `steps` steps was inserted.
     pub fn inserted(&mut self, steps: u64) {
-        self.owed += self.samples_per_insert.unwrap_or(0.0) * steps as f64;
+        self.inserted += steps;
         self.left += self.samples_left(steps, 0);
     }
 
@@ -60,9 +64,7 @@ impl RateLimiter {
 
     /// An item of `steps` steps was given out.
     pub fn sampled(&mut self, steps: u64) {
-        if self.samples_per_insert.is_some() {
-            self.owed -= steps as f64;
-        }
+        self.sampled += steps;
         if self.limit.is_some() {
             self.left = self.left.saturating_sub(u128::from(steps));
         }
@@ -72,7 +74,7 @@ impl RateLimiter {
     pub fn removed(&mut self, steps: u64, times_sampled: u32) {
         if self.limit.is_some() {
             self.left = self.left.saturating_sub(self.samples_left(steps, times_sampled));
-            self.owed = self.owed.min(self.left as f64);
+            self.given_up += (self.owed() - self.left as f64).max(0.0);
         }
     }
 
@@ -90,13 +92,13 @@ impl RateLimiter {
     #[must_use]
     pub fn may_insert(&self, items: usize) -> bool {
         let ceiling = self.tolerance.max(self.wanted as f64);
-        items < self.min_items || self.samples_per_insert.is_none() || self.owed < ceiling
+        items < self.min_items || self.samples_per_insert.is_none() || self.owed() < ceiling
     }
 
     /// Whether a learner waits for something that only more items can bring.
     #[must_use]
     pub fn is_short(&self, items: usize) -> bool {
-        let due = if self.samples_per_insert.is_some() { self.owed } else { self.left() };
+        let due = if self.samples_per_insert.is_some() { self.owed() } else { self.left() };
         self.wanted > 0 && (items < self.min_items || due < self.wanted as f64)
     }
 
@@ -109,14 +111,14 @@ impl RateLimiter {
     /// Whether another item may be given out.
     #[must_use]
     pub fn may_sample(&self) -> bool {
-        self.samples_per_insert.is_none() || self.owed > -self.tolerance
+        self.samples_per_insert.is_none() || self.owed() > -self.tolerance
     }
 
     /// Steps that may be given out now without a further insert.
     #[must_use]
     pub fn available(&self) -> f64 {
         match self.samples_per_insert {
-            Some(_) => self.left().min(self.owed + self.tolerance),
+            Some(_) => self.left().min(self.owed() + self.tolerance),
             None => self.left(),
         }
     }
@@ -130,7 +132,8 @@ impl RateLimiter {
     /// Steps that are owed to learners; negative where they are ahead, 0 without `samples_per_insert`.
     #[must_use]
     pub fn owed(&self) -> f64 {
-        self.owed
+        let owed = |rate: f64| rate * self.inserted as f64 - self.sampled as f64 - self.given_up;
+        self.samples_per_insert.map_or(0.0, owed)
     }
 
     fn samples_left(&self, steps: u64, times_sampled: u32) -> u128 {

@@ -16,6 +16,7 @@
 
 mod fifo;
 mod item;
+mod keys;
 mod limiter;
 mod prioritised;
 mod remover;
@@ -42,7 +43,7 @@ use transport::{Pick, TableShare};
 /// Items by their keys, for those who read them from other threads.
 pub type Items<C> = DashMap<u64, Arc<StoredItem<C>>>;
 
-/// A table of [`Tables`].
+/// A table of the [`Tables`] that it came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TableIndex(usize);
 

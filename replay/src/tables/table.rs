@@ -1,6 +1,5 @@
 //! One table: a sampler, a remover and a rate limiter over one bounded set of items.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use common::config::{TableConfig, table_id};
@@ -8,6 +7,7 @@ use rand::RngCore;
 use transport::{MAX_BATCH_ITEMS, Pick, TableShare};
 
 use super::item::{Given, StoredItem};
+use super::keys::KeyMap;
 use super::limiter::RateLimiter;
 use super::remover::{Remover, Standing};
 use super::sampler::Sampler;
@@ -24,7 +24,7 @@ pub(super) struct Table<C> {
     id: u32,
     max_items: usize,
     max_bytes: u64,
-    entries: HashMap<u64, Entry<C>>,
+    entries: KeyMap<Entry<C>>,
     sampler: Sampler,
     remover: Remover,
     limiter: RateLimiter,
@@ -46,7 +46,7 @@ impl<C> Table<C> {
             id: table_id(name),
             max_items: config.max_items,
             max_bytes: config.max_bytes(),
-            entries: HashMap::new(),
+            entries: KeyMap::default(),
             sampler: Sampler::new(config.sampler),
             remover: Remover::new(config.remover),
             limiter: RateLimiter::new(config),

@@ -1,6 +1,6 @@
-use std::collections::HashMap;
-
 use rand::{Rng as _, RngCore};
+
+use super::keys::KeyMap;
 
 /// Each with the same probability, independently each time.
 ///
@@ -8,7 +8,7 @@ use rand::{Rng as _, RngCore};
 #[derive(Clone, Debug, Default)]
 pub struct Uniform {
     keys: Vec<u64>,
-    places: HashMap<u64, usize>,
+    places: KeyMap<usize>,
 }
 
 /// A key was taken out.

@@ -88,7 +88,7 @@ fn insert_any(tables: &mut Tables<()>, rng: &mut ChaCha8Rng) -> u64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { max_global_rejects: 100_000, ..ProptestConfig::with_cases(300) })]
+    #![proptest_config(ProptestConfig { max_global_rejects: 100_000, ..ProptestConfig::with_cases(150) })]
 
     /// A learner that asks for one table after the other and takes no less than it asked for, and actors that send only
     /// when they may: whoever waits gets on.
@@ -149,10 +149,9 @@ proptest! {
         let mut tables: Tables<()> = Tables::new(&BTreeMap::from([("fresh".to_owned(), table.clone())]));
         let index = tables.table("fresh").unwrap();
         let (tolerance, item) = (table.tolerance_steps as f64, UNROLL as f64);
-        let mut before_enough = (table.min_items as u64 * UNROLL) as f64 * rate;
-        if limit.is_finite() {
-            before_enough = (table.min_items as u64 * UNROLL) as f64 * limit;
-        }
+        // Where items leave, the table may have too few again, and all that is left of those few may be owed.
+        let each = if limit.is_finite() { limit } else { rate };
+        let before_enough = (table.min_items as u64 * UNROLL) as f64 * each;
         let (mut inserted, mut sampled, mut most_wanted) = (0_u64, 0_u64, 0_u64);
         for _ in 0..400 {
             if rng.random_range(0..20) == 0 {
@@ -169,12 +168,12 @@ proptest! {
             let ceiling = tolerance.max(most_wanted as f64).max(before_enough) + rate * item;
             let owed = tables.stats().tables[0].owed_steps;
             let ahead = sampled as f64 - rate * inserted as f64;
-            prop_assert!(ahead < tolerance + item, "{ahead} more than the rate");
-            prop_assert!(-tolerance - item < owed && owed <= ceiling, "{owed} owed");
+            prop_assert!(ahead < tolerance + item + 1e-6, "{ahead} more than the rate");
+            prop_assert!(-tolerance - item < owed + 1e-6 && owed <= ceiling + 1e-6, "{owed} owed");
             // What was given up is never what could still be given.
             prop_assert!(owed <= -ahead + 1e-6);
             if limit.is_infinite() {
-                prop_assert!((owed + ahead).abs() < 1e-6 && -ahead <= ceiling);
+                prop_assert!((owed + ahead).abs() < 1e-6 && -ahead <= ceiling + 1e-6);
             }
         }
     }

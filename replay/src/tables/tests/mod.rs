@@ -181,6 +181,18 @@ fn bad_priorities_are_refused_and_infinite_ones_are_the_largest() {
     assert_eq!(tables.stats().tables[1].mass, 14.0);
 }
 
+/// The bits of −0 are those of a large number.
+#[test]
+fn a_priority_of_minus_zero_is_the_lowest() {
+    let by_priority = TableConfig { remover: RemoverConfig::LowestPriority, ..uniform(2) };
+    let (mut tables, _, _) = two(queue(), by_priority);
+    for priority in [1.0, -0.0, 2.0] {
+        tables.insert(header(10, 0, priority), 1, ());
+    }
+    let departure = Departure { key: 1, table: table_id("replayed"), last: false };
+    assert_eq!(tables.take_departures(), [departure]);
+}
+
 #[test]
 fn restored_items_are_where_they_were_and_keys_go_on() {
     let (mut tables, fresh, replayed) = two(queue(), uniform(10));

@@ -250,7 +250,7 @@ impl Both {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]
     fn tables_do_what_slow_ones_do(
         configs in prop::collection::vec(config(), 3),
