@@ -1,6 +1,7 @@
 //! The learner's way to the replay shards.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::Shutdown;
@@ -69,6 +70,8 @@ pub struct SampledItem {
     pub probability: f64,
     /// Items that such a draw was among.
     pub population: u64,
+    /// The table that gave it.
+    pub table: Arc<str>,
 }
 
 /// Claims the shards for a run and samples from all that are live, in proportion to what they hold.
@@ -92,19 +95,18 @@ struct ShardLink<P> {
     channel: Channel<P>,
     shard: ShardId,
     /// The request that awaits its answer, and the table that it is for.
-    asked: Option<(u64, String)>,
+    asked: Option<(u64, Arc<str>)>,
     /// Requests that were not answered in time; their answers are welcome all the same.
-    overdue: HashSet<u64>,
+    overdue: HashMap<u64, Arc<str>>,
     /// What the shard said last of each table.
-    shares: HashMap<String, TableShare>,
+    shares: HashMap<Arc<str>, TableShare>,
     stats: Option<ShardStats>,
     finished: bool,
 }
 
 /// What came with one batch.
 struct Answer {
-    /// None when it is overdue.
-    table: Option<String>,
+    table: Arc<str>,
     /// Their probabilities are not divided by the shards' whole mass yet.
     items: Vec<SampledItem>,
 }
@@ -247,16 +249,6 @@ impl TrajectorySampler<SocketPort> {
         wait_any(self.links.iter().map(|link| link.channel.port()), POLL);
     }
 
-    /// A shard that lives and does not answer, say because its disk is full, holds up the others no longer.
-    fn give_up_waiting(&mut self) {
-        for link in &mut self.links {
-            if let Some((request, _)) = link.asked.take() {
-                tracing::warn!(endpoint = %link.channel.endpoint(), "the shard does not answer a request for trajectories");
-                link.overdue.insert(request);
-            }
-        }
-    }
-
     fn check(&self) -> Result<(), TransportError> {
         if self.shutdown.is_triggered() {
             return Err(TransportError::Interrupted);
@@ -301,7 +293,7 @@ impl<P: Port> TrajectorySampler<P> {
             ),
             shard: ShardId(place as u32),
             asked: None,
-            overdue: HashSet::new(),
+            overdue: HashMap::new(),
             shares: HashMap::new(),
             stats: None,
             finished: false,
@@ -367,6 +359,7 @@ impl<P: Port> TrajectorySampler<P> {
             return Ok(());
         }
         self.complaint.settle();
+        let name: Arc<str> = table.into();
         let patience_ms = u32::try_from(patience.as_millis()).unwrap_or(u32::MAX);
         for (place, steps) in self.deal(table, missing) {
             let request = self.next_request;
@@ -374,10 +367,21 @@ impl<P: Port> TrajectorySampler<P> {
             let sample = Sample { request, table: table.to_owned(), pick, steps, patience_ms };
             let link = &mut self.links[place];
             if link.channel.send(&Message::Sample(sample), Vec::new(), now)? {
-                link.asked = Some((request, table.to_owned()));
+                link.asked = Some((request, Arc::clone(&name)));
             }
         }
         Ok(())
+    }
+
+    /// A shard that lives and does not answer, say because its disk is full, holds up the others no longer; its answer is taken all the same
+    /// when it comes.
+    pub fn give_up_waiting(&mut self) {
+        for link in &mut self.links {
+            if let Some((request, table)) = link.asked.take() {
+                tracing::warn!(endpoint = %link.channel.endpoint(), "the shard does not answer a request for trajectories");
+                link.overdue.insert(request, table);
+            }
+        }
     }
 
     /// Whether no answer is awaited.
@@ -392,7 +396,7 @@ impl<P: Port> TrajectorySampler<P> {
     pub fn take_received(&mut self) -> Vec<SampledItem> {
         let mut items = Vec::new();
         for answer in std::mem::take(&mut self.received) {
-            let (population, mass) = answer.table.map_or((0, 0.0), |table| self.held(&table));
+            let (population, mass) = self.held(&answer.table);
             items.extend(answer.items.into_iter().map(|item| SampledItem {
                 probability: if mass > 0.0 { item.probability / mass } else { item.probability },
                 population: population.max(1),
@@ -454,16 +458,12 @@ impl<P: Port> TrajectorySampler<P> {
         let link = &mut self.links[place];
         let (shard, share) = (link.shard, batch.share);
         let asked = link.asked.take_if(|(request, _)| *request == batch.request);
-        let table = asked.map(|(_, table)| table);
-        if table.is_none() && !link.overdue.remove(&batch.request) {
-            // It was answered before.
-            return;
-        }
-        let mut items = unpack(shard, batch, bulk);
-        if let Some(table) = &table {
-            link.shares.insert(table.clone(), share);
-            items.iter_mut().for_each(|item| item.probability *= share.mass);
-        }
+        let overdue = || link.overdue.remove(&batch.request);
+        // What was answered before is not taken again.
+        let Some(table) = asked.map(|(_, table)| table).or_else(overdue) else { return };
+        link.shares.insert(Arc::clone(&table), share);
+        let mut items = unpack(shard, &table, batch, bulk);
+        items.iter_mut().for_each(|item| item.probability *= share.mass);
         self.received.push(Answer { table, items });
     }
 
@@ -493,7 +493,7 @@ impl<P: Port> TrajectorySampler<P> {
     }
 }
 
-fn unpack(shard: ShardId, batch: Batch, bulk: Vec<Frame>) -> Vec<SampledItem> {
+fn unpack(shard: ShardId, table: &Arc<str>, batch: Batch, bulk: Vec<Frame>) -> Vec<SampledItem> {
     let mut bulk = bulk.into_iter();
     let mut items = Vec::with_capacity(batch.items.len());
     for item in batch.items {
@@ -508,6 +508,7 @@ fn unpack(shard: ShardId, batch: Batch, bulk: Vec<Frame>) -> Vec<SampledItem> {
                 times_sampled: item.times_sampled,
                 probability: item.probability,
                 population: 1,
+                table: Arc::clone(table),
             });
         }
     }

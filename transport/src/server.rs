@@ -44,6 +44,14 @@ impl Incoming {
     }
 }
 
+impl PeerId {
+    /// The identity that the connection's messages carry.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 impl From<Vec<u8>> for PeerId {
     fn from(identity: Vec<u8>) -> Self {
         PeerId(identity)

@@ -304,9 +304,11 @@ impl<P: Port> TrajectoryWriter<P> {
         self.spooled
     }
 
-    /// Headers of the trajectories that no shard has acknowledged.
-    pub fn unacknowledged(&self) -> impl Iterator<Item = &TrajectoryHeader> {
-        self.links.iter().flat_map(|link| &link.unacked).map(|trajectory| &trajectory.header)
+    /// Places of shards, and headers of the trajectories that they have not acknowledged.
+    pub fn unacknowledged(&self) -> impl Iterator<Item = (usize, &TrajectoryHeader)> {
+        self.links.iter().enumerate().flat_map(|(place, link)| {
+            link.unacked.iter().map(move |trajectory| (place, &trajectory.header))
+        })
     }
 
     /// What went wrong for good since the last call.
