@@ -163,3 +163,70 @@ impl DiskFile for SimulatedFile {
         self.operate("truncate", |machine| machine.cut(self.file, length))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// What one may find after a power loss, over many seeds.
+    fn outcomes(prepare: impl Fn(&SimulatedDisk)) -> BTreeSet<Option<Vec<u8>>> {
+        let outcome = |seed| {
+            let disk = SimulatedDisk::new();
+            prepare(&disk);
+            disk.crash(seed);
+            disk.read("a").ok()
+        };
+        (0..200).map(outcome).collect()
+    }
+
+    #[test]
+    fn what_was_synced_stays_and_the_rest_is_kept_in_any_part() {
+        let found = outcomes(|disk| {
+            let mut file = disk.create("a").unwrap();
+            file.append(&[b"12"]).unwrap();
+            file.sync().unwrap();
+            disk.sync().unwrap();
+            file.append(&[b"34"]).unwrap();
+        });
+        let kept = |bytes: &[u8]| found.contains(&Some(bytes.to_vec()));
+        assert!(kept(b"12") && kept(b"123") && kept(b"1234") && kept(b"12\0\0") && kept(b"123\0"));
+        assert_eq!(found.len(), 5);
+    }
+
+    #[test]
+    fn a_name_is_not_durable_with_its_file_but_with_its_folder() {
+        let create = |disk: &SimulatedDisk| {
+            let mut file = disk.create("a").unwrap();
+            file.append(&[b"1"]).unwrap();
+            file.sync().unwrap();
+        };
+        assert_eq!(outcomes(create), [None, Some(b"1".to_vec())].into());
+        let create_durably = |disk: &SimulatedDisk| {
+            create(disk);
+            disk.sync().unwrap();
+        };
+        assert_eq!(outcomes(create_durably), [Some(b"1".to_vec())].into());
+        let remove = |disk: &SimulatedDisk| {
+            create_durably(disk);
+            disk.remove("a").unwrap();
+        };
+        assert_eq!(outcomes(remove), [None, Some(b"1".to_vec())].into());
+    }
+
+    #[test]
+    fn a_full_disk_takes_what_fits_and_a_stopped_machine_nothing() {
+        let disk = SimulatedDisk::new();
+        disk.set_capacity(Some(3));
+        let mut file = disk.create("a").unwrap();
+        let error = file.append(&[b"12", b"34"]).unwrap_err();
+        assert!(error.to_string().starts_with("cannot append to simulated/a: "), "{error}");
+        assert_eq!(disk.read("a").unwrap(), b"123");
+        disk.stop_after(1);
+        file.cut(2).unwrap();
+        assert!(file.sync().is_err() && disk.remove("a").is_err() && disk.is_stopped());
+        disk.crash(0);
+        assert!(file.append(&[b"5"]).is_err(), "the file was open before the crash");
+    }
+}
