@@ -1,5 +1,7 @@
 //! A segment that is damaged anywhere gives all records but the damaged ones.
 
+#![allow(clippy::unwrap_used, reason = "a test says by its panic what failed")]
+
 use std::sync::Arc;
 
 use durable::{
@@ -118,14 +120,11 @@ proptest! {
 
     #[test]
     fn a_mutated_segment_gives_no_record_that_was_not_there(
-        payloads in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..6),
+        payloads in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 1..6),
         writes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..5),
         removed in prop::option::of((any::<prop::sample::Index>(), 1_usize..50)),
     ) {
         let mut bytes = segment(&payloads);
-        if bytes.is_empty() {
-            return Ok(());
-        }
         let all = records(&bytes);
         for (at, value) in writes {
             let at = at.index(bytes.len());

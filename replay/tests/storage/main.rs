@@ -1,11 +1,13 @@
 //! What a shard has stored is there after power losses, full disks and damage.
 
+#![allow(clippy::unwrap_used, reason = "a test says by its panic what failed")]
+
 mod model;
 
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use durable::{Disk as _, SimulatedDisk, segment_name};
+use durable::{Disk as _, FolderDisk, SimulatedDisk, segment_name};
 use model::{Model, SEGMENT_BYTES};
 use proptest::prelude::*;
 use replay::storage::{ItemBytes, Observer, Recovered, Storage, StorageError, StorageOptions};
@@ -138,6 +140,11 @@ fn the_keys_and_marks_of_the_dead_survive_their_segments() {
     }
     settle(&mut model);
     assert!(model.disk.bytes() < 4 * SEGMENT_BYTES, "{} bytes for nothing", model.disk.bytes());
+    // Until only snapshots are left.
+    for _ in 0..20 {
+        model.save_state().unwrap();
+        model.commit().unwrap();
+    }
     model.disk.crash(0);
     model.open().unwrap();
     assert_eq!(model.storage.as_ref().unwrap().next_key(), 100);
@@ -237,6 +244,37 @@ fn an_item_that_the_caller_has_no_more_is_dead() {
     assert!(!lost.is_empty());
     let alive: Vec<u64> = kept.into_iter().filter(|key| !lost.contains(key)).collect();
     assert_eq!(keys(&open(&disk, 300).1), alive);
+}
+
+#[test]
+fn a_folder_holds_what_was_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || {
+        let disk = Arc::new(FolderDisk::new(folder.path()));
+        Storage::open(disk, StorageOptions { segment_bytes: 300 }, &mut Nothing).unwrap()
+    };
+    let (mut storage, _) = open();
+    for key in 0..10 {
+        insert(&mut storage, key);
+        storage.commit(&Vec::new).unwrap();
+    }
+    for key in 0..8 {
+        storage.remove(key).unwrap();
+    }
+    storage.leave(8, 2).unwrap();
+    storage.commit(&Vec::new).unwrap();
+    storage.clean(u64::MAX, &|_, _| {}).unwrap();
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), storage.segments());
+    let (_, recovered) = open();
+    let [first, second] = recovered.items.as_slice() else { panic!("{recovered:?}") };
+    assert_eq!(
+        (first.key, first.left.as_slice(), second.key, second.left.as_slice()),
+        (8, [2].as_slice(), 9, [].as_slice())
+    );
+    assert_eq!(
+        (first.meta.as_slice(), &first.blocks),
+        (b"meta".as_slice(), &[vec![8; 20], b"states".to_vec()])
+    );
 }
 
 #[test]

@@ -191,7 +191,7 @@ impl Model {
         Ok(())
     }
 
-    fn save_state(&mut self) -> Result<(), StorageError> {
+    pub fn save_state(&mut self) -> Result<(), StorageError> {
         self.storage.as_mut().unwrap().state(&encode(self.marks))
     }
 
