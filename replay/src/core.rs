@@ -1,7 +1,7 @@
 //! What a shard does with what it hears. It knows no socket, clock, disk or thread: messages and the time are told, and
 //! what is to be done comes out as [`Effect`]s. The same code runs in production and in simulated networks.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,11 +29,11 @@ pub struct Core {
     durable: bool,
     tables: Tables<Content>,
     sessions: Sessions,
-    peers: HashMap<PeerId, Peer>,
+    peers: BTreeMap<PeerId, Peer>,
     claim: Option<Claim>,
     requests: Requests,
     /// Actors that sent something since the last [`Core::settle`].
-    unacknowledged: HashMap<SessionKey, PeerId>,
+    unacknowledged: BTreeMap<SessionKey, PeerId>,
     /// Whether credits are withheld from somebody.
     starved: bool,
     weights: Option<RelayedWeights>,
@@ -85,10 +85,10 @@ impl Core {
             durable: remembered.is_some(),
             tables: Tables::new(tables),
             sessions: Sessions::new(config.credits),
-            peers: HashMap::new(),
+            peers: BTreeMap::new(),
             claim: None,
             requests: Requests::default(),
-            unacknowledged: HashMap::new(),
+            unacknowledged: BTreeMap::new(),
             starved: false,
             weights: None,
             counts: Counts::default(),
@@ -388,9 +388,9 @@ impl Core {
         tracing::info!(shard = %self.shard, "the learner has ended the run");
         self.finished = true;
         // Nothing is needed any more, and the next run may have the disk.
-        for key in self.items().iter().map(|item| *item.key()) {
-            self.persist(Change::Remove(key));
-        }
+        let mut keys: Vec<_> = self.items().iter().map(|item| *item.key()).collect();
+        keys.sort_unstable();
+        keys.into_iter().for_each(|key| self.persist(Change::Remove(key)));
         self.persist(Change::Claim(None));
         let actors = self.peers.iter().filter(|(_, peer)| matches!(peer.who, Who::Actor(_)));
         for (peer, protocol) in actors.map(|(peer, known)| (peer.clone(), known.protocol)).collect::<Vec<_>>() {

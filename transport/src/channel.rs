@@ -138,8 +138,11 @@ impl<P: Port> Channel<P> {
             _ => {}
         }
         while let Some(frames) = self.port.receive() {
-            self.owed_since = None;
             self.reached = true;
+            // Whoever has said hello is owed an answer to that; what was sent before does not count.
+            if self.state != State::Greeting {
+                self.owed_since = None;
+            }
             match wire::decode(&frames) {
                 Ok(message) => {
                     if let Some(event) = self.take(message, frames, now) {
@@ -171,6 +174,7 @@ impl<P: Port> Channel<P> {
         match message {
             Message::Welcome(welcome) if self.state == State::Greeting => {
                 self.state = State::Ready;
+                self.owed_since = None;
                 self.protocol = welcome.protocol;
                 self.failures = 0;
                 self.complaint.settle();
@@ -180,6 +184,7 @@ impl<P: Port> Channel<P> {
             Message::NotReady(NotReady { message }) => {
                 let lost = self.is_ready();
                 self.state = State::Shy(now + NOT_READY_PERIOD);
+                self.owed_since = None;
                 if let Some(waited) = self.complaint.due(now) {
                     tracing::warn!(endpoint = %self.endpoint, ?waited, "the {} is not ready: {message}", self.server);
                 }

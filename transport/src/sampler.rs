@@ -398,7 +398,8 @@ impl<P: Port> TrajectorySampler<P> {
         for answer in std::mem::take(&mut self.received) {
             let (population, mass) = self.held(&answer.table);
             items.extend(answer.items.into_iter().map(|item| SampledItem {
-                probability: if mass > 0.0 { item.probability / mass } else { item.probability },
+                // Answers that come late were drawn out of more than there is now.
+                probability: (item.probability / mass).min(1.0),
                 population: population.max(1),
                 ..item
             }));

@@ -12,7 +12,7 @@ use crate::{Endpoint, Frame, Transport, TransportError, socket, wire};
 const COMPLAINT_PERIOD: Duration = Duration::from_secs(1);
 
 /// Names one connection of a peer; a peer that reconnects gets another.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PeerId(Vec<u8>);
 
 impl fmt::Debug for PeerId {
