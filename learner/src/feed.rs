@@ -149,7 +149,8 @@ impl Feed {
             }
         }
         if self.replayed_steps > 0 {
-            let items = self.sampler.sample(Selector::Table(REPLAYED_TABLE), self.replayed_steps, PATIENCE)?;
+            let items =
+                self.sampler.sample(Selector::Table(REPLAYED_TABLE), self.replayed_steps, PATIENCE)?;
             self.take(items, window, true)?;
         }
         let batch = Batch::new(std::mem::take(&mut self.waiting));

@@ -37,6 +37,8 @@ pub struct Core {
     /// Whether credits are withheld from somebody.
     starved: bool,
     weights: Option<RelayedWeights>,
+    /// Who asked for newer weights than there are, and what he has.
+    pulls: BTreeMap<PeerId, Option<PolicyVersion>>,
     counts: Counts,
     finished: bool,
     rng: ChaCha8Rng,
@@ -91,6 +93,7 @@ impl Core {
             unacknowledged: BTreeMap::new(),
             starved: false,
             weights: None,
+            pulls: BTreeMap::new(),
             counts: Counts::default(),
             finished: false,
             rng: seed.rng(Stream::Sampling, u64::from(shard.0)),
@@ -160,6 +163,7 @@ impl Core {
     /// A connection is gone.
     pub fn forget(&mut self, peer: &PeerId) {
         self.peers.remove(peer);
+        self.pulls.remove(peer);
         self.requests.forget(peer, &mut self.tables);
     }
 
@@ -167,6 +171,9 @@ impl Core {
     pub fn relay_weights(&mut self, version: PolicyVersion, bytes: Arc<Vec<u8>>, budget_share: f32) {
         let digest = BulkDigest::of(&bytes);
         self.weights = Some(RelayedWeights { version, digest, bytes, budget_share });
+        for (peer, have) in std::mem::take(&mut self.pulls) {
+            self.give_weights(peer, have);
+        }
     }
 
     /// Takes a message.
@@ -181,7 +188,9 @@ impl Core {
             (Message::Insert(insert), Some(Peer { protocol, who: Who::Actor(session) })) => {
                 self.store(peer, protocol, session, insert, envelope, bulk);
             }
-            (Message::Pull(pull), Some(Peer { protocol, .. })) => self.give_weights(&peer, protocol, pull.have),
+            (Message::Pull(pull), Some(Peer { who: Who::Actor(_), .. })) => {
+                self.give_weights(peer, pull.have)
+            }
             // An actor that asks for a sign of life is told what is stored: an acknowledgement may have been lost.
             (_, Some(Peer { who: Who::Actor(session), .. })) => {
                 self.unacknowledged.insert(session, peer);
@@ -198,7 +207,8 @@ impl Core {
 
     fn greet(&mut self, peer: PeerId, proven: Option<Role>, hello: &Hello) {
         let verdict = claim::check_peer(hello, proven).and_then(|protocol| {
-            let admitted = if hello.role == Role::Learner { self.claim_for(hello) } else { self.admit(hello) }?;
+            let admitted =
+                if hello.role == Role::Learner { self.claim_for(hello) } else { self.admit(hello) }?;
             Ok((protocol, admitted))
         });
         let spoken = hello.common_protocol().unwrap_or(transport::wire::PROTOCOL_OLDEST);
@@ -219,7 +229,11 @@ impl Core {
         self.peers.insert(peer.clone(), Peer { protocol, who });
         let (shard, Ack { next, limit }) = (Some(self.shard), ack);
         // It acknowledges, too: what it says is stored must be.
-        self.send_after(&peer, protocol, Message::Welcome(Welcome { protocol, run, epoch, shard, next, limit }));
+        self.send_after(
+            &peer,
+            protocol,
+            Message::Welcome(Welcome { protocol, run, epoch, shard, next, limit }),
+        );
         if self.finished {
             self.send(&peer, protocol, Message::RunFinished(()));
         }
@@ -253,7 +267,8 @@ impl Core {
     }
 
     fn refuse(&mut self, peer: &PeerId, protocol: u16, hello: &Hello, refused: Refused) {
-        metrics::counter!("longshore_peers_refused_total", "reason" => refused.reason.to_string()).increment(1);
+        metrics::counter!("longshore_peers_refused_total", "reason" => refused.reason.to_string())
+            .increment(1);
         tracing::warn!(shard = %self.shard, role = %hello.role, reason = %refused.reason, "refused a peer: {}", refused.message);
         self.send(peer, protocol, Message::Refused(refused));
     }
@@ -318,17 +333,25 @@ impl Core {
         self.unacknowledged.insert(session, peer);
     }
 
-    fn give_weights(&mut self, peer: &PeerId, protocol: u16, have: Option<PolicyVersion>) {
-        let reply = match &self.weights {
+    /// Gives newer weights at once or, when there are none, as soon as there are.
+    fn give_weights(&mut self, peer: PeerId, have: Option<PolicyVersion>) {
+        let Some(Peer { protocol, .. }) = self.peers.get(&peer).copied() else { return };
+        match &self.weights {
             Some(weights) if have.is_none_or(|have| weights.version > have) => {
                 let RelayedWeights { version, digest, bytes, budget_share } = weights;
-                let message =
-                    Message::Weights(Weights { version: *version, budget_share: *budget_share, weights: *digest });
-                Reply::Bulk(message, Arc::clone(bytes))
+                let message = Message::Weights(Weights {
+                    version: *version,
+                    budget_share: *budget_share,
+                    weights: *digest,
+                });
+                let reply = Reply::Bulk(message, Arc::clone(bytes));
+                metrics::counter!("longshore_weights_sent_total").increment(1);
+                self.effects.push(Effect::Send(Outgoing { peer, protocol, reply }));
             }
-            _ => Reply::Message(Message::Pong(())),
-        };
-        self.effects.push(Effect::Send(Outgoing { peer: peer.clone(), protocol, reply }));
+            _ => {
+                self.pulls.insert(peer, have);
+            }
+        }
     }
 
     fn prioritise(&mut self, prioritise: &Prioritise) {
@@ -393,7 +416,8 @@ impl Core {
         keys.into_iter().for_each(|key| self.persist(Change::Remove(key)));
         self.persist(Change::Claim(None));
         let actors = self.peers.iter().filter(|(_, peer)| matches!(peer.who, Who::Actor(_)));
-        for (peer, protocol) in actors.map(|(peer, known)| (peer.clone(), known.protocol)).collect::<Vec<_>>() {
+        for (peer, protocol) in actors.map(|(peer, known)| (peer.clone(), known.protocol)).collect::<Vec<_>>()
+        {
             self.send(&peer, protocol, Message::RunFinished(()));
         }
     }

@@ -65,8 +65,7 @@ impl Sessions {
             self.forget_oldest();
         }
         let used = self.use_one();
-        let mut session =
-            self.sessions.entry(key).or_insert(Session { next: first.0, limit: first.0, used });
+        let mut session = self.sessions.entry(key).or_insert(Session { next: first.0, limit: first.0, used });
         session.next = session.next.max(first.0);
         session.limit = session.limit.max(session.next);
         session.used = used;

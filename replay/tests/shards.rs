@@ -11,10 +11,13 @@ use common::Shutdown;
 use common::config::{FRESH_TABLE, REPLAYED_TABLE};
 use common::ids::{ActorId, LearnerEpoch, PolicyVersion, RunId};
 use support::{
-    PATIENCE, RUN, RunningShard, curve, fresh, insert, learner, link, pairs, plain, sampler, try_writer, wait_until,
-    writer,
+    PATIENCE, RUN, RunningShard, curve, fresh, insert, learner, link, pairs, plain, sampler, try_writer,
+    wait_until, writer,
 };
-use transport::{Endpoint, KeyPair, Refusal, Role, Selector, TrajectorySampler, Transport, TransportError};
+use transport::{
+    Endpoint, KeyPair, Pull, Refusal, Role, Selector, TrajectorySampler, Transport, TransportError,
+    WeightsEndpoints, WeightsFollower, WeightsPublisher,
+};
 
 const FRESH: Selector<'_> = Selector::Table(FRESH_TABLE);
 const ANY_PORT: &str = "tcp://127.0.0.1:*";
@@ -60,7 +63,9 @@ fn everything_arrives_once(
     }
     actors.into_iter().for_each(|actor| actor.join().unwrap());
     let replayed = sampler.sample(Selector::Table(REPLAYED_TABLE), 100, PATIENCE).unwrap();
-    assert!(replayed.len() >= 10 && replayed.iter().all(|item| (item.probability - 1.0 / 200.0).abs() < 1e-9));
+    assert!(
+        replayed.len() >= 10 && replayed.iter().all(|item| (item.probability - 1.0 / 200.0).abs() < 1e-9)
+    );
     assert!(replayed.iter().all(|item| item.population == 200));
     let stats = sampler.stats().unwrap();
     assert_eq!(stats.iter().map(|shard| shard.inserted).sum::<u64>(), 200);
@@ -269,4 +274,57 @@ fn a_trajectory_that_no_peer_would_accept_is_refused_at_once() {
     rand::RngCore::fill_bytes(&mut common::RunSeed(1).rng(common::seed::Stream::Sampling, 0), &mut noise);
     let error = writer.insert(support::header(1, 0, 1), Vec::new(), noise).unwrap_err();
     assert!(error.to_string().contains("max_frame_mib"), "{error}");
+}
+
+/// A shard fetches weights once and gives them to actors, who ask the learner themselves only where there is no shard.
+#[test]
+fn shards_relay_weights() {
+    let transport = plain();
+    let any = || "tcp://127.0.0.1:*".parse().unwrap();
+    let learner_addresses = WeightsEndpoints { announce: any(), pull: any() };
+    let publisher = WeightsPublisher::bind(&transport, &learner_addresses, learner(RUN, 1)).unwrap();
+    let version = |number| PolicyVersion { epoch: LearnerEpoch(1), number };
+    publisher.publish(version(1), vec![1; 1000].into(), 0.1);
+    let shard = RunningShard::start_relaying(&transport, 0, ANY_PORT, &[], publisher.endpoints().clone());
+    let addresses = endpoints(&[&shard]);
+    let _sampler = sampler(&transport, &addresses);
+    let mut writer = writer(&transport, &addresses, 1, RUN);
+    let mut relayed = |have| {
+        let mut came = None;
+        wait_until(|| {
+            writer.poll();
+            writer.ask_weights(Pull { have });
+            // What was asked for twice may come twice.
+            came =
+                writer.take_weights().filter(|(weights, _)| have.is_none_or(|have| weights.version > have));
+            came.is_some()
+        });
+        let (weights, bytes) = came.unwrap();
+        assert_eq!(*bytes, [weights.version.number as u8; 1000]);
+        weights.version
+    };
+    assert_eq!(relayed(None), version(1));
+    // Asked for before it is there.
+    let publishes = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(100));
+        publisher.publish(version(2), vec![2; 1000].into(), 0.2);
+        publisher
+    });
+    assert_eq!(relayed(Some(version(1))), version(2));
+    // An actor follows through its shard, and through the learner where the shard is gone.
+    let publisher = publishes.join().unwrap();
+    shard.stop();
+    let (mut follower, ..) = WeightsFollower::connect(
+        &transport,
+        publisher.endpoints(),
+        Role::Actor,
+        support::SCHEMA,
+        link(),
+        &Shutdown::new(),
+    )
+    .unwrap();
+    follower.ask_shards_first();
+    assert_eq!(follower.wait_newer(None, PATIENCE).unwrap().unwrap().0, version(2));
+    publisher.publish(version(3), vec![3; 1000].into(), 0.3);
+    assert_eq!(follower.wait_newer(None, PATIENCE).unwrap().unwrap().0, version(3));
 }

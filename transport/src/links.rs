@@ -14,6 +14,8 @@ pub struct Links {
     pub shards: Vec<Endpoint>,
     /// The learner's addresses: what it binds, or what actors connect to.
     pub weights: WeightsEndpoints,
+    /// Whether shards relay weights, so that many actors do not lean on one learner.
+    pub relay: bool,
 }
 
 impl Links {
@@ -24,6 +26,8 @@ impl Links {
             transport: Transport::inproc().bounded(config),
             shards: (0..shards).map(|shard| Endpoint::inproc(&format!("longshore.shard.{shard}"))).collect(),
             weights: WeightsEndpoints::inproc(),
+            // Within a process there is nothing to spare the learner.
+            relay: false,
         }
     }
 
@@ -36,6 +40,7 @@ impl Links {
             transport: Transport::from_config(config, Role::Actor)?,
             shards: resolve_shards(&config.shards)?,
             weights: WeightsEndpoints::of_actors(config)?,
+            relay: config.relay_weights,
         })
     }
 
@@ -48,6 +53,7 @@ impl Links {
             transport: Transport::from_config(config, Role::Learner)?,
             shards: resolve_shards(&config.shards)?,
             weights: WeightsEndpoints::of_learner(config)?,
+            relay: config.relay_weights,
         })
     }
 }

@@ -123,9 +123,8 @@ impl TrajectorySampler<SocketPort> {
         options: LinkOptions,
         shutdown: &Shutdown,
     ) -> Result<Self, TransportError> {
-        let port = |endpoint: &Endpoint| {
-            (endpoint.clone(), SocketPort::new(transport, endpoint, Role::Replay))
-        };
+        let port =
+            |endpoint: &Endpoint| (endpoint.clone(), SocketPort::new(transport, endpoint, Role::Replay));
         let ports = shards.iter().map(port).collect();
         let mut sampler = TrajectorySampler::over(ports, identity, options, rand::random());
         sampler.shutdown = shutdown.clone();

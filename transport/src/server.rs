@@ -1,8 +1,8 @@
 //! The answering end of links: one bound socket that many peers talk to.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use crate::message::{Message, Role};
@@ -174,7 +174,8 @@ impl Server {
         loop {
             let mut frames = socket::receive(&self.router)?;
             let peer = PeerId(frames.remove(0).to_vec());
-            let role = frames.first_mut().and_then(|frame| frame.property("User-Id").and_then(Role::from_name));
+            let role =
+                frames.first_mut().and_then(|frame| frame.property("User-Id").and_then(Role::from_name));
             match wire::decode(&frames) {
                 Ok(message) => {
                     let mut frames = frames.into_iter();

@@ -10,12 +10,14 @@ use common::trajectory::TrajectoryHeader;
 use crate::block::Block;
 use crate::channel::{Channel, Event, refusal};
 use crate::client::{Complaint, LinkOptions};
-use crate::message::{Ack, Hello, Insert, Message, Role, Welcome};
+use crate::message::{Ack, Hello, Insert, Message, Pull, Role, Weights, Welcome};
 use crate::port::{Port, SocketPort, wait_any};
 use crate::wire::WireError;
-use crate::{Endpoint, Transport, TransportError};
+use crate::{Endpoint, Frame, Transport, TransportError};
 
 const POLL: Duration = Duration::from_millis(20);
+/// A shard answers as soon as it has newer weights; if it has none for so long, another one is asked.
+const RELAY_PERIOD: Duration = Duration::from_millis(500);
 
 /// Which actor writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +80,10 @@ pub struct TrajectoryWriter<P = SocketPort> {
     weights_came: Duration,
     finished: bool,
     fault: Option<TransportError>,
+    /// When a shard was last asked for weights, and which is next.
+    asked_weights: Option<Duration>,
+    next_relay: usize,
+    weights: Option<(Weights, Frame)>,
 }
 
 struct ShardLink<P> {
@@ -104,9 +110,8 @@ impl TrajectoryWriter<SocketPort> {
         options: WriterOptions,
         shutdown: &Shutdown,
     ) -> Result<Self, TransportError> {
-        let port = |endpoint: &Endpoint| {
-            (endpoint.clone(), SocketPort::new(transport, endpoint, Role::Replay))
-        };
+        let port =
+            |endpoint: &Endpoint| (endpoint.clone(), SocketPort::new(transport, endpoint, Role::Replay));
         let ports = shards.iter().map(port).collect();
         let mut writer = TrajectoryWriter::over(ports, identity, options, rand::random());
         writer.max_frame_bytes = transport.max_frame_bytes().unsigned_abs();
@@ -155,6 +160,29 @@ impl TrajectoryWriter<SocketPort> {
     /// New weights came: the learner lives. Complaints tell when it was heard of last.
     pub fn weights_came(&mut self) {
         self.weights_came = self.now();
+    }
+
+    /// Asks a shard for the newest weights, each time another one, but not again before it has had time to answer.
+    pub fn ask_weights(&mut self, pull: Pull) {
+        let now = self.now();
+        if self.asked_weights.is_some_and(|last| now.saturating_sub(last) < RELAY_PERIOD) {
+            return;
+        }
+        let speaks = |link: &ShardLink<SocketPort>| link.channel.is_ready() && link.channel.protocol() >= 2;
+        let count = self.links.len();
+        let relay =
+            (0..count).map(|step| (self.next_relay + step) % count).find(|place| speaks(&self.links[*place]));
+        let Some(place) = relay else { return };
+        self.next_relay = (place + 1) % count;
+        match self.links[place].channel.send(&Message::Pull(pull), Vec::new(), now) {
+            Ok(_) => self.asked_weights = Some(now),
+            Err(error) => tracing::warn!(%error, "a shard could not be asked for weights"),
+        }
+    }
+
+    /// What a shard has answered since the last call.
+    pub fn take_weights(&mut self) -> Option<(Weights, Frame)> {
+        self.weights.take()
     }
 
     /// Takes acknowledgements, sends again, reconnects; never waits. A fault that it meets is told by the next
@@ -270,6 +298,9 @@ impl<P: Port> TrajectoryWriter<P> {
             weights_came: Duration::ZERO,
             finished: false,
             fault: None,
+            asked_weights: None,
+            next_relay: 0,
+            weights: None,
         }
     }
 
@@ -306,9 +337,10 @@ impl<P: Port> TrajectoryWriter<P> {
 
     /// Places of shards, and headers of the trajectories that they have not acknowledged.
     pub fn unacknowledged(&self) -> impl Iterator<Item = (usize, &TrajectoryHeader)> {
-        self.links.iter().enumerate().flat_map(|(place, link)| {
-            link.unacked.iter().map(move |trajectory| (place, &trajectory.header))
-        })
+        self.links
+            .iter()
+            .enumerate()
+            .flat_map(|(place, link)| link.unacked.iter().map(move |trajectory| (place, &trajectory.header)))
     }
 
     /// What went wrong for good since the last call.
@@ -341,6 +373,11 @@ impl<P: Port> TrajectoryWriter<P> {
                 Event::Refused(refused) => return Err(refusal(link.channel.endpoint(), refused)),
                 Event::Finished => {
                     self.finished = true;
+                    continue;
+                }
+                Event::Message(Message::Weights(weights), bulk) => {
+                    self.weights = bulk.into_iter().next().map(|bytes| (weights, bytes));
+                    self.asked_weights = None;
                     continue;
                 }
                 Event::Message(..) => continue,

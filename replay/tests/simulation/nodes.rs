@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::config::{Config, FRESH_TABLE, REPLAYED_TABLE};
-use common::ids::{ActorId, Digest, Incarnation, LearnerEpoch, PolicyVersion, RunId, SequenceNumber, ShardId};
+use common::ids::{
+    ActorId, Digest, Incarnation, LearnerEpoch, PolicyVersion, RunId, SequenceNumber, ShardId,
+};
 use common::seed::RunSeed;
 use common::trajectory::{Scenario, TrajectoryHeader};
 use durable::SimulatedDisk;
@@ -70,7 +72,13 @@ pub struct Alive {
 
 impl ShardNode {
     pub fn new() -> Self {
-        ShardNode { disk: SimulatedDisk::new(), alive: None, history: ShardHistory::default(), life: 0, unsure: Vec::new() }
+        ShardNode {
+            disk: SimulatedDisk::new(),
+            alive: None,
+            history: ShardHistory::default(),
+            life: 0,
+            unsure: Vec::new(),
+        }
     }
 
     pub fn start(&mut self, shard: usize, config: &Config) {

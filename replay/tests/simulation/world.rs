@@ -88,7 +88,10 @@ impl World {
             "only {} more were acknowledged: {:?}, {:?}",
             self.acked - acked,
             self.actors.iter().map(|actor| &actor.writer).collect::<Vec<_>>(),
-            self.shards.iter().map(|shard| shard.alive.as_ref().map(|alive| alive.core.tables().stats())).collect::<Vec<_>>(),
+            self.shards
+                .iter()
+                .map(|shard| shard.alive.as_ref().map(|alive| alive.core.tables().stats()))
+                .collect::<Vec<_>>(),
         );
         assert!(self.given.len() > given + 100, "only {} more were sampled", self.given.len() - given);
         for actor in &self.actors {

@@ -15,7 +15,7 @@ use replay::{ReplaySummary, Shard};
 use telemetry::Readiness;
 use transport::{
     ActorIdentity, Endpoint, KeyPair, Keys, LearnerIdentity, LinkOptions, Role, Security, TrajectorySampler,
-    TrajectoryWriter, Transport, TransportError, WriterOptions,
+    TrajectoryWriter, Transport, TransportError, WeightsEndpoints, WriterOptions,
 };
 
 pub const SCHEMA: Digest = Digest([5; 32]);
@@ -34,8 +34,28 @@ impl RunningShard {
         let config = config(settings);
         let endpoint = endpoint.parse().unwrap();
         let readiness = Readiness::new();
-        let shard =
-            Shard::bind(&config, ShardId(shard), &endpoint, transport, readiness, Durability::Memory).unwrap();
+        let shard = Shard::bind(&config, ShardId(shard), &endpoint, transport, readiness, Durability::Memory)
+            .unwrap();
+        RunningShard::serve(shard)
+    }
+
+    /// One that fetches the weights of a learner at `weights`.
+    pub fn start_relaying(
+        transport: &Transport,
+        shard: u32,
+        endpoint: &str,
+        settings: &[&str],
+        weights: WeightsEndpoints,
+    ) -> Self {
+        let config = config(settings);
+        let endpoint = endpoint.parse().unwrap();
+        let mut shard =
+            Shard::on(&config, ShardId(shard), &endpoint, transport, Readiness::new(), None).unwrap();
+        shard.relay_weights(&config, transport, weights).unwrap();
+        RunningShard::serve(shard)
+    }
+
+    fn serve(shard: Shard) -> Self {
         let (endpoint, shutdown) = (shard.endpoint().clone(), Shutdown::new());
         let stop = shutdown.clone();
         RunningShard { endpoint, shutdown, thread: std::thread::spawn(move || shard.serve(&stop).unwrap()) }
