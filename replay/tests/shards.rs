@@ -11,8 +11,8 @@ use common::Shutdown;
 use common::config::{FRESH_TABLE, REPLAYED_TABLE};
 use common::ids::{ActorId, LearnerEpoch, PolicyVersion, RunId};
 use support::{
-    PATIENCE, RUN, RunningShard, curve, fresh, insert, learner, link, pairs, plain, sampler, try_writer,
-    wait_until, writer,
+    PATIENCE, RUN, RunningShard, curve, directory, fresh, insert, learner, link, pairs, plain, sampler,
+    try_writer, wait_until, writer,
 };
 use transport::{
     Endpoint, KeyPair, Pull, Refusal, Role, Selector, TrajectorySampler, Transport, TransportError,
@@ -128,8 +128,14 @@ fn a_stranger_is_turned_away() {
     for transport in [curve(Role::Actor, &false_pairs), plain()] {
         let identity = learner(RUN, 1);
         let options = transport::LinkOptions { reach_deadline: Duration::from_millis(500), ..link() };
-        let mut stranger =
-            TrajectorySampler::connect(&transport, &addresses, identity, options, &Shutdown::new()).unwrap();
+        let mut stranger = TrajectorySampler::connect(
+            &transport,
+            &directory(&addresses),
+            identity,
+            options,
+            &Shutdown::new(),
+        )
+        .unwrap();
         let error = stranger.sample(FRESH, 1, PATIENCE).unwrap_err();
         assert!(matches!(error, TransportError::Unreachable { .. }), "{error}");
         assert_eq!(error.exit_code(), common::ExitCode::Unreachable);
@@ -137,7 +143,7 @@ fn a_stranger_is_turned_away() {
     // An actor's key does not make a learner.
     let mut actor = TrajectorySampler::connect(
         &curve(Role::Actor, &pairs),
-        &addresses,
+        &directory(&addresses),
         learner(RUN, 9),
         link(),
         &Shutdown::new(),
@@ -163,7 +169,13 @@ fn other_runs_and_older_learners_are_refused_and_newer_ones_take_over() {
     assert_eq!(error.exit_code(), common::ExitCode::Refused);
 
     let connect = |run, epoch| {
-        TrajectorySampler::connect(&transport, &addresses, learner(run, epoch), link(), &Shutdown::new())
+        TrajectorySampler::connect(
+            &transport,
+            &directory(&addresses),
+            learner(run, epoch),
+            link(),
+            &Shutdown::new(),
+        )
     };
     // The refusal may come while it connects or later.
     let refused = |run, epoch| {

@@ -13,9 +13,11 @@ use crate::client::{Complaint, LinkOptions};
 use crate::message::{Ack, Hello, Insert, Message, Pull, Role, Weights, Welcome};
 use crate::port::{Port, SocketPort, wait_any};
 use crate::wire::WireError;
-use crate::{Endpoint, Frame, Transport, TransportError};
+use crate::{Endpoint, Frame, ShardDirectory, Transport, TransportError};
 
 const POLL: Duration = Duration::from_millis(20);
+/// A shard that is not among those there are may be away for so long before what is kept for it is dropped.
+const RETIRED_PATIENCE: Duration = Duration::from_secs(60);
 /// A shard answers as soon as it has newer weights; if it has none for so long, another one is asked.
 const RELAY_PERIOD: Duration = Duration::from_millis(500);
 
@@ -69,6 +71,9 @@ impl Trajectory {
 /// It knows neither sockets nor clock: see [`Port`]. Over sockets, [`TrajectoryWriter::insert`] and its like tell the time.
 pub struct TrajectoryWriter<P = SocketPort> {
     links: Vec<ShardLink<P>>,
+    hello: Hello,
+    /// Where shards that come are looked for, over sockets.
+    directory: Option<(ShardDirectory, Transport)>,
     turn: usize,
     options: WriterOptions,
     max_frame_bytes: u64,
@@ -96,6 +101,8 @@ struct ShardLink<P> {
     progressed: Duration,
     next: u64,
     limit: u64,
+    /// Since when the shard is not among those there are; it gets nothing new.
+    retired: Option<Duration>,
 }
 
 impl TrajectoryWriter<SocketPort> {
@@ -105,11 +112,14 @@ impl TrajectoryWriter<SocketPort> {
     /// [`TransportError::Refused`] where a shard refuses at once; [`TransportError::Socket`].
     pub fn connect(
         transport: &Transport,
-        shards: &[Endpoint],
+        shards: &ShardDirectory,
         identity: ActorIdentity,
         options: WriterOptions,
         shutdown: &Shutdown,
     ) -> Result<Self, TransportError> {
+        let mut directory = shards.clone();
+        let shards = directory.shards();
+        directory.changed();
         let port =
             |endpoint: &Endpoint| (endpoint.clone(), SocketPort::new(transport, endpoint, Role::Replay));
         let ports = shards.iter().map(port).collect();
@@ -117,6 +127,7 @@ impl TrajectoryWriter<SocketPort> {
         writer.max_frame_bytes = transport.max_frame_bytes().unsigned_abs();
         // Within a process nothing travels: compression would only cost.
         writer.compress = shards.iter().any(Endpoint::is_network);
+        writer.directory = Some((directory, transport.clone()));
         writer.shutdown = shutdown.clone();
         writer.poll();
         match writer.fault.take() {
@@ -188,7 +199,51 @@ impl TrajectoryWriter<SocketPort> {
     /// Takes acknowledgements, sends again, reconnects; never waits. A fault that it meets is told by the next
     /// [`TrajectoryWriter::insert`] or [`TrajectoryWriter::flush`].
     pub fn poll(&mut self) {
-        self.tick(self.now());
+        let now = self.now();
+        if let Some(shards) = self.directory.as_mut().and_then(|(directory, _)| directory.changed()) {
+            self.know(&shards, now);
+        }
+        if self.links.iter().any(|link| link.retired.is_some()) {
+            self.let_go(now);
+        }
+        self.tick(now);
+    }
+
+    /// From now on writes to the shards that there are.
+    fn know(&mut self, shards: &[Endpoint], now: Duration) {
+        let Some((_, transport)) = &self.directory else { return };
+        for link in &mut self.links {
+            let listed = shards.contains(link.channel.endpoint());
+            link.retired = if listed { None } else { link.retired.or(Some(now)) };
+        }
+        for endpoint in shards {
+            if !self.links.iter().any(|link| link.channel.endpoint() == endpoint) {
+                let port = SocketPort::new(transport, endpoint, Role::Replay);
+                let link = ShardLink::new(port, endpoint, &self.hello, self.options.link, rand::random());
+                self.links.push(link);
+            }
+        }
+    }
+
+    /// Shards that are gone for good are forgotten; what was kept for them is lost when they stay away.
+    fn let_go(&mut self, now: Duration) {
+        let (mut items, mut bytes) = (0, 0);
+        self.links.retain(|link| {
+            let since = link.retired.filter(|_| !link.channel.is_ready());
+            let Some(since) = since else { return true };
+            let given_up = now.saturating_sub(since) >= RETIRED_PATIENCE;
+            if !link.unacked.is_empty() && given_up {
+                let (endpoint, lost) = (link.channel.endpoint(), link.unacked.len());
+                tracing::warn!(%endpoint, lost, "the shard is gone for good, and what was kept for it is dropped");
+                metrics::counter!("longshore_trajectories_given_up_total").increment(lost as u64);
+                items += lost;
+                bytes += link.unacked.iter().map(Trajectory::bytes).sum::<u64>();
+            }
+            !link.unacked.is_empty() && !given_up
+        });
+        self.spooled -= items;
+        self.spooled_bytes -= bytes;
+        self.turn = 0;
     }
 
     /// Waits until everything is acknowledged, or the run has finished and nobody wants it any more.
@@ -270,23 +325,17 @@ impl<P: Port> TrajectoryWriter<P> {
             incarnation: Some(identity.incarnation),
             ..Hello::new(Role::Actor, identity.schema)
         };
-        let link = |(place, (endpoint, port)): (usize, (Endpoint, P))| ShardLink {
-            channel: Channel::new(
-                port,
-                &endpoint,
-                Role::Replay,
-                hello.clone(),
-                options.link,
-                seed.wrapping_add(place as u64),
-            ),
-            unacked: VecDeque::new(),
-            sent: 0,
-            progressed: Duration::ZERO,
-            next: 0,
-            limit: 0,
-        };
         TrajectoryWriter {
-            links: ports.into_iter().enumerate().map(link).collect(),
+            links: ports
+                .into_iter()
+                .enumerate()
+                .map(|(place, (endpoint, port))| {
+                    let seed = seed.wrapping_add(place as u64);
+                    ShardLink::new(port, &endpoint, &hello, options.link, seed)
+                })
+                .collect(),
+            hello,
+            directory: None,
             turn: 0,
             options,
             max_frame_bytes: u64::MAX,
@@ -458,8 +507,20 @@ struct Acked {
 }
 
 impl<P: Port> ShardLink<P> {
+    fn new(port: P, endpoint: &Endpoint, hello: &Hello, options: LinkOptions, seed: u64) -> Self {
+        ShardLink {
+            channel: Channel::new(port, endpoint, Role::Replay, hello.clone(), options, seed),
+            unacked: VecDeque::new(),
+            sent: 0,
+            progressed: Duration::ZERO,
+            next: 0,
+            limit: 0,
+            retired: None,
+        }
+    }
+
     fn has_credit(&self) -> bool {
-        self.channel.is_ready() && self.next < self.limit
+        self.retired.is_none() && self.channel.is_ready() && self.next < self.limit
     }
 
     fn take(&mut self, mut trajectory: Trajectory, now: Duration) -> Result<(), TransportError> {

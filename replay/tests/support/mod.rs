@@ -14,8 +14,8 @@ use common::trajectory::{Scenario, TrajectoryHeader};
 use replay::{ReplaySummary, Shard};
 use telemetry::Readiness;
 use transport::{
-    ActorIdentity, Endpoint, KeyPair, Keys, LearnerIdentity, LinkOptions, Role, Security, TrajectorySampler,
-    TrajectoryWriter, Transport, TransportError, WeightsEndpoints, WriterOptions,
+    ActorIdentity, Endpoint, KeyPair, Keys, LearnerIdentity, LinkOptions, Role, Security, ShardDirectory,
+    TrajectorySampler, TrajectoryWriter, Transport, TransportError, WeightsEndpoints, WriterOptions,
 };
 
 pub const SCHEMA: Digest = Digest([5; 32]);
@@ -114,12 +114,17 @@ pub fn learner(run: RunId, epoch: u32) -> LearnerIdentity {
 
 pub fn sampler(transport: &Transport, shards: &[Endpoint]) -> TrajectorySampler {
     let mut sampler =
-        TrajectorySampler::connect(transport, shards, learner(RUN, 1), link(), &Shutdown::new()).unwrap();
+        TrajectorySampler::connect(transport, &directory(shards), learner(RUN, 1), link(), &Shutdown::new())
+            .unwrap();
     wait_until(|| {
         sampler.poll().unwrap();
         sampler.live_shards() == shards.len()
     });
     sampler
+}
+
+pub fn directory(shards: &[Endpoint]) -> ShardDirectory {
+    ShardDirectory::fixed(shards.to_vec())
 }
 
 pub fn writer(transport: &Transport, shards: &[Endpoint], actor: u64, run: RunId) -> TrajectoryWriter {
@@ -135,7 +140,7 @@ pub fn try_writer(
     let identity =
         ActorIdentity { run, actor: ActorId(actor), incarnation: Incarnation(actor * 7 + 1), schema: SCHEMA };
     let options = WriterOptions { spool: 1000, spool_bytes: 64 << 20, link: link() };
-    TrajectoryWriter::connect(transport, shards, identity, options, &Shutdown::new())
+    TrajectoryWriter::connect(transport, &directory(shards), identity, options, &Shutdown::new())
 }
 
 /// Of an item of ten steps.
