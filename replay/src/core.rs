@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::config::{ReplayConfig, TableConfig};
+use common::config::{FRESH_TABLE, ReplayConfig, TableConfig};
 use common::ids::{LearnerEpoch, PolicyVersion, SequenceNumber, ShardId};
 use common::seed::{RunSeed, Stream};
 use rand_chacha::ChaCha8Rng;
@@ -20,7 +20,7 @@ use crate::item::Content;
 use crate::journal::Remembered;
 use crate::requests::{Request, Requests};
 use crate::sessions::{Arrival, SessionKey, Sessions};
-use crate::tables::{Items, Tables};
+use crate::tables::{Items, TableStats, Tables};
 
 /// The state of a shard.
 #[derive(Debug)]
@@ -426,20 +426,17 @@ impl Core {
     #[must_use]
     pub fn stats(&self) -> ShardStats {
         let stats = self.tables.stats();
-        let sum = |count: fn(&crate::tables::TableStats) -> u64| stats.tables.iter().map(count).sum();
+        let sum = |count: fn(&TableStats) -> u64| stats.tables.iter().map(count).sum();
+        let fresh = stats.tables.iter().find(|table| table.name == FRESH_TABLE);
         ShardStats {
             shard: self.shard,
             items: stats.items,
             bytes: stats.bytes,
-            waiting_steps: stats
-                .tables
-                .iter()
-                .find(|table| table.name == common::config::FRESH_TABLE)
-                .map_or(0, |table| table.owed_steps.max(0.0) as u64),
+            waiting_steps: fresh.map_or(0, |table| table.owed_steps.max(0.0) as u64),
             inserted: self.counts.inserted,
             sampled: sum(|table| table.sampled),
             evicted: sum(|table| table.evicted),
-            dropped: sum(|table| table.dropped),
+            dropped: fresh.map_or(0, |table| table.dropped),
             duplicates: self.counts.duplicates,
         }
     }

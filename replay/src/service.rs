@@ -187,6 +187,9 @@ impl Shard {
                 self.core.relay_weights(version, bytes, budget_share);
             }
         }
+        for peer in self.server.take_gone() {
+            self.core.forget(&peer);
+        }
         self.core.settle(self.started.elapsed());
         self.carry_out()?;
         if self.core.claim().is_some() {
