@@ -340,3 +340,54 @@ fn shards_relay_weights() {
     publisher.publish(version(3), vec![3; 1000].into(), 0.3);
     assert_eq!(follower.wait_newer(None, PATIENCE).unwrap().unwrap().0, version(3));
 }
+
+fn on_disk(folder: &std::path::Path) -> [String; 2] {
+    ["replay.durability=\"disk\"".to_owned(), format!("replay.folder=\"{}\"", folder.display())]
+}
+
+/// What was acknowledged is there after a restart, once; the claim is, too; and after the end of the run the next one may
+/// have the folder.
+#[test]
+fn a_shard_on_a_disk_goes_on_where_it_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = on_disk(folder.path());
+    let settings = settings.each_ref().map(String::as_str);
+    let transport = plain();
+    let shard = RunningShard::start(&transport, 0, ANY_PORT, &settings);
+    let addresses = endpoints(&[&shard]);
+    let first = sampler(&transport, &addresses);
+    let mut writer = writer(&transport, &addresses, 1, RUN);
+    (0..20).for_each(|ordinal| insert(&mut writer, 1, ordinal, 1).unwrap());
+    writer.flush(PATIENCE).unwrap();
+    drop(first);
+    shard.stop();
+    // Of the same run, before any learner has come; and it knows which number comes next.
+    let shard = RunningShard::start(&transport, 0, addresses[0].as_str(), &settings);
+    (20..25).for_each(|ordinal| insert(&mut writer, 1, ordinal, 1).unwrap());
+    writer.flush(PATIENCE).unwrap();
+    let mut second = sampler(&transport, &addresses);
+    let sampled = second.sample(FRESH, 250, PATIENCE).unwrap();
+    let ordinals: Vec<_> = sampled.iter().map(|item| item.header.ordinal).collect();
+    assert_eq!(ordinals, (0..25).collect::<Vec<_>>());
+    shard.stop();
+    // Given is gone, whatever happens.
+    let shard = RunningShard::start(&transport, 0, addresses[0].as_str(), &settings);
+    wait_until(|| {
+        second.sample(FRESH, 10, Duration::from_millis(50)).unwrap().is_empty() && second.live_shards() == 1
+    });
+    insert(&mut writer, 1, 25, 1).unwrap();
+    writer.flush(PATIENCE).unwrap();
+    second.finish().unwrap();
+    assert!(shard.join().run_finished);
+    let shard = RunningShard::start(&transport, 0, addresses[0].as_str(), &settings);
+    let other = learner(RunId([9; 16]), 1);
+    let mut next =
+        TrajectorySampler::connect(&transport, &directory(&addresses), other, link(), &Shutdown::new())
+            .unwrap();
+    wait_until(|| {
+        next.poll().unwrap();
+        next.live_shards() == 1
+    });
+    assert_eq!(next.stats().unwrap()[0].items, 0);
+    shard.stop();
+}

@@ -15,6 +15,7 @@ use crate::network::{Connection, Event, Network, SimulatedPort, Weather};
 use crate::nodes::{ACTORS, ActorNode, LEARNER, LearnerNode, SHARDS, ShardNode};
 
 pub struct World {
+    seed: u64,
     config: Config,
     network: Network,
     shards: Vec<ShardNode>,
@@ -52,8 +53,9 @@ impl World {
             config,
             network,
             shards,
-            actors: (0..ACTORS).map(|actor| ActorNode::new(actor, 1)).collect(),
-            learner: LearnerNode::new(1),
+            actors: (0..ACTORS).map(|actor| ActorNode::new(actor, 1, is_old(seed, actor))).collect(),
+            learner: LearnerNode::new(1, is_old(seed, LEARNER)),
+            seed,
             given: HashSet::new(),
             acked: 0,
             faults: true,
@@ -292,11 +294,17 @@ impl World {
 
     fn crash_client(&mut self, client: usize) {
         if client == LEARNER {
-            self.learner = LearnerNode::new(self.learner.life + 1);
+            self.learner = LearnerNode::new(self.learner.life + 1, is_old(self.seed, LEARNER));
         } else {
-            self.actors[client] = ActorNode::new(client, self.actors[client].life + 1);
+            let life = self.actors[client].life + 1;
+            self.actors[client] = ActorNode::new(client, life, is_old(self.seed, client));
         }
     }
+}
+
+/// In every third world some clients speak protocol 1 only.
+fn is_old(seed: u64, client: usize) -> bool {
+    seed % 3 == 2 && (seed / 3 + client as u64) % 2 == 0
 }
 
 fn peer_of(connection: Connection) -> Vec<u8> {
