@@ -10,16 +10,17 @@ use common::ids::{LearnerEpoch, PolicyVersion, SequenceNumber, ShardId};
 use common::seed::{RunSeed, Stream};
 use rand_chacha::ChaCha8Rng;
 use transport::{
-    Ack, BulkDigest, Frame, Hello, Incoming, Insert, Message, NotReady, PeerId, Prioritise, Refused, Role,
-    ShardStats, Weights, Welcome,
+    Ack, BulkDigest, Frame, Hello, Incoming, Insert, Message, NotReady, PeerId, Prioritise, Refusal, Refused,
+    Role, ShardStats, Weights, Welcome,
 };
 
 use crate::claim::{self, Claim};
 use crate::effect::{Change, Effect, Outgoing, Reply};
 use crate::item::Content;
 use crate::journal::Remembered;
+use crate::peers::{Peer, Peers, Who};
 use crate::requests::{Request, Requests};
-use crate::sessions::{Arrival, SessionKey, Sessions};
+use crate::sessions::{Arrival, MAX_SESSIONS, SessionKey, Sessions};
 use crate::tables::{Items, TableStats, Tables};
 
 /// The state of a shard.
@@ -29,7 +30,7 @@ pub struct Core {
     durable: bool,
     tables: Tables<Content>,
     sessions: Sessions,
-    peers: BTreeMap<PeerId, Peer>,
+    peers: Peers,
     claim: Option<Claim>,
     requests: Requests,
     /// Actors that sent something since the last [`Core::settle`].
@@ -40,23 +41,15 @@ pub struct Core {
     /// Who asked for newer weights than there are, and what he has.
     pulls: BTreeMap<PeerId, Option<PolicyVersion>>,
     counts: Counts,
+    /// When a refusal was last told in the log.
+    complained: Option<Duration>,
     finished: bool,
     rng: ChaCha8Rng,
     effects: Vec<Effect>,
 }
 
-/// Who is at the other end of a connection.
-#[derive(Clone, Copy, Debug)]
-struct Peer {
-    protocol: u16,
-    who: Who,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Who {
-    Learner(LearnerEpoch),
-    Actor(SessionKey),
-}
+/// Refused peers try again and again: one line in this time tells of them.
+const COMPLAINT_PERIOD: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 struct RelayedWeights {
@@ -87,7 +80,7 @@ impl Core {
             durable: remembered.is_some(),
             tables: Tables::new(tables),
             sessions: Sessions::new(config.credits),
-            peers: BTreeMap::new(),
+            peers: Peers::default(),
             claim: None,
             requests: Requests::default(),
             unacknowledged: BTreeMap::new(),
@@ -95,6 +88,7 @@ impl Core {
             weights: None,
             pulls: BTreeMap::new(),
             counts: Counts::default(),
+            complained: None,
             finished: false,
             rng: seed.rng(Stream::Sampling, u64::from(shard.0)),
             effects: Vec::new(),
@@ -162,7 +156,7 @@ impl Core {
 
     /// A connection is gone.
     pub fn forget(&mut self, peer: &PeerId) {
-        self.peers.remove(peer);
+        self.peers.forget(peer);
         self.pulls.remove(peer);
         self.requests.forget(peer, &mut self.tables);
     }
@@ -179,14 +173,14 @@ impl Core {
     /// Takes a message.
     pub fn handle(&mut self, incoming: Incoming, now: Duration) {
         let Incoming { peer, role, message, bulk, envelope } = incoming;
-        match (message, self.peers.get(&peer).copied()) {
-            (Message::Hello(hello), _) => self.greet(peer, role, &hello),
+        match (message, self.peers.get(&peer)) {
+            (Message::Hello(hello), _) => self.greet(peer, role, &hello, now),
             (_, None) => self.send(&peer, transport::wire::PROTOCOL_OLDEST, Message::UnknownPeer(())),
             (message, Some(Peer { protocol, who: Who::Learner(epoch) })) => {
                 self.hear_learner(&peer, protocol, epoch, message, now);
             }
             (Message::Insert(insert), Some(Peer { protocol, who: Who::Actor(session) })) => {
-                self.store(peer, protocol, session, insert, envelope, bulk);
+                self.store((peer, protocol), session, insert, envelope, bulk, now);
             }
             (Message::Pull(pull), Some(Peer { who: Who::Actor(_), .. })) => {
                 self.give_weights(peer, pull.have)
@@ -205,7 +199,7 @@ impl Core {
         self.refill();
     }
 
-    fn greet(&mut self, peer: PeerId, proven: Option<Role>, hello: &Hello) {
+    fn greet(&mut self, peer: PeerId, proven: Option<Role>, hello: &Hello, now: Duration) {
         let verdict = claim::check_peer(hello, proven).and_then(|protocol| {
             let admitted =
                 if hello.role == Role::Learner { self.claim_for(hello) } else { self.admit(hello) }?;
@@ -218,7 +212,7 @@ impl Core {
                 let message = "no learner has claimed this shard yet".to_owned();
                 return self.send(&peer, spoken, Message::NotReady(NotReady { message }));
             }
-            Err(refused) => return self.refuse(&peer, spoken, hello, refused),
+            Err(refused) => return self.refuse(&peer, spoken, hello.role, refused, now),
         };
         // `claim_for` and `admit` let nobody in while there is no claim.
         let Some(Claim { run, epoch, .. }) = self.claim else { return };
@@ -226,7 +220,11 @@ impl Core {
             // Nobody waits for older requests any more.
             self.requests.clear(&mut self.tables);
         }
-        self.peers.insert(peer.clone(), Peer { protocol, who });
+        self.peers.greet(&peer, Peer { protocol, who });
+        if self.peers.len() > MAX_SESSIONS {
+            let sessions = &self.sessions;
+            self.peers.keep_actors(|session| sessions.knows(session));
+        }
         let (shard, Ack { next, limit }) = (Some(self.shard), ack);
         // It acknowledges, too: what it says is stored must be.
         self.send_after(
@@ -256,7 +254,7 @@ impl Core {
         claim::check_run(current, hello)?;
         let (Some(actor), Some(incarnation)) = (hello.actor, hello.incarnation) else {
             let message = "an actor must say its id and its incarnation".to_owned();
-            return Err(Refused { reason: transport::Refusal::Incomplete, message });
+            return Err(Refused { reason: Refusal::Incomplete, message });
         };
         let session = SessionKey { actor, incarnation };
         let may_insert = self.may_insert();
@@ -266,10 +264,13 @@ impl Core {
         Ok(Some((Who::Actor(session), ack)))
     }
 
-    fn refuse(&mut self, peer: &PeerId, protocol: u16, hello: &Hello, refused: Refused) {
+    fn refuse(&mut self, peer: &PeerId, protocol: u16, role: Role, refused: Refused, now: Duration) {
         metrics::counter!("longshore_peers_refused_total", "reason" => refused.reason.to_string())
             .increment(1);
-        tracing::warn!(shard = %self.shard, role = %hello.role, reason = %refused.reason, "refused a peer: {}", refused.message);
+        if self.complained.is_none_or(|last| now.saturating_sub(last) >= COMPLAINT_PERIOD) {
+            self.complained = Some(now);
+            tracing::warn!(shard = %self.shard, %role, reason = %refused.reason, "refused a peer: {}", refused.message);
+        }
         self.send(peer, protocol, Message::Refused(refused));
     }
 
@@ -307,13 +308,20 @@ impl Core {
 
     fn store(
         &mut self,
-        peer: PeerId,
-        protocol: u16,
+        (peer, protocol): (PeerId, u16),
         session: SessionKey,
         insert: Insert,
         envelope: Frame,
         bulk: Vec<Frame>,
+        now: Duration,
     ) {
+        let SessionKey { actor, incarnation } = session;
+        if (insert.header.actor, insert.header.incarnation) != (actor, incarnation) {
+            // It would count as the other's own after a restart.
+            let message = format!("a trajectory of another than actor {actor} in its life {incarnation}");
+            let refused = Refused { reason: Refusal::Incomplete, message };
+            return self.refuse(&peer, protocol, Role::Actor, refused, now);
+        }
         match self.sessions.arrive(session, insert.header.sequence) {
             Arrival::New => {
                 // Decoding has checked that there are two frames.
@@ -335,7 +343,7 @@ impl Core {
 
     /// Gives newer weights at once or, when there are none, as soon as there are.
     fn give_weights(&mut self, peer: PeerId, have: Option<PolicyVersion>) {
-        let Some(Peer { protocol, .. }) = self.peers.get(&peer).copied() else { return };
+        let Some(Peer { protocol, .. }) = self.peers.get(&peer) else { return };
         match &self.weights {
             Some(weights) if have.is_none_or(|have| weights.version > have) => {
                 let RelayedWeights { version, digest, bytes, budget_share } = weights;
@@ -377,7 +385,7 @@ impl Core {
         for (session, peer) in std::mem::take(&mut self.unacknowledged) {
             let Some((ack, has_all)) = self.sessions.acknowledge(session, may_insert) else { continue };
             self.starved |= !has_all;
-            if let Some(Peer { protocol, .. }) = self.peers.get(&peer).copied() {
+            if let Some(Peer { protocol, .. }) = self.peers.get(&peer) {
                 self.send_after(&peer, protocol, Message::Ack(ack));
             }
         }
@@ -389,10 +397,7 @@ impl Core {
             return;
         }
         self.starved = false;
-        let actors = self.peers.iter().filter_map(|(peer, Peer { protocol, who })| match who {
-            Who::Actor(session) => Some((peer.clone(), *protocol, *session)),
-            Who::Learner(_) => None,
-        });
+        let actors = self.peers.actors().map(|(peer, protocol, session)| (peer.clone(), protocol, session));
         for (peer, protocol, session) in actors.collect::<Vec<_>>() {
             if let Some(ack) = self.sessions.refill(session) {
                 self.send_after(&peer, protocol, Message::Ack(ack));
@@ -415,9 +420,8 @@ impl Core {
         keys.sort_unstable();
         keys.into_iter().for_each(|key| self.persist(Change::Remove(key)));
         self.persist(Change::Claim(None));
-        let actors = self.peers.iter().filter(|(_, peer)| matches!(peer.who, Who::Actor(_)));
-        for (peer, protocol) in actors.map(|(peer, known)| (peer.clone(), known.protocol)).collect::<Vec<_>>()
-        {
+        let actors = self.peers.actors().map(|(peer, protocol, _)| (peer.clone(), protocol));
+        for (peer, protocol) in actors.collect::<Vec<_>>() {
             self.send(&peer, protocol, Message::RunFinished(()));
         }
     }

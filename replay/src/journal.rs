@@ -85,6 +85,12 @@ impl Journal {
         for damage in &recovered.damaged {
             tracing::error!(file = %damage.file.display(), offset = damage.offset, bytes = damage.length, "a part of what was stored is lost: {}", damage.why);
         }
+        if recovered.torn_bytes > 0 {
+            tracing::info!(
+                bytes = recovered.torn_bytes,
+                "what an earlier life of the shard had not made durable was cut off"
+            );
+        }
         let mut remembered = Remembered {
             claim: marks.claim,
             sessions: marks.next.iter().map(|(key, (next, _))| (*key, *next)).collect(),
@@ -169,7 +175,7 @@ impl Marks {
     fn note(&mut self, header: &TrajectoryHeader, key: u64) {
         let session = SessionKey { actor: header.actor, incarnation: header.incarnation };
         let (next, last) = self.next.entry(session).or_default();
-        *next = (*next).max(header.sequence.0 + 1);
+        *next = (*next).max(header.sequence.0.saturating_add(1));
         *last = (*last).max(key);
         if self.next.len() > 2 * MAX_SESSIONS {
             self.forget_oldest();

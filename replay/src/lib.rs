@@ -9,6 +9,7 @@ mod core;
 mod effect;
 mod item;
 mod journal;
+mod peers;
 mod persistence;
 mod report;
 mod requests;

@@ -72,6 +72,11 @@ impl Sessions {
         session.grant(may_insert, self.credits)
     }
 
+    /// Whether that life of an actor is remembered.
+    pub(crate) fn knows(&self, key: SessionKey) -> bool {
+        self.sessions.contains_key(&key)
+    }
+
     /// Judges an arrival and, when it is new, counts it.
     pub(crate) fn arrive(&self, key: SessionKey, sequence: SequenceNumber) -> Arrival {
         let used = self.use_one();
@@ -81,7 +86,7 @@ impl Sessions {
             std::cmp::Ordering::Less => Arrival::Duplicate,
             std::cmp::Ordering::Greater => Arrival::Gap,
             std::cmp::Ordering::Equal => {
-                session.next += 1;
+                session.next = session.next.saturating_add(1);
                 Arrival::New
             }
         }
@@ -91,14 +96,14 @@ impl Sessions {
     pub(crate) fn acknowledge(&self, key: SessionKey, may_insert: bool) -> Option<(Ack, bool)> {
         self.sessions.get_mut(&key).map(|mut session| {
             let ack = session.grant(may_insert, self.credits);
-            (ack, session.limit >= session.next + self.credits)
+            (ack, session.limit >= session.next.saturating_add(self.credits))
         })
     }
 
     /// New credits for an actor that lacks some; none when it has all.
     pub(crate) fn refill(&self, key: SessionKey) -> Option<Ack> {
         let mut session = self.sessions.get_mut(&key)?;
-        (session.limit < session.next + self.credits).then(|| session.grant(true, self.credits))
+        (session.limit < session.next.saturating_add(self.credits)).then(|| session.grant(true, self.credits))
     }
 
     fn use_one(&self) -> u64 {
@@ -117,7 +122,7 @@ impl Sessions {
 impl Session {
     fn grant(&mut self, may_insert: bool, credits: u64) -> Ack {
         if may_insert {
-            self.limit = self.next + credits;
+            self.limit = self.next.saturating_add(credits);
         }
         Ack { next: SequenceNumber(self.next), limit: SequenceNumber(self.limit) }
     }
@@ -165,6 +170,14 @@ mod tests {
         assert_eq!(sessions.arrive(KEY, SequenceNumber(0)), Arrival::New);
         assert_eq!(sessions.acknowledge(KEY, false), Some((ack(1, 4), false)));
         assert_eq!(sessions.acknowledge(KEY, true), Some((ack(1, 5), true)));
+    }
+
+    #[test]
+    fn the_last_number_of_all_is_no_way_round() {
+        let sessions = Sessions::new(4);
+        assert_eq!(sessions.open(KEY, SequenceNumber(u64::MAX), true), ack(u64::MAX, u64::MAX));
+        assert_eq!(sessions.arrive(KEY, SequenceNumber(u64::MAX)), Arrival::New);
+        assert_eq!(sessions.acknowledge(KEY, true), Some((ack(u64::MAX, u64::MAX), true)));
     }
 
     #[test]

@@ -10,6 +10,12 @@ use crate::security::Domain;
 use crate::{Endpoint, Frame, Transport, TransportError, socket, wire};
 
 const COMPLAINT_PERIOD: Duration = Duration::from_secs(1);
+/// Malformed messages that are read before the caller has his turn: rubbish must not hold up what others wait for.
+const MALFORMED_AT_ONCE: usize = 256;
+
+/// What a relay is given is bounded by what its giver has; a limit would drop the answers of a thread that was held up and
+/// then has many at once.
+const NO_LIMIT: i32 = 0;
 
 /// Names one connection of a peer; a peer that reconnects gets another.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -110,6 +116,7 @@ impl Server {
         let relay_address = format!("inproc://longshore.relay.{}", RELAYS.fetch_add(1, Ordering::Relaxed));
         let relay =
             transport.context().socket(zmq::PULL).map_err(TransportError::socket("open", &relay_address))?;
+        relay.set_rcvhwm(NO_LIMIT).map_err(TransportError::socket("set up", &relay_address))?;
         relay.bind(&relay_address).map_err(TransportError::socket("bind", &relay_address))?;
         let endpoint = match router.get_last_endpoint() {
             Ok(Ok(text)) => text.parse()?,
@@ -141,6 +148,7 @@ impl Server {
         let fail = |operation| TransportError::socket(operation, &self.relay_address);
         let socket = self.transport.context().socket(zmq::PUSH).map_err(fail("open"))?;
         socket.set_linger(0).map_err(fail("set up"))?;
+        socket.set_sndhwm(NO_LIMIT).map_err(fail("set up"))?;
         socket.connect(&self.relay_address).map_err(fail("connect to"))?;
         Ok(Relay { socket })
     }
@@ -185,9 +193,9 @@ impl Server {
         }
     }
 
-    /// The next message, when there is one: never waits.
+    /// The next message, when there is one: never waits. None also after many malformed ones in a row.
     pub fn try_receive(&self) -> Option<Incoming> {
-        loop {
+        for _ in 0..MALFORMED_AT_ONCE {
             let mut frames = socket::receive(&self.router)?;
             let peer = PeerId(frames.remove(0).to_vec());
             let role =
@@ -202,6 +210,7 @@ impl Server {
                 Err(error) => self.complain(&peer, &error),
             }
         }
+        None
     }
 
     /// A stranger may send rubbish as fast as the network carries it: one line a second tells of it.
@@ -230,7 +239,7 @@ impl Relay {
     /// Hands a packed message ([`wire::pack`]) to the server's thread, which sends it when it next waits.
     ///
     /// # Errors
-    /// [`TransportError::Socket`] when the server has gone, or takes nothing more.
+    /// [`TransportError::Socket`] when the server has gone.
     pub fn send(&self, peer: &PeerId, frames: Vec<Frame>) -> Result<(), TransportError> {
         let mut all = Vec::with_capacity(frames.len() + 1);
         all.push(Frame::from(peer.0.as_slice()));
@@ -240,7 +249,7 @@ impl Relay {
 
     /// Ends the server's wait.
     pub fn wake(&self) {
-        // A full queue wakes it as well.
+        // A server that has gone need not wake.
         let _ = self.socket.send(Vec::new(), zmq::DONTWAIT);
     }
 }

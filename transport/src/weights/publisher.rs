@@ -16,6 +16,9 @@ use crate::{Frame, Transport, TransportError, socket, wire};
 
 /// Announcements are repeated: who subscribes late, or lost one, hears the next.
 const ANNOUNCE_PERIOD: Duration = Duration::from_secs(1);
+/// Connections that are remembered. Those that have gone are only noticed when something is sent to them, so that now and
+/// then all are forgotten: who is still there says hello again.
+const MAX_PEERS: usize = 16_384;
 const FAREWELL: Duration = Duration::from_millis(500);
 
 /// Publishes versions from a thread of its own until it is dropped.
@@ -226,6 +229,9 @@ impl Service {
         }
         if self.newest().0.is_none() {
             return Message::NotReady(NotReady { message: "no weights were published yet".to_owned() });
+        }
+        if self.peers.len() >= MAX_PEERS {
+            self.peers.clear();
         }
         self.peers.insert(peer.clone());
         Message::Welcome(Welcome {

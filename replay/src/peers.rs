@@ -1,0 +1,123 @@
+//! Who is at the other ends of a shard's connections.
+//!
+//! A life of an actor, and the learner, have one connection each: whoever says hello on another has left the one before.
+//! So there are no more connections than sessions, however often peers come back, and whatever strangers say.
+
+use std::collections::BTreeMap;
+
+use common::ids::LearnerEpoch;
+use transport::PeerId;
+
+use crate::sessions::SessionKey;
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer {
+    pub(crate) protocol: u16,
+    pub(crate) who: Who,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Who {
+    Learner(LearnerEpoch),
+    Actor(SessionKey),
+}
+
+/// The connections, each with its peer. Invariant: `known` and `connections` hold the same pairs.
+#[derive(Debug, Default)]
+pub(crate) struct Peers {
+    known: BTreeMap<PeerId, Peer>,
+    /// By session; none for the learner.
+    connections: BTreeMap<Option<SessionKey>, PeerId>,
+}
+
+impl Peers {
+    pub(crate) fn get(&self, id: &PeerId) -> Option<Peer> {
+        self.known.get(id).copied()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// A peer has said hello on the connection `id`.
+    pub(crate) fn greet(&mut self, id: &PeerId, peer: Peer) {
+        self.forget(id);
+        if let Some(former) = self.connections.insert(peer.who.session(), id.clone()) {
+            self.known.remove(&former);
+        }
+        self.known.insert(id.clone(), peer);
+    }
+
+    /// The connection is gone.
+    pub(crate) fn forget(&mut self, id: &PeerId) {
+        if let Some(peer) = self.known.remove(id) {
+            self.connections.remove(&peer.who.session());
+        }
+    }
+
+    /// Keeps of the actors those whose session `is_kept`.
+    pub(crate) fn keep_actors(&mut self, is_kept: impl Fn(SessionKey) -> bool) {
+        self.connections.retain(|session, _| session.is_none_or(&is_kept));
+        self.known.retain(|_, peer| peer.who.session().is_none_or(&is_kept));
+    }
+
+    /// The actors, in the order of their connections.
+    pub(crate) fn actors(&self) -> impl Iterator<Item = (&PeerId, u16, SessionKey)> {
+        self.known
+            .iter()
+            .filter_map(|(id, peer)| peer.who.session().map(|session| (id, peer.protocol, session)))
+    }
+}
+
+impl Who {
+    fn session(self) -> Option<SessionKey> {
+        match self {
+            Who::Learner(_) => None,
+            Who::Actor(session) => Some(session),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use common::ids::{ActorId, Incarnation};
+
+    use super::*;
+
+    fn id(number: u8) -> PeerId {
+        PeerId::from(vec![number])
+    }
+
+    fn actor(number: u64) -> Peer {
+        let session = SessionKey { actor: ActorId(number), incarnation: Incarnation(1) };
+        Peer { protocol: 2, who: Who::Actor(session) }
+    }
+
+    #[test]
+    fn a_new_connection_takes_the_place_of_the_one_before() {
+        let mut peers = Peers::default();
+        let learner = |epoch| Peer { protocol: 2, who: Who::Learner(LearnerEpoch(epoch)) };
+        peers.greet(&id(0), learner(1));
+        peers.greet(&id(1), actor(7));
+        peers.greet(&id(2), actor(7));
+        peers.greet(&id(3), learner(2));
+        assert_eq!(peers.len(), 2);
+        assert!(peers.get(&id(0)).is_none() && peers.get(&id(1)).is_none());
+        assert_eq!(peers.get(&id(2)).unwrap().who, actor(7).who);
+        assert_eq!(peers.get(&id(3)).unwrap().who, learner(2).who);
+    }
+
+    #[test]
+    fn one_connection_is_one_peer_whoever_it_says_it_is() {
+        let mut peers = Peers::default();
+        peers.greet(&id(0), actor(7));
+        peers.greet(&id(0), actor(8));
+        peers.greet(&id(1), actor(7));
+        assert_eq!(peers.actors().map(|(id, ..)| id.clone()).collect::<Vec<_>>(), [id(0), id(1)]);
+        assert_eq!(peers.get(&id(0)).unwrap().who, actor(8).who);
+        peers.forget(&id(0));
+        peers.keep_actors(|session| session.actor != ActorId(7));
+        assert_eq!((peers.len(), peers.connections.len()), (0, 0));
+    }
+}
