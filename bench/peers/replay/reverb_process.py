@@ -80,8 +80,10 @@ class Writer:
     def insert(self):
         steps, size = self.options.steps, self.options.step_bytes
         self.at = (self.at + STRIDE) % (POOL_BYTES - steps * size)
-        for step in range(self.at, self.at + steps * size, size):
-            self.writer.append([self.pool[step : step + size]])
+        # Whoever plays writes what he saw into fresh memory; the writers of all contenders do that once for each item.
+        item = self.pool[self.at : self.at + steps * size].copy()
+        for step in range(0, steps * size, size):
+            self.writer.append([item[step : step + size]])
         self.writer.create_item(TABLE, 1.0, [self.writer.history[0][-steps:]])
 
     def fill(self, items):
