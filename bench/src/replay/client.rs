@@ -14,7 +14,7 @@ use common::trajectory::{Scenario, TrajectoryHeader};
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use transport::{
-    ActorIdentity, Endpoint, LearnerIdentity, LinkOptions, Security, Selector, TrajectorySampler,
+    ActorIdentity, LearnerIdentity, LinkOptions, Security, Selector, ShardDirectory, TrajectorySampler,
     TrajectoryWriter, Transport, WriterOptions,
 };
 
@@ -137,7 +137,7 @@ impl Writing {
         let options = WriterOptions { spool, spool_bytes: SPOOL_BYTES, link: LinkOptions::default() };
         let writer = TrajectoryWriter::connect(
             &Transport::tcp(Security::Plain { insecure: false })?,
-            &endpoints(&order.shards)?,
+            &directory(&order.shards)?,
             identity,
             options,
             &Shutdown::new(),
@@ -234,11 +234,12 @@ fn connect_learner(shards: &[SocketAddr], epoch: u32, link: LinkOptions) -> Resu
     let transport = Transport::tcp(Security::Plain { insecure: false })?;
     let identity =
         LearnerIdentity { run: RUN, epoch: LearnerEpoch(epoch), schema: SCHEMA, config: Digest([0; 32]) };
-    Ok(TrajectorySampler::connect(&transport, &endpoints(shards)?, identity, link, &Shutdown::new())?)
+    Ok(TrajectorySampler::connect(&transport, &directory(shards)?, identity, link, &Shutdown::new())?)
 }
 
-fn endpoints(shards: &[SocketAddr]) -> Result<Vec<Endpoint>> {
-    shards.iter().map(|address| Ok(format!("tcp://{address}").parse()?)).collect()
+fn directory(shards: &[SocketAddr]) -> Result<ShardDirectory> {
+    let endpoints = shards.iter().map(|address| Ok(format!("tcp://{address}").parse()?));
+    Ok(ShardDirectory::fixed(endpoints.collect::<Result<_>>()?))
 }
 
 /// Says that it is ready and waits for its sign; false when there is none.
