@@ -114,7 +114,7 @@ impl World {
             Event::Fault => 0,
         };
         let told = [self.network.now.as_nanos() as u64, number].map(u64::to_le_bytes).concat();
-        self.digest = crc32c::crc32c_append(self.digest, &told);
+        self.digest = common::checksum::crc32c_of([self.digest.to_le_bytes().as_slice(), told.as_slice()]);
         match event {
             Event::Client(client) => self.client(client),
             Event::Shard(shard) => self.shard(shard),
