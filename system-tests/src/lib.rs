@@ -1,11 +1,19 @@
 //! Whole-system tests live in `tests/`; here is what they share: starting the real programs and watching their logs.
 
+mod faulty_disk;
+mod shards;
+mod traffic;
+
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
+
+pub use faulty_disk::{Fault, FaultyDisk};
+pub use shards::{REPLAYED, ShardProcess, free_port};
+pub use traffic::{RUN, SCHEMA, STEPS, Traffic, impatient};
 
 /// The folder of the programs that were built with these tests.
 #[must_use]
@@ -104,6 +112,21 @@ impl Service {
             );
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    /// Whether it has ended.
+    #[must_use]
+    pub fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Memory that it has in use now, in bytes; 0 when it has ended.
+    #[must_use]
+    pub fn memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap_or_default();
+        let kilobytes =
+            status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next());
+        kilobytes.and_then(|text| text.parse::<u64>().ok()).unwrap_or(0) << 10
     }
 
     /// kill -9.

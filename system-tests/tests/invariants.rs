@@ -220,6 +220,12 @@ fn what_is_simulated_reads_no_clock_and_opens_no_socket() {
 }
 
 #[test]
+fn no_link_and_no_disk_goes_by_the_time_of_day() {
+    // A clock that jumps is no matter then.
+    no_source_names(&["transport", "replay", "durable"], &["SystemTime", "UNIX_EPOCH", "chrono"]);
+}
+
+#[test]
 fn only_identities_are_drawn_from_the_system() {
     let may = ["actor", "learner", "transport"];
     let others: Vec<&str> = crates().into_iter().filter(|krate| !may.contains(krate)).collect();

@@ -1,0 +1,228 @@
+//! One actor and one learner in the test's own process, over real links: the actor writes as fast as the shards let it, the
+//! learner takes what is new. Nothing waits, so that a test can look at any time.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use common::Shutdown;
+use common::config::FRESH_TABLE;
+use common::ids::{ActorId, Digest, Incarnation, LearnerEpoch, PolicyVersion, RunId, SequenceNumber};
+use common::seed::{RunSeed, Stream};
+use common::trajectory::{Scenario, TrajectoryHeader};
+use rand::RngCore as _;
+use transport::{
+    ActorIdentity, Block, Endpoint, LearnerIdentity, LinkOptions, SampledItem, Selector, Trajectory,
+    TrajectorySampler, TrajectoryWriter, Transport, WriterOptions,
+};
+
+/// The run of all tests' peers.
+pub const RUN: RunId = RunId([1; 16]);
+/// The schema of all tests' peers.
+pub const SCHEMA: Digest = Digest([5; 32]);
+/// Steps of each trajectory.
+pub const STEPS: u32 = 10;
+
+const ACTOR: ActorId = ActorId(1);
+const LIFE: Incarnation = Incarnation(8);
+/// How long a shard may keep a request.
+const PATIENCE: Duration = Duration::from_millis(50);
+/// An answer that takes longer has been lost.
+const LOST: Duration = Duration::from_secs(2);
+
+/// What the two send and are given.
+pub struct Traffic {
+    writer: TrajectoryWriter,
+    sampler: TrajectorySampler,
+    started: Instant,
+    asked: Duration,
+    state_bytes: usize,
+    batch: u64,
+    offered: u64,
+    given: BTreeSet<u64>,
+}
+
+impl Traffic {
+    /// An actor and a learner on their transports. Trajectories are of `state_bytes` that no compression shortens; the learner
+    /// asks for `batch` of them at a time. The spool holds `spool` trajectories.
+    ///
+    /// # Panics
+    /// When a socket cannot be made.
+    #[must_use]
+    pub fn new(
+        [of_actor, of_learner]: [&Transport; 2],
+        shards: &[Endpoint],
+        options: LinkOptions,
+        (state_bytes, batch, spool): (usize, u64, usize),
+    ) -> Self {
+        let started = Instant::now();
+        let actor = ActorIdentity { run: RUN, actor: ACTOR, incarnation: LIFE, schema: SCHEMA };
+        let bounds = WriterOptions { spool, spool_bytes: 1 << 30, link: options };
+        let writer = TrajectoryWriter::connect(of_actor, shards, actor, bounds, &Shutdown::new());
+        let learner =
+            LearnerIdentity { run: RUN, epoch: LearnerEpoch(1), schema: SCHEMA, config: Digest([0; 32]) };
+        let sampler = TrajectorySampler::connect(of_learner, shards, learner, options, &Shutdown::new());
+        Traffic {
+            writer: writer.expect("an actor can connect"),
+            sampler: sampler.expect("a learner can connect"),
+            started,
+            asked: Duration::ZERO,
+            state_bytes,
+            batch,
+            offered: 0,
+            given: BTreeSet::new(),
+        }
+    }
+
+    /// Writes what is taken, and takes what is there.
+    pub fn turn(&mut self) {
+        self.write();
+        self.sample();
+        std::thread::sleep(Duration::from_millis(1));
+    }
+
+    /// Offers new trajectories until one is not taken.
+    ///
+    /// # Panics
+    /// When a shard refuses the actor.
+    pub fn write(&mut self) {
+        self.acknowledge();
+        loop {
+            let trajectory = self.trajectory(self.offered);
+            match self.writer.offer(trajectory, self.started.elapsed()).expect("it can be encoded") {
+                None => self.offered += 1,
+                Some(_) => return,
+            }
+        }
+    }
+
+    /// Takes acknowledgements, and sends again, but writes nothing new.
+    ///
+    /// # Panics
+    /// When a shard refuses the actor.
+    pub fn acknowledge(&mut self) {
+        self.writer.tick(self.started.elapsed());
+        assert!(self.writer.take_fault().is_none(), "an actor meets no fault that is final");
+    }
+
+    /// Takes what the learner was given, and asks for more. Does nothing while an answer is due.
+    ///
+    /// # Panics
+    /// When a trajectory comes for the second time, or not as it was written.
+    pub fn sample(&mut self) {
+        let now = self.started.elapsed();
+        self.sampler.tick(now).expect("a shard refuses no learner of its run");
+        if !self.sampler.is_idle() && now.saturating_sub(self.asked) < LOST {
+            return;
+        }
+        self.sampler.give_up_waiting();
+        for item in self.sampler.take_received() {
+            self.take(item);
+        }
+        self.asked = now;
+        let steps = self.batch * u64::from(STEPS);
+        self.sampler.ask(Selector::Table(FRESH_TABLE), steps, PATIENCE, now).expect("it can be encoded");
+    }
+
+    fn take(&mut self, item: SampledItem) {
+        let ordinal = item.header.ordinal;
+        assert_eq!(*item.states.open().expect("it is not compressed"), *states(ordinal, self.state_bytes));
+        assert!(self.given.insert(ordinal), "trajectory {ordinal} was given twice");
+    }
+
+    /// Turns until `condition` holds.
+    ///
+    /// # Panics
+    /// After `patience`.
+    pub fn until(&mut self, patience: Duration, what: &str, mut condition: impl FnMut(&mut Self) -> bool) {
+        let start = Instant::now();
+        while !condition(self) {
+            assert!(start.elapsed() < patience, "never: {what}; {self:?}");
+            self.turn();
+        }
+    }
+
+    /// How many trajectories the writer has taken: those numbered from 0.
+    #[must_use]
+    pub fn offered(&self) -> u64 {
+        self.offered
+    }
+
+    /// How many are acknowledged.
+    #[must_use]
+    pub fn acknowledged(&self) -> u64 {
+        self.offered - self.writer.spooled() as u64
+    }
+
+    /// The numbers of those that no shard has acknowledged, each with its shard's place.
+    #[must_use]
+    pub fn unacknowledged(&self) -> Vec<(usize, u64)> {
+        self.writer.unacknowledged().map(|(place, header)| (place, header.ordinal)).collect()
+    }
+
+    /// The numbers of those that the learner was given.
+    #[must_use]
+    pub fn given(&self) -> &BTreeSet<u64> {
+        &self.given
+    }
+
+    /// How many shards the learner is connected with.
+    #[must_use]
+    pub fn live_shards(&self) -> usize {
+        self.sampler.live_shards()
+    }
+
+    fn trajectory(&self, ordinal: u64) -> Trajectory {
+        let body = Block::plain(ordinal.to_le_bytes().to_vec());
+        Trajectory { header: header(ordinal), body, states: Block::plain(states(ordinal, self.state_bytes)) }
+    }
+}
+
+impl fmt::Debug for Traffic {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Traffic")
+            .field("writer", &self.writer)
+            .field("sampler", &self.sampler)
+            .field("offered", &self.offered)
+            .field("acknowledged", &self.acknowledged())
+            .field("given", &self.given.len())
+            .finish_non_exhaustive()
+    }
+}
+
+fn header(ordinal: u64) -> TrajectoryHeader {
+    let version = PolicyVersion { epoch: LearnerEpoch(1), number: 1 };
+    TrajectoryHeader {
+        run: RUN,
+        actor: ACTOR,
+        incarnation: LIFE,
+        sequence: SequenceNumber(0),
+        ordinal,
+        scenario: Scenario::Slots,
+        episode: RunSeed(ordinal),
+        group: None,
+        first_version: version,
+        last_version: version,
+        priority: 1.0,
+        schema: SCHEMA,
+        steps: STEPS,
+    }
+}
+
+/// The states of a trajectory: noise of its own.
+fn states(ordinal: u64, bytes: usize) -> Vec<u8> {
+    let mut noise = vec![0; bytes];
+    RunSeed(1).rng(Stream::Sampling, ordinal).fill_bytes(&mut noise);
+    noise
+}
+
+/// A writer's and sampler's patience in tests: they notice at once that a shard has gone.
+#[must_use]
+pub fn impatient() -> LinkOptions {
+    LinkOptions {
+        heartbeat: Duration::from_millis(100),
+        peer_timeout: Duration::from_secs(1),
+        ..LinkOptions::default()
+    }
+}
