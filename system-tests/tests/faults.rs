@@ -190,7 +190,8 @@ fn a_shard_that_is_cut_off_costs_its_share_and_is_found_again() {
 
 fn start_there(elsewhere: &Elsewhere, folder: &Path, shard: &ShardProcess) -> Service {
     let program = system_tests::programs().join("longshore-replay").display().to_string();
-    let mut arguments: Vec<String> = ["ip", "netns", "exec", &elsewhere.name, &program].map(str::to_owned).into();
+    let mut arguments: Vec<String> =
+        ["ip", "netns", "exec", &elsewhere.name, &program].map(str::to_owned).into();
     arguments.extend(shard.arguments());
     Service::start(folder, "shard", "/usr/bin/env", &arguments)
 }
