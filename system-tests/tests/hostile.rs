@@ -15,8 +15,8 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, RngCore as _, SeedableRng as _};
 use system_tests::{RUN, SCHEMA, Service, ShardProcess, Traffic, impatient};
 use transport::{
-    ActorIdentity, Endpoint, Frame, Hello, Message, Pick, Port as _, Prioritise, Role, Sample, SocketPort,
-    TrajectoryWriter, Transport, WriterOptions, wire,
+    ActorIdentity, Endpoint, Frame, Hello, Message, Pick, Port as _, Prioritise, Role, Sample,
+    ShardDirectory, SocketPort, TrajectoryWriter, Transport, WriterOptions, wire,
 };
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -35,7 +35,13 @@ impl Hostile {
             ActorIdentity { run: RUN, actor: ActorId(666), incarnation: Incarnation(1), schema: SCHEMA };
         let options = WriterOptions { spool: 1, spool_bytes: 1, link: impatient() };
         let shards = [endpoint.clone()];
-        let writer = TrajectoryWriter::connect(transport, &shards, identity, options, &Shutdown::new());
+        let writer = TrajectoryWriter::connect(
+            transport,
+            &ShardDirectory::fixed(shards.to_vec()),
+            identity,
+            options,
+            &Shutdown::new(),
+        );
         let mut hostile = Hostile { writer: writer.unwrap() };
         hostile.reconnect();
         hostile
