@@ -2,6 +2,7 @@
 //! learner is slow.
 
 #![allow(clippy::unwrap_used, reason = "a test says by its panic what failed")]
+#![allow(clippy::print_stderr, reason = "figures are told to whoever reads the test's output")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -190,7 +191,8 @@ fn a_shard_that_is_cut_off_costs_its_share_and_is_found_again() {
 
 fn start_there(elsewhere: &Elsewhere, folder: &Path, shard: &ShardProcess) -> Service {
     let program = system_tests::programs().join("longshore-replay").display().to_string();
-    let mut arguments: Vec<String> = ["ip", "netns", "exec", &elsewhere.name, &program].map(str::to_owned).into();
+    let mut arguments: Vec<String> =
+        ["ip", "netns", "exec", &elsewhere.name, &program].map(str::to_owned).into();
     arguments.extend(shard.arguments());
     Service::start(folder, "shard", "/usr/bin/env", &arguments)
 }

@@ -2,6 +2,7 @@
 //! served all the while, memory stays bounded, and what was dropped is counted.
 
 #![allow(clippy::unwrap_used, reason = "a test says by its panic what failed")]
+#![allow(clippy::print_stderr, reason = "figures are told to whoever reads the test's output")]
 
 use std::io::Write as _;
 use std::net::TcpStream;
