@@ -253,7 +253,8 @@ impl Player {
             group: self.config.learner.group.as_ref().map(|_| group.id),
             first_version: piece.first_version,
             last_version: piece.last_version,
-            priority: 1.0,
+            // Nobody has judged it yet: it counts as much as the one that counts most.
+            priority: f32::INFINITY,
             schema: self.scheduler.schema().digest(),
             steps: piece.steps.len() as u32,
         };

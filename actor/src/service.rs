@@ -9,8 +9,8 @@ use common::{RunSeed, Shutdown};
 use policy::{Behaviour, PolicyNetwork, PolicyScheduler, schema_of};
 use simulator::Episodes;
 use transport::{
-    ActorIdentity, LinkOptions, Links, Role, TrajectoryWriter, TransportError, WeightsFollower,
-    WriterOptions, wire,
+    ActorIdentity, LinkOptions, Links, Role, TrajectoryWriter, TransportError, VersionedWeights,
+    WeightsFollower, WriterOptions, wire,
 };
 
 use crate::player::{Identity, Outgoing, Player};
@@ -69,7 +69,7 @@ impl Service {
         let network = PolicyNetwork::new(&schema, &config.policy, RunSeed::default());
         let scheduler = PolicyScheduler::new("policy", network, Behaviour::Sample);
         let link = LinkOptions::from(&config.transport);
-        let (follower, run, _) = WeightsFollower::connect(
+        let (mut follower, run, _) = WeightsFollower::connect(
             &links.transport,
             &links.weights,
             Role::Actor,
@@ -77,6 +77,10 @@ impl Service {
             link,
             shutdown,
         )?;
+        // A turn begins with new weights: nobody has anything else to do than to wait for the learner.
+        if links.relay && config.learner.mode == Mode::Async {
+            follower.ask_shards_first();
+        }
         // A lockstep turn is a function of the seed and the turn alone; otherwise a restarted actor plays on with
         // other episodes than before.
         let incarnation = match config.learner.mode {
@@ -146,17 +150,29 @@ impl Service {
 
     fn play_freely(&mut self) -> Result<(), ActorError> {
         while !self.over() {
-            if let Some((version, weights)) = self.follower.newest()? {
+            self.writer.poll();
+            if let Some((version, weights)) = self.newest()? {
                 self.follow(version, &weights)?;
             }
             self.player.fill()?;
             for outgoing in self.player.step()? {
                 self.send(outgoing)?;
             }
-            self.writer.poll();
             self.count();
         }
         Ok(())
+    }
+
+    /// The newest weights, when there are newer ones: from a shard, or from the learner itself.
+    fn newest(&mut self) -> Result<Option<VersionedWeights>, ActorError> {
+        if let Some((weights, bytes)) = self.writer.take_weights() {
+            self.follower.take_relayed(&weights, bytes);
+        }
+        let newest = self.follower.newest()?;
+        if let Some(pull) = self.follower.wanted() {
+            self.writer.ask_weights(pull);
+        }
+        Ok(newest)
     }
 
     fn play_turns(&mut self) -> Result<(), ActorError> {

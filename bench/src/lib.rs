@@ -7,6 +7,8 @@
 //! - [`picture()`] and [`large_slope()`] say how cost follows size;
 //! - [`measure_ranks`] starts several such processes on one graph;
 //! - [`cuts()`] says what cutting graphs takes and what a cut costs.
+//!
+//! [`replay`] is about another part: the replay service beside its peer.
 
 mod community;
 mod compare;
@@ -19,6 +21,7 @@ mod graph_file;
 mod measure;
 mod picture;
 mod ranks;
+pub mod replay;
 mod typed;
 mod work;
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::ExitCode;
-use common::config::Config;
+use common::config::{Config, Durability};
 use serde::Serialize;
 use transport::{Keys, Role, TransportError, WeightsEndpoints, curve_support};
 
@@ -80,6 +80,7 @@ pub fn run(
     ];
     if let Some(config) = &config {
         checks.push(devices(config));
+        checks.extend(replay_disk(config));
         checks.push(keys(config));
         checks.extend(ports(config));
     }
@@ -155,11 +156,42 @@ fn available_mib(meminfo: &str) -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib / 1024)
 }
 
-fn disk(folder: &Path) -> Check {
+/// Where shards keep what they acknowledged: dead bytes are let grow to as much as what is alive and two segments, and one
+/// more segment is written meanwhile.
+fn replay_disk(config: &Config) -> Option<Check> {
+    let replay = &config.replay;
+    if replay.durability == Some(Durability::Memory) {
+        return None;
+    }
+    let tables = replay.tables_for(&config.learner);
+    let held: u64 = tables.values().map(|table| table.max_mib as u64).sum();
+    let needed = 2 * held + 3 * u64::from(replay.segment_mib);
+    let (existing, free) = free_at(&replay.folder);
+    let of = format!(
+        "a shard of durability \"disk\" may need {needed} MiB at {} (replay.folder)",
+        existing.display()
+    );
+    let (state, reason) = match free {
+        Some(mib) if mib < needed => {
+            (State::Warning, format!("{of}, and {mib} are free; lower max_mib of replay.tables"))
+        }
+        Some(mib) => (State::Ok, format!("{of}; {mib} are free")),
+        None => (State::Warning, format!("{of}; df does not say how much is free")),
+    };
+    Some(Check { name: "replay.folder", state, reason })
+}
+
+/// The nearest folder that is there, and the MiB that are free at it.
+fn free_at(folder: &Path) -> (&Path, Option<u64>) {
     let existing = folder.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."));
     let output = Command::new("df").arg("-Pk").arg(existing).output();
     let text = output.ok().map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-    let (state, reason) = match text.as_deref().and_then(free_mib) {
+    (existing, text.as_deref().and_then(free_mib))
+}
+
+fn disk(folder: &Path) -> Check {
+    let (existing, free) = free_at(folder);
+    let (state, reason) = match free {
         Some(mib) if mib < LITTLE_DISK_MIB => {
             (State::Failed, format!("{mib} MiB free at {}; {LITTLE_DISK_MIB} are needed", existing.display()))
         }

@@ -68,11 +68,10 @@ fn spawn_shard<'scope, 'env>(
     last: &Shutdown,
 ) -> anyhow::Result<Helper<'scope>> {
     let (config, shutdown, last) = (Arc::clone(config), shutdown.clone(), last.clone());
-    let (endpoint, transport) = (links.shards[shard].clone(), links.transport.clone());
+    let (endpoint, transport) = (links.shards.shards()[shard].clone(), links.transport.clone());
     // Bound before anybody connects: inproc addresses must exist first.
     let (shard, readiness) = (ShardId(shard as u32), Readiness::new());
-    let shard =
-        replay::Shard::bind(&config, shard, &endpoint, &transport, readiness, Durability::Memory)?;
+    let shard = replay::Shard::bind(&config, shard, &endpoint, &transport, readiness, Durability::Memory)?;
     let serve = move || {
         let served = shard.serve(&last).map(|_| ()).context("a replay shard failed");
         if served.is_err() {

@@ -2,6 +2,7 @@
 //! exit codes; no I/O but the reading of a configuration file, no clock, no socket, no tensor.
 
 pub mod action;
+pub mod checksum;
 pub mod cluster;
 pub mod config;
 mod error_text;

@@ -48,7 +48,7 @@ pub struct TrajectoryHeader {
     pub first_version: PolicyVersion,
     /// Policy version at its last step.
     pub last_version: PolicyVersion,
-    /// Initial priority for prioritised sampling.
+    /// Initial priority for prioritised sampling; infinity: as large as the largest that is known.
     pub priority: f32,
     /// Digest of the observation and action schema.
     pub schema: Digest,

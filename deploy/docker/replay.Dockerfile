@@ -20,10 +20,11 @@ COPY --from=manifests /src .
 RUN cargo build --release --locked -p longshore-replay
 COPY common common
 COPY telemetry telemetry
+COPY durable durable
 COPY transport transport
 COPY replay replay
 # The empty crates look newer than the sources that take their place.
-RUN find common telemetry transport replay -name '*.rs' -exec touch {} + \
+RUN find common telemetry durable transport replay -name '*.rs' -exec touch {} + \
     && cargo build --release --locked -p longshore-replay \
     && strip --strip-debug -o /longshore-replay /target/release/longshore-replay
 
@@ -32,7 +33,7 @@ RUN apt-get update -qq \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libzmq5 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --create-home longshore \
-    && mkdir -p /keys && chown longshore /keys
+    && mkdir -p /keys /data && chown longshore /keys /data
 COPY --from=build /longshore-replay /usr/local/bin/
 COPY deploy/docker/healthy.sh /usr/local/bin/healthy
 COPY configs /configs

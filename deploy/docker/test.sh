@@ -41,6 +41,8 @@ steps_above() { (($(steps) > $1)); }
 has_checkpoint() { [[ -n $(compose exec -T learner sh -c "ls $RUN/checkpoints 2>/dev/null" || true) ]]; }
 # The whole log is read: a reader that stops early would make the writer fail.
 learner_says() { compose logs --no-color learner 2>/dev/null | grep -c "$1" >/dev/null; }
+# Each life of a shard begins with this line.
+shard_read_again() { (($(compose logs --no-color replay-0 2>/dev/null | grep -c 'what an earlier life of the shard left') > 1)); }
 actors() { compose ps -q actor | wc -l; }
 
 tear_down() { compose down --volumes --timeout 5 >&2 2>&1 || true; }
@@ -73,7 +75,14 @@ for shard in replay-0 replay-1; do
     [[ $(docker inspect -f '{{.RestartCount}}' "$(compose ps -q "$shard")") == 0 ]] || fail "$shard was restarted"
 done
 
+before=$(steps)
+say "killing shard 0 at step $before"
+docker kill -s KILL "$(compose ps -aq replay-0)" >&2
+docker start "$(compose ps -aq replay-0)" >&2
+wait_for "the shard reads what it had stored" shard_read_again
+wait_for "it goes on beyond step $before" steps_above "$before"
+
 say "ending in order"
 compose stop --timeout 60 >&2
 echo "docker-test: passed (step $(docker run --rm -v "${COMPOSE_PROJECT_NAME}_runs:/runs" "${LONGSHORE_IMAGE:-longshore}" \
-    tail -n 1 "$RUN/metrics.jsonl" | sed -n 's/.*"step":\([0-9]*\).*/\1/p'), 4 actors, 1 kill of the learner)"
+    tail -n 1 "$RUN/metrics.jsonl" | sed -n 's/.*"step":\([0-9]*\).*/\1/p'), 4 actors, 1 kill of the learner, 1 of a shard)"

@@ -1,5 +1,7 @@
 //! The format of a segment, drawn byte by byte in `docs/formats.md`.
 
+use common::checksum::{crc32c, crc32c_of};
+
 /// The version of the format that this program writes, and the only one that it reads.
 pub const SEGMENT_VERSION: u16 = 1;
 /// Length of a segment's header in bytes.
@@ -37,7 +39,7 @@ pub(crate) fn segment_header(number: u64) -> [u8; SEGMENT_HEADER] {
     header[..4].copy_from_slice(&SEGMENT_MAGIC);
     header[4..6].copy_from_slice(&SEGMENT_VERSION.to_le_bytes());
     header[8..16].copy_from_slice(&number.to_le_bytes());
-    let checksum = crc32c::crc32c(&header[..16]);
+    let checksum = crc32c(&header[..16]);
     header[16..].copy_from_slice(&checksum.to_le_bytes());
     header
 }
@@ -57,7 +59,7 @@ pub(crate) fn check_segment_header(bytes: &[u8], number: u64) -> Beginning {
     let Some(header) = bytes.get(..SEGMENT_HEADER) else {
         return Beginning::Damaged("the segment ends within its header");
     };
-    if header[..4] != SEGMENT_MAGIC || u32_at(header, 16) != crc32c::crc32c(&header[..16]) {
+    if header[..4] != SEGMENT_MAGIC || u32_at(header, 16) != crc32c(&header[..16]) {
         return Beginning::Damaged("the header of the segment is damaged");
     }
     match u16::from_le_bytes([header[4], header[5]]) {
@@ -117,9 +119,7 @@ impl RecordHeader {
 
 impl Place {
     fn checksum(self, header: &[u8]) -> u32 {
-        let checksum = crc32c::crc32c(header);
-        let checksum = crc32c::crc32c_append(checksum, &self.segment.to_le_bytes());
-        crc32c::crc32c_append(checksum, &self.offset.to_le_bytes())
+        crc32c_of([header, &self.segment.to_le_bytes(), &self.offset.to_le_bytes()])
     }
 }
 
@@ -167,7 +167,7 @@ mod tests {
         assert!(matches!(check_segment_header(&bytes[..19], 4), Beginning::Damaged(_)));
         bytes[4] = 2;
         assert!(matches!(check_segment_header(&bytes, 4), Beginning::Damaged(_)));
-        let checksum = crc32c::crc32c(&bytes[..16]).to_le_bytes();
+        let checksum = crc32c(&bytes[..16]).to_le_bytes();
         bytes[16..].copy_from_slice(&checksum);
         assert_eq!(check_segment_header(&bytes, 4), Beginning::Version(2));
     }

@@ -1,5 +1,6 @@
 //! Appends records to segments.
 
+use common::checksum::crc32c_of;
 use std::fmt;
 use std::sync::Arc;
 
@@ -68,7 +69,7 @@ impl SegmentLog {
         let (number, durable, written) = (active.number, active.durable, active.written);
         let place = Place { segment: number, offset: written + self.buffer.len() as u64 };
         let length: usize = parts.iter().map(|part| part.len()).sum();
-        let payload = parts.iter().fold(0, |checksum, part| crc32c::crc32c_append(checksum, part));
+        let payload = crc32c_of(parts.iter().copied());
         let header = RecordHeader { kind, length: length as u64, synced: durable, payload }.encode(place);
         if length >= LARGE {
             self.write(&[&[header.as_slice()], parts].concat())?;

@@ -1,5 +1,6 @@
 //! Reads the records of a segment out of bytes that may be damaged anywhere.
 
+use common::checksum::crc32c;
 use crate::segment::{Beginning, Place, RECORD_MAGIC, RecordHeader, check_segment_header};
 use crate::{RECORD_HEADER, SEGMENT_HEADER};
 
@@ -75,7 +76,7 @@ impl<'a> SegmentReader<'a> {
             return Err(broken("a record is longer than what is there", self.next_record(offset + 1)));
         };
         let end = offset + RECORD_HEADER + payload.len();
-        if crc32c::crc32c(payload) != header.payload {
+        if crc32c(payload) != header.payload {
             return Err(broken("the checksum of a record's payload does not hold", end));
         }
         let record = Record { offset: offset as u64, synced: header.synced, kind: header.kind, payload };

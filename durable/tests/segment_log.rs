@@ -294,7 +294,7 @@ fn a_segment_of_a_newer_version_is_left_as_it_is() {
     log.commit().unwrap();
     disk.damage(&segment_name(1), |bytes| {
         bytes[4] = 2;
-        let checksum = crc32c::crc32c(&bytes[..16]).to_le_bytes();
+        let checksum = common::checksum::crc32c(&bytes[..16]).to_le_bytes();
         bytes[16..20].copy_from_slice(&checksum);
     });
     let before = disk.bytes();

@@ -2,12 +2,13 @@
 
 use std::ops::Range;
 
-use common::ids::PolicyVersion;
+use common::ids::{PolicyVersion, ShardId};
 use common::trajectory::{Choice, Step, TrajectoryBody, TrajectoryHeader};
 use state_graph::{Frame, FrameDecoder, Schema};
 use transport::wire;
 
 use crate::LearnerError;
+use crate::ranks::KIND_HEADER;
 use crate::scale::Condition;
 
 /// A piece of an episode within a batch.
@@ -19,6 +20,19 @@ pub struct Piece {
     pub bootstrap: Option<usize>,
     /// Which episodes it is like.
     pub condition: Condition,
+    /// Where it came from, to tell its new priority; none where nobody asks.
+    pub source: Option<Source>,
+    /// Importance weight of its losses, above 0 and at most 1.
+    pub weight: f32,
+}
+
+/// Which item of which shard a trajectory was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The shard.
+    pub shard: ShardId,
+    /// The shard's key.
+    pub key: u64,
 }
 
 /// What one round of learning works on.
@@ -39,6 +53,8 @@ pub struct Decoded {
     version: PolicyVersion,
     body: TrajectoryBody,
     frames: Vec<Frame>,
+    source: Option<Source>,
+    weight: f32,
 }
 
 impl Decoded {
@@ -72,7 +88,23 @@ impl Decoded {
                 return Err(fail(format!("the decision at {} is not possible in its state", step.time)));
             }
         }
-        Ok(Decoded { version: header.first_version, body, frames })
+        Ok(Decoded { version: header.first_version, body, frames, source: None, weight: 1.0 })
+    }
+
+    /// The same as an item that a shard gave, with the importance weight of its losses.
+    #[must_use]
+    pub fn sampled(self, source: Source, weight: f32) -> Self {
+        Decoded { source: Some(source), weight, ..self }
+    }
+
+    /// Importance weight of its losses.
+    #[must_use]
+    pub fn weight(&self) -> f32 {
+        self.weight
+    }
+
+    pub(crate) fn set_weight(&mut self, weight: f32) {
+        self.weight = weight;
     }
 
     /// The same from the bytes that another rank was sent.
@@ -82,8 +114,7 @@ impl Decoded {
         body: &[u8],
         frames: &[u8],
     ) -> Result<Self, LearnerError> {
-        let header: TrajectoryHeader = serde_json::from_slice(header)
-            .map_err(|error| LearnerError::Group(format!("a trajectory's header cannot be read: {error}")))?;
+        let header = wire::unseal(KIND_HEADER, header).map_err(transport::TransportError::from)?;
         let body = wire::decode_body(body).map_err(transport::TransportError::from)?;
         Self::new(schema, &header, body, frames)
     }
@@ -117,7 +148,13 @@ impl Batch {
             batch.versions.push((trajectory.version.number, trajectory.body.steps.len()));
             batch.steps.extend(trajectory.body.steps);
             batch.frames.extend(frames);
-            batch.pieces.push(Piece { steps: start..batch.steps.len(), bootstrap: None, condition });
+            batch.pieces.push(Piece {
+                steps: start..batch.steps.len(),
+                bootstrap: None,
+                condition,
+                source: trajectory.source,
+                weight: trajectory.weight,
+            });
         }
         for (piece, frame) in bootstraps {
             batch.pieces[piece].bootstrap = Some(batch.frames.len());

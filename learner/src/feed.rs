@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use common::config::{Config, FRESH_TABLE, Mode, REPLAYED_TABLE};
+use common::config::{Config, FRESH_TABLE, Mode, REPLAYED_TABLE, SamplerConfig};
 use common::ids::PolicyVersion;
 use state_graph::Schema;
 use transport::{Block, SampledItem, Selector, TrajectorySampler, TransportError, wire};
 
 use crate::LearnerError;
-use crate::batch::{Batch, Decoded};
+use crate::batch::{Batch, Decoded, Source};
 use crate::ranks::encode;
 
 /// How long one request to the shards may take before the caller looks around again.
@@ -73,6 +73,10 @@ pub struct Feed {
     waiting: Vec<Decoded>,
     /// Those that are waiting as bytes, where other ranks are told.
     encoded: Option<Vec<Vec<u8>>>,
+    /// β: how far sampling by priority is made up for.
+    importance_exponent: f64,
+    /// Whether the table that is replayed from asks for priorities.
+    prioritises: bool,
     /// What was dropped so far.
     pub dropped: Dropped,
 }
@@ -92,6 +96,8 @@ impl Feed {
             turn_items: config.actor.count * config.actor.environments,
             waiting: Vec::new(),
             encoded: None,
+            importance_exponent: learner.importance_exponent,
+            prioritises: learner.replayed_share > 0.0 && samples_by_priority(config),
             dropped: Dropped::default(),
         }
     }
@@ -104,6 +110,21 @@ impl Feed {
     /// The trajectories of the batch that came last, in its order.
     pub(crate) fn encoded(&mut self) -> Vec<Vec<u8>> {
         self.encoded.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Tells the shards what was learnt of `batch`, where they sample by priority: of each piece the mean magnitude of its
+    /// temporal differences.
+    ///
+    /// # Errors
+    /// [`LearnerError::Transport`].
+    pub fn prioritise(&mut self, batch: &Batch, priorities: &[f32]) -> Result<(), LearnerError> {
+        if self.prioritises {
+            let sources = batch.pieces.iter().zip(priorities).filter_map(|(piece, priority)| {
+                piece.source.map(|source| (source.shard, source.key, *priority))
+            });
+            self.sampler.prioritise(REPLAYED_TABLE, sources)?;
+        }
+        Ok(())
     }
 
     /// The shards' end.
@@ -149,7 +170,8 @@ impl Feed {
             }
         }
         if self.replayed_steps > 0 {
-            let items = self.sampler.sample(Selector::Table(REPLAYED_TABLE), self.replayed_steps, PATIENCE)?;
+            let items =
+                self.sampler.sample(Selector::Table(REPLAYED_TABLE), self.replayed_steps, PATIENCE)?;
             self.take(items, window, true)?;
         }
         let batch = Batch::new(std::mem::take(&mut self.waiting));
@@ -158,7 +180,10 @@ impl Feed {
     }
 
     fn take(&mut self, items: Vec<SampledItem>, window: Window, replayed: bool) -> Result<(), LearnerError> {
-        for item in items {
+        // Weights are in proportion to the largest of the batch: they only ever make a step smaller (Schaul et al. 2016).
+        let weights: Vec<f64> = items.iter().map(|item| self.weight(item, replayed)).collect();
+        let largest = weights.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+        for (item, weight) in items.into_iter().zip(weights) {
             match window.judge(item.header.first_version) {
                 Verdict::Learn => {}
                 Verdict::Lagging => {
@@ -171,7 +196,7 @@ impl Feed {
                     continue;
                 }
             }
-            match self.decode(item) {
+            match self.decode(item, (weight / largest) as f32) {
                 Ok(decoded) => self.waiting.push(decoded),
                 Err(error) => {
                     self.dropped.damaged += 1;
@@ -182,17 +207,31 @@ impl Feed {
         Ok(())
     }
 
+    fn weight(&self, item: &SampledItem, replayed: bool) -> f64 {
+        if !replayed {
+            return 1.0;
+        }
+        (item.population as f64 * item.probability).powf(-self.importance_exponent)
+    }
+
     /// Opens what came, now that it is learnt from.
-    fn decode(&mut self, item: SampledItem) -> Result<Decoded, LearnerError> {
+    fn decode(&mut self, item: SampledItem, weight: f32) -> Result<Decoded, LearnerError> {
         let open = |block: Block| block.open().map_err(TransportError::from);
         let (header, body, states) = (item.header, open(item.body)?, open(item.states)?);
         let steps = wire::decode_body(&body).map_err(TransportError::from)?;
-        let decoded = Decoded::new(&self.schema, &header, steps, &states)?;
+        let source = Source { shard: item.shard, key: item.key };
+        let decoded = Decoded::new(&self.schema, &header, steps, &states)?.sampled(source, weight);
         if let Some(encoded) = &mut self.encoded {
-            encoded.push(encode(&header, &body, &states)?);
+            encoded.push(encode(weight, &header, &body, &states)?);
         }
         Ok(decoded)
     }
+}
+
+fn samples_by_priority(config: &Config) -> bool {
+    let tables = config.replay.tables_for(&config.learner);
+    let sampler = tables.get(REPLAYED_TABLE).map(|table| table.sampler);
+    matches!(sampler, Some(SamplerConfig::Prioritised { .. }))
 }
 
 #[cfg(test)]

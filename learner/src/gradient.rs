@@ -76,7 +76,8 @@ impl Updater {
         let Some(graph) = &share.graph else { return Ok(()) };
         let values = self.value.forward(graph, self.group.as_ref())?;
         let difference = values - self.column(minibatch, share, &minibatch.targets.values);
-        let sum = difference.square().sum(Kind::Float) * 0.5;
+        let weights = self.column(minibatch, share, &minibatch.targets.weights);
+        let sum = (difference.square() * weights).sum(Kind::Float) * 0.5;
         (&sum * (self.config.value_cost / minibatch.places.len() as f64)).f_backward()?;
         sums.value = sum.double_value(&[]);
         Ok(())
@@ -101,7 +102,8 @@ impl Updater {
             &self.column(minibatch, share, &targets.advantages),
             self.config.ratio_clip,
         );
-        let sum = objective.value.sum(Kind::Float);
+        let weights = self.column(minibatch, share, &targets.weights);
+        let sum = (objective.value * weights).sum(Kind::Float);
         let entropy = evaluation.entropy.sum(Kind::Float);
         let gain = &sum + &entropy * minibatch.entropy_cost;
         (gain * (-1.0 / minibatch.places.len() as f64)).f_backward()?;

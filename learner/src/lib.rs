@@ -29,6 +29,6 @@ pub use feed::{Verdict, Window};
 pub use ranks::{Meeting, RankArguments, serve_rank};
 pub use scale::{Condition, RmsByCondition, RunningRms, RunningTypical};
 pub use service::{LearnerOptions, LearnerSummary, default_run_folder, run};
-pub use update::{Scales, Statistics, Updater};
+pub use update::{Learnt, Scales, Statistics, Updater};
 pub use validation::{Score, Validator};
 pub use vtrace::{Vtrace, VtraceInput, VtraceParameters, vtrace};

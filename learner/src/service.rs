@@ -19,7 +19,7 @@ use crate::feed::{Feed, Window};
 use crate::pace::Pace;
 use crate::ranks::{Meeting, Team};
 use crate::run_folder::RunFolder;
-use crate::update::{Statistics, Updater};
+use crate::update::{Learnt, Statistics, Updater};
 use crate::validation::Validator;
 
 /// What a learner did.
@@ -202,6 +202,12 @@ impl Service {
 
     /// Learns from `batch`, with all ranks.
     fn update(&mut self, batch: &Batch) -> Result<Statistics, LearnerError> {
+        let Learnt { statistics, priorities } = self.learn_from(batch)?;
+        self.feed.prioritise(batch, &priorities)?;
+        Ok(statistics)
+    }
+
+    fn learn_from(&mut self, batch: &Batch) -> Result<Learnt, LearnerError> {
         let share = self.share();
         let (Some(team), Some(group)) = (&mut self.team, &self.updater.group) else {
             return self.updater.learn(batch, share);

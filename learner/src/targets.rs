@@ -24,6 +24,10 @@ pub(crate) struct Targets {
     pub(crate) advantages: Vec<f32>,
     /// What the value network is trained towards, in units of the return scale.
     pub(crate) values: Vec<f32>,
+    /// Importance weights of the losses.
+    pub(crate) weights: Vec<f32>,
+    /// Of each piece the mean magnitude of its temporal differences, in units of the return scale.
+    pub(crate) priorities: Vec<f32>,
 }
 
 impl Updater {
@@ -45,6 +49,7 @@ impl Updater {
             lambda: config.lambda as f32,
         };
         let (mut value_targets, mut advantages) = (Vec::new(), Vec::new());
+        let (mut weights, mut priorities) = (Vec::new(), Vec::new());
         for piece in &batch.pieces {
             let steps = piece.steps.clone();
             let result = vtrace(
@@ -57,6 +62,9 @@ impl Updater {
                 },
                 parameters,
             );
+            weights.extend(std::iter::repeat_n(piece.weight, piece.steps.len()));
+            let magnitude: f32 = result.advantages.iter().map(|difference| difference.abs()).sum();
+            priorities.push(magnitude / piece.steps.len().max(1) as f32);
             value_targets.extend(result.targets);
             advantages.extend(result.advantages);
         }
@@ -68,7 +76,7 @@ impl Updater {
         self.scales.returns.update(value_targets.iter().map(|target| target * old_scale));
         let rescale = old_scale / self.scales.returns.value();
         value_targets.iter_mut().for_each(|target| *target *= rescale);
-        Ok(Targets { behaviour, target, advantages, values: value_targets })
+        Ok(Targets { behaviour, target, advantages, values: value_targets, weights, priorities })
     }
 
     fn scaled_advantages(&mut self, mut advantages: Vec<f32>) -> Vec<f32> {

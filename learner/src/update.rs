@@ -53,6 +53,16 @@ pub struct Statistics {
     pub skipped: u64,
 }
 
+/// What came of one round.
+#[derive(Clone, Debug)]
+pub struct Learnt {
+    /// For the logs.
+    pub statistics: Statistics,
+    /// Of each piece of the batch, how much there was to learn from it: the mean magnitude of its temporal differences
+    /// before the round.
+    pub priorities: Vec<f32>,
+}
+
 /// The networks, their targets and their optimisers.
 #[derive(Debug)]
 pub struct Updater {
@@ -114,7 +124,7 @@ impl Updater {
     ///
     /// # Errors
     /// [`LearnerError::Diverged`] after too many updates in a row that were not finite.
-    pub fn learn(&mut self, batch: &Batch, share: f64) -> Result<Statistics, LearnerError> {
+    pub fn learn(&mut self, batch: &Batch, share: f64) -> Result<Learnt, LearnerError> {
         if self.rounds.is_multiple_of(self.config.target_period) {
             self.target_policy.parameters().copy_from(self.policy.parameters())?;
             self.target_value.parameters().copy_from(self.value.parameters())?;
@@ -142,7 +152,7 @@ impl Updater {
         statistics.gradient_norm /= updates;
         statistics.clipped /= updates;
         statistics.divergence /= updates;
-        Ok(statistics)
+        Ok(Learnt { statistics, priorities: targets.priorities })
     }
 
     /// The steps of each minibatch of this round, and whether the value network learns from it, too.

@@ -42,7 +42,13 @@ pub(crate) fn claim(current: Option<Claim>, hello: &Hello) -> Result<Claim, Refu
 /// Whether a peer belongs to the run that claimed the shard.
 pub(crate) fn check_run(current: Claim, hello: &Hello) -> Result<(), Refused> {
     if hello.run.is_some_and(|run| run != current.run) {
-        return Err(refused(Refusal::OtherRun, format!("this shard serves run {}; a shard that keeps trajectories of an unfinished run on its disk serves another run once its folder (replay.folder) is removed, or another is given", current.run)));
+        return Err(refused(
+            Refusal::OtherRun,
+            format!(
+                "this shard serves run {}; a shard that keeps trajectories of an unfinished run on its disk serves another run once its folder (replay.folder) is removed, or another is given",
+                current.run
+            ),
+        ));
     }
     if hello.schema != current.schema {
         let message = "observation or action schemas differ; all services must be of one version".to_owned();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::config::{ReplayConfig, TableConfig};
+use common::config::{FRESH_TABLE, ReplayConfig, TableConfig};
 use common::ids::{LearnerEpoch, PolicyVersion, SequenceNumber, ShardId};
 use common::seed::{RunSeed, Stream};
 use rand_chacha::ChaCha8Rng;
@@ -21,7 +21,7 @@ use crate::journal::Remembered;
 use crate::peers::{Peer, Peers, Who};
 use crate::requests::{Request, Requests};
 use crate::sessions::{Arrival, MAX_SESSIONS, SessionKey, Sessions};
-use crate::tables::{Items, Tables};
+use crate::tables::{Items, TableStats, Tables};
 
 /// The state of a shard.
 #[derive(Debug)]
@@ -38,6 +38,8 @@ pub struct Core {
     /// Whether credits are withheld from somebody.
     starved: bool,
     weights: Option<RelayedWeights>,
+    /// Who asked for newer weights than there are, and what he has.
+    pulls: BTreeMap<PeerId, Option<PolicyVersion>>,
     counts: Counts,
     /// When a refusal was last told in the log.
     complained: Option<Duration>,
@@ -84,6 +86,7 @@ impl Core {
             unacknowledged: BTreeMap::new(),
             starved: false,
             weights: None,
+            pulls: BTreeMap::new(),
             counts: Counts::default(),
             complained: None,
             finished: false,
@@ -154,6 +157,7 @@ impl Core {
     /// A connection is gone.
     pub fn forget(&mut self, peer: &PeerId) {
         self.peers.forget(peer);
+        self.pulls.remove(peer);
         self.requests.forget(peer, &mut self.tables);
     }
 
@@ -161,6 +165,9 @@ impl Core {
     pub fn relay_weights(&mut self, version: PolicyVersion, bytes: Arc<Vec<u8>>, budget_share: f32) {
         let digest = BulkDigest::of(&bytes);
         self.weights = Some(RelayedWeights { version, digest, bytes, budget_share });
+        for (peer, have) in std::mem::take(&mut self.pulls) {
+            self.give_weights(peer, have);
+        }
     }
 
     /// Takes a message.
@@ -175,8 +182,8 @@ impl Core {
             (Message::Insert(insert), Some(Peer { protocol, who: Who::Actor(session) })) => {
                 self.store((peer, protocol), session, insert, envelope, bulk, now);
             }
-            (Message::Pull(pull), Some(Peer { protocol, .. })) => {
-                self.give_weights(&peer, protocol, pull.have)
+            (Message::Pull(pull), Some(Peer { who: Who::Actor(_), .. })) => {
+                self.give_weights(peer, pull.have)
             }
             // An actor that asks for a sign of life is told what is stored: an acknowledgement may have been lost.
             (_, Some(Peer { who: Who::Actor(session), .. })) => {
@@ -334,8 +341,10 @@ impl Core {
         self.unacknowledged.insert(session, peer);
     }
 
-    fn give_weights(&mut self, peer: &PeerId, protocol: u16, have: Option<PolicyVersion>) {
-        let reply = match &self.weights {
+    /// Gives newer weights at once or, when there are none, as soon as there are.
+    fn give_weights(&mut self, peer: PeerId, have: Option<PolicyVersion>) {
+        let Some(Peer { protocol, .. }) = self.peers.get(&peer) else { return };
+        match &self.weights {
             Some(weights) if have.is_none_or(|have| weights.version > have) => {
                 let RelayedWeights { version, digest, bytes, budget_share } = weights;
                 let message = Message::Weights(Weights {
@@ -343,11 +352,14 @@ impl Core {
                     budget_share: *budget_share,
                     weights: *digest,
                 });
-                Reply::Bulk(message, Arc::clone(bytes))
+                let reply = Reply::Bulk(message, Arc::clone(bytes));
+                metrics::counter!("longshore_weights_sent_total").increment(1);
+                self.effects.push(Effect::Send(Outgoing { peer, protocol, reply }));
             }
-            _ => Reply::Message(Message::Pong(())),
-        };
-        self.effects.push(Effect::Send(Outgoing { peer: peer.clone(), protocol, reply }));
+            _ => {
+                self.pulls.insert(peer, have);
+            }
+        }
     }
 
     fn prioritise(&mut self, prioritise: &Prioritise) {
@@ -418,20 +430,17 @@ impl Core {
     #[must_use]
     pub fn stats(&self) -> ShardStats {
         let stats = self.tables.stats();
-        let sum = |count: fn(&crate::tables::TableStats) -> u64| stats.tables.iter().map(count).sum();
+        let sum = |count: fn(&TableStats) -> u64| stats.tables.iter().map(count).sum();
+        let fresh = stats.tables.iter().find(|table| table.name == FRESH_TABLE);
         ShardStats {
             shard: self.shard,
             items: stats.items,
             bytes: stats.bytes,
-            waiting_steps: stats
-                .tables
-                .iter()
-                .find(|table| table.name == common::config::FRESH_TABLE)
-                .map_or(0, |table| table.owed_steps.max(0.0) as u64),
+            waiting_steps: fresh.map_or(0, |table| table.owed_steps.max(0.0) as u64),
             inserted: self.counts.inserted,
             sampled: sum(|table| table.sampled),
             evicted: sum(|table| table.evicted),
-            dropped: sum(|table| table.dropped),
+            dropped: fresh.map_or(0, |table| table.dropped),
             duplicates: self.counts.duplicates,
         }
     }

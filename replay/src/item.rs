@@ -46,7 +46,10 @@ impl Content {
     ///
     /// # Errors
     /// [`WireError`] when it is no trajectory, or its checksums are wrong.
-    pub(crate) fn read(meta: Vec<u8>, blocks: [Vec<u8>; 2]) -> Result<(TrajectoryHeader, Content), WireError> {
+    pub(crate) fn read(
+        meta: Vec<u8>,
+        blocks: [Vec<u8>; 2],
+    ) -> Result<(TrajectoryHeader, Content), WireError> {
         let [body, states] = blocks;
         let frames = [Frame::from(meta), body.into(), states.into()];
         let message = wire::decode(&frames)?;

@@ -86,7 +86,10 @@ impl Journal {
             tracing::error!(file = %damage.file.display(), offset = damage.offset, bytes = damage.length, "a part of what was stored is lost: {}", damage.why);
         }
         if recovered.torn_bytes > 0 {
-            tracing::info!(bytes = recovered.torn_bytes, "what an earlier life of the shard had not made durable was cut off");
+            tracing::info!(
+                bytes = recovered.torn_bytes,
+                "what an earlier life of the shard had not made durable was cut off"
+            );
         }
         let mut remembered = Remembered {
             claim: marks.claim,
@@ -124,11 +127,12 @@ impl Journal {
             Change::Leave { key, table } => self.storage.leave(*key, *table)?,
             Change::Remove(key) => self.storage.remove(*key)?,
             Change::Claim(claim) => {
-                let before = std::mem::replace(&mut self.marks.claim, *claim);
-                if let Err(error) = self.storage.state(&self.marks.encode()) {
-                    self.marks.claim = before;
-                    return Err(error);
-                }
+                let marks = match claim {
+                    Some(_) => Marks { claim: *claim, next: self.marks.next.clone() },
+                    None => Marks::default(),
+                };
+                self.storage.state(&marks.encode())?;
+                self.marks = marks;
             }
         }
         Ok(())
@@ -196,7 +200,11 @@ impl Marks {
 
     fn read_state(&mut self, bytes: &[u8]) -> Result<(), WireError> {
         let State { claim, sessions } = wire::unseal(KIND_STATE, bytes)?;
-        self.claim = claim.map(|(run, epoch, schema)| Claim { run, epoch, schema }).or(self.claim);
+        self.claim = claim.map(|(run, epoch, schema)| Claim { run, epoch, schema });
+        if self.claim.is_none() {
+            // A run has ended here; the actors of the next one count anew.
+            self.next.clear();
+        }
         for (session, next) in sessions {
             let known = self.next.entry(session).or_default();
             known.0 = known.0.max(next);

@@ -18,6 +18,7 @@ mod service;
 mod sessions;
 pub mod storage;
 pub mod tables;
+mod weights;
 
 use std::path::PathBuf;
 

@@ -9,7 +9,7 @@ use common::config::{Config, ConfigError, Durability};
 use common::ids::ShardId;
 use replay::{ReplayError, Shard};
 use telemetry::{HealthServer, LogFormat, Readiness};
-use transport::{Endpoint, Role, Transport, TransportError};
+use transport::{Endpoint, Role, Transport, TransportError, WeightsEndpoints};
 
 /// Stores trajectories for a learner; one process a shard.
 #[derive(Debug, Parser)]
@@ -63,7 +63,11 @@ fn serve(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Some(address) => Some(HealthServer::start(address, readiness.clone(), shutdown.clone())?),
         None => None,
     };
-    let shard = Shard::bind(&config, ShardId(arguments.shard), &endpoint, &transport, readiness, Durability::Disk)?;
+    let mut shard =
+        Shard::bind(&config, ShardId(arguments.shard), &endpoint, &transport, readiness, Durability::Disk)?;
+    if config.transport.relay_weights {
+        shard.relay_weights(&config, &transport, WeightsEndpoints::of_actors(&config.transport)?)?;
+    }
     let summary = shard.serve(&shutdown)?;
     Ok(if summary.run_finished { ExitCode::Success } else { ExitCode::Interrupted })
 }

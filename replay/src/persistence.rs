@@ -176,7 +176,9 @@ impl Writer {
                     }
                     return Ok(());
                 }
-                Err(error) if error.is_final() || self.shared.stopping.load(Ordering::SeqCst) => return Err(error),
+                Err(error) if error.is_final() || self.shared.stopping.load(Ordering::SeqCst) => {
+                    return Err(error);
+                }
                 Err(error) => {
                     if complained.is_none_or(|last| last.elapsed() >= COMPLAINT_PERIOD) {
                         tracing::warn!(shard = %self.shard, %error, "nothing is acknowledged until the disk takes it; trying again");

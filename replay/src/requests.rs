@@ -124,7 +124,8 @@ impl Requests {
     }
 
     fn say_wants(&self, tables: &mut Tables<Content>, table: tables::TableIndex) {
-        let of_table = self.waiting.iter().filter(|request| tables.table(&request.sample.table) == Some(table));
+        let of_table =
+            self.waiting.iter().filter(|request| tables.table(&request.sample.table) == Some(table));
         let wanted = of_table.map(Request::wants).max().unwrap_or(0);
         tables.set_wanted(table, wanted);
     }

@@ -10,13 +10,16 @@ use common::config::{Config, Durability};
 use common::ids::ShardId;
 use durable::{Disk, FolderDisk, FolderLock};
 use telemetry::Readiness;
-use transport::{Delivery, Endpoint, PeerId, Received, Server, Transport, wire};
+use transport::{
+    Delivery, Endpoint, LinkOptions, PeerId, Received, Server, Transport, WeightsEndpoints, wire,
+};
 
 use crate::core::Core;
 use crate::effect::{Effect, Outgoing};
 use crate::journal::Journal;
 use crate::persistence::Persistence;
 use crate::sender::BatchSender;
+use crate::weights::{Relayed, WeightsRelay};
 use crate::{ReplayError, ReplaySummary, report};
 
 /// How long the socket may be silent before the shard looks around.
@@ -39,6 +42,7 @@ pub struct Shard {
     core: Core,
     sender: BatchSender,
     persistence: Option<Persistence>,
+    weights: Option<WeightsRelay>,
     readiness: Readiness,
     started: Instant,
     finished: Option<Instant>,
@@ -100,7 +104,9 @@ impl Shard {
         let server = Server::bind_shard(transport, endpoint)?;
         let sender = BatchSender::start(shard, server.relay()?)?;
         let persistence = journal
-            .map(|journal| Persistence::start(shard, journal, core.items(), server.relay()?, &sender, &readiness))
+            .map(|journal| {
+                Persistence::start(shard, journal, core.items(), server.relay()?, &sender, &readiness)
+            })
             .transpose()?;
         if core.claim().is_none() {
             readiness.unmet(CLAIMED, "no learner has claimed this shard yet");
@@ -112,11 +118,27 @@ impl Shard {
             core,
             sender,
             persistence,
+            weights: None,
             readiness,
             started: Instant::now(),
             finished: None,
             _lock: None,
         })
+    }
+
+    /// Has the shard fetch the learner's weights from `learner`, and give them to actors that ask.
+    ///
+    /// # Errors
+    /// [`ReplayError::Transport`].
+    pub fn relay_weights(
+        &mut self,
+        config: &Config,
+        transport: &Transport,
+        learner: WeightsEndpoints,
+    ) -> Result<(), ReplayError> {
+        let link = LinkOptions::from(&config.transport);
+        self.weights = Some(WeightsRelay::new(self.shard, transport, learner, link, self.server.relay()?));
+        Ok(())
     }
 
     /// Where it is bound, with the port that the system chose for `*`.
@@ -158,6 +180,15 @@ impl Shard {
                 bytes += incoming.bytes();
                 self.core.handle(incoming, now);
             }
+        }
+        if let (Some(relay), Some(claim)) = (&mut self.weights, self.core.claim()) {
+            relay.follow(claim.schema)?;
+            if let Some(Relayed { version, bytes, budget_share }) = relay.take() {
+                self.core.relay_weights(version, bytes, budget_share);
+            }
+        }
+        for peer in self.server.take_gone() {
+            self.core.forget(&peer);
         }
         self.core.settle(self.started.elapsed());
         self.carry_out()?;
@@ -205,6 +236,7 @@ impl Shard {
     }
 
     fn end(mut self) -> Result<ReplaySummary, ReplayError> {
+        drop(self.weights.take());
         if let Some(persistence) = self.persistence.take() {
             persistence.end()?;
         }

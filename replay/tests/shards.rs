@@ -11,10 +11,13 @@ use common::Shutdown;
 use common::config::{FRESH_TABLE, REPLAYED_TABLE};
 use common::ids::{ActorId, LearnerEpoch, PolicyVersion, RunId};
 use support::{
-    PATIENCE, RUN, RunningShard, curve, fresh, insert, learner, link, pairs, plain, sampler, try_writer, wait_until,
-    writer,
+    PATIENCE, RUN, RunningShard, curve, directory, fresh, insert, learner, link, pairs, plain, sampler,
+    try_writer, wait_until, writer,
 };
-use transport::{Endpoint, KeyPair, Refusal, Role, Selector, TrajectorySampler, Transport, TransportError};
+use transport::{
+    Endpoint, KeyPair, Pull, Refusal, Role, Selector, TrajectorySampler, Transport, TransportError,
+    WeightsEndpoints, WeightsFollower, WeightsPublisher,
+};
 
 const FRESH: Selector<'_> = Selector::Table(FRESH_TABLE);
 const ANY_PORT: &str = "tcp://127.0.0.1:*";
@@ -60,7 +63,9 @@ fn everything_arrives_once(
     }
     actors.into_iter().for_each(|actor| actor.join().unwrap());
     let replayed = sampler.sample(Selector::Table(REPLAYED_TABLE), 100, PATIENCE).unwrap();
-    assert!(replayed.len() >= 10 && replayed.iter().all(|item| (item.probability - 1.0 / 200.0).abs() < 1e-9));
+    assert!(
+        replayed.len() >= 10 && replayed.iter().all(|item| (item.probability - 1.0 / 200.0).abs() < 1e-9)
+    );
     assert!(replayed.iter().all(|item| item.population == 200));
     let stats = sampler.stats().unwrap();
     assert_eq!(stats.iter().map(|shard| shard.inserted).sum::<u64>(), 200);
@@ -123,8 +128,14 @@ fn a_stranger_is_turned_away() {
     for transport in [curve(Role::Actor, &false_pairs), plain()] {
         let identity = learner(RUN, 1);
         let options = transport::LinkOptions { reach_deadline: Duration::from_millis(500), ..link() };
-        let mut stranger =
-            TrajectorySampler::connect(&transport, &addresses, identity, options, &Shutdown::new()).unwrap();
+        let mut stranger = TrajectorySampler::connect(
+            &transport,
+            &directory(&addresses),
+            identity,
+            options,
+            &Shutdown::new(),
+        )
+        .unwrap();
         let error = stranger.sample(FRESH, 1, PATIENCE).unwrap_err();
         assert!(matches!(error, TransportError::Unreachable { .. }), "{error}");
         assert_eq!(error.exit_code(), common::ExitCode::Unreachable);
@@ -132,7 +143,7 @@ fn a_stranger_is_turned_away() {
     // An actor's key does not make a learner.
     let mut actor = TrajectorySampler::connect(
         &curve(Role::Actor, &pairs),
-        &addresses,
+        &directory(&addresses),
         learner(RUN, 9),
         link(),
         &Shutdown::new(),
@@ -158,7 +169,13 @@ fn other_runs_and_older_learners_are_refused_and_newer_ones_take_over() {
     assert_eq!(error.exit_code(), common::ExitCode::Refused);
 
     let connect = |run, epoch| {
-        TrajectorySampler::connect(&transport, &addresses, learner(run, epoch), link(), &Shutdown::new())
+        TrajectorySampler::connect(
+            &transport,
+            &directory(&addresses),
+            learner(run, epoch),
+            link(),
+            &Shutdown::new(),
+        )
     };
     // The refusal may come while it connects or later.
     let refused = |run, epoch| {
@@ -269,4 +286,108 @@ fn a_trajectory_that_no_peer_would_accept_is_refused_at_once() {
     rand::RngCore::fill_bytes(&mut common::RunSeed(1).rng(common::seed::Stream::Sampling, 0), &mut noise);
     let error = writer.insert(support::header(1, 0, 1), Vec::new(), noise).unwrap_err();
     assert!(error.to_string().contains("max_frame_mib"), "{error}");
+}
+
+/// A shard fetches weights once and gives them to actors, who ask the learner themselves only where there is no shard.
+#[test]
+fn shards_relay_weights() {
+    let transport = plain();
+    let any = || "tcp://127.0.0.1:*".parse().unwrap();
+    let learner_addresses = WeightsEndpoints { announce: any(), pull: any() };
+    let publisher = WeightsPublisher::bind(&transport, &learner_addresses, learner(RUN, 1)).unwrap();
+    let version = |number| PolicyVersion { epoch: LearnerEpoch(1), number };
+    publisher.publish(version(1), vec![1; 1000].into(), 0.1);
+    let shard = RunningShard::start_relaying(&transport, 0, ANY_PORT, &[], publisher.endpoints().clone());
+    let addresses = endpoints(&[&shard]);
+    let _sampler = sampler(&transport, &addresses);
+    let mut writer = writer(&transport, &addresses, 1, RUN);
+    let mut relayed = |have| {
+        let mut came = None;
+        wait_until(|| {
+            writer.poll();
+            writer.ask_weights(Pull { have });
+            // What was asked for twice may come twice.
+            came =
+                writer.take_weights().filter(|(weights, _)| have.is_none_or(|have| weights.version > have));
+            came.is_some()
+        });
+        let (weights, bytes) = came.unwrap();
+        assert_eq!(*bytes, [weights.version.number as u8; 1000]);
+        weights.version
+    };
+    assert_eq!(relayed(None), version(1));
+    // Asked for before it is there.
+    let publishes = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(100));
+        publisher.publish(version(2), vec![2; 1000].into(), 0.2);
+        publisher
+    });
+    assert_eq!(relayed(Some(version(1))), version(2));
+    // An actor follows through its shard, and through the learner where the shard is gone.
+    let publisher = publishes.join().unwrap();
+    shard.stop();
+    let (mut follower, ..) = WeightsFollower::connect(
+        &transport,
+        publisher.endpoints(),
+        Role::Actor,
+        support::SCHEMA,
+        link(),
+        &Shutdown::new(),
+    )
+    .unwrap();
+    follower.ask_shards_first();
+    assert_eq!(follower.wait_newer(None, PATIENCE).unwrap().unwrap().0, version(2));
+    publisher.publish(version(3), vec![3; 1000].into(), 0.3);
+    assert_eq!(follower.wait_newer(None, PATIENCE).unwrap().unwrap().0, version(3));
+}
+
+fn on_disk(folder: &std::path::Path) -> [String; 2] {
+    ["replay.durability=\"disk\"".to_owned(), format!("replay.folder=\"{}\"", folder.display())]
+}
+
+/// What was acknowledged is there after a restart, once; the claim is, too; and after the end of the run the next one may
+/// have the folder.
+#[test]
+fn a_shard_on_a_disk_goes_on_where_it_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = on_disk(folder.path());
+    let settings = settings.each_ref().map(String::as_str);
+    let transport = plain();
+    let shard = RunningShard::start(&transport, 0, ANY_PORT, &settings);
+    let addresses = endpoints(&[&shard]);
+    let first = sampler(&transport, &addresses);
+    let mut writer = writer(&transport, &addresses, 1, RUN);
+    (0..20).for_each(|ordinal| insert(&mut writer, 1, ordinal, 1).unwrap());
+    writer.flush(PATIENCE).unwrap();
+    drop(first);
+    shard.stop();
+    // Of the same run, before any learner has come; and it knows which number comes next.
+    let shard = RunningShard::start(&transport, 0, addresses[0].as_str(), &settings);
+    (20..25).for_each(|ordinal| insert(&mut writer, 1, ordinal, 1).unwrap());
+    writer.flush(PATIENCE).unwrap();
+    let mut second = sampler(&transport, &addresses);
+    let sampled = second.sample(FRESH, 250, PATIENCE).unwrap();
+    let ordinals: Vec<_> = sampled.iter().map(|item| item.header.ordinal).collect();
+    assert_eq!(ordinals, (0..25).collect::<Vec<_>>());
+    shard.stop();
+    // Given is gone, whatever happens.
+    let shard = RunningShard::start(&transport, 0, addresses[0].as_str(), &settings);
+    wait_until(|| {
+        second.sample(FRESH, 10, Duration::from_millis(50)).unwrap().is_empty() && second.live_shards() == 1
+    });
+    insert(&mut writer, 1, 25, 1).unwrap();
+    writer.flush(PATIENCE).unwrap();
+    second.finish().unwrap();
+    assert!(shard.join().run_finished);
+    let shard = RunningShard::start(&transport, 0, addresses[0].as_str(), &settings);
+    let other = learner(RunId([9; 16]), 1);
+    let mut next =
+        TrajectorySampler::connect(&transport, &directory(&addresses), other, link(), &Shutdown::new())
+            .unwrap();
+    wait_until(|| {
+        next.poll().unwrap();
+        next.live_shards() == 1
+    });
+    assert_eq!(next.stats().unwrap()[0].items, 0);
+    shard.stop();
 }

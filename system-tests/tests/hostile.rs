@@ -104,7 +104,7 @@ fn sealed(kind: u16, payload: &[u8]) -> Vec<u8> {
     bytes.extend(protocol.to_le_bytes());
     bytes.extend(kind.to_le_bytes());
     bytes.extend((payload.len() as u32).to_le_bytes());
-    bytes.extend(crc32c::crc32c(payload).to_le_bytes());
+    bytes.extend(common::checksum::crc32c(payload).to_le_bytes());
     bytes.extend(payload);
     bytes
 }

@@ -35,7 +35,19 @@ const MAY_IMPORT: [(&str, &[&str]); 17] = [
             "evaluation",
         ],
     ),
-    ("bench", &["common", "state-graph", "partition", "torch-extension", "policy", "learner", "evaluation"]),
+    (
+        "bench",
+        &[
+            "common",
+            "state-graph",
+            "partition",
+            "torch-extension",
+            "policy",
+            "transport",
+            "learner",
+            "evaluation",
+        ],
+    ),
     (
         "cli",
         &[

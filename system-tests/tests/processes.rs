@@ -25,8 +25,9 @@ fn write_config(folder: &Path, keys: &Path) -> String {
          epochs = 1\nadvantage = \"group\"\ngroup = {{ rollouts = 4 }}\ncheckpoint_every = 2\nevaluate_every = 20\n\
          [evaluation]\nvalidation_episodes = 5\nloads = [90.0]\nsteps = [50]\n[transport]\n\
          shards = [\"tcp://127.0.0.1:{zero}\", \"tcp://127.0.0.1:{one}\"]\n\
-         weights_announce = \"tcp://127.0.0.1:{announce}\"\nweights_pull = \"tcp://127.0.0.1:{pull}\"\nkeys = \"{}\"\n",
-        keys.display()
+         weights_announce = \"tcp://127.0.0.1:{announce}\"\nweights_pull = \"tcp://127.0.0.1:{pull}\"\nkeys = \"{}\"\n[replay]\nfolder = \"{}\"\n",
+        keys.display(),
+        folder.join("replay").display()
     );
     let path = folder.join("config.toml");
     fs::write(&path, text).unwrap();

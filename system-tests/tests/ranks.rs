@@ -157,6 +157,7 @@ fn ranks_may_be_started_from_outside() {
         format!("transport.weights_announce=\"tcp://127.0.0.1:{announce}\""),
         format!("transport.weights_pull=\"tcp://127.0.0.1:{pull}\""),
         "learner.mode=\"async\"".to_owned(),
+        format!("replay.folder=\"{}\"", folder.join("replay").display()),
         "learner.batch_steps=512".to_owned(),
     ];
     let with_links = |first: &[&str]| {

@@ -111,7 +111,7 @@ fn record(data: &[u8]) -> Vec<u8> {
 
 /// The TFRecord format rotates and offsets its checksums, so that a checksum of data that holds checksums stays good.
 fn masked_crc(data: &[u8]) -> u32 {
-    crc32c::crc32c(data).rotate_right(15).wrapping_add(0xa282_ead8)
+    common::checksum::crc32c(data).rotate_right(15).wrapping_add(0xa282_ead8)
 }
 
 #[cfg(test)]
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn the_checksum_is_the_masked_castagnoli_one() {
         // CRC32C of "123456789" is e3069283, by its published check value.
-        assert_eq!(crc32c::crc32c(b"123456789"), 0xe306_9283);
+        assert_eq!(common::checksum::crc32c(b"123456789"), 0xe306_9283);
         assert_eq!(masked_crc(b"123456789"), 0xe306_9283_u32.rotate_right(15).wrapping_add(0xa282_ead8));
     }
 }

@@ -23,6 +23,11 @@ impl Endpoint {
         &self.0
     }
 
+    /// Whether it names a host, which may move, rather than its address.
+    pub(crate) fn is_name(&self) -> bool {
+        self.host_and_port().is_some_and(|(host, _)| host.trim_matches(['[', ']']).parse::<IpAddr>().is_err())
+    }
+
     /// Whether it leaves this process.
     pub(crate) fn is_network(&self) -> bool {
         self.0.starts_with("tcp://")
@@ -66,27 +71,13 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// The shards behind a configured list: a name with several addresses stands for a shard at each of them. A name with
-/// one address, or with none yet, stays a name, so that a service that moves is found again.
-///
-/// # Errors
-/// [`TransportError::Address`].
-pub fn resolve_shards(addresses: &[String]) -> Result<Vec<Endpoint>, TransportError> {
-    let mut shards = Vec::new();
-    for text in addresses {
-        let endpoint: Endpoint = text.parse()?;
-        let mut found = addresses_of(&endpoint);
-        if found.len() > 1 {
-            found.sort_unstable();
-            shards.extend(found.iter().map(|address| Endpoint(format!("tcp://{address}"))));
-        } else {
-            shards.push(endpoint);
-        }
-    }
-    Ok(shards)
+/// The address of a shard that a lookup has found.
+pub(crate) fn endpoint_of(address: SocketAddr) -> Endpoint {
+    Endpoint(format!("tcp://{address}"))
 }
 
-fn addresses_of(endpoint: &Endpoint) -> Vec<SocketAddr> {
+/// What a lookup finds now; nothing for addresses within the process, and for names that are not known.
+pub(crate) fn addresses_of(endpoint: &Endpoint) -> Vec<SocketAddr> {
     let Some((host, port)) = endpoint.host_and_port() else { return Vec::new() };
     let Ok(port) = port.parse::<u16>() else { return Vec::new() };
     let all: Vec<SocketAddr> = (host, port).to_socket_addrs().map(Iterator::collect).unwrap_or_default();
@@ -115,12 +106,5 @@ mod tests {
         for text in ["", "tcp://:7000", "tcp://host", "tcp://host:70000", "udp://host:1", "inproc://"] {
             assert!(text.parse::<Endpoint>().is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn names_that_are_unknown_or_single_stay_names() {
-        let given = ["tcp://localhost:7000".to_owned(), "tcp://no-such-host.invalid:7001".to_owned()];
-        let shards = resolve_shards(&given).unwrap();
-        assert_eq!(shards.iter().map(Endpoint::as_str).collect::<Vec<_>>(), given);
     }
 }

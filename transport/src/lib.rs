@@ -8,6 +8,7 @@
 mod block;
 mod channel;
 mod client;
+mod directory;
 mod endpoint;
 mod error;
 mod frame;
@@ -28,7 +29,8 @@ mod zap;
 
 pub use block::{Block, BlockDigest};
 pub use client::LinkOptions;
-pub use endpoint::{Endpoint, resolve_shards};
+pub use directory::ShardDirectory;
+pub use endpoint::Endpoint;
 pub use error::TransportError;
 pub use frame::Frame;
 pub use keys::{KeyPair, Keys, make_keys};

@@ -3,27 +3,32 @@
 use common::config::TransportConfig;
 
 use crate::message::Role;
-use crate::{Endpoint, Transport, TransportError, WeightsEndpoints, resolve_shards};
+use crate::{Endpoint, ShardDirectory, Transport, TransportError, WeightsEndpoints};
 
 /// Sockets' context and the addresses of the other services.
 #[derive(Clone, Debug)]
 pub struct Links {
     /// What sockets are made of.
     pub transport: Transport,
-    /// The replay shards, by their ids.
-    pub shards: Vec<Endpoint>,
+    /// The replay shards.
+    pub shards: ShardDirectory,
     /// The learner's addresses: what it binds, or what actors connect to.
     pub weights: WeightsEndpoints,
+    /// Whether shards relay weights, so that many actors do not lean on one learner.
+    pub relay: bool,
 }
 
 impl Links {
     /// Within one process; clones of it reach each other.
     #[must_use]
     pub fn inproc(shards: usize, config: &TransportConfig) -> Self {
+        let shard = |shard| Endpoint::inproc(&format!("longshore.shard.{shard}"));
         Links {
             transport: Transport::inproc().bounded(config),
-            shards: (0..shards).map(|shard| Endpoint::inproc(&format!("longshore.shard.{shard}"))).collect(),
+            shards: ShardDirectory::fixed((0..shards).map(shard).collect()),
             weights: WeightsEndpoints::inproc(),
+            // Within a process there is nothing to spare the learner.
+            relay: false,
         }
     }
 
@@ -34,8 +39,9 @@ impl Links {
     pub fn of_actor(config: &TransportConfig) -> Result<Self, TransportError> {
         Ok(Links {
             transport: Transport::from_config(config, Role::Actor)?,
-            shards: resolve_shards(&config.shards)?,
+            shards: ShardDirectory::watch(&config.shards)?,
             weights: WeightsEndpoints::of_actors(config)?,
+            relay: config.relay_weights,
         })
     }
 
@@ -46,8 +52,9 @@ impl Links {
     pub fn of_learner(config: &TransportConfig) -> Result<Self, TransportError> {
         Ok(Links {
             transport: Transport::from_config(config, Role::Learner)?,
-            shards: resolve_shards(&config.shards)?,
+            shards: ShardDirectory::watch(&config.shards)?,
             weights: WeightsEndpoints::of_learner(config)?,
+            relay: config.relay_weights,
         })
     }
 }

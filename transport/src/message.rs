@@ -149,7 +149,7 @@ impl BulkDigest {
     /// Of `bytes`.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        BulkDigest { length: bytes.len() as u64, crc: crc32c::crc32c(bytes) }
+        BulkDigest { length: bytes.len() as u64, crc: common::checksum::crc32c(bytes) }
     }
 }
 

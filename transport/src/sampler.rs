@@ -16,7 +16,7 @@ use crate::channel::{Channel, Event, refusal};
 use crate::client::{Complaint, LinkOptions};
 use crate::message::{Batch, Hello, Message, Pick, Prioritise, Role, Sample, ShardStats, TableShare};
 use crate::port::{Port, SocketPort, wait_any};
-use crate::{Endpoint, Frame, Transport, TransportError};
+use crate::{Endpoint, Frame, ShardDirectory, Transport, TransportError};
 
 const POLL: Duration = Duration::from_millis(20);
 /// A shard that cannot fill its share answers with what it has after this long; the rest is asked of all again.
@@ -79,6 +79,9 @@ pub struct SampledItem {
 /// It knows neither sockets nor clock: see [`Port`]. Over sockets, [`TrajectorySampler::sample`] and its like tell the time.
 pub struct TrajectorySampler<P = SocketPort> {
     links: Vec<ShardLink<P>>,
+    hello: Hello,
+    /// Where shards that come are looked for, over sockets.
+    directory: Option<(ShardDirectory, Transport)>,
     options: LinkOptions,
     shutdown: Shutdown,
     epoch: Instant,
@@ -104,6 +107,27 @@ struct ShardLink<P> {
     finished: bool,
 }
 
+impl<P: Port> ShardLink<P> {
+    fn new(
+        port: P,
+        endpoint: &Endpoint,
+        hello: &Hello,
+        options: LinkOptions,
+        seed: u64,
+        place: usize,
+    ) -> Self {
+        ShardLink {
+            channel: Channel::new(port, endpoint, Role::Replay, hello.clone(), options, seed),
+            shard: ShardId(place as u32),
+            asked: None,
+            overdue: HashMap::new(),
+            shares: HashMap::new(),
+            stats: None,
+            finished: false,
+        }
+    }
+}
+
 /// What came with one batch.
 struct Answer {
     table: Arc<str>,
@@ -118,16 +142,19 @@ impl TrajectorySampler<SocketPort> {
     /// [`TransportError::Refused`] where a shard refuses at once.
     pub fn connect(
         transport: &Transport,
-        shards: &[Endpoint],
+        shards: &ShardDirectory,
         identity: LearnerIdentity,
         options: LinkOptions,
         shutdown: &Shutdown,
     ) -> Result<Self, TransportError> {
-        let port = |endpoint: &Endpoint| {
-            (endpoint.clone(), SocketPort::new(transport, endpoint, Role::Replay))
-        };
+        let mut directory = shards.clone();
+        let shards = directory.shards();
+        directory.changed();
+        let port =
+            |endpoint: &Endpoint| (endpoint.clone(), SocketPort::new(transport, endpoint, Role::Replay));
         let ports = shards.iter().map(port).collect();
         let mut sampler = TrajectorySampler::over(ports, identity, options, rand::random());
+        sampler.directory = Some((directory, transport.clone()));
         sampler.shutdown = shutdown.clone();
         sampler.poll()?;
         Ok(sampler)
@@ -171,7 +198,23 @@ impl TrajectorySampler<SocketPort> {
     /// # Errors
     /// [`TransportError::Refused`].
     pub fn poll(&mut self) -> Result<(), TransportError> {
+        if let Some(shards) = self.directory.as_mut().and_then(|(directory, _)| directory.changed()) {
+            self.know(&shards);
+        }
         self.tick(self.now())
+    }
+
+    /// From now on samples from the shards that there are.
+    fn know(&mut self, shards: &[Endpoint]) {
+        let Some((_, transport)) = &self.directory else { return };
+        self.links.retain(|link| shards.contains(link.channel.endpoint()));
+        for endpoint in shards {
+            if !self.links.iter().any(|link| link.channel.endpoint() == endpoint) {
+                let port = SocketPort::new(transport, endpoint, Role::Replay);
+                let (seed, place) = (rand::random(), self.links.len());
+                self.links.push(ShardLink::new(port, endpoint, &self.hello, self.options, seed, place));
+            }
+        }
     }
 
     /// Tells the shards new priorities of items that they gave; it does not wait, and a shard that is away keeps the old
@@ -282,24 +325,17 @@ impl<P: Port> TrajectorySampler<P> {
             config: Some(identity.config),
             ..Hello::new(Role::Learner, identity.schema)
         };
-        let link = |(place, (endpoint, port)): (usize, (Endpoint, P))| ShardLink {
-            channel: Channel::new(
-                port,
-                &endpoint,
-                Role::Replay,
-                hello.clone(),
-                options,
-                seed.wrapping_add(place as u64),
-            ),
-            shard: ShardId(place as u32),
-            asked: None,
-            overdue: HashMap::new(),
-            shares: HashMap::new(),
-            stats: None,
-            finished: false,
-        };
         TrajectorySampler {
-            links: ports.into_iter().enumerate().map(link).collect(),
+            links: ports
+                .into_iter()
+                .enumerate()
+                .map(|(place, (endpoint, port))| {
+                    let seed = seed.wrapping_add(place as u64);
+                    ShardLink::new(port, &endpoint, &hello, options, seed, place)
+                })
+                .collect(),
+            hello,
+            directory: None,
             options,
             shutdown: Shutdown::new(),
             epoch: Instant::now(),

@@ -94,6 +94,7 @@ pub struct Server {
     transport: Transport,
     endpoint: Endpoint,
     complained: RefCell<Option<Instant>>,
+    gone: RefCell<Vec<PeerId>>,
 }
 
 impl Server {
@@ -122,7 +123,15 @@ impl Server {
             _ => endpoint.clone(),
         };
         let transport = transport.clone();
-        Ok(Server { router, relay, relay_address, transport, endpoint, complained: RefCell::new(None) })
+        Ok(Server {
+            router,
+            relay,
+            relay_address,
+            transport,
+            endpoint,
+            complained: RefCell::new(None),
+            gone: RefCell::default(),
+        })
     }
 
     /// Where it is bound, with the port that the system chose for `*`.
@@ -153,13 +162,20 @@ impl Server {
                 woken = true;
             } else {
                 let peer = PeerId(frames.remove(0).to_vec());
-                self.send(&peer, frames);
+                if self.send(&peer, frames) == Delivery::Gone {
+                    self.gone.borrow_mut().push(peer);
+                }
             }
         }
         if woken {
             return Received::Woken;
         }
         self.try_receive().map_or(Received::Nothing, |incoming| Received::Message(Box::new(incoming)))
+    }
+
+    /// Peers that a relay wanted to send to and that have gone, since the last call.
+    pub fn take_gone(&self) -> Vec<PeerId> {
+        self.gone.take()
     }
 
     /// Sends a message that is packed already ([`wire::pack`]), without waiting.

@@ -11,6 +11,8 @@ const LINGER: Duration = Duration::from_secs(1);
 const HIGH_WATER_MARK: i32 = 10_000;
 /// An envelope and two frames for each item of the largest batch, and one to tell that there were more.
 pub(crate) const MAX_FRAMES: usize = 2 + 2 * crate::message::MAX_BATCH_ITEMS;
+/// Of the system, for each connection: several trajectories fit, so that neither end waits for the other for each.
+const BUFFER: i32 = 1 << 20;
 const HEARTBEAT: Duration = Duration::from_secs(2);
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(10);
 const HANDSHAKE: Duration = Duration::from_secs(5);
@@ -75,6 +77,8 @@ fn open(transport: &Transport, kind: zmq::SocketType) -> Result<zmq::Socket, zmq
     socket.set_linger(millis(LINGER))?;
     socket.set_sndhwm(HIGH_WATER_MARK)?;
     socket.set_rcvhwm(HIGH_WATER_MARK)?;
+    socket.set_sndbuf(BUFFER)?;
+    socket.set_rcvbuf(BUFFER)?;
     socket.set_maxmsgsize(transport.max_frame_bytes())?;
     socket.set_heartbeat_ivl(millis(HEARTBEAT))?;
     socket.set_heartbeat_timeout(millis(HEARTBEAT_TIMEOUT))?;

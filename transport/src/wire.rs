@@ -4,6 +4,7 @@
 //! The payload's encoding (bincode) is named nowhere else; golden files in `tests/golden` pin it, so that a compatible
 //! encoder can take its place.
 
+use common::checksum::crc32c;
 use std::ops::Deref;
 
 use common::trajectory::TrajectoryBody;
@@ -206,7 +207,7 @@ fn envelope(kind: u16, payload: &[u8]) -> Result<Vec<u8>, WireError> {
     bytes.extend_from_slice(&introduced(kind).to_le_bytes());
     bytes.extend_from_slice(&kind.to_le_bytes());
     bytes.extend_from_slice(&length.to_le_bytes());
-    bytes.extend_from_slice(&crc32c::crc32c(payload).to_le_bytes());
+    bytes.extend_from_slice(&crc32c(payload).to_le_bytes());
     bytes.extend_from_slice(payload);
     Ok(bytes)
 }
@@ -227,7 +228,7 @@ fn open(bytes: &[u8]) -> Result<(u16, &[u8]), WireError> {
     if payload.len() != expected {
         return Err(WireError::Length { expected: HEADER_BYTES + expected, found: bytes.len() });
     }
-    if crc32c::crc32c(payload) != u32::from_le_bytes([c0, c1, c2, c3]) {
+    if crc32c(payload) != u32::from_le_bytes([c0, c1, c2, c3]) {
         return Err(WireError::Checksum { part: "an envelope" });
     }
     Ok((u16::from_le_bytes([k0, k1]), payload))

@@ -10,12 +10,16 @@ use common::trajectory::TrajectoryHeader;
 use crate::block::Block;
 use crate::channel::{Channel, Event, refusal};
 use crate::client::{Complaint, LinkOptions};
-use crate::message::{Ack, Hello, Insert, Message, Role, Welcome};
+use crate::message::{Ack, Hello, Insert, Message, Pull, Role, Weights, Welcome};
 use crate::port::{Port, SocketPort, wait_any};
 use crate::wire::WireError;
-use crate::{Endpoint, Transport, TransportError};
+use crate::{Endpoint, Frame, ShardDirectory, Transport, TransportError};
 
 const POLL: Duration = Duration::from_millis(20);
+/// A shard that is not among those there are may be away for so long before what is kept for it is dropped.
+const RETIRED_PATIENCE: Duration = Duration::from_secs(60);
+/// A shard answers as soon as it has newer weights; if it has none for so long, another one is asked.
+const RELAY_PERIOD: Duration = Duration::from_millis(500);
 
 /// Which actor writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +71,9 @@ impl Trajectory {
 /// It knows neither sockets nor clock: see [`Port`]. Over sockets, [`TrajectoryWriter::insert`] and its like tell the time.
 pub struct TrajectoryWriter<P = SocketPort> {
     links: Vec<ShardLink<P>>,
+    hello: Hello,
+    /// Where shards that come are looked for, over sockets.
+    directory: Option<(ShardDirectory, Transport)>,
     turn: usize,
     options: WriterOptions,
     max_frame_bytes: u64,
@@ -78,6 +85,10 @@ pub struct TrajectoryWriter<P = SocketPort> {
     weights_came: Duration,
     finished: bool,
     fault: Option<TransportError>,
+    /// When a shard was last asked for weights, and which is next.
+    asked_weights: Option<Duration>,
+    next_relay: usize,
+    weights: Option<(Weights, Frame)>,
 }
 
 struct ShardLink<P> {
@@ -90,6 +101,8 @@ struct ShardLink<P> {
     progressed: Duration,
     next: u64,
     limit: u64,
+    /// Since when the shard is not among those there are; it gets nothing new.
+    retired: Option<Duration>,
 }
 
 impl TrajectoryWriter<SocketPort> {
@@ -99,19 +112,22 @@ impl TrajectoryWriter<SocketPort> {
     /// [`TransportError::Refused`] where a shard refuses at once; [`TransportError::Socket`].
     pub fn connect(
         transport: &Transport,
-        shards: &[Endpoint],
+        shards: &ShardDirectory,
         identity: ActorIdentity,
         options: WriterOptions,
         shutdown: &Shutdown,
     ) -> Result<Self, TransportError> {
-        let port = |endpoint: &Endpoint| {
-            (endpoint.clone(), SocketPort::new(transport, endpoint, Role::Replay))
-        };
+        let mut directory = shards.clone();
+        let shards = directory.shards();
+        directory.changed();
+        let port =
+            |endpoint: &Endpoint| (endpoint.clone(), SocketPort::new(transport, endpoint, Role::Replay));
         let ports = shards.iter().map(port).collect();
         let mut writer = TrajectoryWriter::over(ports, identity, options, rand::random());
         writer.max_frame_bytes = transport.max_frame_bytes().unsigned_abs();
         // Within a process nothing travels: compression would only cost.
         writer.compress = shards.iter().any(Endpoint::is_network);
+        writer.directory = Some((directory, transport.clone()));
         writer.shutdown = shutdown.clone();
         writer.poll();
         match writer.fault.take() {
@@ -157,10 +173,77 @@ impl TrajectoryWriter<SocketPort> {
         self.weights_came = self.now();
     }
 
+    /// Asks a shard for the newest weights, each time another one, but not again before it has had time to answer.
+    pub fn ask_weights(&mut self, pull: Pull) {
+        let now = self.now();
+        if self.asked_weights.is_some_and(|last| now.saturating_sub(last) < RELAY_PERIOD) {
+            return;
+        }
+        let speaks = |link: &ShardLink<SocketPort>| link.channel.is_ready() && link.channel.protocol() >= 2;
+        let count = self.links.len();
+        let relay =
+            (0..count).map(|step| (self.next_relay + step) % count).find(|place| speaks(&self.links[*place]));
+        let Some(place) = relay else { return };
+        self.next_relay = (place + 1) % count;
+        match self.links[place].channel.send(&Message::Pull(pull), Vec::new(), now) {
+            Ok(_) => self.asked_weights = Some(now),
+            Err(error) => tracing::warn!(%error, "a shard could not be asked for weights"),
+        }
+    }
+
+    /// What a shard has answered since the last call.
+    pub fn take_weights(&mut self) -> Option<(Weights, Frame)> {
+        self.weights.take()
+    }
+
     /// Takes acknowledgements, sends again, reconnects; never waits. A fault that it meets is told by the next
     /// [`TrajectoryWriter::insert`] or [`TrajectoryWriter::flush`].
     pub fn poll(&mut self) {
-        self.tick(self.now());
+        let now = self.now();
+        if let Some(shards) = self.directory.as_mut().and_then(|(directory, _)| directory.changed()) {
+            self.know(&shards, now);
+        }
+        if self.links.iter().any(|link| link.retired.is_some()) {
+            self.let_go(now);
+        }
+        self.tick(now);
+    }
+
+    /// From now on writes to the shards that there are.
+    fn know(&mut self, shards: &[Endpoint], now: Duration) {
+        let Some((_, transport)) = &self.directory else { return };
+        for link in &mut self.links {
+            let listed = shards.contains(link.channel.endpoint());
+            link.retired = if listed { None } else { link.retired.or(Some(now)) };
+        }
+        for endpoint in shards {
+            if !self.links.iter().any(|link| link.channel.endpoint() == endpoint) {
+                let port = SocketPort::new(transport, endpoint, Role::Replay);
+                let link = ShardLink::new(port, endpoint, &self.hello, self.options.link, rand::random());
+                self.links.push(link);
+            }
+        }
+    }
+
+    /// Shards that are gone for good are forgotten; what was kept for them is lost when they stay away.
+    fn let_go(&mut self, now: Duration) {
+        let (mut items, mut bytes) = (0, 0);
+        self.links.retain(|link| {
+            let since = link.retired.filter(|_| !link.channel.is_ready());
+            let Some(since) = since else { return true };
+            let given_up = now.saturating_sub(since) >= RETIRED_PATIENCE;
+            if !link.unacked.is_empty() && given_up {
+                let (endpoint, lost) = (link.channel.endpoint(), link.unacked.len());
+                tracing::warn!(%endpoint, lost, "the shard is gone for good, and what was kept for it is dropped");
+                metrics::counter!("longshore_trajectories_given_up_total").increment(lost as u64);
+                items += lost;
+                bytes += link.unacked.iter().map(Trajectory::bytes).sum::<u64>();
+            }
+            !link.unacked.is_empty() && !given_up
+        });
+        self.spooled -= items;
+        self.spooled_bytes -= bytes;
+        self.turn = 0;
     }
 
     /// Waits until everything is acknowledged, or the run has finished and nobody wants it any more.
@@ -242,23 +325,17 @@ impl<P: Port> TrajectoryWriter<P> {
             incarnation: Some(identity.incarnation),
             ..Hello::new(Role::Actor, identity.schema)
         };
-        let link = |(place, (endpoint, port)): (usize, (Endpoint, P))| ShardLink {
-            channel: Channel::new(
-                port,
-                &endpoint,
-                Role::Replay,
-                hello.clone(),
-                options.link,
-                seed.wrapping_add(place as u64),
-            ),
-            unacked: VecDeque::new(),
-            sent: 0,
-            progressed: Duration::ZERO,
-            next: 0,
-            limit: 0,
-        };
         TrajectoryWriter {
-            links: ports.into_iter().enumerate().map(link).collect(),
+            links: ports
+                .into_iter()
+                .enumerate()
+                .map(|(place, (endpoint, port))| {
+                    let seed = seed.wrapping_add(place as u64);
+                    ShardLink::new(port, &endpoint, &hello, options.link, seed)
+                })
+                .collect(),
+            hello,
+            directory: None,
             turn: 0,
             options,
             max_frame_bytes: u64::MAX,
@@ -270,6 +347,9 @@ impl<P: Port> TrajectoryWriter<P> {
             weights_came: Duration::ZERO,
             finished: false,
             fault: None,
+            asked_weights: None,
+            next_relay: 0,
+            weights: None,
         }
     }
 
@@ -306,9 +386,10 @@ impl<P: Port> TrajectoryWriter<P> {
 
     /// Places of shards, and headers of the trajectories that they have not acknowledged.
     pub fn unacknowledged(&self) -> impl Iterator<Item = (usize, &TrajectoryHeader)> {
-        self.links.iter().enumerate().flat_map(|(place, link)| {
-            link.unacked.iter().map(move |trajectory| (place, &trajectory.header))
-        })
+        self.links
+            .iter()
+            .enumerate()
+            .flat_map(|(place, link)| link.unacked.iter().map(move |trajectory| (place, &trajectory.header)))
     }
 
     /// What went wrong for good since the last call.
@@ -341,6 +422,11 @@ impl<P: Port> TrajectoryWriter<P> {
                 Event::Refused(refused) => return Err(refusal(link.channel.endpoint(), refused)),
                 Event::Finished => {
                     self.finished = true;
+                    continue;
+                }
+                Event::Message(Message::Weights(weights), bulk) => {
+                    self.weights = bulk.into_iter().next().map(|bytes| (weights, bytes));
+                    self.asked_weights = None;
                     continue;
                 }
                 Event::Message(..) => continue,
@@ -421,8 +507,20 @@ struct Acked {
 }
 
 impl<P: Port> ShardLink<P> {
+    fn new(port: P, endpoint: &Endpoint, hello: &Hello, options: LinkOptions, seed: u64) -> Self {
+        ShardLink {
+            channel: Channel::new(port, endpoint, Role::Replay, hello.clone(), options, seed),
+            unacked: VecDeque::new(),
+            sent: 0,
+            progressed: Duration::ZERO,
+            next: 0,
+            limit: 0,
+            retired: None,
+        }
+    }
+
     fn has_credit(&self) -> bool {
-        self.channel.is_ready() && self.next < self.limit
+        self.retired.is_none() && self.channel.is_ready() && self.next < self.limit
     }
 
     fn take(&mut self, mut trajectory: Trajectory, now: Duration) -> Result<(), TransportError> {

@@ -18,8 +18,8 @@ use common::trajectory::{Choice, GroupReturn, Reward, Scenario, Step, Trajectory
 use proptest::prelude::*;
 use transport::wire::{self, WireError};
 use transport::{
-    Ack, Announcement, Batch, Block, BlockDigest, BulkDigest, Frame, Hello, Insert, Item, Message, NotReady, Pick,
-    Prioritise, Pull, Refusal, Refused, Role, Sample, ShardStats, TableShare, Weights, Welcome,
+    Ack, Announcement, Batch, Block, BlockDigest, BulkDigest, Frame, Hello, Insert, Item, Message, NotReady,
+    Pick, Prioritise, Pull, Refusal, Refused, Role, Sample, ShardStats, TableShare, Weights, Welcome,
 };
 
 const VERSION: PolicyVersion = PolicyVersion { epoch: LearnerEpoch(2), number: 300 };

@@ -1,9 +1,10 @@
-//! `longshore bench`: how fast the simulator runs, one actor plays, one learner learns, the graph encoder computes and graphs are
-//! cut, each alone and on fixed work.
+//! `longshore bench`: how fast the simulator runs, one actor plays, one learner learns, the graph encoder computes, graphs are
+//! cut and trajectories are stored, each alone and on fixed work.
 
 mod encoder;
 mod partition;
 mod ranks;
+mod replay;
 mod simulator;
 
 use std::io::Write as _;
@@ -23,7 +24,7 @@ use serde::Serialize;
 /// Measures one part of the system alone.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  longshore bench actor\n  longshore bench simulator --seconds 5\n  longshore bench learner -c configs/train/azure2019.toml --threads 2\n  longshore bench encoder --threads 2 --picture encoder.svg\n  longshore bench partition --edges 100000"
+    after_help = "Examples:\n  longshore bench actor\n  longshore bench simulator --seconds 5\n  longshore bench learner -c configs/train/azure2019.toml --threads 2\n  longshore bench encoder --threads 2 --picture encoder.svg\n  longshore bench partition --edges 100000\n  longshore bench replay --peers ~/peers --shards 1"
 )]
 pub struct BenchArguments {
     /// What is measured.
@@ -60,6 +61,14 @@ pub enum Part {
     /// Cuts of graphs over devices: time, share of edges cut, halo and imbalance, for METIS, the streaming partitioner and whole
     /// components on four kinds of graphs.
     Partition(partition::PartitionArguments),
+    /// The replay service: items/s, CPU time for an item and time until an insert is acknowledged, beside DeepMind Reverb.
+    Replay(replay::ReplayArguments),
+    /// The writer's process of that comparison.
+    #[command(hide = true)]
+    ReplayWrite(replay::WriteArguments),
+    /// The sampler's process of that comparison.
+    #[command(hide = true)]
+    ReplaySample(replay::SampleArguments),
 }
 
 /// How a service is measured.
@@ -102,6 +111,9 @@ pub fn run(arguments: &BenchArguments) -> anyhow::Result<ExitCode> {
         Part::Encoder(encoder) => encoder::compare(encoder, arguments.json)?,
         Part::EncoderMeasure(order) => encoder::measure(order)?,
         Part::Partition(partition) => partition::compare(partition, arguments.json)?,
+        Part::Replay(replay) => replay::compare(replay, arguments.json)?,
+        Part::ReplayWrite(order) => replay::write(order)?,
+        Part::ReplaySample(order) => replay::sample(order)?,
         Part::Ranks(ranks) => ranks::compare(ranks, arguments.json)?,
         Part::RanksMeasure(order) => ranks::measure(order)?,
     }

@@ -64,9 +64,13 @@ pub struct LearnerConfig {
     /// Minibatches a pass.
     #[garde(range(min = 1, max = 4096))]
     pub minibatches: usize,
-    /// Share of a batch that is sampled uniformly from what was learnt from before.
+    /// Share of a batch that comes out of the table `replayed`, from what was learnt from before.
     #[garde(range(min = 0.0, max = 0.95))]
     pub replayed_share: f64,
+    /// Where that table samples by priority, β of the importance weights (items × probability)^−β that make up for it: 1
+    /// wholly, 0 not at all (Schaul et al. 2016, arXiv 1511.05952).
+    #[garde(range(min = 0.0, max = 1.0))]
+    pub importance_exponent: f64,
     /// Items more than this many published versions old are dropped and counted.
     #[garde(range(min = 1))]
     pub max_lag: u64,
@@ -162,6 +166,7 @@ impl Default for LearnerConfig {
             epochs: 2,
             minibatches: 8,
             replayed_share: 0.0,
+            importance_exponent: 1.0,
             max_lag: 8,
             advantage: Advantage::Vtrace,
             group: None,

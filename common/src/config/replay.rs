@@ -80,7 +80,7 @@ impl Default for ReplayConfig {
             credits: 8,
             tables: BTreeMap::new(),
             durability: None,
-            folder: PathBuf::from("replay"),
+            folder: PathBuf::from("replay-data"),
             segment_mib: 64,
             bind: None,
             metrics_address: None,

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    ActorConfig, FRESH_TABLE, LearnerConfig, Mode, REPLAYED_TABLE, RemoverConfig, ReplayConfig, SamplerConfig, TableConfig, table_id,
+    ActorConfig, FRESH_TABLE, LearnerConfig, Mode, REPLAYED_TABLE, RemoverConfig, ReplayConfig,
+    SamplerConfig, TableConfig, table_id,
 };
 
 const MAX_TABLES: usize = 8;
@@ -71,7 +72,9 @@ fn tolerates_a_trajectory(name: &str, table: &TableConfig, actor: &ActorConfig) 
 
 /// A table that nobody samples would soon hold back all inserts.
 fn has_a_reader(name: &str, table: &TableConfig, learner: &LearnerConfig) -> garde::Result {
-    if table.samples_per_insert.is_none() || name == FRESH_TABLE || name == REPLAYED_TABLE && learner.replayed_share > 0.0
+    if table.samples_per_insert.is_none()
+        || name == FRESH_TABLE
+        || name == REPLAYED_TABLE && learner.replayed_share > 0.0
     {
         return Ok(());
     }

@@ -24,6 +24,10 @@ pub struct TransportConfig {
     /// What the learner binds for pulls, where it is not `weights_pull`.
     #[garde(inner(custom(is_endpoint)))]
     pub weights_pull_bind: Option<String>,
+    /// Whether shards fetch each version of the weights from the learner and give it to the actors, which ask the learner
+    /// itself only when no shard gives it.
+    #[garde(skip)]
+    pub relay_weights: bool,
     /// Folder of CURVE keys made by `longshore keygen`; without it links are neither encrypted nor authenticated.
     #[garde(skip)]
     pub keys: Option<PathBuf>,
@@ -49,6 +53,7 @@ impl Default for TransportConfig {
             weights_pull: "tcp://127.0.0.1:7701".to_owned(),
             weights_announce_bind: None,
             weights_pull_bind: None,
+            relay_weights: true,
             keys: None,
             insecure: false,
             reach_deadline_seconds: 120.0,

@@ -15,7 +15,7 @@ use torch_extension::process_group::{ProcessGroup, Store};
 use crate::batch::{Batch, Piece};
 use crate::scale::Condition;
 use crate::share::edges_of;
-use crate::update::Updater;
+use crate::update::{Statistics, Updater};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 /// In minibatches of three and two: with four ranks some have no state in them.
@@ -64,8 +64,13 @@ fn batch() -> Batch {
     batch.steps = (0..STEPS).map(step).collect();
     // One more state to go on from.
     batch.frames = (0..=STEPS).map(frame).collect();
-    batch.pieces =
-        vec![Piece { steps: 0..STEPS, bootstrap: Some(STEPS), condition: Condition::new(1.0, 50.0) }];
+    batch.pieces = vec![Piece {
+        steps: 0..STEPS,
+        bootstrap: Some(STEPS),
+        condition: Condition::new(1.0, 50.0),
+        source: None,
+        weight: 1.0,
+    }];
     batch
 }
 
@@ -80,7 +85,7 @@ fn learnt_on(device: Device, group: Option<ProcessGroup>, partition_edges: u64) 
     let mut updater = Updater::new(&slots::schema(), &config, device);
     updater.group = group;
     for _ in 0..2 {
-        let statistics = updater.learn(&batch(), 0.0).unwrap();
+        let statistics = updater.learn(&batch(), 0.0).unwrap().statistics;
         assert_eq!((statistics.updates, statistics.skipped), (4, 0));
     }
     let weights = [updater.policy.parameters(), updater.value.parameters()];
@@ -101,6 +106,23 @@ fn learnt_by(size: usize, partition_edges: u64) -> Vec<Vec<f32>> {
     };
     let ranks: Vec<_> = (0..size).map(|place| std::thread::spawn(rank(place))).collect();
     ranks.into_iter().map(|rank| rank.join().unwrap()).collect()
+}
+
+/// Importance weights make a piece's losses smaller, and leave what there is to learn from it as it is.
+#[test]
+fn losses_are_weighted_and_priorities_are_not() {
+    let mut config = config();
+    (config.learner.epochs, config.learner.minibatches) = (1, 1);
+    let learn = |weight: f32| {
+        let mut batch = batch();
+        batch.pieces[0].weight = weight;
+        Updater::new(&slots::schema(), &config, Device::Cpu).learn(&batch, 0.0).unwrap()
+    };
+    let (whole, quarter) = (learn(1.0), learn(0.25));
+    let ratio = |of: fn(&Statistics) -> f64| of(&quarter.statistics) / of(&whole.statistics);
+    assert!((ratio(|s| s.value_loss) - 0.25).abs() < 1e-4 && (ratio(|s| s.policy_loss) - 0.25).abs() < 1e-4);
+    assert_eq!(whole.priorities, quarter.priorities);
+    assert!(whole.priorities.len() == 1 && whole.priorities[0] > 0.0);
 }
 
 #[test]

@@ -105,7 +105,12 @@ fn batch(bytes: &[u8], schema: &Schema) -> Result<(f64, Batch), LearnerError> {
     let (share, encoded) = parts.split_first().ok_or_else(wrong)?;
     let share = f64::from_le_bytes((*share).try_into().map_err(|_| wrong())?);
     let decode = |trajectory: &&[u8]| match unpack(trajectory)?[..] {
-        [header, body, frames] => Decoded::of_bytes(schema, header, body, frames),
+        [weight, header, body, frames] => {
+            let weight = f32::from_le_bytes(weight.try_into().map_err(|_| wrong())?);
+            let mut decoded = Decoded::of_bytes(schema, header, body, frames)?;
+            decoded.set_weight(weight);
+            Ok(decoded)
+        }
         _ => Err(wrong()),
     };
     let trajectories: Vec<Decoded> = encoded.iter().map(decode).collect::<Result<_, _>>()?;

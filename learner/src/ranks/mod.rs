@@ -15,7 +15,7 @@ mod team;
 pub use local::RankArguments;
 pub use meeting::Meeting;
 pub use member::serve_rank;
-pub(crate) use parcel::encode;
+pub(crate) use parcel::{KIND_HEADER, encode};
 pub(crate) use team::Team;
 
 use std::time::Duration;

@@ -1,14 +1,22 @@
 //! What ranks tell each other as bytes. They are of one build, so nothing here has a version.
 
 use common::trajectory::TrajectoryHeader;
+use transport::{TransportError, wire};
 
 use crate::LearnerError;
 
-/// A trajectory as its actor encoded it.
-pub(crate) fn encode(header: &TrajectoryHeader, body: &[u8], states: &[u8]) -> Result<Vec<u8>, LearnerError> {
-    let header = serde_json::to_vec(header)
-        .map_err(|error| LearnerError::Group(format!("a trajectory's header cannot be written: {error}")))?;
-    Ok(pack([header.as_slice(), body, states]))
+/// Kind of the envelope around a header.
+pub(crate) const KIND_HEADER: u16 = 258;
+
+/// A trajectory as its actor encoded it, and the importance weight of its losses.
+pub(crate) fn encode(
+    weight: f32,
+    header: &TrajectoryHeader,
+    body: &[u8],
+    states: &[u8],
+) -> Result<Vec<u8>, LearnerError> {
+    let header = wire::seal(KIND_HEADER, header).map_err(TransportError::from)?;
+    Ok(pack([&weight.to_le_bytes(), header.as_slice(), body, states]))
 }
 
 /// Several byte strings as one, each behind its length as `u64` little-endian.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::config::{Config, FRESH_TABLE, REPLAYED_TABLE};
-use common::ids::{ActorId, Digest, Incarnation, LearnerEpoch, PolicyVersion, RunId, SequenceNumber, ShardId};
+use common::ids::{
+    ActorId, Digest, Incarnation, LearnerEpoch, PolicyVersion, RunId, SequenceNumber, ShardId,
+};
 use common::seed::RunSeed;
 use common::trajectory::{Scenario, TrajectoryHeader};
 use durable::SimulatedDisk;
@@ -45,8 +47,8 @@ fn link() -> LinkOptions {
     }
 }
 
-fn ports() -> Vec<(Endpoint, SimulatedPort)> {
-    let port = |shard| (Endpoint::inproc(&format!("shard-{shard}")), SimulatedPort::default());
+fn ports(old: bool) -> Vec<(Endpoint, SimulatedPort)> {
+    let port = |shard| (Endpoint::inproc(&format!("shard-{shard}")), SimulatedPort::new(old));
     (0..SHARDS).map(port).collect()
 }
 
@@ -70,7 +72,13 @@ pub struct Alive {
 
 impl ShardNode {
     pub fn new() -> Self {
-        ShardNode { disk: SimulatedDisk::new(), alive: None, history: ShardHistory::default(), life: 0, unsure: Vec::new() }
+        ShardNode {
+            disk: SimulatedDisk::new(),
+            alive: None,
+            history: ShardHistory::default(),
+            life: 0,
+            unsure: Vec::new(),
+        }
     }
 
     pub fn start(&mut self, shard: usize, config: &Config) {
@@ -139,7 +147,7 @@ pub struct ActorNode {
 }
 
 impl ActorNode {
-    pub fn new(actor: usize, life: u64) -> Self {
+    pub fn new(actor: usize, life: u64, old: bool) -> Self {
         let identity = ActorIdentity {
             run: RUN,
             actor: ActorId(actor as u64),
@@ -147,7 +155,7 @@ impl ActorNode {
             schema: SCHEMA,
         };
         let options = WriterOptions { spool: 10, spool_bytes: 1 << 20, link: link() };
-        let writer = TrajectoryWriter::over(ports(), identity, options, actor as u64 * 1000 + life);
+        let writer = TrajectoryWriter::over(ports(old), identity, options, actor as u64 * 1000 + life);
         ActorNode { writer, life, next: 0, pending: HashMap::new() }
     }
 
@@ -194,14 +202,14 @@ pub struct LearnerNode {
 }
 
 impl LearnerNode {
-    pub fn new(life: u64) -> Self {
+    pub fn new(life: u64, old: bool) -> Self {
         let identity = LearnerIdentity {
             run: RUN,
             epoch: LearnerEpoch(life as u32),
             schema: SCHEMA,
             config: Digest([0; 32]),
         };
-        LearnerNode { sampler: TrajectorySampler::over(ports(), identity, link(), life), life, asks: 0 }
+        LearnerNode { sampler: TrajectorySampler::over(ports(old), identity, link(), life), life, asks: 0 }
     }
 
     /// Asks once more; every third time for old trajectories.

@@ -15,6 +15,7 @@ use crate::network::{Connection, Event, Network, SimulatedPort, Weather};
 use crate::nodes::{ACTORS, ActorNode, LEARNER, LearnerNode, SHARDS, ShardNode};
 
 pub struct World {
+    seed: u64,
     config: Config,
     network: Network,
     shards: Vec<ShardNode>,
@@ -52,8 +53,9 @@ impl World {
             config,
             network,
             shards,
-            actors: (0..ACTORS).map(|actor| ActorNode::new(actor, 1)).collect(),
-            learner: LearnerNode::new(1),
+            actors: (0..ACTORS).map(|actor| ActorNode::new(actor, 1, is_old(seed, actor))).collect(),
+            learner: LearnerNode::new(1, is_old(seed, LEARNER)),
+            seed,
             given: HashSet::new(),
             acked: 0,
             faults: true,
@@ -88,7 +90,10 @@ impl World {
             "only {} more were acknowledged: {:?}, {:?}",
             self.acked - acked,
             self.actors.iter().map(|actor| &actor.writer).collect::<Vec<_>>(),
-            self.shards.iter().map(|shard| shard.alive.as_ref().map(|alive| alive.core.tables().stats())).collect::<Vec<_>>(),
+            self.shards
+                .iter()
+                .map(|shard| shard.alive.as_ref().map(|alive| alive.core.tables().stats()))
+                .collect::<Vec<_>>(),
         );
         assert!(self.given.len() > given + 100, "only {} more were sampled", self.given.len() - given);
         for actor in &self.actors {
@@ -109,7 +114,7 @@ impl World {
             Event::Fault => 0,
         };
         let told = [self.network.now.as_nanos() as u64, number].map(u64::to_le_bytes).concat();
-        self.digest = crc32c::crc32c_append(self.digest, &told);
+        self.digest = common::checksum::crc32c_of([self.digest.to_le_bytes().as_slice(), told.as_slice()]);
         match event {
             Event::Client(client) => self.client(client),
             Event::Shard(shard) => self.shard(shard),
@@ -289,11 +294,17 @@ impl World {
 
     fn crash_client(&mut self, client: usize) {
         if client == LEARNER {
-            self.learner = LearnerNode::new(self.learner.life + 1);
+            self.learner = LearnerNode::new(self.learner.life + 1, is_old(self.seed, LEARNER));
         } else {
-            self.actors[client] = ActorNode::new(client, self.actors[client].life + 1);
+            let life = self.actors[client].life + 1;
+            self.actors[client] = ActorNode::new(client, life, is_old(self.seed, client));
         }
     }
+}
+
+/// In every third world some clients speak protocol 1 only.
+fn is_old(seed: u64, client: usize) -> bool {
+    seed % 3 == 2 && (seed / 3 + client as u64) % 2 == 0
 }
 
 fn peer_of(connection: Connection) -> Vec<u8> {

@@ -14,8 +14,8 @@ use common::trajectory::{Scenario, TrajectoryHeader};
 use replay::{ReplaySummary, Shard};
 use telemetry::Readiness;
 use transport::{
-    ActorIdentity, Endpoint, KeyPair, Keys, LearnerIdentity, LinkOptions, Role, Security, TrajectorySampler,
-    TrajectoryWriter, Transport, TransportError, WriterOptions,
+    ActorIdentity, Endpoint, KeyPair, Keys, LearnerIdentity, LinkOptions, Role, Security, ShardDirectory,
+    TrajectorySampler, TrajectoryWriter, Transport, TransportError, WeightsEndpoints, WriterOptions,
 };
 
 pub const SCHEMA: Digest = Digest([5; 32]);
@@ -34,8 +34,28 @@ impl RunningShard {
         let config = config(settings);
         let endpoint = endpoint.parse().unwrap();
         let readiness = Readiness::new();
-        let shard =
-            Shard::bind(&config, ShardId(shard), &endpoint, transport, readiness, Durability::Memory).unwrap();
+        let shard = Shard::bind(&config, ShardId(shard), &endpoint, transport, readiness, Durability::Memory)
+            .unwrap();
+        RunningShard::serve(shard)
+    }
+
+    /// One that fetches the weights of a learner at `weights`.
+    pub fn start_relaying(
+        transport: &Transport,
+        shard: u32,
+        endpoint: &str,
+        settings: &[&str],
+        weights: WeightsEndpoints,
+    ) -> Self {
+        let config = config(settings);
+        let endpoint = endpoint.parse().unwrap();
+        let mut shard =
+            Shard::on(&config, ShardId(shard), &endpoint, transport, Readiness::new(), None).unwrap();
+        shard.relay_weights(&config, transport, weights).unwrap();
+        RunningShard::serve(shard)
+    }
+
+    fn serve(shard: Shard) -> Self {
         let (endpoint, shutdown) = (shard.endpoint().clone(), Shutdown::new());
         let stop = shutdown.clone();
         RunningShard { endpoint, shutdown, thread: std::thread::spawn(move || shard.serve(&stop).unwrap()) }
@@ -94,12 +114,17 @@ pub fn learner(run: RunId, epoch: u32) -> LearnerIdentity {
 
 pub fn sampler(transport: &Transport, shards: &[Endpoint]) -> TrajectorySampler {
     let mut sampler =
-        TrajectorySampler::connect(transport, shards, learner(RUN, 1), link(), &Shutdown::new()).unwrap();
+        TrajectorySampler::connect(transport, &directory(shards), learner(RUN, 1), link(), &Shutdown::new())
+            .unwrap();
     wait_until(|| {
         sampler.poll().unwrap();
         sampler.live_shards() == shards.len()
     });
     sampler
+}
+
+pub fn directory(shards: &[Endpoint]) -> ShardDirectory {
+    ShardDirectory::fixed(shards.to_vec())
 }
 
 pub fn writer(transport: &Transport, shards: &[Endpoint], actor: u64, run: RunId) -> TrajectoryWriter {
@@ -115,7 +140,7 @@ pub fn try_writer(
     let identity =
         ActorIdentity { run, actor: ActorId(actor), incarnation: Incarnation(actor * 7 + 1), schema: SCHEMA };
     let options = WriterOptions { spool: 1000, spool_bytes: 64 << 20, link: link() };
-    TrajectoryWriter::connect(transport, shards, identity, options, &Shutdown::new())
+    TrajectoryWriter::connect(transport, &directory(shards), identity, options, &Shutdown::new())
 }
 
 /// Of an item of ten steps.

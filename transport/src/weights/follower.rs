@@ -7,13 +7,16 @@ use common::ids::{Digest, LearnerEpoch, PolicyVersion, RunId};
 use super::{VersionedWeights, WeightsEndpoints};
 use crate::channel::{Channel, Event, refusal};
 use crate::client::LinkOptions;
-use crate::message::{Hello, Message, Pull, Role};
+use crate::message::{Hello, Message, Pull, Role, Weights};
 use crate::port::SocketPort;
 use crate::{Frame, Transport, TransportError, socket, wire};
 
 const POLL: Duration = Duration::from_millis(20);
 /// Announcements can be lost; without one the newest is asked for this often.
 const UNASKED_PULL: Duration = Duration::from_secs(3);
+
+/// With shards that relay, so long is waited for them before the learner is asked itself.
+const RELAY_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Follows the learner's newest weights, across restarts of the learner.
 pub struct WeightsFollower {
@@ -27,6 +30,9 @@ pub struct WeightsFollower {
     announced: Option<PolicyVersion>,
     have: Option<PolicyVersion>,
     received: Option<VersionedWeights>,
+    /// Whether shards are asked first, and since when they are.
+    relayed: bool,
+    asked_shards: Option<Instant>,
     budget_share: f32,
     /// When the newest was last asked for, and whether the answer is still out.
     pulled: Option<Instant>,
@@ -62,6 +68,8 @@ impl WeightsFollower {
             announced: None,
             have: None,
             received: None,
+            relayed: false,
+            asked_shards: None,
             budget_share: 0.0,
             pulled: None,
             pulling: false,
@@ -109,6 +117,27 @@ impl WeightsFollower {
                 _ => self.wait(),
             }
         }
+    }
+
+    /// From now on the learner is asked for weights only when shards do not give them: see
+    /// [`WeightsFollower::wanted`].
+    pub fn ask_shards_first(&mut self) {
+        self.relayed = true;
+    }
+
+    /// What a shard is to be asked for ([`crate::TrajectoryWriter::ask_weights`]), when newer weights were announced.
+    pub fn wanted(&mut self) -> Option<Pull> {
+        if !self.relayed || self.announced <= self.have {
+            self.asked_shards = None;
+            return None;
+        }
+        self.asked_shards.get_or_insert_with(Instant::now);
+        Some(Pull { have: self.have })
+    }
+
+    /// Takes weights that a shard gave.
+    pub fn take_relayed(&mut self, weights: &Weights, bytes: Frame) {
+        self.take_weights(weights, bytes);
     }
 
     /// Whether the learner has ended the run.
@@ -166,6 +195,10 @@ impl WeightsFollower {
         self.pulling = false;
         let Message::Weights(weights) = message else { return };
         let Some(bytes) = bulk.into_iter().next() else { return };
+        self.take_weights(&weights, bytes);
+    }
+
+    fn take_weights(&mut self, weights: &Weights, bytes: Frame) {
         if self.have.is_none_or(|have| weights.version > have) {
             self.have = Some(weights.version);
             self.budget_share = weights.budget_share;
@@ -192,7 +225,10 @@ impl WeightsFollower {
 
     fn pull_if_due(&mut self) -> Result<(), TransportError> {
         let late = self.pulled.is_none_or(|last| last.elapsed() >= UNASKED_PULL);
-        let wanted = (self.announced > self.have && !self.pulling) || late;
+        let shards_give = self.relayed
+            && self.have.is_some()
+            && self.asked_shards.is_none_or(|since| since.elapsed() < RELAY_PATIENCE);
+        let wanted = (self.announced > self.have && !self.pulling && !shards_give) || late;
         if wanted && self.channel.is_ready() && !self.finished {
             let pull = Message::Pull(Pull { have: self.have });
             self.pulling = self.channel.send(&pull, Vec::new(), self.epoch.elapsed())?;

@@ -1,0 +1,177 @@
+//! Which replay shards there are: a list of addresses, looked up again from time to time.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use crate::endpoint::{addresses_of, endpoint_of};
+use crate::{Endpoint, TransportError};
+
+/// How often names are looked up again.
+const PERIOD: Duration = Duration::from_secs(10);
+
+/// The shards behind a configured list. A host name with several addresses stands for a shard at each of them; a name with
+/// one address, or with none yet, stays a name, so that a service that moves is found again. Names are looked up again
+/// every ten seconds by a thread of their own; what cannot be found for the moment is taken to be where it was.
+#[derive(Clone, Debug)]
+pub struct ShardDirectory {
+    shared: Arc<Shared>,
+    seen: u64,
+}
+
+#[derive(Debug)]
+struct Shared {
+    shards: Mutex<Vec<Endpoint>>,
+    version: AtomicU64,
+}
+
+type Lookup = Box<dyn FnMut(&Endpoint) -> Vec<SocketAddr> + Send>;
+
+impl ShardDirectory {
+    /// Of shards that do not move.
+    #[must_use]
+    pub fn fixed(shards: Vec<Endpoint>) -> Self {
+        let shared = Shared { shards: Mutex::new(shards), version: AtomicU64::new(0) };
+        ShardDirectory { shared: Arc::new(shared), seen: 0 }
+    }
+
+    /// Looks the addresses up, now and again.
+    ///
+    /// # Errors
+    /// [`TransportError::Address`], [`TransportError::Thread`].
+    pub fn watch(addresses: &[String]) -> Result<Self, TransportError> {
+        Self::watch_with(addresses, PERIOD, Box::new(addresses_of))
+    }
+
+    fn watch_with(addresses: &[String], period: Duration, lookup: Lookup) -> Result<Self, TransportError> {
+        let listed: Vec<Endpoint> = addresses.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
+        let movable = listed.iter().any(Endpoint::is_name);
+        let mut watcher = Watcher { listed, lookup, last: Vec::new(), many: HashSet::new() };
+        let directory = ShardDirectory::fixed(watcher.look_up());
+        if movable {
+            let shared = Arc::downgrade(&directory.shared);
+            std::thread::Builder::new()
+                .name("shards".to_owned())
+                .spawn(move || watcher.run(&shared, period))
+                .map_err(|source| TransportError::Thread { name: "shards", source })?;
+        }
+        Ok(directory)
+    }
+
+    /// The shards there are now.
+    #[must_use]
+    pub fn shards(&self) -> Vec<Endpoint> {
+        self.shared.shards.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The shards, when others have come or some have gone since the last call.
+    pub fn changed(&mut self) -> Option<Vec<Endpoint>> {
+        let version = self.shared.version.load(Ordering::Acquire);
+        let changed = version != self.seen;
+        self.seen = version;
+        changed.then(|| self.shards())
+    }
+}
+
+struct Watcher {
+    listed: Vec<Endpoint>,
+    lookup: Lookup,
+    /// What each entry of the list stood for last.
+    last: Vec<Vec<Endpoint>>,
+    /// Entries that stood for several shards once: these are known by their addresses for good.
+    many: HashSet<usize>,
+}
+
+impl Watcher {
+    /// As long as somebody holds the directory.
+    fn run(mut self, shared: &Weak<Shared>, period: Duration) {
+        loop {
+            std::thread::sleep(period);
+            let Some(shared) = shared.upgrade() else { return };
+            let found = self.look_up();
+            let mut shards = shared.shards.lock().unwrap_or_else(PoisonError::into_inner);
+            if *shards != found {
+                tracing::info!(shards = found.len(), "the replay shards are others than before");
+                *shards = found;
+                shared.version.fetch_add(1, Ordering::Release);
+            }
+        }
+    }
+
+    fn look_up(&mut self) -> Vec<Endpoint> {
+        self.last.resize(self.listed.len(), Vec::new());
+        for (place, endpoint) in self.listed.iter().enumerate() {
+            let mut found = (self.lookup)(endpoint);
+            found.sort_unstable();
+            found.dedup();
+            if found.len() > 1 {
+                self.many.insert(place);
+            }
+            if self.many.contains(&place) {
+                if !found.is_empty() {
+                    self.last[place] = found.into_iter().map(endpoint_of).collect();
+                }
+            } else {
+                self.last[place] = vec![endpoint.clone()];
+            }
+        }
+        self.last.concat()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::time::Instant;
+
+    use super::*;
+
+    fn addresses(hosts: &[u8]) -> Vec<SocketAddr> {
+        hosts.iter().map(|host| SocketAddr::from(([10, 0, 0, *host], 7000))).collect()
+    }
+
+    fn texts(shards: &[Endpoint]) -> Vec<&str> {
+        shards.iter().map(Endpoint::as_str).collect()
+    }
+
+    /// What lookups of a name give, one after the other; the last for ever.
+    fn watch(answers: &[&[u8]]) -> ShardDirectory {
+        let mut answers: VecDeque<_> = answers.iter().map(|hosts| addresses(hosts)).collect();
+        let lookup = move |_: &Endpoint| {
+            if answers.len() > 1 { answers.pop_front().unwrap() } else { answers[0].clone() }
+        };
+        let listed = ["tcp://replay:7000".to_owned()];
+        ShardDirectory::watch_with(&listed, Duration::from_millis(5), Box::new(lookup)).unwrap()
+    }
+
+    fn wait(directory: &mut ShardDirectory) -> Vec<Endpoint> {
+        let start = Instant::now();
+        loop {
+            if let Some(shards) = directory.changed() {
+                return shards;
+            }
+            assert!(start.elapsed() < Duration::from_secs(20), "nothing changed");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn shards_come_and_go_and_are_kept_while_the_name_is_not_found() {
+        let mut directory = watch(&[&[2, 1], &[], &[1, 2, 3], &[3]]);
+        assert_eq!(texts(&directory.shards()), ["tcp://10.0.0.1:7000", "tcp://10.0.0.2:7000"]);
+        let mut seen = wait(&mut directory);
+        if seen.len() == 3 {
+            seen = wait(&mut directory);
+        }
+        // One is left, and it is known by its address as before.
+        assert_eq!(texts(&seen), ["tcp://10.0.0.3:7000"]);
+    }
+
+    #[test]
+    fn a_name_of_one_shard_stays_a_name() {
+        let directory = watch(&[&[1]]);
+        assert_eq!(texts(&directory.shards()), ["tcp://replay:7000"]);
+    }
+}
