@@ -1,8 +1,8 @@
 //! Reads the records of a segment out of bytes that may be damaged anywhere.
 
-use common::checksum::crc32c;
 use crate::segment::{Beginning, Place, RECORD_MAGIC, RecordHeader, check_segment_header};
 use crate::{RECORD_HEADER, SEGMENT_HEADER};
+use common::checksum::crc32c;
 
 /// A record whose checksums hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

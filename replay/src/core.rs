@@ -10,8 +10,8 @@ use common::ids::{LearnerEpoch, PolicyVersion, SequenceNumber, ShardId};
 use common::seed::{RunSeed, Stream};
 use rand_chacha::ChaCha8Rng;
 use transport::{
-    Ack, BulkDigest, Frame, Hello, Incoming, Insert, Message, NotReady, PeerId, Prioritise, Refusal, Refused,
-    Role, ShardStats, Weights, Welcome,
+    Ack, BulkDigest, Frame, Hello, Incoming, Insert, Inserts, Message, NotReady, PeerId, Prioritise, Refusal,
+    Refused, Role, ShardStats, Weights, Welcome, wire,
 };
 
 use crate::claim::{self, Claim};
@@ -175,12 +175,15 @@ impl Core {
         let Incoming { peer, role, message, bulk, envelope } = incoming;
         match (message, self.peers.get(&peer)) {
             (Message::Hello(hello), _) => self.greet(peer, role, &hello, now),
-            (_, None) => self.send(&peer, transport::wire::PROTOCOL_OLDEST, Message::UnknownPeer(())),
+            (_, None) => self.send(&peer, wire::PROTOCOL_OLDEST, Message::UnknownPeer(())),
             (message, Some(Peer { protocol, who: Who::Learner(epoch) })) => {
                 self.hear_learner(&peer, protocol, epoch, message, now);
             }
             (Message::Insert(insert), Some(Peer { protocol, who: Who::Actor(session) })) => {
                 self.store((peer, protocol), session, insert, envelope, bulk, now);
+            }
+            (Message::Inserts(inserts), Some(Peer { protocol, who: Who::Actor(session) })) => {
+                self.store_several((peer, protocol), session, &inserts, &bulk, now);
             }
             (Message::Pull(pull), Some(Peer { who: Who::Actor(_), .. })) => {
                 self.give_weights(peer, pull.have)
@@ -205,7 +208,7 @@ impl Core {
                 if hello.role == Role::Learner { self.claim_for(hello) } else { self.admit(hello) }?;
             Ok((protocol, admitted))
         });
-        let spoken = hello.common_protocol().unwrap_or(transport::wire::PROTOCOL_OLDEST);
+        let spoken = hello.common_protocol().unwrap_or(wire::PROTOCOL_OLDEST);
         let (protocol, who, ack) = match verdict {
             Ok((protocol, Some((who, ack)))) => (protocol, who, ack),
             Ok((_, None)) => {
@@ -339,6 +342,26 @@ impl Core {
             Arrival::Gap => return self.send(&peer, protocol, Message::UnknownPeer(())),
         }
         self.unacknowledged.insert(session, peer);
+    }
+
+    /// Stores trajectories that came together; each has its own checksums.
+    fn store_several(
+        &mut self,
+        from: (PeerId, u16),
+        session: SessionKey,
+        inserts: &Inserts,
+        bulk: &[Frame],
+        now: Duration,
+    ) {
+        let pieces = bulk.first().and_then(|frame| inserts.split(frame)).unwrap_or_default();
+        for piece in pieces {
+            let [envelope, body, states] = piece.map(Frame::from);
+            let insert = match wire::header_of(&envelope) {
+                Ok(Message::Insert(insert)) if insert.holds(&body, &states) => insert,
+                _ => return metrics::counter!("longshore_malformed_messages_total").increment(1),
+            };
+            self.store(from.clone(), session, insert, envelope, vec![body, states], now);
+        }
     }
 
     /// Gives newer weights at once or, when there are none, as soon as there are.

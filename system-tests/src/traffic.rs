@@ -12,8 +12,8 @@ use common::seed::{RunSeed, Stream};
 use common::trajectory::{Scenario, TrajectoryHeader};
 use rand::RngCore as _;
 use transport::{
-    ActorIdentity, Block, Endpoint, LearnerIdentity, LinkOptions, SampledItem, Selector, Trajectory,
-    TrajectorySampler, TrajectoryWriter, Transport, WriterOptions,
+    ActorIdentity, Block, Endpoint, LearnerIdentity, LinkOptions, SampledItem, Selector, ShardDirectory,
+    Trajectory, TrajectorySampler, TrajectoryWriter, Transport, WriterOptions,
 };
 
 /// The run of all tests' peers.
@@ -56,6 +56,7 @@ impl Traffic {
         (state_bytes, batch, spool): (usize, u64, usize),
     ) -> Self {
         let started = Instant::now();
+        let shards = &ShardDirectory::fixed(shards.to_vec());
         let actor = ActorIdentity { run: RUN, actor: ACTOR, incarnation: LIFE, schema: SCHEMA };
         let bounds = WriterOptions { spool, spool_bytes: 1 << 30, link: options };
         let writer = TrajectoryWriter::connect(of_actor, shards, actor, bounds, &Shutdown::new());

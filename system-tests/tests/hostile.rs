@@ -16,8 +16,8 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, RngCore as _, SeedableRng as _};
 use system_tests::{RUN, SCHEMA, Service, ShardProcess, Traffic, impatient};
 use transport::{
-    ActorIdentity, Endpoint, Frame, Hello, Message, Pick, Port as _, Prioritise, Role, Sample, SocketPort,
-    TrajectoryWriter, Transport, WriterOptions, wire,
+    ActorIdentity, Endpoint, Frame, Hello, Message, Pick, Port as _, Prioritise, Role, Sample,
+    ShardDirectory, SocketPort, TrajectoryWriter, Transport, WriterOptions, wire,
 };
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -35,7 +35,7 @@ impl Hostile {
         let identity =
             ActorIdentity { run: RUN, actor: ActorId(666), incarnation: Incarnation(1), schema: SCHEMA };
         let options = WriterOptions { spool: 1, spool_bytes: 1, link: impatient() };
-        let shards = [endpoint.clone()];
+        let shards = ShardDirectory::fixed(vec![endpoint.clone()]);
         let writer = TrajectoryWriter::connect(transport, &shards, identity, options, &Shutdown::new());
         let mut hostile = Hostile { writer: writer.unwrap() };
         hostile.reconnect();

@@ -36,8 +36,8 @@ pub use frame::Frame;
 pub use keys::{KeyPair, Keys, make_keys};
 pub use links::Links;
 pub use message::{
-    Ack, Announcement, Batch, BulkDigest, Hello, Insert, Item, MAX_BATCH_ITEMS, Message, NotReady, Pick,
-    Prioritise, Pull, Refusal, Refused, Role, Sample, ShardStats, TableShare, Weights, Welcome,
+    Ack, Announcement, Batch, BulkDigest, Hello, Insert, Inserts, Item, MAX_BATCH_ITEMS, Message, NotReady,
+    Pick, Prioritise, Pull, Refusal, Refused, Role, Sample, ShardStats, TableShare, Weights, Welcome,
 };
 pub use port::{Port, SocketPort};
 pub use sampler::{LearnerIdentity, SampledItem, Selector, TrajectorySampler};

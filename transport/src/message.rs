@@ -164,6 +164,39 @@ pub struct Insert {
     pub states: BlockDigest,
 }
 
+impl Insert {
+    /// Whether these are the frames that it speaks of.
+    #[must_use]
+    pub fn holds(&self, body: &[u8], states: &[u8]) -> bool {
+        self.body.stored == BulkDigest::of(body) && self.states.stored == BulkDigest::of(states)
+    }
+}
+
+/// Several small trajectories for a shard: in one frame, of each an [`Insert`] in its envelope, its body and its states.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Inserts {
+    /// Bytes of envelope, body and states of each.
+    pub lengths: Vec<[u32; 3]>,
+    /// All of them, one behind the other.
+    pub frame: BulkDigest,
+}
+
+impl Inserts {
+    /// Envelope, body and states of each; none when the lengths are not those of `bytes`.
+    #[must_use]
+    pub fn split<'a>(&self, mut bytes: &'a [u8]) -> Option<Vec<[&'a [u8]; 3]>> {
+        let mut pieces = Vec::new();
+        for lengths in &self.lengths {
+            let mut parts = [&bytes[..0]; 3];
+            for (part, length) in parts.iter_mut().zip(lengths) {
+                (*part, bytes) = bytes.split_at_checked(*length as usize)?;
+            }
+            pieces.push(parts);
+        }
+        bytes.is_empty().then_some(pieces)
+    }
+}
+
 /// To an actor: what is stored, and what may be sent. Each says everything anew, so a lost one does no harm.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ack {
@@ -356,6 +389,8 @@ messages! {
     26 => Batch(Batch),
     /// Learner to shard.
     27 => Prioritise(Prioritise),
+    /// Actor to shard.
+    28 => Inserts(Inserts),
     /// Learner to everybody.
     32 => Announcement(Announcement),
     /// Actor to learner.
@@ -369,6 +404,7 @@ impl Message {
     pub(crate) fn bulk(&self) -> Vec<BulkDigest> {
         match self {
             Message::Insert(insert) => vec![insert.body.stored, insert.states.stored],
+            Message::Inserts(inserts) => vec![inserts.frame],
             Message::Batch(batch) => {
                 batch.items.iter().flat_map(|item| [item.body.stored, item.states.stored]).collect()
             }

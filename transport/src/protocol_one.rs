@@ -96,7 +96,7 @@ pub(crate) fn lower(message: &Message, bulk: Vec<Frame>) -> Result<(u16, Vec<u8>
             });
             (BATCH, encode_value(&BatchOne { request: batch.request, items: items.collect() })?, bulk)
         }
-        Message::Prioritise(_) => return Err(not_spoken(message)),
+        Message::Prioritise(_) | Message::Inserts(_) => return Err(not_spoken(message)),
         message => (message.kind(), message.encode_payload()?, bulk),
     })
 }

@@ -18,8 +18,9 @@ use common::trajectory::{Choice, GroupReturn, Reward, Scenario, Step, Trajectory
 use proptest::prelude::*;
 use transport::wire::{self, WireError};
 use transport::{
-    Ack, Announcement, Batch, Block, BlockDigest, BulkDigest, Frame, Hello, Insert, Item, Message, NotReady,
-    Pick, Prioritise, Pull, Refusal, Refused, Role, Sample, ShardStats, TableShare, Weights, Welcome,
+    Ack, Announcement, Batch, Block, BlockDigest, BulkDigest, Frame, Hello, Insert, Inserts, Item, Message,
+    NotReady, Pick, Prioritise, Pull, Refusal, Refused, Role, Sample, ShardStats, TableShare, Weights,
+    Welcome,
 };
 
 const VERSION: PolicyVersion = PolicyVersion { epoch: LearnerEpoch(2), number: 300 };
@@ -112,6 +113,11 @@ fn messages() -> Vec<(&'static str, Message, Vec<Vec<u8>>)> {
         ("ack", Message::Ack(Ack { next, limit }), vec![]),
         ("sample", Message::Sample(sample), vec![]),
         ("batch", Message::Batch(Batch { request: 1, share, items: vec![item] }), bulk),
+        (
+            "inserts",
+            Message::Inserts(Inserts { lengths: vec![[1, 2, 0], [0, 0, 0]], frame: BulkDigest::of(&bytes) }),
+            vec![bytes.clone()],
+        ),
         ("prioritise", Message::Prioritise(prioritise), vec![]),
         ("stats-request", Message::StatsRequest(()), vec![]),
         ("stats", Message::Stats(stats), vec![]),
@@ -189,6 +195,17 @@ fn protocol_one_gets_trajectories_uncompressed_and_no_new_messages() {
 }
 
 #[test]
+fn several_inserts_are_told_apart_by_their_lengths() {
+    let inserts =
+        |lengths: &[[u32; 3]]| Inserts { lengths: lengths.to_vec(), frame: BulkDigest::of(b"abcdef") };
+    let split = inserts(&[[1, 2, 0], [0, 1, 2]]).split(b"abcdef").unwrap();
+    assert_eq!(split, [[&b"a"[..], b"bc", b""], [b"", b"d", b"ef"]]);
+    for lengths in [[1, 2, 2], [1, 2, 4], [u32::MAX; 3]] {
+        assert_eq!(inserts(&[lengths]).split(b"abcdef"), None);
+    }
+}
+
+#[test]
 fn bulk_frames_are_counted_and_checked() {
     let (_, insert, bulk) = messages().swap_remove(8);
     let envelope = wire::encode(&insert).unwrap();
@@ -209,7 +226,7 @@ fn other_protocols_and_other_bytes_are_told_apart() {
 
 proptest! {
     #[test]
-    fn no_damage_goes_unnoticed(which in 0..18_usize, place in any::<prop::sample::Index>(), change in 1..=255_u8) {
+    fn no_damage_goes_unnoticed(which in 0..19_usize, place in any::<prop::sample::Index>(), change in 1..=255_u8) {
         let (_, message, bulk) = messages().swap_remove(which);
         let mut frames: Vec<_> = std::iter::once(wire::encode(&message).unwrap()).chain(bulk).collect();
         let frame = place.index(frames.len());

@@ -1,16 +1,18 @@
 //! An actor's way to the replay shards.
 
-use std::collections::VecDeque;
+mod advance;
+mod link;
+
 use std::time::{Duration, Instant};
 
 use common::Shutdown;
-use common::ids::{ActorId, Digest, Incarnation, RunId, SequenceNumber};
+use common::ids::{ActorId, Digest, Incarnation, RunId};
 use common::trajectory::TrajectoryHeader;
 
+use self::link::ShardLink;
 use crate::block::Block;
-use crate::channel::{Channel, Event, refusal};
 use crate::client::{Complaint, LinkOptions};
-use crate::message::{Ack, Hello, Insert, Message, Pull, Role, Weights, Welcome};
+use crate::message::{Hello, Message, Pull, Role, Weights};
 use crate::port::{Port, SocketPort, wait_any};
 use crate::wire::WireError;
 use crate::{Endpoint, Frame, ShardDirectory, Transport, TransportError};
@@ -91,20 +93,6 @@ pub struct TrajectoryWriter<P = SocketPort> {
     weights: Option<(Weights, Frame)>,
 }
 
-struct ShardLink<P> {
-    channel: Channel<P>,
-    /// From the oldest; their sequence numbers end before `next`.
-    unacked: VecDeque<Trajectory>,
-    /// How many of them were sent on this connection.
-    sent: usize,
-    /// When the shard last acknowledged something, or had nothing to acknowledge.
-    progressed: Duration,
-    next: u64,
-    limit: u64,
-    /// Since when the shard is not among those there are; it gets nothing new.
-    retired: Option<Duration>,
-}
-
 impl TrajectoryWriter<SocketPort> {
     /// Begins to connect to every shard; does not wait for them.
     ///
@@ -161,6 +149,7 @@ impl TrajectoryWriter<SocketPort> {
                 }
                 Some(refused) => trajectory = refused,
             }
+            self.push(self.now());
             if let Some(waited) = complaint.due(self.now()) {
                 self.complain(waited);
             }
@@ -254,6 +243,7 @@ impl TrajectoryWriter<SocketPort> {
         let start = Instant::now();
         loop {
             self.poll();
+            self.push(self.now());
             if self.finished || self.spooled == 0 {
                 return Ok(());
             }
@@ -308,281 +298,6 @@ impl TrajectoryWriter<SocketPort> {
             });
         }
         Ok(())
-    }
-}
-
-impl<P: Port> TrajectoryWriter<P> {
-    /// A writer over any ports; begins to connect with the first tick. `seed` draws the pauses of reconnections.
-    pub fn over(
-        ports: Vec<(Endpoint, P)>,
-        identity: ActorIdentity,
-        options: WriterOptions,
-        seed: u64,
-    ) -> Self {
-        let hello = Hello {
-            run: Some(identity.run),
-            actor: Some(identity.actor),
-            incarnation: Some(identity.incarnation),
-            ..Hello::new(Role::Actor, identity.schema)
-        };
-        TrajectoryWriter {
-            links: ports
-                .into_iter()
-                .enumerate()
-                .map(|(place, (endpoint, port))| {
-                    let seed = seed.wrapping_add(place as u64);
-                    ShardLink::new(port, &endpoint, &hello, options.link, seed)
-                })
-                .collect(),
-            hello,
-            directory: None,
-            turn: 0,
-            options,
-            max_frame_bytes: u64::MAX,
-            compress: false,
-            spooled: 0,
-            spooled_bytes: 0,
-            shutdown: Shutdown::new(),
-            epoch: Instant::now(),
-            weights_came: Duration::ZERO,
-            finished: false,
-            fault: None,
-            asked_weights: None,
-            next_relay: 0,
-            weights: None,
-        }
-    }
-
-    /// Takes a trajectory when a live shard has a credit for it and the spool room; gives it back otherwise.
-    ///
-    /// # Errors
-    /// [`TransportError::Wire`] when it cannot be encoded.
-    pub fn offer(
-        &mut self,
-        trajectory: Trajectory,
-        now: Duration,
-    ) -> Result<Option<Trajectory>, TransportError> {
-        let Some(place) = self.choose(trajectory.bytes()) else { return Ok(Some(trajectory)) };
-        self.spooled += 1;
-        self.spooled_bytes += trajectory.bytes();
-        self.links[place].take(trajectory, now)?;
-        Ok(None)
-    }
-
-    /// Takes acknowledgements, sends again, reconnects, at the time `now` since any fixed moment; never waits.
-    pub fn tick(&mut self, now: Duration) {
-        for place in 0..self.links.len() {
-            if let Err(error) = self.advance(place, now) {
-                self.fault.get_or_insert(error);
-            }
-        }
-    }
-
-    /// Trajectories that no shard has acknowledged.
-    #[must_use]
-    pub fn spooled(&self) -> usize {
-        self.spooled
-    }
-
-    /// Places of shards, and headers of the trajectories that they have not acknowledged.
-    pub fn unacknowledged(&self) -> impl Iterator<Item = (usize, &TrajectoryHeader)> {
-        self.links
-            .iter()
-            .enumerate()
-            .flat_map(|(place, link)| link.unacked.iter().map(move |trajectory| (place, &trajectory.header)))
-    }
-
-    /// What went wrong for good since the last call.
-    pub fn take_fault(&mut self) -> Option<TransportError> {
-        self.fault.take()
-    }
-
-    /// Whether the learner has ended the run.
-    #[must_use]
-    pub fn run_finished(&self) -> bool {
-        self.finished
-    }
-
-    /// The port to each shard.
-    pub fn ports_mut(&mut self) -> impl Iterator<Item = &mut P> {
-        self.links.iter_mut().map(|link| link.channel.port_mut())
-    }
-
-    fn advance(&mut self, place: usize, now: Duration) -> Result<(), TransportError> {
-        let patience = self.options.link.peer_timeout;
-        let link = &mut self.links[place];
-        while let Some(event) = link.channel.step(now)? {
-            let acked = match event {
-                Event::Ready(welcome) => link.welcome(&welcome),
-                Event::Message(Message::Ack(ack), _) => link.acknowledge(&ack),
-                Event::Lost => {
-                    link.lose();
-                    continue;
-                }
-                Event::Refused(refused) => return Err(refusal(link.channel.endpoint(), refused)),
-                Event::Finished => {
-                    self.finished = true;
-                    continue;
-                }
-                Event::Message(Message::Weights(weights), bulk) => {
-                    self.weights = bulk.into_iter().next().map(|bytes| (weights, bytes));
-                    self.asked_weights = None;
-                    continue;
-                }
-                Event::Message(..) => continue,
-            };
-            if acked.items > 0 {
-                link.progressed = now;
-            }
-            self.spooled -= acked.items;
-            self.spooled_bytes -= acked.bytes;
-            metrics::counter!("longshore_trajectories_acked_total").increment(acked.items as u64);
-            metrics::gauge!("longshore_spooled_trajectories").set(self.spooled as f64);
-        }
-        if link.is_stuck(now, patience) {
-            tracing::warn!(endpoint = %link.channel.endpoint(), "the shard acknowledges nothing; connecting anew");
-            link.channel.reconnect(now);
-            link.lose();
-        }
-        link.pump(now)
-    }
-
-    /// The next live shard, in turn, that has a credit left.
-    fn choose(&mut self, bytes: u64) -> Option<usize> {
-        let full = self.spooled_bytes + bytes > self.options.spool_bytes && self.spooled > 0;
-        if full || self.spooled >= self.options.spool {
-            return None;
-        }
-        let count = self.links.len();
-        let place = (0..count)
-            .map(|step| (self.turn + step) % count)
-            .find(|place| self.links[*place].has_credit())?;
-        self.turn = (place + 1) % count;
-        Some(place)
-    }
-
-    fn complain(&self, waited: Duration) {
-        let shards = self.describe();
-        if self.links.iter().all(|link| link.channel.is_ready()) {
-            // That is how the shards keep actors from running ahead of a learner that is slow, or away.
-            let silence = self.epoch.elapsed().saturating_sub(self.weights_came).as_secs();
-            tracing::info!(
-                ?waited,
-                "no new weights for {silence} s, and no shard takes more until the learner has used what it has: {shards}"
-            );
-        } else {
-            tracing::warn!(?waited, "waiting for the replay shards: {shards}");
-        }
-    }
-
-    fn describe(&self) -> String {
-        let state = |link: &ShardLink<P>| {
-            let endpoint = link.channel.endpoint();
-            if !link.channel.is_ready() {
-                format!("{endpoint} is away ({} kept for it)", link.unacked.len())
-            } else if link.has_credit() {
-                format!("{endpoint} has credits, but the spool is full")
-            } else {
-                format!("{endpoint} gives no credits ({} unacknowledged)", link.unacked.len())
-            }
-        };
-        self.links.iter().map(state).collect::<Vec<_>>().join("; ")
-    }
-
-    fn unflushed(&self, after: Duration) -> TransportError {
-        let late: Vec<_> = self.links.iter().filter(|link| !link.unacked.is_empty()).collect();
-        TransportError::Unflushed {
-            items: late.iter().map(|link| link.unacked.len()).sum(),
-            shards: late.iter().map(|link| link.channel.endpoint().as_str()).collect::<Vec<_>>().join(", "),
-            after,
-        }
-    }
-}
-
-/// What an acknowledgement has freed.
-#[derive(Default)]
-struct Acked {
-    items: usize,
-    bytes: u64,
-}
-
-impl<P: Port> ShardLink<P> {
-    fn new(port: P, endpoint: &Endpoint, hello: &Hello, options: LinkOptions, seed: u64) -> Self {
-        ShardLink {
-            channel: Channel::new(port, endpoint, Role::Replay, hello.clone(), options, seed),
-            unacked: VecDeque::new(),
-            sent: 0,
-            progressed: Duration::ZERO,
-            next: 0,
-            limit: 0,
-            retired: None,
-        }
-    }
-
-    fn has_credit(&self) -> bool {
-        self.retired.is_none() && self.channel.is_ready() && self.next < self.limit
-    }
-
-    fn take(&mut self, mut trajectory: Trajectory, now: Duration) -> Result<(), TransportError> {
-        trajectory.header.sequence = SequenceNumber(self.next);
-        self.unacked.push_back(trajectory);
-        self.next += 1;
-        self.pump(now)
-    }
-
-    /// Sends what was not sent on this connection yet.
-    fn pump(&mut self, now: Duration) -> Result<(), TransportError> {
-        while self.channel.is_ready()
-            && let Some(trajectory) = self.unacked.get(self.sent)
-        {
-            let Trajectory { header, body, states } = trajectory;
-            let insert = Insert { header: header.clone(), body: body.digest, states: states.digest };
-            // A copy stays here until it is acknowledged.
-            let bulk = vec![body.bytes.clone(), states.bytes.clone()];
-            if !self.channel.send(&Message::Insert(insert), bulk, now)? {
-                return Ok(());
-            }
-            self.sent += 1;
-        }
-        Ok(())
-    }
-
-    /// What was sent is not acknowledged though the shard answers: a message was lost, or its disk takes nothing.
-    fn is_stuck(&mut self, now: Duration, patience: Duration) -> bool {
-        if self.sent == 0 || !self.channel.is_ready() {
-            self.progressed = now;
-        }
-        now.saturating_sub(self.progressed) >= patience
-    }
-
-    fn lose(&mut self) {
-        self.sent = 0;
-        self.limit = 0;
-    }
-
-    fn welcome(&mut self, welcome: &Welcome) -> Acked {
-        self.lose();
-        self.acknowledge(&Ack { next: welcome.next, limit: welcome.limit })
-    }
-
-    fn acknowledge(&mut self, ack: &Ack) -> Acked {
-        let mut acked = Acked::default();
-        while self.oldest() < ack.next.0
-            && let Some(trajectory) = self.unacked.pop_front()
-        {
-            self.sent = self.sent.saturating_sub(1);
-            acked.items += 1;
-            acked.bytes += trajectory.bytes();
-        }
-        // Acknowledgements can overtake each other where a network lets them; limits only grow.
-        self.limit = self.limit.max(ack.limit.0);
-        let oldest = self.oldest();
-        self.channel.hello_mut().first_sequence = SequenceNumber(oldest);
-        acked
-    }
-
-    fn oldest(&self) -> u64 {
-        self.next - self.unacked.len() as u64
     }
 }
 
