@@ -176,7 +176,7 @@ impl Writer {
                 Err(error) => {
                     if complained.is_none_or(|last| last.elapsed() >= COMPLAINT_PERIOD) {
                         tracing::warn!(shard = %self.shard, %error, "nothing is acknowledged until the disk takes it; trying again");
-                        self.readiness.unmet(DISK, &error.to_string());
+                        self.readiness.unmet(DISK, error.to_string());
                         complained = Some(Instant::now());
                     }
                     std::thread::sleep(RETRY);

@@ -2,6 +2,7 @@
 //! nothing that is read differs from what was written.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::print_stderr, reason = "long tests tell how far they came")]
 
 #[allow(dead_code, reason = "shards.rs uses all of it")]
 mod support;

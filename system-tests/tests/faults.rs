@@ -2,6 +2,7 @@
 //! learner is slow.
 
 #![allow(clippy::unwrap_used, reason = "a test says by its panic what failed")]
+#![allow(clippy::print_stderr, reason = "figures are told to whoever reads the test's output")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

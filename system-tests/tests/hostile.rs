@@ -2,6 +2,7 @@
 //! served all the while, memory stays bounded, and what was dropped is counted.
 
 #![allow(clippy::unwrap_used, reason = "a test says by its panic what failed")]
+#![allow(clippy::print_stderr, reason = "figures are told to whoever reads the test's output")]
 
 use std::io::Write as _;
 use std::net::TcpStream;
@@ -34,14 +35,8 @@ impl Hostile {
         let identity =
             ActorIdentity { run: RUN, actor: ActorId(666), incarnation: Incarnation(1), schema: SCHEMA };
         let options = WriterOptions { spool: 1, spool_bytes: 1, link: impatient() };
-        let shards = [endpoint.clone()];
-        let writer = TrajectoryWriter::connect(
-            transport,
-            &ShardDirectory::fixed(shards.to_vec()),
-            identity,
-            options,
-            &Shutdown::new(),
-        );
+        let shards = ShardDirectory::fixed(vec![endpoint.clone()]);
+        let writer = TrajectoryWriter::connect(transport, &shards, identity, options, &Shutdown::new());
         let mut hostile = Hostile { writer: writer.unwrap() };
         hostile.reconnect();
         hostile

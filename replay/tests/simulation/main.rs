@@ -5,6 +5,7 @@
 //! none that left comes back; the learner is given none twice; and when the faults end, everything arrives.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::print_stderr, reason = "long tests tell how far they came")]
 
 mod history;
 mod network;

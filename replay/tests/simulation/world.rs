@@ -118,8 +118,8 @@ impl World {
         match event {
             Event::Client(client) => self.client(client),
             Event::Shard(shard) => self.shard(shard),
-            Event::ToShard(connection, frames) => self.to_shard(connection, &frames),
-            Event::ToClient(connection, frames) => self.to_client(connection, frames),
+            Event::ToShard(connection, frames) => self.bring_to_shard(connection, &frames),
+            Event::ToClient(connection, frames) => self.bring_to_client(connection, frames),
             Event::Disk(shard, life) => self.disk(shard, life),
             Event::Fault => self.fault(),
         }
@@ -199,7 +199,7 @@ impl World {
         }
     }
 
-    fn to_client(&mut self, connection: Connection, frames: Vec<Frame>) {
+    fn bring_to_client(&mut self, connection: Connection, frames: Vec<Frame>) {
         let (life, mut ports) = self.ports(connection.client);
         let port = &mut ports[connection.shard];
         if life == connection.life && port.generation == connection.generation && port.is_open() {
@@ -207,7 +207,7 @@ impl World {
         }
     }
 
-    fn to_shard(&mut self, connection: Connection, frames: &[Frame]) {
+    fn bring_to_shard(&mut self, connection: Connection, frames: &[Frame]) {
         let now = self.network.now;
         let Some(alive) = &mut self.shards[connection.shard].alive else { return };
         let message = wire::decode(frames).unwrap();

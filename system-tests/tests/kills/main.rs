@@ -2,6 +2,7 @@
 //! acknowledged is there, nothing is there twice, nothing is given twice, and its peers go on when it is back.
 
 #![allow(clippy::unwrap_used, reason = "a test says by its panic what failed")]
+#![allow(clippy::print_stderr, reason = "figures are told to whoever reads the test's output")]
 
 mod history;
 
