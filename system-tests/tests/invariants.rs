@@ -12,7 +12,7 @@ const MAY_IMPORT: [(&str, &[&str]); 17] = [
     ("simulator", &["common"]),
     ("state-graph", &["common"]),
     ("partition", &[]),
-    ("durable", &[]),
+    ("durable", &["common"]),
     ("telemetry", &["common"]),
     ("transport", &["common"]),
     ("torch-extension", &[]),

@@ -74,15 +74,16 @@ impl<P: Port> ShardLink<P> {
         self.pump(now, false)
     }
 
-    /// Sends what was not sent on this connection yet. Small trajectories wait a moment for others to go with, unless it is
-    /// to be `at_once`.
+    /// Sends what was not sent on this connection yet. While others are on their way, small trajectories wait a moment for
+    /// company, unless it is to be `at_once`.
     pub(super) fn pump(&mut self, now: Duration, at_once: bool) -> Result<(), TransportError> {
         if self.sent == self.unacked.len() {
             self.unsent_since = None;
             return Ok(());
         }
         let since = *self.unsent_since.get_or_insert(now);
-        let at_once = at_once || now.saturating_sub(since) >= GATHERING;
+        // As Nagle's algorithm (RFC 896): who waits for nothing to be acknowledged does not wait for company either.
+        let at_once = at_once || self.sent == 0 || now.saturating_sub(since) >= GATHERING;
         while self.channel.is_ready() && self.sent < self.unacked.len() {
             let together = self.small_ones();
             if !together.is_full && !at_once {

@@ -124,7 +124,9 @@ impl TrajectoryWriter<SocketPort> {
         }
     }
 
-    /// Takes a trajectory; waits while every shard is out of credits or gone, or the spool is full, and says so.
+    /// Takes a trajectory; waits while every shard is out of credits or gone, or the spool is full, and says so. A small one
+    /// may wait for others to go with until the writer is next used, a millisecond later or more: who does nothing else
+    /// calls [`TrajectoryWriter::flush`].
     ///
     /// # Errors
     /// [`TransportError::Refused`], [`TransportError::Unreachable`] when no shard was ever reached,
