@@ -53,9 +53,16 @@ impl Hostile {
     }
 
     fn send(&mut self, frames: &[Vec<u8>]) {
-        let frames = || frames.iter().map(|frame| Frame::from(frame.as_slice())).collect();
-        while !self.port().send(frames()) {
+        let frames: Vec<_> = frames.iter().map(|frame| Frame::from(frame.as_slice())).collect();
+        for attempt in 1.. {
+            if self.port().send(frames.clone()) {
+                break;
+            }
             std::thread::sleep(Duration::from_millis(1));
+            if attempt % 20 == 0 {
+                // A connection whose handshake failed for good takes nothing any more.
+                self.reconnect();
+            }
         }
         while self.port().receive().is_some() {}
     }
