@@ -394,10 +394,12 @@ impl Core {
     }
 
     fn serve(&mut self, now: Duration) {
-        let answers = self.requests.serve(&mut self.tables, now, &mut self.rng);
-        // Who was given what has left its table must not be given it again after a crash.
-        self.persist_departures();
-        self.effects.extend(answers.into_iter().map(Effect::SendAfter));
+        while let Some(answer) = self.requests.serve(&mut self.tables, now, &mut self.rng) {
+            // Who was given what has left its table must not be given it again after a crash.
+            let effect =
+                if self.persist_departures() { Effect::SendAfter(answer) } else { Effect::Send(answer) };
+            self.effects.push(effect);
+        }
     }
 
     fn acknowledge(&mut self) {
@@ -468,11 +470,15 @@ impl Core {
         }
     }
 
-    fn persist_departures(&mut self) {
-        for departure in self.tables.take_departures() {
+    /// Says whether there were some.
+    fn persist_departures(&mut self) -> bool {
+        let departures = self.tables.take_departures();
+        let some = !departures.is_empty();
+        for departure in departures {
             let (key, table) = (departure.key, departure.table);
             self.persist(if departure.last { Change::Remove(key) } else { Change::Leave { key, table } });
         }
+        some
     }
 
     fn persist(&mut self, change: Change) {

@@ -68,17 +68,7 @@ pub enum Reply {
 }
 
 impl Outgoing {
-    /// Bytes of bulk data in it.
-    #[must_use]
-    pub fn bytes(&self) -> u64 {
-        match &self.reply {
-            Reply::Message(_) => 0,
-            Reply::Bulk(_, bytes) => bytes.len() as u64,
-            Reply::Batch { given, .. } => given.iter().map(|given| given.item.bytes).sum(),
-        }
-    }
-
-    /// Its frames, copied from where they are held.
+    /// Its frames; those of trajectories are shared with the table.
     ///
     /// # Errors
     /// [`WireError`] when it is too large, or the peer's protocol has no words for it.

@@ -1,7 +1,7 @@
 //! A replay shard: stores trajectories, gives them out, lets them go.
 //!
-//! What it does is in [`Core`], which knows no socket, clock or disk. One thread owns the socket ([`Shard`]); beside it
-//! one writes to the disk, where trajectories are to survive a crash, and one copies large answers. Bodies and states are
+//! What it does is in [`Core`], which knows no socket, clock or disk. One thread owns the socket ([`Shard`]); where
+//! trajectories are to survive a crash, another writes to the disk. Bodies and states are
 //! opaque bytes here: only headers are read, and libtorch is not linked. Shards know nothing of each other.
 
 mod claim;
@@ -13,7 +13,6 @@ mod peers;
 mod persistence;
 mod report;
 mod requests;
-mod sender;
 mod service;
 mod sessions;
 pub mod storage;

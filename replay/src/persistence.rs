@@ -14,7 +14,6 @@ use crate::ReplayError;
 use crate::effect::{Effect, Outgoing};
 use crate::item::Content;
 use crate::journal::Journal;
-use crate::sender::BatchSender;
 use crate::service::unsendable;
 use crate::storage::StorageError;
 use crate::tables::Items;
@@ -23,8 +22,6 @@ use crate::tables::Items;
 const GROUP: usize = 4096;
 /// What cleaning may copy beside each sync: little enough that nobody who waits for the sync notices.
 const CLEANING_BYTES: u64 = 1 << 20;
-/// Smaller answers are copied here, larger ones by the thread for batches.
-const SENT_HERE: u64 = 256 << 10;
 /// A disk that is full is tried again this often, and complained of this often.
 const RETRY: Duration = Duration::from_millis(250);
 const COMPLAINT_PERIOD: Duration = Duration::from_secs(5);
@@ -51,7 +48,6 @@ impl Persistence {
         journal: Journal,
         items: Arc<Items<Content>>,
         relay: Relay,
-        batches: &BatchSender,
         readiness: &Readiness,
     ) -> Result<Self, ReplayError> {
         let shared = Arc::new(Shared::default());
@@ -61,7 +57,6 @@ impl Persistence {
             journal,
             items,
             relay,
-            batches: batches.queue(),
             readiness: readiness.clone(),
             shared: Arc::clone(&shared),
         };
@@ -106,7 +101,6 @@ struct Writer {
     journal: Journal,
     items: Arc<Items<Content>>,
     relay: Relay,
-    batches: Sender<Outgoing>,
     readiness: Readiness,
     shared: Arc<Shared>,
 }
@@ -148,7 +142,7 @@ impl Writer {
         }
         for effect in effects {
             if let Effect::Send(outgoing) | Effect::SendAfter(outgoing) = effect {
-                self.send(outgoing);
+                self.send(&outgoing);
             }
         }
         self.relay.wake();
@@ -191,12 +185,7 @@ impl Writer {
         }
     }
 
-    fn send(&self, outgoing: Outgoing) {
-        if outgoing.bytes() > SENT_HERE {
-            // The shard ends when that thread has ended.
-            let _ = self.batches.send(outgoing);
-            return;
-        }
+    fn send(&mut self, outgoing: &Outgoing) {
         match outgoing.pack() {
             Ok(frames) => {
                 if let Err(error) = self.relay.send(&outgoing.peer, frames) {

@@ -97,30 +97,22 @@ impl Requests {
         self.waiting.iter().map(|request| request.deadline).min()
     }
 
-    /// Answers all that can be served, or whose patience is at its end. What is given out between two answers is the
-    /// caller's to write down before the second.
+    /// Answers the oldest that can be served, or whose patience is at its end; none when there is no such.
     pub(crate) fn serve(
         &mut self,
         tables: &mut Tables<Content>,
         now: Duration,
         rng: &mut dyn RngCore,
-    ) -> Vec<Outgoing> {
-        let mut answers = Vec::new();
-        let mut place = 0;
-        while place < self.waiting.len() {
-            let request = &self.waiting[place];
-            if now < request.deadline && !request.can_be_served(tables) {
-                place += 1;
-                continue;
-            }
-            let request = self.waiting.remove(place);
-            let table = tables.table(&request.sample.table);
-            answers.push(request.answer(tables, rng));
-            if let Some(table) = table {
-                self.say_wants(tables, table);
-            }
+    ) -> Option<Outgoing> {
+        let due = |request: &Request| now >= request.deadline || request.can_be_served(tables);
+        let place = self.waiting.iter().position(due)?;
+        let request = self.waiting.remove(place);
+        let table = tables.table(&request.sample.table);
+        let answer = request.answer(tables, rng);
+        if let Some(table) = table {
+            self.say_wants(tables, table);
         }
-        answers
+        Some(answer)
     }
 
     fn say_wants(&self, tables: &mut Tables<Content>, table: tables::TableIndex) {

@@ -18,7 +18,6 @@ use crate::core::Core;
 use crate::effect::{Effect, Outgoing};
 use crate::journal::Journal;
 use crate::persistence::Persistence;
-use crate::sender::BatchSender;
 use crate::weights::{Relayed, WeightsRelay};
 use crate::{ReplayError, ReplaySummary, report};
 
@@ -27,8 +26,6 @@ const POLL: Duration = Duration::from_millis(50);
 /// Messages, and bytes, that are taken before what they ask for is done.
 const MESSAGES_AT_ONCE: usize = 256;
 const BYTES_AT_ONCE: usize = 16 << 20;
-/// Larger answers are copied by another thread, so that nobody waits for them.
-const SENT_HERE: u64 = 256 << 10;
 const METRICS_PERIOD: Duration = Duration::from_secs(1);
 /// After the end of a run, how long those who ask are told of it.
 const FAREWELL: Duration = Duration::from_millis(500);
@@ -40,7 +37,6 @@ pub struct Shard {
     server: Server,
     shard: ShardId,
     core: Core,
-    sender: BatchSender,
     persistence: Option<Persistence>,
     weights: Option<WeightsRelay>,
     readiness: Readiness,
@@ -102,11 +98,8 @@ impl Shard {
         }
         let core = Core::new(shard, &config.replay, &tables, config.seed, remembered);
         let server = Server::bind_shard(transport, endpoint)?;
-        let sender = BatchSender::start(shard, server.relay()?)?;
         let persistence = journal
-            .map(|journal| {
-                Persistence::start(shard, journal, core.items(), server.relay()?, &sender, &readiness)
-            })
+            .map(|journal| Persistence::start(shard, journal, core.items(), server.relay()?, &readiness))
             .transpose()?;
         if core.claim().is_none() {
             readiness.unmet(CLAIMED, "no learner has claimed this shard yet");
@@ -116,7 +109,6 @@ impl Shard {
             server,
             shard,
             core,
-            sender,
             persistence,
             weights: None,
             readiness,
@@ -221,9 +213,6 @@ impl Shard {
     }
 
     fn send(&mut self, outgoing: Outgoing) -> Result<(), ReplayError> {
-        if outgoing.bytes() > SENT_HERE {
-            return self.sender.send(outgoing);
-        }
         match outgoing.pack() {
             Ok(frames) => {
                 if self.server.send(&outgoing.peer, frames) == Delivery::Gone {
@@ -242,7 +231,6 @@ impl Shard {
         }
         // What the disk's thread has released goes out with the last wait.
         self.server.receive(Duration::ZERO);
-        self.sender.end();
         let (stats, run_finished) = (self.core.stats(), self.core.is_finished());
         tracing::info!(shard = %self.shard, run_finished, inserted = stats.inserted, sampled = stats.sampled, "replay shard ends");
         Ok(ReplaySummary { run: self.core.claim().map(|claim| claim.run), run_finished, stats })

@@ -233,15 +233,26 @@ fn only_identities_are_drawn_from_the_system() {
 }
 
 #[test]
-fn unsafe_code_lives_in_torch_extension_alone() {
+fn unsafe_code_lives_in_torch_extension_and_one_file_of_transport() {
     let text = fs::read_to_string(root().join("Cargo.toml")).unwrap();
     assert!(text.contains("unsafe_code = \"deny\""));
     for krate in crates().into_iter().filter(|krate| *krate != "torch-extension") {
         let manifest = fs::read_to_string(root().join(krate).join("Cargo.toml")).unwrap();
         assert!(manifest.contains("[lints]\nworkspace = true"), "{krate} takes the workspace's lints");
         for (path, code) in sources(krate) {
-            let word = ["allow(", "unsafe_code"].concat();
-            assert!(!code.contains(&word), "{} allows unsafe code", path.display());
+            let says = |how: &str| code.contains(&[how, "(unsafe_code"].concat());
+            let allows = says("allow") || says("expect");
+            assert_eq!(
+                allows,
+                path.ends_with("transport/src/shared.rs"),
+                "{} allows unsafe code",
+                path.display()
+            );
+            assert!(
+                !allows || code.contains("deny(clippy::undocumented_unsafe_blocks)"),
+                "{}",
+                path.display()
+            );
         }
     }
     let manifest = fs::read_to_string(root().join("torch-extension/Cargo.toml")).unwrap();

@@ -8,8 +8,8 @@ use crate::wire::WireError;
 
 /// Bytes at the start that are tried first: where they hardly shrink, the rest is left alone.
 const PROBE_BYTES: usize = 16 << 10;
-/// Smaller blocks cost more calls than bytes.
-const MIN_BYTES: usize = 256;
+/// Smaller blocks are left alone: compressing them costs more than sending them.
+const MIN_BYTES: usize = 8 << 10;
 /// Bound on what a block may claim to hold, so that a hostile claim allocates nothing beyond it.
 const MAX_RAW_BYTES: u64 = 4 << 30;
 /// LZ4 never makes more out of a byte: a claim beyond it is a lie.

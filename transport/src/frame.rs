@@ -1,23 +1,28 @@
-//! Bytes of one frame, without a copy between socket and owner.
+//! Bytes of one frame, shared by all who hold them, sockets included.
 
 use std::fmt;
 use std::ops::Deref;
+use std::sync::Arc;
 
-/// The bytes of one frame, as they came from a socket or as they will go to one. A clone copies the bytes.
-pub struct Frame(zmq::Message);
+/// The bytes of one frame, as they came from a socket or as they will go to one. A clone shares them.
+#[derive(Clone)]
+pub struct Frame(Arc<Bytes>);
+
+enum Bytes {
+    Received(zmq::Message),
+    Made(Vec<u8>),
+}
 
 impl Frame {
-    pub(crate) fn into_message(self) -> zmq::Message {
-        self.0
-    }
-
-    /// What the connection says of the frame's sender, e.g. the user that its key stands for.
-    pub(crate) fn property(&mut self, name: &str) -> Option<&str> {
-        self.0.gets(name)
-    }
-
     pub(crate) fn from_message(message: zmq::Message) -> Self {
-        Frame(message)
+        Frame(Arc::new(Bytes::Received(message)))
+    }
+}
+
+#[cfg(test)]
+impl Frame {
+    pub(crate) fn holders(&self) -> usize {
+        Arc::strong_count(&self.0)
     }
 }
 
@@ -25,25 +30,22 @@ impl Deref for Frame {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.0
+        match &*self.0 {
+            Bytes::Received(message) => message,
+            Bytes::Made(bytes) => bytes,
+        }
     }
 }
 
 impl From<Vec<u8>> for Frame {
     fn from(bytes: Vec<u8>) -> Self {
-        Frame(zmq::Message::from(bytes))
+        Frame(Arc::new(Bytes::Made(bytes)))
     }
 }
 
 impl From<&[u8]> for Frame {
     fn from(bytes: &[u8]) -> Self {
-        Frame(zmq::Message::from(bytes))
-    }
-}
-
-impl Clone for Frame {
-    fn clone(&self) -> Self {
-        Frame::from(&**self)
+        Frame::from(bytes.to_vec())
     }
 }
 

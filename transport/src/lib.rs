@@ -21,6 +21,7 @@ mod refusals;
 mod sampler;
 mod security;
 mod server;
+mod shared;
 mod socket;
 mod weights;
 pub mod wire;

@@ -58,8 +58,8 @@ impl Port for SocketPort {
     }
 
     fn send(&mut self, frames: Vec<Frame>) -> bool {
-        let Some(socket) = &self.socket else { return false };
-        match socket::send(socket, frames) {
+        let Some(socket) = &mut self.socket else { return false };
+        match socket::send(socket, &frames) {
             Ok(()) => true,
             Err(error) => {
                 tracing::debug!(endpoint = %self.endpoint, %error, "not sent");

@@ -94,7 +94,7 @@ pub struct Server {
     transport: Transport,
     endpoint: Endpoint,
     complained: RefCell<Option<Instant>>,
-    gone: RefCell<Vec<PeerId>>,
+    gone: Vec<PeerId>,
 }
 
 impl Server {
@@ -130,7 +130,7 @@ impl Server {
             transport,
             endpoint,
             complained: RefCell::new(None),
-            gone: RefCell::default(),
+            gone: Vec::new(),
         })
     }
 
@@ -154,7 +154,7 @@ impl Server {
     }
 
     /// Waits for the next message; passes on meanwhile what relays send. Malformed messages are counted and dropped.
-    pub fn receive(&self, timeout: Duration) -> Received {
+    pub fn receive(&mut self, timeout: Duration) -> Received {
         socket::wait(&[&self.router, &self.relay], timeout);
         let mut woken = false;
         while let Some(mut frames) = socket::receive(&self.relay) {
@@ -163,7 +163,7 @@ impl Server {
             } else {
                 let peer = PeerId(frames.remove(0).to_vec());
                 if self.send(&peer, frames) == Delivery::Gone {
-                    self.gone.borrow_mut().push(peer);
+                    self.gone.push(peer);
                 }
             }
         }
@@ -174,16 +174,16 @@ impl Server {
     }
 
     /// Peers that a relay wanted to send to and that have gone, since the last call.
-    pub fn take_gone(&self) -> Vec<PeerId> {
-        self.gone.take()
+    pub fn take_gone(&mut self) -> Vec<PeerId> {
+        std::mem::take(&mut self.gone)
     }
 
     /// Sends a message that is packed already ([`wire::pack`]), without waiting.
-    pub fn send(&self, peer: &PeerId, frames: Vec<Frame>) -> Delivery {
+    pub fn send(&mut self, peer: &PeerId, frames: Vec<Frame>) -> Delivery {
         let mut all = Vec::with_capacity(frames.len() + 1);
         all.push(Frame::from(peer.0.as_slice()));
         all.extend(frames);
-        match socket::send(&self.router, all) {
+        match socket::send(&mut self.router, &all) {
             Ok(()) => Delivery::Sent,
             Err(zmq::Error::EAGAIN) => {
                 metrics::counter!("longshore_messages_dropped_total", "reason" => "queue full").increment(1);
@@ -196,10 +196,13 @@ impl Server {
     /// The next message, when there is one: never waits. None also after many malformed ones in a row.
     pub fn try_receive(&self) -> Option<Incoming> {
         for _ in 0..MALFORMED_AT_ONCE {
-            let mut frames = socket::receive(&self.router)?;
+            let mut role = None;
+            let mut frames = socket::receive_and(&self.router, |place, frame| {
+                if place == 1 {
+                    role = frame.gets("User-Id").and_then(Role::from_name);
+                }
+            })?;
             let peer = PeerId(frames.remove(0).to_vec());
-            let role =
-                frames.first_mut().and_then(|frame| frame.property("User-Id").and_then(Role::from_name));
             match wire::decode(&frames) {
                 Ok(message) => {
                     let mut frames = frames.into_iter();
@@ -240,11 +243,11 @@ impl Relay {
     ///
     /// # Errors
     /// [`TransportError::Socket`] when the server has gone.
-    pub fn send(&self, peer: &PeerId, frames: Vec<Frame>) -> Result<(), TransportError> {
+    pub fn send(&mut self, peer: &PeerId, frames: Vec<Frame>) -> Result<(), TransportError> {
         let mut all = Vec::with_capacity(frames.len() + 1);
         all.push(Frame::from(peer.0.as_slice()));
         all.extend(frames);
-        socket::send(&self.socket, all).map_err(TransportError::socket("send to", "the server's thread"))
+        socket::send(&mut self.socket, &all).map_err(TransportError::socket("send to", "the server's thread"))
     }
 
     /// Ends the server's wait.

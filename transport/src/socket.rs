@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::security::{Domain, Security, Transport};
-use crate::{Endpoint, Frame, Role, TransportError};
+use crate::{Endpoint, Frame, Role, TransportError, shared};
 
 /// A closing socket sends what is queued for this long.
 const LINGER: Duration = Duration::from_secs(1);
@@ -91,17 +91,31 @@ fn open(transport: &Transport, kind: zmq::SocketType) -> Result<zmq::Socket, zmq
 }
 
 /// Sends a multipart message without waiting; `EAGAIN` when the queue is full.
-pub(crate) fn send(socket: &zmq::Socket, frames: Vec<Frame>) -> Result<(), zmq::Error> {
-    socket.send_multipart(frames.into_iter().map(Frame::into_message), zmq::DONTWAIT)
+pub(crate) fn send(socket: &mut zmq::Socket, frames: &[Frame]) -> Result<(), zmq::Error> {
+    for (place, frame) in frames.iter().enumerate() {
+        let more = if place + 1 < frames.len() { zmq::SNDMORE } else { 0 };
+        // Whether there is room is decided with the first frame; the rest goes with it.
+        shared::send(socket, frame, zmq::DONTWAIT | more)?;
+    }
+    Ok(())
 }
 
 /// The next message, when there is one: never waits. More than [`MAX_FRAMES`] frames are read and thrown away; none of ours
 /// has so many, and what is left is no message.
 pub(crate) fn receive(socket: &zmq::Socket) -> Option<Vec<Frame>> {
+    receive_and(socket, |_, _| {})
+}
+
+/// [`receive`], and shows each frame's place and message to `look`.
+pub(crate) fn receive_and(
+    socket: &zmq::Socket,
+    mut look: impl FnMut(usize, &mut zmq::Message),
+) -> Option<Vec<Frame>> {
     let mut frames = Vec::new();
     loop {
-        let frame = socket.recv_msg(zmq::DONTWAIT).ok()?;
+        let mut frame = socket.recv_msg(zmq::DONTWAIT).ok()?;
         let more = frame.get_more();
+        look(frames.len(), &mut frame);
         if frames.len() < MAX_FRAMES {
             frames.push(Frame::from_message(frame));
         }

@@ -170,14 +170,14 @@ impl Service {
         if finished && fresh {
             self.tell_peers(&message);
         }
-        let sent = wire::encode(&message).map(|bytes| socket::send(&self.announce, vec![bytes.into()]));
+        let sent = wire::encode(&message).map(|bytes| socket::send(&mut self.announce, &[bytes.into()]));
         if !matches!(sent, Ok(Ok(()))) {
             tracing::warn!("an announcement could not be sent");
         }
     }
 
     fn tell_peers(&mut self, message: &Message) {
-        let server = &self.server;
+        let server = &mut self.server;
         self.peers.retain(|peer| matches!(send(server, peer, message, Vec::new()), Ok(Delivery::Sent)));
     }
 
@@ -203,7 +203,7 @@ impl Service {
             },
             _ => Message::Pong(()),
         };
-        if send(&self.server, &peer, &reply, bulk)? == Delivery::Gone {
+        if send(&mut self.server, &peer, &reply, bulk)? == Delivery::Gone {
             self.peers.remove(&peer);
         }
         metrics::gauge!("longshore_weights_peers").set(self.peers.len() as f64);
@@ -247,7 +247,7 @@ impl Service {
 
 /// What this service says is the same in every protocol.
 fn send(
-    server: &Server,
+    server: &mut Server,
     peer: &PeerId,
     message: &Message,
     bulk: Vec<Frame>,
