@@ -105,6 +105,7 @@ fn a_turn_is_complete_ordered_and_of_one_version() {
     assert_eq!(sampler.sample(selector, 0, Duration::from_millis(100)).unwrap(), []);
     for (actor, writer) in &mut writers {
         insert(writer, *actor, 6, 7).unwrap();
+        writer.flush(PATIENCE).unwrap();
     }
     let turn = sampler.sample(selector, 0, PATIENCE).unwrap();
     let order: Vec<_> = turn.iter().map(|item| (item.header.actor, item.header.ordinal)).collect();
@@ -190,11 +191,13 @@ fn other_runs_and_older_learners_are_refused_and_newer_ones_take_over() {
 
     let mut writer = writer(&transport, &addresses, 2, RUN);
     insert(&mut writer, 2, 0, 1).unwrap();
+    writer.flush(PATIENCE).unwrap();
     let mut second = connect(RUN, 2).unwrap();
     assert_eq!(second.sample(FRESH, 1, PATIENCE).unwrap().len(), 1);
     let error = first.sample(FRESH, 1, PATIENCE).unwrap_err();
     assert!(matches!(error, TransportError::Refused { reason: Refusal::OldEpoch, .. }), "{error}");
     insert(&mut writer, 2, 1, 1).unwrap();
+    writer.flush(PATIENCE).unwrap();
     assert_eq!(second.sample(FRESH, 1, PATIENCE).unwrap().len(), 1);
     shard.stop();
 }
