@@ -55,13 +55,14 @@ impl Traffic {
         options: LinkOptions,
         (state_bytes, batch, spool): (usize, u64, usize),
     ) -> Self {
-        let (started, directory) = (Instant::now(), ShardDirectory::fixed(shards.to_vec()));
+        let started = Instant::now();
+        let shards = &ShardDirectory::fixed(shards.to_vec());
         let actor = ActorIdentity { run: RUN, actor: ACTOR, incarnation: LIFE, schema: SCHEMA };
         let bounds = WriterOptions { spool, spool_bytes: 1 << 30, link: options };
-        let writer = TrajectoryWriter::connect(of_actor, &directory, actor, bounds, &Shutdown::new());
+        let writer = TrajectoryWriter::connect(of_actor, shards, actor, bounds, &Shutdown::new());
         let learner =
             LearnerIdentity { run: RUN, epoch: LearnerEpoch(1), schema: SCHEMA, config: Digest([0; 32]) };
-        let sampler = TrajectorySampler::connect(of_learner, &directory, learner, options, &Shutdown::new());
+        let sampler = TrajectorySampler::connect(of_learner, shards, learner, options, &Shutdown::new());
         Traffic {
             writer: writer.expect("an actor can connect"),
             sampler: sampler.expect("a learner can connect"),

@@ -7,7 +7,7 @@ use crate::message::BulkDigest;
 use crate::wire::WireError;
 
 /// Bytes at the start that are tried first: where they hardly shrink, the rest is left alone.
-const PROBE_BYTES: usize = 16 << 10;
+const PROBE_BYTES: usize = 4 << 10;
 /// Smaller blocks are left alone: compressing them costs more than sending them.
 const MIN_BYTES: usize = 8 << 10;
 /// Bound on what a block may claim to hold, so that a hostile claim allocates nothing beyond it.
