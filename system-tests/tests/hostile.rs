@@ -7,7 +7,7 @@
 use std::io::Write as _;
 use std::net::TcpStream;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::Shutdown;
 use common::config::{FRESH_TABLE, TransportConfig};
@@ -52,19 +52,18 @@ impl Hostile {
         self.port().open().unwrap();
     }
 
-    fn send(&mut self, frames: &[Vec<u8>]) {
-        let frames: Vec<_> = frames.iter().map(|frame| Frame::from(frame.as_slice())).collect();
-        for attempt in 1.. {
-            if self.port().send(frames.clone()) {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(1));
-            if attempt % 20 == 0 {
-                // A connection whose handshake failed for good takes nothing any more.
-                self.reconnect();
-            }
-        }
+    /// Whether the link takes it.
+    fn offer(&mut self, frames: &[Vec<u8>]) -> bool {
         while self.port().receive().is_some() {}
+        self.port().send(frames.iter().map(|frame| Frame::from(frame.as_slice())).collect())
+    }
+
+    fn send(&mut self, frames: &[Vec<u8>]) {
+        let start = Instant::now();
+        while !self.offer(frames) {
+            assert!(start.elapsed() < PATIENCE, "the shard takes nothing from one who may connect");
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     fn say(&mut self, message: &Message) {
@@ -310,8 +309,12 @@ fn a_shard_with_keys_hears_no_stranger_and_serves_on_whatever_an_actor_sends() {
         let stranger = transport(stranger, Role::Actor);
         let mut hostile = Hostile::new(&stranger, field.shard.endpoint());
         let mut rng = StdRng::seed_from_u64(3);
-        // As many as its own queue holds: the shard takes none.
-        (0..MESSAGES / 2).for_each(|_| hostile.send(&rubbish(&mut rng)));
+        for _ in 0..MESSAGES {
+            // The shard takes none: they fill its own queue, which is gone once the handshake has failed.
+            if !hostile.offer(&rubbish(&mut rng)) {
+                hostile.reconnect();
+            }
+        }
         field.check(memory);
     }
     assert_eq!(field.malformed(), 0.0);

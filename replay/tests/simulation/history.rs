@@ -19,6 +19,8 @@ pub struct ShardHistory {
     keys: HashMap<u64, Identity>,
     durable: HashSet<Identity>,
     removed: HashSet<Identity>,
+    /// Was stored and removed by changes of which it was not said, before a crash, whether they had become durable.
+    perhaps: HashSet<Identity>,
     /// Left the table of fresh ones, and it is durable.
     left: HashSet<u64>,
 }
@@ -60,6 +62,8 @@ impl ShardHistory {
                 _ => None,
             })
             .collect();
+        let both = unsure_inserts.iter().filter(|(key, _)| gone.contains(key));
+        self.perhaps.extend(both.map(|(_, identity)| *identity));
         for item in core.items().iter() {
             let identity = identity(&item.header);
             assert!(held.insert(identity), "{identity:?} came back twice");
@@ -80,6 +84,6 @@ impl ShardHistory {
 
     /// Whether the shard may say that it has stored this one.
     pub fn has(&self, identity: &Identity) -> bool {
-        self.durable.contains(identity)
+        self.durable.contains(identity) || self.perhaps.contains(identity)
     }
 }

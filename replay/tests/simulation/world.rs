@@ -304,7 +304,7 @@ impl World {
 
 /// In every third world some clients speak protocol 1 only.
 fn is_old(seed: u64, client: usize) -> bool {
-    seed % 3 == 2 && (seed / 3 + client as u64) % 2 == 0
+    seed % 3 == 2 && (seed / 3 + client as u64).is_multiple_of(2)
 }
 
 fn peer_of(connection: Connection) -> Vec<u8> {
