@@ -55,7 +55,7 @@ const COMPLAINT_PERIOD: Duration = Duration::from_secs(1);
 struct RelayedWeights {
     version: PolicyVersion,
     digest: BulkDigest,
-    bytes: Arc<Vec<u8>>,
+    bytes: Frame,
     budget_share: f32,
 }
 
@@ -162,7 +162,7 @@ impl Core {
     }
 
     /// Newest weights, for actors that ask.
-    pub fn relay_weights(&mut self, version: PolicyVersion, bytes: Arc<Vec<u8>>, budget_share: f32) {
+    pub fn relay_weights(&mut self, version: PolicyVersion, bytes: Frame, budget_share: f32) {
         let digest = BulkDigest::of(&bytes);
         self.weights = Some(RelayedWeights { version, digest, bytes, budget_share });
         for (peer, have) in std::mem::take(&mut self.pulls) {
@@ -375,7 +375,7 @@ impl Core {
                     budget_share: *budget_share,
                     weights: *digest,
                 });
-                let reply = Reply::Bulk(message, Arc::clone(bytes));
+                let reply = Reply::Bulk(message, bytes.clone());
                 metrics::counter!("longshore_weights_sent_total").increment(1);
                 self.effects.push(Effect::Send(Outgoing { peer, protocol, reply }));
             }

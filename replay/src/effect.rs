@@ -1,7 +1,5 @@
 //! What the core of a shard wants done.
 
-use std::sync::Arc;
-
 use transport::wire::{self, WireError};
 use transport::{Batch, Frame, Message, PeerId, TableShare};
 
@@ -64,7 +62,7 @@ pub enum Reply {
         given: Vec<Given<Content>>,
     },
     /// A message with one frame behind it.
-    Bulk(Message, Arc<Vec<u8>>),
+    Bulk(Message, Frame),
 }
 
 impl Outgoing {
@@ -75,9 +73,7 @@ impl Outgoing {
     pub fn pack(&self) -> Result<Vec<Frame>, WireError> {
         match &self.reply {
             Reply::Message(message) => wire::pack(message, Vec::new(), self.protocol),
-            Reply::Bulk(message, bytes) => {
-                wire::pack(message, vec![Frame::from(bytes.as_slice())], self.protocol)
-            }
+            Reply::Bulk(message, bytes) => wire::pack(message, vec![bytes.clone()], self.protocol),
             Reply::Batch { request, share, given } => {
                 let items = given.iter().map(describe).collect();
                 let bulk = given.iter().flat_map(|given| {

@@ -1,13 +1,14 @@
 //! The thread that fetches each version of the weights from the learner, so that a shard can give it to many actors.
 
-use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use common::Shutdown;
 use common::ids::{Digest, PolicyVersion, ShardId};
-use transport::{LinkOptions, Relay, Role, Transport, TransportError, WeightsEndpoints, WeightsFollower};
+use transport::{
+    Frame, LinkOptions, Relay, Role, Transport, TransportError, WeightsEndpoints, WeightsFollower,
+};
 
 use crate::ReplayError;
 
@@ -18,7 +19,7 @@ const WAIT: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Relayed {
     pub(crate) version: PolicyVersion,
-    pub(crate) bytes: Arc<Vec<u8>>,
+    pub(crate) bytes: Frame,
     pub(crate) budget_share: f32,
 }
 
@@ -127,6 +128,7 @@ impl Fetch {
         while !follower.run_finished() && !self.shutdown.is_triggered() {
             if let Some((version, bytes)) = follower.wait_newer(None, WAIT)? {
                 let budget_share = follower.budget_share();
+                let bytes = Frame::from(bytes.as_slice());
                 if self.sender.send(Relayed { version, bytes, budget_share }).is_err() {
                     return Ok(());
                 }

@@ -40,7 +40,7 @@ struct Shared {
 #[derive(Clone, Debug)]
 struct Published {
     version: PolicyVersion,
-    weights: Arc<Vec<u8>>,
+    weights: Frame,
     digest: BulkDigest,
     budget_share: f32,
 }
@@ -89,6 +89,7 @@ impl WeightsPublisher {
 
     /// Makes `version` the newest. `budget_share` is the share of the run's budget spent so far.
     pub fn publish(&self, version: PolicyVersion, weights: Arc<Vec<u8>>, budget_share: f32) {
+        let weights = Frame::from(weights.as_slice());
         let digest = BulkDigest::of(&weights);
         self.lock().newest = Some(Published { version, weights, digest, budget_share });
         self.relay.wake();
@@ -191,7 +192,7 @@ impl Service {
             _ if finished => Message::RunFinished(()),
             Message::Pull(pull) => match newest {
                 Some(published) if pull.have.is_none_or(|have| published.version > have) => {
-                    bulk.push(Frame::from(published.weights.as_slice()));
+                    bulk.push(published.weights.clone());
                     metrics::counter!("longshore_weights_sent_total").increment(1);
                     Message::Weights(Weights {
                         version: published.version,
