@@ -23,6 +23,10 @@ use crate::requests::{Request, Requests};
 use crate::sessions::{Arrival, MAX_SESSIONS, SessionKey, Sessions};
 use crate::tables::{Items, TableStats, Tables};
 
+/// Who has many credits is acknowledged several trajectories at a time, but within this: each acknowledgement wakes threads
+/// at both ends.
+const ACKNOWLEDGED_WITHIN: Duration = Duration::from_millis(1);
+
 /// The state of a shard.
 #[derive(Debug)]
 pub struct Core {
@@ -34,7 +38,9 @@ pub struct Core {
     claim: Option<Claim>,
     requests: Requests,
     /// Actors that sent something since the last [`Core::settle`].
-    unacknowledged: BTreeMap<SessionKey, PeerId>,
+    unacknowledged: BTreeMap<SessionKey, Owed>,
+    /// So many trajectories are acknowledged at once.
+    acknowledged_together: u64,
     /// Whether credits are withheld from somebody.
     starved: bool,
     weights: Option<RelayedWeights>,
@@ -50,6 +56,16 @@ pub struct Core {
 
 /// Refused peers try again and again: one line in this time tells of them.
 const COMPLAINT_PERIOD: Duration = Duration::from_secs(1);
+
+/// An acknowledgement.
+#[derive(Debug)]
+struct Owed {
+    peer: PeerId,
+    /// Trajectories that came since the last one.
+    items: u64,
+    /// When the first of them came.
+    since: Duration,
+}
 
 #[derive(Debug)]
 struct RelayedWeights {
@@ -84,6 +100,7 @@ impl Core {
             claim: None,
             requests: Requests::default(),
             unacknowledged: BTreeMap::new(),
+            acknowledged_together: u64::from(config.credits / 8).max(1),
             starved: false,
             weights: None,
             pulls: BTreeMap::new(),
@@ -146,7 +163,8 @@ impl Core {
     /// When [`Core::settle`] is due at the latest, though nothing comes.
     #[must_use]
     pub fn deadline(&self) -> Option<Duration> {
-        self.requests.deadline()
+        let owed = self.unacknowledged.values().map(|owed| owed.since + ACKNOWLEDGED_WITHIN).min();
+        self.requests.deadline().into_iter().chain(owed).min()
     }
 
     /// What is to be done, in order.
@@ -190,7 +208,7 @@ impl Core {
             }
             // An actor that asks for a sign of life is told what is stored: an acknowledgement may have been lost.
             (_, Some(Peer { who: Who::Actor(session), .. })) => {
-                self.unacknowledged.insert(session, peer);
+                self.owe(session, peer, self.acknowledged_together, now);
             }
         }
     }
@@ -198,7 +216,7 @@ impl Core {
     /// Answers what can be answered by now: requests, acknowledgements, credits. To be called after every few messages.
     pub fn settle(&mut self, now: Duration) {
         self.serve(now);
-        self.acknowledge();
+        self.acknowledge(now);
         self.refill();
     }
 
@@ -341,7 +359,7 @@ impl Core {
             Arrival::Duplicate => self.counts.duplicates += 1,
             Arrival::Gap => return self.send(&peer, protocol, Message::UnknownPeer(())),
         }
-        self.unacknowledged.insert(session, peer);
+        self.owe(session, peer, 1, now);
     }
 
     /// Stores trajectories that came together; each has its own checksums.
@@ -402,12 +420,25 @@ impl Core {
         }
     }
 
-    fn acknowledge(&mut self) {
+    /// An actor is to be told what is stored: when it has sent many, or a moment has passed since the first of them.
+    fn owe(&mut self, session: SessionKey, peer: PeerId, items: u64, now: Duration) {
+        let owed =
+            self.unacknowledged.entry(session).or_insert(Owed { peer: peer.clone(), items: 0, since: now });
+        owed.peer = peer;
+        owed.items += items;
+    }
+
+    fn acknowledge(&mut self, now: Duration) {
         if self.unacknowledged.is_empty() {
             return;
         }
         let may_insert = self.may_insert();
-        for (session, peer) in std::mem::take(&mut self.unacknowledged) {
+        let due =
+            |owed: &Owed| owed.items >= self.acknowledged_together || now >= owed.since + ACKNOWLEDGED_WITHIN;
+        let all = std::mem::take(&mut self.unacknowledged);
+        let (due, later): (BTreeMap<_, _>, BTreeMap<_, _>) = all.into_iter().partition(|(_, owed)| due(owed));
+        self.unacknowledged = later;
+        for (session, Owed { peer, .. }) in due {
             let Some((ack, has_all)) = self.sessions.acknowledge(session, may_insert) else { continue };
             self.starved |= !has_all;
             if let Some(Peer { protocol, .. }) = self.peers.get(&peer) {

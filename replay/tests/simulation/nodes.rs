@@ -29,7 +29,7 @@ const SCHEMA: Digest = Digest([5; 32]);
 
 pub fn config() -> Config {
     let text = "schema = 1\nname = \"simulated\"\nseed = 1\n[simulator]\nscenario = \"slots\"\n[actor]\nunroll = 4\n\
-                [learner]\nreplayed_share = 0.5\n[replay]\ncredits = 3\n[replay.tables.fresh]\nsampler = \"fifo\"\n\
+                [learner]\nreplayed_share = 0.5\n[replay]\ncredits = 16\n[replay.tables.fresh]\nsampler = \"fifo\"\n\
                 remover = { times_sampled = 1 }\nsamples_per_insert = 1.0\ntolerance_steps = 40\nmax_items = 12\n\
                 [replay.tables.replayed]\nsampler = { prioritised = { exponent = 0.7 } }\nremover = \"lowest_priority\"\n\
                 max_items = 20\n";
