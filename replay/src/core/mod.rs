@@ -1,18 +1,18 @@
 //! What a shard does with what it hears. It knows no socket, clock, disk or thread: messages and the time are told, and
 //! what is to be done comes out as [`Effect`]s. The same code runs in production and in simulated networks.
 
+mod actors;
+mod handshake;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use common::config::{FRESH_TABLE, ReplayConfig, TableConfig};
-use common::ids::{LearnerEpoch, PolicyVersion, SequenceNumber, ShardId};
+use common::ids::{LearnerEpoch, PolicyVersion, ShardId};
 use common::seed::{RunSeed, Stream};
 use rand_chacha::ChaCha8Rng;
-use transport::{
-    Ack, BulkDigest, Frame, Hello, Incoming, Insert, Inserts, Message, NotReady, PeerId, Prioritise, Refusal,
-    Refused, Role, ShardStats, Weights, Welcome, wire,
-};
+use transport::{BulkDigest, Frame, Incoming, Message, PeerId, Prioritise, ShardStats, wire};
 
 use crate::claim::{self, Claim};
 use crate::effect::{Change, Effect, Outgoing, Reply};
@@ -20,7 +20,7 @@ use crate::item::Content;
 use crate::journal::Remembered;
 use crate::peers::{Peer, Peers, Who};
 use crate::requests::{Request, Requests};
-use crate::sessions::{Arrival, MAX_SESSIONS, SessionKey, Sessions};
+use crate::sessions::{SessionKey, Sessions};
 use crate::tables::{Items, TableStats, Tables};
 
 /// Who has many credits is acknowledged several trajectories at a time, but within this: each acknowledgement wakes threads
@@ -220,81 +220,6 @@ impl Core {
         self.refill();
     }
 
-    fn greet(&mut self, peer: PeerId, proven: Option<Role>, hello: &Hello, now: Duration) {
-        let verdict = claim::check_peer(hello, proven).and_then(|protocol| {
-            let admitted =
-                if hello.role == Role::Learner { self.claim_for(hello) } else { self.admit(hello) }?;
-            Ok((protocol, admitted))
-        });
-        let spoken = hello.common_protocol().unwrap_or(wire::PROTOCOL_OLDEST);
-        let (protocol, who, ack) = match verdict {
-            Ok((protocol, Some((who, ack)))) => (protocol, who, ack),
-            Ok((_, None)) => {
-                let message = "no learner has claimed this shard yet".to_owned();
-                return self.send(&peer, spoken, Message::NotReady(NotReady { message }));
-            }
-            Err(refused) => return self.refuse(&peer, spoken, hello.role, refused, now),
-        };
-        // `claim_for` and `admit` let nobody in while there is no claim.
-        let Some(Claim { run, epoch, .. }) = self.claim else { return };
-        if matches!(who, Who::Learner(_)) {
-            // Nobody waits for older requests any more.
-            self.requests.clear(&mut self.tables);
-        }
-        self.peers.greet(&peer, Peer { protocol, who });
-        if self.peers.len() > MAX_SESSIONS {
-            let sessions = &self.sessions;
-            self.peers.keep_actors(|session| sessions.knows(session));
-        }
-        let (shard, Ack { next, limit }) = (Some(self.shard), ack);
-        // It acknowledges, too: what it says is stored must be.
-        self.send_after(
-            &peer,
-            protocol,
-            Message::Welcome(Welcome { protocol, run, epoch, shard, next, limit }),
-        );
-        if self.finished {
-            self.send(&peer, protocol, Message::RunFinished(()));
-        }
-    }
-
-    fn claim_for(&mut self, hello: &Hello) -> Result<Option<(Who, Ack)>, Refused> {
-        let claim = claim::claim(self.claim, hello)?;
-        if self.claim != Some(claim) {
-            tracing::info!(shard = %self.shard, run = %claim.run, epoch = %claim.epoch, "claimed by a learner");
-            self.persist(Change::Claim(Some(claim)));
-        }
-        self.claim = Some(claim);
-        let nothing = Ack { next: SequenceNumber(0), limit: SequenceNumber(0) };
-        Ok(Some((Who::Learner(claim.epoch), nothing)))
-    }
-
-    /// None while there is no learner to say which run this is.
-    fn admit(&mut self, hello: &Hello) -> Result<Option<(Who, Ack)>, Refused> {
-        let Some(current) = self.claim else { return Ok(None) };
-        claim::check_run(current, hello)?;
-        let (Some(actor), Some(incarnation)) = (hello.actor, hello.incarnation) else {
-            let message = "an actor must say its id and its incarnation".to_owned();
-            return Err(Refused { reason: Refusal::Incomplete, message });
-        };
-        let session = SessionKey { actor, incarnation };
-        let may_insert = self.may_insert();
-        self.starved |= !may_insert;
-        let ack = self.sessions.open(session, hello.first_sequence, may_insert);
-        tracing::debug!(shard = %self.shard, %actor, %incarnation, "actor connected");
-        Ok(Some((Who::Actor(session), ack)))
-    }
-
-    fn refuse(&mut self, peer: &PeerId, protocol: u16, role: Role, refused: Refused, now: Duration) {
-        metrics::counter!("longshore_peers_refused_total", "reason" => refused.reason.to_string())
-            .increment(1);
-        if self.complained.is_none_or(|last| now.saturating_sub(last) >= COMPLAINT_PERIOD) {
-            self.complained = Some(now);
-            tracing::warn!(shard = %self.shard, %role, reason = %refused.reason, "refused a peer: {}", refused.message);
-        }
-        self.send(peer, protocol, Message::Refused(refused));
-    }
-
     fn hear_learner(
         &mut self,
         peer: &PeerId,
@@ -327,82 +252,6 @@ impl Core {
         }
     }
 
-    fn store(
-        &mut self,
-        (peer, protocol): (PeerId, u16),
-        session: SessionKey,
-        insert: Insert,
-        envelope: Frame,
-        bulk: Vec<Frame>,
-        now: Duration,
-    ) {
-        let SessionKey { actor, incarnation } = session;
-        if (insert.header.actor, insert.header.incarnation) != (actor, incarnation) {
-            // It would count as the other's own after a restart.
-            let message = format!("a trajectory of another than actor {actor} in its life {incarnation}");
-            let refused = Refused { reason: Refusal::Incomplete, message };
-            return self.refuse(&peer, protocol, Role::Actor, refused, now);
-        }
-        match self.sessions.arrive(session, insert.header.sequence) {
-            Arrival::New => {
-                // Decoding has checked that there are two frames.
-                let Some((header, content)) = Content::of(insert, envelope, bulk) else { return };
-                let key = self.tables.insert(header, content.bytes(), content);
-                self.counts.inserted += 1;
-                if self.durable
-                    && let Some(item) = self.tables.items().get(&key)
-                {
-                    self.effects.push(Effect::Persist(Change::Insert(Arc::clone(&item))));
-                }
-                self.persist_departures();
-            }
-            Arrival::Duplicate => self.counts.duplicates += 1,
-            Arrival::Gap => return self.send(&peer, protocol, Message::UnknownPeer(())),
-        }
-        self.owe(session, peer, 1, now);
-    }
-
-    /// Stores trajectories that came together; each has its own checksums.
-    fn store_several(
-        &mut self,
-        from: (PeerId, u16),
-        session: SessionKey,
-        inserts: &Inserts,
-        bulk: &[Frame],
-        now: Duration,
-    ) {
-        let pieces = bulk.first().and_then(|frame| inserts.split(frame)).unwrap_or_default();
-        for piece in pieces {
-            let [envelope, body, states] = piece.map(Frame::from);
-            let insert = match wire::header_of(&envelope) {
-                Ok(Message::Insert(insert)) if insert.holds(&body, &states) => insert,
-                _ => return metrics::counter!("longshore_malformed_messages_total").increment(1),
-            };
-            self.store(from.clone(), session, insert, envelope, vec![body, states], now);
-        }
-    }
-
-    /// Gives newer weights at once or, when there are none, as soon as there are.
-    fn give_weights(&mut self, peer: PeerId, have: Option<PolicyVersion>) {
-        let Some(Peer { protocol, .. }) = self.peers.get(&peer) else { return };
-        match &self.weights {
-            Some(weights) if have.is_none_or(|have| weights.version > have) => {
-                let RelayedWeights { version, digest, bytes, budget_share } = weights;
-                let message = Message::Weights(Weights {
-                    version: *version,
-                    budget_share: *budget_share,
-                    weights: *digest,
-                });
-                let reply = Reply::Bulk(message, bytes.clone());
-                metrics::counter!("longshore_weights_sent_total").increment(1);
-                self.effects.push(Effect::Send(Outgoing { peer, protocol, reply }));
-            }
-            _ => {
-                self.pulls.insert(peer, have);
-            }
-        }
-    }
-
     fn prioritise(&mut self, prioritise: &Prioritise) {
         let Some(table) = self.tables.table(&prioritise.table) else { return };
         let counts = self.tables.set_priorities(table, &prioritise.updates);
@@ -417,47 +266,6 @@ impl Core {
             let effect =
                 if self.persist_departures() { Effect::SendAfter(answer) } else { Effect::Send(answer) };
             self.effects.push(effect);
-        }
-    }
-
-    /// An actor is to be told what is stored: when it has sent many, or a moment has passed since the first of them.
-    fn owe(&mut self, session: SessionKey, peer: PeerId, items: u64, now: Duration) {
-        let owed =
-            self.unacknowledged.entry(session).or_insert(Owed { peer: peer.clone(), items: 0, since: now });
-        owed.peer = peer;
-        owed.items += items;
-    }
-
-    fn acknowledge(&mut self, now: Duration) {
-        if self.unacknowledged.is_empty() {
-            return;
-        }
-        let may_insert = self.may_insert();
-        let due =
-            |owed: &Owed| owed.items >= self.acknowledged_together || now >= owed.since + ACKNOWLEDGED_WITHIN;
-        let all = std::mem::take(&mut self.unacknowledged);
-        let (due, later): (BTreeMap<_, _>, BTreeMap<_, _>) = all.into_iter().partition(|(_, owed)| due(owed));
-        self.unacknowledged = later;
-        for (session, Owed { peer, .. }) in due {
-            let Some((ack, has_all)) = self.sessions.acknowledge(session, may_insert) else { continue };
-            self.starved |= !has_all;
-            if let Some(Peer { protocol, .. }) = self.peers.get(&peer) {
-                self.send_after(&peer, protocol, Message::Ack(ack));
-            }
-        }
-    }
-
-    /// Gives credits to actors that lack some, when the limiters allow it.
-    fn refill(&mut self) {
-        if !self.starved || self.finished || !self.may_insert() {
-            return;
-        }
-        self.starved = false;
-        let actors = self.peers.actors().map(|(peer, protocol, session)| (peer.clone(), protocol, session));
-        for (peer, protocol, session) in actors.collect::<Vec<_>>() {
-            if let Some(ack) = self.sessions.refill(session) {
-                self.send_after(&peer, protocol, Message::Ack(ack));
-            }
         }
     }
 

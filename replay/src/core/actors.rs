@@ -1,0 +1,133 @@
+//! What actors send, and what they are told.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::ids::PolicyVersion;
+use transport::{Frame, Insert, Inserts, Message, PeerId, Refusal, Refused, Role, Weights, wire};
+
+use super::{ACKNOWLEDGED_WITHIN, Core, Owed, RelayedWeights};
+use crate::effect::{Change, Effect, Outgoing, Reply};
+use crate::item::Content;
+use crate::peers::Peer;
+use crate::sessions::{Arrival, SessionKey};
+
+impl Core {
+    pub(super) fn store(
+        &mut self,
+        (peer, protocol): (PeerId, u16),
+        session: SessionKey,
+        insert: Insert,
+        envelope: Frame,
+        bulk: Vec<Frame>,
+        now: Duration,
+    ) {
+        let SessionKey { actor, incarnation } = session;
+        if (insert.header.actor, insert.header.incarnation) != (actor, incarnation) {
+            // It would count as the other's own after a restart.
+            let message = format!("a trajectory of another than actor {actor} in its life {incarnation}");
+            let refused = Refused { reason: Refusal::Incomplete, message };
+            return self.refuse(&peer, protocol, Role::Actor, refused, now);
+        }
+        match self.sessions.arrive(session, insert.header.sequence) {
+            Arrival::New => {
+                // Decoding has checked that there are two frames.
+                let Some((header, content)) = Content::of(insert, envelope, bulk) else { return };
+                let key = self.tables.insert(header, content.bytes(), content);
+                self.counts.inserted += 1;
+                if self.durable
+                    && let Some(item) = self.tables.items().get(&key)
+                {
+                    self.effects.push(Effect::Persist(Change::Insert(Arc::clone(&item))));
+                }
+                self.persist_departures();
+            }
+            Arrival::Duplicate => self.counts.duplicates += 1,
+            Arrival::Gap => return self.send(&peer, protocol, Message::UnknownPeer(())),
+        }
+        self.owe(session, peer, 1, now);
+    }
+
+    /// Stores trajectories that came together; each has its own checksums.
+    pub(super) fn store_several(
+        &mut self,
+        from: (PeerId, u16),
+        session: SessionKey,
+        inserts: &Inserts,
+        bulk: &[Frame],
+        now: Duration,
+    ) {
+        let pieces = bulk.first().and_then(|frame| inserts.split(frame)).unwrap_or_default();
+        for piece in pieces {
+            let [envelope, body, states] = piece.map(Frame::from);
+            let insert = match wire::header_of(&envelope) {
+                Ok(Message::Insert(insert)) if insert.holds(&body, &states) => insert,
+                _ => return metrics::counter!("longshore_malformed_messages_total").increment(1),
+            };
+            self.store(from.clone(), session, insert, envelope, vec![body, states], now);
+        }
+    }
+
+    /// Gives newer weights at once or, when there are none, as soon as there are.
+    pub(super) fn give_weights(&mut self, peer: PeerId, have: Option<PolicyVersion>) {
+        let Some(Peer { protocol, .. }) = self.peers.get(&peer) else { return };
+        match &self.weights {
+            Some(weights) if have.is_none_or(|have| weights.version > have) => {
+                let RelayedWeights { version, digest, bytes, budget_share } = weights;
+                let message = Message::Weights(Weights {
+                    version: *version,
+                    budget_share: *budget_share,
+                    weights: *digest,
+                });
+                let reply = Reply::Bulk(message, bytes.clone());
+                metrics::counter!("longshore_weights_sent_total").increment(1);
+                self.effects.push(Effect::Send(Outgoing { peer, protocol, reply }));
+            }
+            _ => {
+                self.pulls.insert(peer, have);
+            }
+        }
+    }
+
+    /// An actor is to be told what is stored: when it has sent many, or a moment has passed since the first of them.
+    pub(super) fn owe(&mut self, session: SessionKey, peer: PeerId, items: u64, now: Duration) {
+        let owed =
+            self.unacknowledged.entry(session).or_insert(Owed { peer: peer.clone(), items: 0, since: now });
+        owed.peer = peer;
+        owed.items += items;
+    }
+
+    pub(super) fn acknowledge(&mut self, now: Duration) {
+        if self.unacknowledged.is_empty() {
+            return;
+        }
+        let may_insert = self.may_insert();
+        let due =
+            |owed: &Owed| owed.items >= self.acknowledged_together || now >= owed.since + ACKNOWLEDGED_WITHIN;
+        let all = std::mem::take(&mut self.unacknowledged);
+        let (due, later): (BTreeMap<_, _>, BTreeMap<_, _>) = all.into_iter().partition(|(_, owed)| due(owed));
+        self.unacknowledged = later;
+        for (session, Owed { peer, .. }) in due {
+            let Some((ack, has_all)) = self.sessions.acknowledge(session, may_insert) else { continue };
+            self.starved |= !has_all;
+            if let Some(Peer { protocol, .. }) = self.peers.get(&peer) {
+                self.send_after(&peer, protocol, Message::Ack(ack));
+            }
+        }
+    }
+
+    /// Gives credits to actors that lack some, when the limiters allow it.
+    pub(super) fn refill(&mut self) {
+        if !self.starved || self.finished || !self.may_insert() {
+            return;
+        }
+        self.starved = false;
+        let actors = self.peers.actors().map(|(peer, protocol, session)| (peer.clone(), protocol, session));
+        for (peer, protocol, session) in actors.collect::<Vec<_>>() {
+            if let Some(ack) = self.sessions.refill(session) {
+                self.send_after(&peer, protocol, Message::Ack(ack));
+            }
+        }
+    }
+}
