@@ -66,6 +66,15 @@ pub enum Reply {
 }
 
 impl Outgoing {
+    /// Its frames, ready to be sent; none, and a line in the log, when it cannot be: that is a fault of ours, or the peer is
+    /// too old for it.
+    #[must_use]
+    pub fn frames(&self) -> Option<Vec<Frame>> {
+        self.pack()
+            .inspect_err(|error| tracing::warn!(peer = ?self.peer, %error, "a message could not be sent"))
+            .ok()
+    }
+
     /// Its frames; those of trajectories are shared with the table.
     ///
     /// # Errors

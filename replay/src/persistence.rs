@@ -14,7 +14,6 @@ use crate::ReplayError;
 use crate::effect::{Effect, Outgoing};
 use crate::item::Content;
 use crate::journal::Journal;
-use crate::service::unsendable;
 use crate::storage::StorageError;
 use crate::tables::Items;
 
@@ -186,13 +185,10 @@ impl Writer {
     }
 
     fn send(&mut self, outgoing: &Outgoing) {
-        match outgoing.pack() {
-            Ok(frames) => {
-                if let Err(error) = self.relay.send(&outgoing.peer, frames) {
-                    tracing::warn!(%error, "an answer could not be sent");
-                }
-            }
-            Err(error) => unsendable(&outgoing.peer, &error),
+        if let Some(frames) = outgoing.frames()
+            && let Err(error) = self.relay.send(&outgoing.peer, frames)
+        {
+            tracing::warn!(%error, "an answer could not be sent");
         }
     }
 

@@ -10,9 +10,7 @@ use common::config::{Config, Durability};
 use common::ids::ShardId;
 use durable::{Disk, FolderDisk, FolderLock};
 use telemetry::Readiness;
-use transport::{
-    Delivery, Endpoint, LinkOptions, PeerId, Received, Server, Transport, WeightsEndpoints, wire,
-};
+use transport::{Delivery, Endpoint, LinkOptions, Received, Server, Transport, WeightsEndpoints};
 
 use crate::core::Core;
 use crate::effect::{Effect, Outgoing};
@@ -200,7 +198,7 @@ impl Shard {
         let mut later = Vec::new();
         for effect in self.core.take_effects() {
             match (effect, &self.persistence) {
-                (Effect::Send(outgoing), _) | (Effect::SendAfter(outgoing), None) => self.send(outgoing)?,
+                (Effect::Send(outgoing), _) | (Effect::SendAfter(outgoing), None) => self.send(&outgoing),
                 (effect @ (Effect::SendAfter(_) | Effect::Persist(_)), Some(_)) => later.push(effect),
                 // Nothing is persisted without a disk.
                 (Effect::Persist(_), None) => {}
@@ -212,16 +210,12 @@ impl Shard {
         }
     }
 
-    fn send(&mut self, outgoing: Outgoing) -> Result<(), ReplayError> {
-        match outgoing.pack() {
-            Ok(frames) => {
-                if self.server.send(&outgoing.peer, frames) == Delivery::Gone {
-                    self.core.forget(&outgoing.peer);
-                }
-            }
-            Err(error) => unsendable(&outgoing.peer, &error),
+    fn send(&mut self, outgoing: &Outgoing) {
+        if let Some(frames) = outgoing.frames()
+            && self.server.send(&outgoing.peer, frames) == Delivery::Gone
+        {
+            self.core.forget(&outgoing.peer);
         }
-        Ok(())
     }
 
     fn end(mut self) -> Result<ReplaySummary, ReplayError> {
@@ -241,9 +235,4 @@ fn take_folder(folder: &Path) -> Result<FolderLock, ReplayError> {
     std::fs::create_dir_all(folder)
         .map_err(|source| ReplayError::Folder { path: folder.to_owned(), source })?;
     FolderLock::take(folder).map_err(ReplayError::Lock)
-}
-
-/// A message that cannot be sent is a fault of ours, or a peer too old for it.
-pub(crate) fn unsendable(peer: &PeerId, error: &wire::WireError) {
-    tracing::warn!(?peer, %error, "a message could not be sent");
 }
