@@ -86,9 +86,10 @@ impl Journal {
             tracing::error!(file = %damage.file.display(), offset = damage.offset, bytes = damage.length, "a part of what was stored is lost: {}", damage.why);
         }
         if recovered.torn_bytes > 0 {
-            tracing::info!(
+            // A few bytes are what a crash leaves; many are a damaged file.
+            tracing::warn!(
                 bytes = recovered.torn_bytes,
-                "what an earlier life of the shard had not made durable was cut off"
+                "the end of the newest segment cannot be read and was cut off: what an earlier life of the shard had not made durable, or damage"
             );
         }
         let mut remembered = Remembered {

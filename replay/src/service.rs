@@ -59,7 +59,10 @@ impl Shard {
         default: Durability,
     ) -> Result<Self, ReplayError> {
         match config.replay.durability.unwrap_or(default) {
-            Durability::Memory => Shard::on(config, shard, endpoint, transport, readiness, None),
+            Durability::Memory => {
+                tracing::info!(%shard, "trajectories are kept in memory alone: replay.durability is \"memory\"");
+                Shard::on(config, shard, endpoint, transport, readiness, None)
+            }
             Durability::Disk => {
                 let folder = config.replay.folder.join(format!("shard-{shard}"));
                 let lock = take_folder(&folder)?;

@@ -394,3 +394,39 @@ fn a_shard_on_a_disk_goes_on_where_it_stopped() {
     assert_eq!(next.stats().unwrap()[0].items, 0);
     shard.stop();
 }
+
+/// A shard that comes up for another run, say with another's folder, costs its share and no more.
+#[test]
+fn a_shard_that_comes_back_for_another_run_ends_nobody() {
+    let transport = plain();
+    let first = RunningShard::start(&transport, 0, ANY_PORT, &[]);
+    let second = RunningShard::start(&transport, 1, ANY_PORT, &[]);
+    let addresses = endpoints(&[&first, &second]);
+    let mut ours = sampler(&transport, &addresses);
+    let mut writer = writer(&transport, &addresses, 1, RUN);
+    insert(&mut writer, 1, 0, 1).unwrap();
+    second.stop();
+    let second = RunningShard::start(&transport, 1, addresses[1].as_str(), &[]);
+    // Whoever says hello first has it; both are tried until the other run does.
+    let other = learner(RunId([9; 16]), 1);
+    let mut theirs =
+        TrajectorySampler::connect(&transport, &directory(&addresses[1..]), other, link(), &Shutdown::new())
+            .unwrap();
+    wait_until(|| theirs.poll().is_err() || theirs.live_shards() == 1);
+    if theirs.live_shards() == 1 {
+        wait_until(|| {
+            ours.poll().unwrap();
+            writer.poll();
+            ours.live_shards() == 1
+        });
+    }
+    let mut ordinals = 1..;
+    let mut seen = 0;
+    wait_until(|| {
+        insert(&mut writer, 1, ordinals.next().unwrap(), 1).unwrap();
+        seen += ours.sample(FRESH, 10, Duration::from_millis(50)).unwrap().len();
+        seen >= 20
+    });
+    first.stop();
+    second.stop();
+}

@@ -7,7 +7,7 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use crate::client::{Complaint, LinkOptions};
-use crate::message::{Hello, Message, NotReady, Refused, Role, Welcome};
+use crate::message::{Hello, Message, NotReady, Refusal, Refused, Role, Welcome};
 use crate::port::Port;
 use crate::{Endpoint, Frame, TransportError, wire};
 
@@ -40,6 +40,8 @@ enum State {
     Refused,
 }
 
+/// Peers answer within milliseconds.
+const UNUSUAL: Duration = Duration::from_secs(1);
 /// How often a peer that is not ready is asked again.
 const NOT_READY_PERIOD: Duration = Duration::from_millis(200);
 
@@ -176,6 +178,9 @@ impl<P: Port> Channel<P> {
                 self.state = State::Ready;
                 self.owed_since = None;
                 self.protocol = welcome.protocol;
+                if self.failures > 0 {
+                    tracing::info!(endpoint = %self.endpoint, "the {} is back", self.server);
+                }
                 self.failures = 0;
                 self.complaint.settle();
                 tracing::debug!(endpoint = %self.endpoint, "connected");
@@ -223,6 +228,19 @@ impl<P: Port> Channel<P> {
         Ok(None)
     }
 
+    /// Since when the peer owes an answer, if that is unusually long.
+    pub(crate) fn silent_for(&self, now: Duration) -> Option<Duration> {
+        let silent = now.saturating_sub(self.owed_since?);
+        (silent >= UNUSUAL).then_some(silent)
+    }
+
+    /// Asks a peer that has refused once more, after a while.
+    pub(crate) fn ask_again(&mut self, now: Duration) {
+        self.port.close();
+        self.owed_since = None;
+        self.state = State::Away(now + self.options.complaint_period);
+    }
+
     /// Gives the connection up and makes a new one.
     pub(crate) fn reconnect(&mut self, now: Duration) {
         self.abandon(now);
@@ -251,6 +269,16 @@ impl<P: Port> Channel<P> {
         self.last_sent = now;
         self.port.send(frames)
     }
+}
+
+/// What a refusal means to who has other shards as well: one that comes up for another run, say with another's folder, is
+/// as good as away; it is warned of and asked again.
+pub(crate) fn tolerable(endpoint: &Endpoint, refused: &Refused, others: bool) -> bool {
+    let of_the_shard = matches!(refused.reason, Refusal::OtherRun | Refusal::OtherSchema | Refusal::Protocol);
+    if others && of_the_shard {
+        tracing::warn!(%endpoint, reason = %refused.reason, "going on without a shard that refuses: {}", refused.message);
+    }
+    others && of_the_shard
 }
 
 /// The error that a refusal is.

@@ -33,9 +33,18 @@ impl RunningShard {
     pub fn start(transport: &Transport, shard: u32, endpoint: &str, settings: &[&str]) -> Self {
         let config = config(settings);
         let endpoint = endpoint.parse().unwrap();
-        let readiness = Readiness::new();
-        let shard = Shard::bind(&config, ShardId(shard), &endpoint, transport, readiness, Durability::Memory)
-            .unwrap();
+        let bind = || {
+            let (id, readiness) = (ShardId(shard), Readiness::new());
+            Shard::bind(&config, id, &endpoint, transport, readiness, Durability::Memory)
+        };
+        // The socket of a shard before it may take a moment to close.
+        let mut bound = bind();
+        let start = std::time::Instant::now();
+        while bound.is_err() && start.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(20));
+            bound = bind();
+        }
+        let shard = bound.unwrap();
         RunningShard::serve(shard)
     }
 

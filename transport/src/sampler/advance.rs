@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{Answer, LearnerIdentity, SampledItem, Selector, ShardLink, TrajectorySampler};
 use crate::block::Block;
-use crate::channel::{Event, refusal};
+use crate::channel::{Event, refusal, tolerable};
 use crate::client::{Complaint, LinkOptions};
 use crate::message::{Batch, Hello, Message, Pick, Role, Sample};
 use crate::port::Port;
@@ -61,12 +61,19 @@ impl<P: Port> TrajectorySampler<P> {
     pub fn tick(&mut self, now: Duration) -> Result<(), TransportError> {
         for place in 0..self.links.len() {
             while let Some(event) = self.links[place].channel.step(now)? {
+                let mut links = self.links.iter().enumerate();
+                let others = links.any(|(other, link)| other != place && link.channel.is_ready());
                 let link = &mut self.links[place];
                 match event {
                     Event::Ready(welcome) => link.shard = welcome.shard.unwrap_or(link.shard),
                     Event::Lost => {
                         link.asked = None;
                         link.overdue.clear();
+                    }
+                    Event::Refused(refused) if tolerable(link.channel.endpoint(), &refused, others) => {
+                        link.asked = None;
+                        link.overdue.clear();
+                        link.channel.ask_again(now);
                     }
                     Event::Refused(refused) => return Err(refusal(link.channel.endpoint(), refused)),
                     Event::Finished => link.finished = true,
@@ -95,7 +102,7 @@ impl<P: Port> TrajectorySampler<P> {
             Selector::Table(table) => (table, Pick::Next),
             Selector::Turn { version, .. } => (FRESH_TABLE, Pick::Turn(version)),
         };
-        if self.live_shards() == 0 {
+        if !self.links.iter().any(ShardLink::answers) {
             if let Some(waited) = self.complaint.due(now) {
                 tracing::warn!(?waited, "no replay shard can be reached");
             }
@@ -172,8 +179,7 @@ impl<P: Port> TrajectorySampler<P> {
     /// not divide goes to one of them by lot, so that no shard is favoured in the long run; who has not said yet, or said
     /// that it has nothing, is asked for a step, to hear of it.
     fn deal(&mut self, table: &str, missing: u64) -> Vec<(usize, u64)> {
-        let live: Vec<usize> =
-            (0..self.links.len()).filter(|place| self.links[*place].channel.is_ready()).collect();
+        let live: Vec<usize> = (0..self.links.len()).filter(|place| self.links[*place].answers()).collect();
         let mass = |place: usize| self.links[place].shares.get(table).map_or(0.0, |share| share.mass);
         let total: f64 = live.iter().map(|place| mass(*place)).sum();
         if total <= 0.0 {

@@ -21,6 +21,8 @@ use crate::{Endpoint, ShardDirectory, Transport, TransportError};
 const POLL: Duration = Duration::from_millis(20);
 /// A shard that cannot fill its share answers with what it has after this long; the rest is asked of all again.
 const PATIENCE: Duration = Duration::from_millis(200);
+/// How much later than asked a shard may answer before the learner goes on without it.
+const GRACE: Duration = Duration::from_secs(1);
 /// How long the shards have to say that they know of the end.
 const FAREWELL: Duration = Duration::from_secs(3);
 
@@ -108,6 +110,11 @@ struct ShardLink<P> {
 }
 
 impl<P: Port> ShardLink<P> {
+    /// Whether it is connected, and answers what it is asked.
+    fn answers(&self) -> bool {
+        self.channel.is_ready() && self.overdue.is_empty()
+    }
+
     fn new(
         port: P,
         endpoint: &Endpoint,
@@ -186,7 +193,7 @@ impl TrajectorySampler<SocketPort> {
                 }
                 self.check()?;
                 self.ask(selector, missing, remaining.min(PATIENCE), self.now())?;
-            } else if self.now() >= deadline + self.options.peer_timeout {
+            } else if self.now() >= deadline + GRACE {
                 self.give_up_waiting();
             }
             self.wait();

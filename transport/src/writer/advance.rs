@@ -7,7 +7,7 @@ use common::trajectory::TrajectoryHeader;
 
 use super::link::ShardLink;
 use super::{ActorIdentity, Trajectory, TrajectoryWriter, WriterOptions};
-use crate::channel::{Event, refusal};
+use crate::channel::{Event, refusal, tolerable};
 use crate::message::{Hello, Message, Role};
 use crate::port::Port;
 use crate::{Endpoint, TransportError};
@@ -120,6 +120,8 @@ impl<P: Port> TrajectoryWriter<P> {
 
     fn advance(&mut self, place: usize, now: Duration) -> Result<(), TransportError> {
         let patience = self.options.link.peer_timeout;
+        let mut links = self.links.iter().enumerate();
+        let others = links.any(|(other, link)| other != place && link.channel.is_ready());
         let link = &mut self.links[place];
         while let Some(event) = link.channel.step(now)? {
             let acked = match event {
@@ -127,6 +129,11 @@ impl<P: Port> TrajectoryWriter<P> {
                 Event::Message(Message::Ack(ack), _) => link.acknowledge(&ack),
                 Event::Lost => {
                     link.lose();
+                    continue;
+                }
+                Event::Refused(refused) if tolerable(link.channel.endpoint(), &refused, others) => {
+                    link.lose();
+                    link.channel.ask_again(now);
                     continue;
                 }
                 Event::Refused(refused) => return Err(refusal(link.channel.endpoint(), refused)),
@@ -172,10 +179,12 @@ impl<P: Port> TrajectoryWriter<P> {
     }
 
     pub(super) fn complain(&self, waited: Duration) {
+        let now = self.epoch.elapsed();
         let shards = self.describe();
-        if self.links.iter().all(|link| link.channel.is_ready()) {
+        let answers = |link: &ShardLink<P>| link.channel.is_ready() && link.channel.silent_for(now).is_none();
+        if self.links.iter().all(answers) {
             // That is how the shards keep actors from running ahead of a learner that is slow, or away.
-            let silence = self.epoch.elapsed().saturating_sub(self.weights_came).as_secs();
+            let silence = now.saturating_sub(self.weights_came).as_secs();
             tracing::info!(
                 ?waited,
                 "no new weights for {silence} s, and no shard takes more until the learner has used what it has: {shards}"
@@ -186,14 +195,17 @@ impl<P: Port> TrajectoryWriter<P> {
     }
 
     pub(super) fn describe(&self) -> String {
+        let now = self.epoch.elapsed();
         let state = |link: &ShardLink<P>| {
-            let endpoint = link.channel.endpoint();
+            let (endpoint, kept) = (link.channel.endpoint(), link.unacked.len());
             if !link.channel.is_ready() {
-                format!("{endpoint} is away ({} kept for it)", link.unacked.len())
+                format!("{endpoint} is away ({kept} kept for it)")
+            } else if let Some(silent) = link.channel.silent_for(now) {
+                format!("{endpoint} has not answered for {} s ({kept} kept for it)", silent.as_secs())
             } else if link.has_credit() {
                 format!("{endpoint} has credits, but the spool is full")
             } else {
-                format!("{endpoint} gives no credits ({} unacknowledged)", link.unacked.len())
+                format!("{endpoint} gives no credits ({kept} unacknowledged)")
             }
         };
         self.links.iter().map(state).collect::<Vec<_>>().join("; ")
