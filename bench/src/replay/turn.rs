@@ -38,18 +38,18 @@ impl Turn {
         self.sampled
     }
 
-    /// CPU time of all processes for each item that was inserted or sampled, ms.
+    /// CPU time of all processes for each item that was inserted or sampled, µs.
     #[must_use]
-    pub fn cpu_ms(&self) -> f64 {
-        self.cpu_ms_of(|_| true)
+    pub fn cpu_us(&self) -> f64 {
+        self.cpu_us_of(|_| true)
     }
 
     /// The same of the processes of some names.
     #[must_use]
-    pub fn cpu_ms_of(&self, counts: impl Fn(&str) -> bool) -> f64 {
+    pub fn cpu_us_of(&self, counts: impl Fn(&str) -> bool) -> f64 {
         let seconds: f64 = self.cpu.iter().filter(|(name, _)| counts(name)).map(|(_, seconds)| seconds).sum();
         let items: u64 = [self.inserted, self.sampled].iter().flatten().map(|done| done.items).sum();
-        seconds * 1e3 / items.max(1) as f64
+        seconds * 1e6 / items.max(1) as f64
     }
 }
 

@@ -93,7 +93,13 @@ pub(super) fn compare(arguments: &ReplayArguments, json: bool) -> anyhow::Result
         disk: arguments.disk.clone().unwrap_or_else(std::env::temp_dir),
         program,
     };
-    bench::replay::compare(&plan, |rows| print(json, &figures(rows)))
+    let mut failed = 0;
+    bench::replay::compare(&plan, |rows| {
+        failed += rows.iter().filter(|row| row.turns.is_err()).count();
+        print(json, &figures(rows))
+    })?;
+    anyhow::ensure!(failed == 0, "{failed} of the measurements failed, as said above");
+    Ok(())
 }
 
 /// Inserts in this process.
@@ -112,7 +118,7 @@ pub(super) fn sample(arguments: &SampleArguments) -> anyhow::Result<()> {
 /// Of all contenders in one case.
 fn figures(rows: &[Row]) -> Vec<Figure> {
     let peer = rows.iter().find(|row| !row.contender.is_ours());
-    let peer_cpu = peer.and_then(|row| Some(Spread::of(row.turns.as_ref().ok()?, Turn::cpu_ms)?.median));
+    let peer_cpu = peer.and_then(|row| Some(Spread::of(row.turns.as_ref().ok()?, Turn::cpu_us)?.median));
     rows.iter().flat_map(|row| row_figures(row, peer_cpu)).collect()
 }
 
@@ -144,13 +150,13 @@ fn row_figures(row: &Row, peer_cpu: Option<f64>) -> Vec<Figure> {
             figure(&format!("/{part}"), rate.median, "items/s", what)
         }));
     }
-    if let Some(cpu) = Spread::of(turns, Turn::cpu_ms) {
-        let part = |name: &str| Spread::of(turns, |turn| turn.cpu_ms_of(|other| other == name));
+    if let Some(cpu) = Spread::of(turns, Turn::cpu_us) {
+        let part = |name: &str| Spread::of(turns, |turn| turn.cpu_us_of(|other| other == name));
         let parts = ["server", "writer", "sampler"].into_iter().filter_map(|name| {
-            part(name).filter(|part| part.median > 0.0).map(|part| format!("{name} {:.4}", part.median))
+            part(name).filter(|part| part.median > 0.0).map(|part| format!("{name} {:.1}", part.median))
         });
-        let what = format!("{}; {}", parts.collect::<Vec<_>>().join(", "), cpu.range(4));
-        figures.push(figure("/cpu", cpu.median, "CPU-ms/item", what));
+        let what = format!("{}; {}", parts.collect::<Vec<_>>().join(", "), cpu.range(1));
+        figures.push(figure("/cpu", cpu.median, "CPU-µs/item", what));
         let advantage = peer_cpu.filter(|_| row.contender.is_ours()).map(|peer| peer / cpu.median);
         let what = "CPU time of reverb for an item over this".to_owned();
         figures.extend(advantage.map(|advantage| figure("/advantage", advantage, "×", what)));
