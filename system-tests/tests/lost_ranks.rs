@@ -188,7 +188,9 @@ fn rank_0_may_be_killed_at_any_point() {
         run.wait_for(moment, &service);
         service.kill().unwrap();
         until(&format!("{case}: rank 1 outlives rank 0"), &service, || has_ended(process).then_some(()));
-        assert!(service.log().contains("rank 0 of the learner was lost"), "{case}: {}", service.log());
+        // On a busy machine the others may still be meeting it when it has said that all have met.
+        let names = ["rank 0 of the learner was lost", "nothing was heard of rank 0"];
+        assert!(names.iter().any(|name| service.log().contains(name)), "{case}: {}", service.log());
         run.goes_on(&case);
     }
 }

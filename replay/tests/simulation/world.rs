@@ -137,7 +137,7 @@ impl World {
                     self.learner.ask(now);
                 }
             } else if self.rng.random_bool(0.01) {
-                self.learner.sampler.give_up_waiting();
+                self.learner.sampler.give_up_waiting(now);
             }
         } else {
             let (steps, priority) = (self.rng.random_range(1..=4), self.rng.random_range(0.0..2.0));

@@ -102,7 +102,7 @@ impl<P: Port> TrajectorySampler<P> {
             Selector::Table(table) => (table, Pick::Next),
             Selector::Turn { version, .. } => (FRESH_TABLE, Pick::Turn(version)),
         };
-        if !self.links.iter().any(ShardLink::answers) {
+        if !self.links.iter().any(|link| link.answers(now)) {
             if let Some(waited) = self.complaint.due(now) {
                 tracing::warn!(?waited, "no replay shard can be reached");
             }
@@ -111,7 +111,7 @@ impl<P: Port> TrajectorySampler<P> {
         self.complaint.settle();
         let name: Arc<str> = table.into();
         let patience_ms = u32::try_from(patience.as_millis()).unwrap_or(u32::MAX);
-        for (place, steps) in self.deal(table, missing) {
+        for (place, steps) in self.deal(table, missing, now) {
             let request = self.next_request;
             self.next_request += 1;
             let sample = Sample { request, table: table.to_owned(), pick, steps, patience_ms };
@@ -125,11 +125,12 @@ impl<P: Port> TrajectorySampler<P> {
 
     /// A shard that lives and does not answer, say because its disk is full, holds up the others no longer; its answer is taken all the same
     /// when it comes.
-    pub fn give_up_waiting(&mut self) {
+    pub fn give_up_waiting(&mut self, now: Duration) {
         for link in &mut self.links {
             if let Some((request, table)) = link.asked.take() {
                 tracing::warn!(endpoint = %link.channel.endpoint(), "the shard does not answer a request for trajectories");
                 link.overdue.insert(request, table);
+                link.rests_until = now + self.options.peer_timeout;
             }
         }
     }
@@ -178,8 +179,9 @@ impl<P: Port> TrajectorySampler<P> {
     /// Which live shard is asked for how many steps: in proportion to what each said last that its table holds. What does
     /// not divide goes to one of them by lot, so that no shard is favoured in the long run; who has not said yet, or said
     /// that it has nothing, is asked for a step, to hear of it.
-    fn deal(&mut self, table: &str, missing: u64) -> Vec<(usize, u64)> {
-        let live: Vec<usize> = (0..self.links.len()).filter(|place| self.links[*place].answers()).collect();
+    fn deal(&mut self, table: &str, missing: u64, now: Duration) -> Vec<(usize, u64)> {
+        let live: Vec<usize> =
+            (0..self.links.len()).filter(|place| self.links[*place].answers(now)).collect();
         let mass = |place: usize| self.links[place].shares.get(table).map_or(0.0, |share| share.mass);
         let total: f64 = live.iter().map(|place| mass(*place)).sum();
         if total <= 0.0 {

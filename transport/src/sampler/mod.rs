@@ -103,6 +103,8 @@ struct ShardLink<P> {
     asked: Option<(u64, Arc<str>)>,
     /// Requests that were not answered in time; their answers are welcome all the same.
     overdue: HashMap<u64, Arc<str>>,
+    /// Until then it is not asked again, unless it answers.
+    rests_until: Duration,
     /// What the shard said last of each table.
     shares: HashMap<Arc<str>, TableShare>,
     stats: Option<ShardStats>,
@@ -111,8 +113,8 @@ struct ShardLink<P> {
 
 impl<P: Port> ShardLink<P> {
     /// Whether it is connected, and answers what it is asked.
-    fn answers(&self) -> bool {
-        self.channel.is_ready() && self.overdue.is_empty()
+    fn answers(&self, now: Duration) -> bool {
+        self.channel.is_ready() && (self.overdue.is_empty() || now >= self.rests_until)
     }
 
     fn new(
@@ -128,6 +130,7 @@ impl<P: Port> ShardLink<P> {
             shard: ShardId(place as u32),
             asked: None,
             overdue: HashMap::new(),
+            rests_until: Duration::ZERO,
             shares: HashMap::new(),
             stats: None,
             finished: false,
@@ -194,7 +197,7 @@ impl TrajectorySampler<SocketPort> {
                 self.check()?;
                 self.ask(selector, missing, remaining.min(PATIENCE), self.now())?;
             } else if self.now() >= deadline + GRACE {
-                self.give_up_waiting();
+                self.give_up_waiting(self.now());
             }
             self.wait();
         }
