@@ -116,7 +116,7 @@ impl Traffic {
         if !self.sampler.is_idle() && now.saturating_sub(self.asked) < LOST {
             return;
         }
-        self.sampler.give_up_waiting();
+        self.sampler.give_up_waiting(now);
         for item in self.sampler.take_received() {
             self.take(item);
         }
