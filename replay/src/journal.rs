@@ -5,7 +5,7 @@
 //! how often something was sampled: after a restart an item has the priority that its actor gave it, and counts as never
 //! sampled.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use common::ids::{Digest, LearnerEpoch, RunId};
@@ -184,9 +184,9 @@ impl Marks {
     }
 
     fn forget_oldest(&mut self) {
-        let by_key: BTreeMap<u64, SessionKey> =
-            self.next.iter().map(|(session, (_, key))| (*key, *session)).collect();
-        for session in by_key.into_values().take(MAX_SESSIONS) {
+        let mut by_age: Vec<_> = self.next.iter().map(|(session, (_, key))| (*key, *session)).collect();
+        by_age.sort_unstable();
+        for (_, session) in by_age.into_iter().take(MAX_SESSIONS) {
             self.next.remove(&session);
         }
     }
@@ -227,5 +227,26 @@ impl Observer for Marks {
         if let Err(error) = self.read_state(bytes) {
             tracing::error!(%error, "a stored state cannot be read");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use common::ids::{ActorId, Incarnation};
+
+    use super::*;
+
+    /// What a segment told of counts as silent since then: it goes before who has sent something.
+    #[test]
+    fn the_silent_are_forgotten_first() {
+        let session = |life: u64| SessionKey { actor: ActorId(0), incarnation: Incarnation(life) };
+        let mut marks = Marks::default();
+        let told = 0..MAX_SESSIONS as u64;
+        marks.next.extend(told.clone().map(|life| (session(life), (3, 0))));
+        let sent = MAX_SESSIONS as u64..2 * MAX_SESSIONS as u64;
+        marks.next.extend(sent.clone().map(|life| (session(life), (1, life))));
+        marks.forget_oldest();
+        assert_eq!(marks.next.len(), MAX_SESSIONS);
+        assert!(sent.into_iter().all(|life| marks.next.contains_key(&session(life))));
     }
 }

@@ -271,6 +271,20 @@ impl<P: Port> Channel<P> {
     }
 }
 
+/// Whether at least one of the shards was ever reached, or may still be before `deadline`.
+pub(crate) fn check_reached<'a, P: Port + 'a>(
+    channels: impl Iterator<Item = &'a Channel<P>> + Clone,
+    now: Duration,
+    deadline: Duration,
+) -> Result<(), TransportError> {
+    if now < deadline || channels.clone().any(Channel::was_reached) {
+        return Ok(());
+    }
+    let endpoints: Vec<_> = channels.map(|channel| channel.endpoint().as_str()).collect();
+    let (what, endpoints) = ("every replay shard", endpoints.join(", "));
+    Err(TransportError::Unreachable { what, endpoints, after: deadline })
+}
+
 /// What a refusal means to who has other shards as well: one that comes up for another run, say with another's folder, is
 /// as good as away; it is warned of and asked again.
 pub(crate) fn tolerable(endpoint: &Endpoint, refused: &Refused, others: bool) -> bool {

@@ -37,7 +37,7 @@ pub struct Core {
     peers: Peers,
     claim: Option<Claim>,
     requests: Requests,
-    /// Actors that sent something since the last [`Core::settle`].
+    /// Actors that are to be told what is stored.
     unacknowledged: BTreeMap<SessionKey, Owed>,
     /// So many trajectories are acknowledged at once.
     acknowledged_together: u64,

@@ -12,7 +12,7 @@ use common::trajectory::TrajectoryHeader;
 use rand_chacha::ChaCha8Rng;
 
 use crate::block::Block;
-use crate::channel::Channel;
+use crate::channel::{Channel, check_reached};
 use crate::client::{Complaint, LinkOptions};
 use crate::message::{Hello, Message, Prioritise, Role, ShardStats, TableShare};
 use crate::port::{Port, SocketPort, wait_any};
@@ -306,17 +306,7 @@ impl TrajectorySampler<SocketPort> {
         if self.shutdown.is_triggered() {
             return Err(TransportError::Interrupted);
         }
-        let after = self.options.reach_deadline;
-        let never = !self.links.iter().any(|link| link.channel.was_reached());
-        if never && self.now() >= after {
-            let endpoints: Vec<_> = self.links.iter().map(|link| link.channel.endpoint().as_str()).collect();
-            return Err(TransportError::Unreachable {
-                what: "every replay shard",
-                endpoints: endpoints.join(", "),
-                after,
-            });
-        }
-        Ok(())
+        check_reached(self.links.iter().map(|link| &link.channel), self.now(), self.options.reach_deadline)
     }
 }
 

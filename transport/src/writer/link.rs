@@ -118,7 +118,7 @@ impl<P: Port> ShardLink<P> {
     fn send_one(&mut self, now: Duration) -> Result<bool, TransportError> {
         let Trajectory { header, body, states } = &self.unacked[self.sent];
         let insert = Insert { header: header.clone(), body: body.digest, states: states.digest };
-        // A copy stays here until it is acknowledged.
+        // The bytes are shared: they stay here until they are acknowledged.
         let bulk = vec![body.bytes.clone(), states.bytes.clone()];
         self.channel.send(&Message::Insert(insert), bulk, now)
     }

@@ -11,6 +11,7 @@ use common::trajectory::TrajectoryHeader;
 
 use self::link::ShardLink;
 use crate::block::Block;
+use crate::channel::check_reached;
 use crate::client::{Complaint, LinkOptions};
 use crate::message::{Hello, Message, Pull, Role, Weights};
 use crate::port::{Port, SocketPort, wait_any};
@@ -234,7 +235,6 @@ impl TrajectoryWriter<SocketPort> {
         });
         self.spooled -= items;
         self.spooled_bytes -= bytes;
-        self.turn = 0;
     }
 
     /// Waits until everything is acknowledged, or the run has finished and nobody wants it any more.
@@ -289,17 +289,11 @@ impl TrajectoryWriter<SocketPort> {
         if self.shutdown.is_triggered() {
             return Err(TransportError::Interrupted);
         }
-        let after = self.options.link.reach_deadline;
-        let never = !self.links.iter().any(|link| link.channel.was_reached());
-        if never && self.now() >= after {
-            let endpoints: Vec<_> = self.links.iter().map(|link| link.channel.endpoint().as_str()).collect();
-            return Err(TransportError::Unreachable {
-                what: "every replay shard",
-                endpoints: endpoints.join(", "),
-                after,
-            });
-        }
-        Ok(())
+        check_reached(
+            self.links.iter().map(|link| &link.channel),
+            self.now(),
+            self.options.link.reach_deadline,
+        )
     }
 }
 
