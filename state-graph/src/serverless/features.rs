@@ -159,10 +159,15 @@ pub(super) fn resource(graph: &ServerlessGraph, place: usize, now: SimTime) -> [
     ]
 }
 
-pub(super) fn pending(graph: &ServerlessGraph, work: &Pending, now: SimTime) -> [f32; INVOCATION.len()] {
+/// `own_soonest`: seconds until a container of its function is expected to fall idle, where one is busy.
+pub(super) fn pending(
+    graph: &ServerlessGraph,
+    work: &Pending,
+    own_soonest: Option<f64>,
+    now: SimTime,
+) -> [f32; INVOCATION.len()] {
     let (state, spec) = (&graph.functions[work.function], &graph.spec.functions[work.function]);
     let waited = now.since(work.arrived).seconds();
-    let soonest = graph.soonest_own(work.function, now);
     [
         1.0,
         0.0,
@@ -176,8 +181,8 @@ pub(super) fn pending(graph: &ServerlessGraph, work: &Pending, now: SimTime) -> 
         spec.default_memory_mb as f32 / 1024.0,
         0.0,
         count(state.busy),
-        soonest.map_or(2.0, time),
-        soonest
+        own_soonest.map_or(2.0, time),
+        own_soonest
             .map_or(2.0, |soonest| ((soonest / state.estimate.cold_start.max(0.01)) as f32 / 4.0).min(2.0)),
     ]
 }
@@ -185,7 +190,7 @@ pub(super) fn pending(graph: &ServerlessGraph, work: &Pending, now: SimTime) -> 
 pub(super) fn running(
     graph: &ServerlessGraph,
     container: &Container,
-    now: SimTime,
+    remaining: f64,
 ) -> [f32; INVOCATION.len()] {
     let (state, spec) = (&graph.functions[container.function], &graph.spec.functions[container.function]);
     let (starting, input_size) = match container.phase {
@@ -205,7 +210,7 @@ pub(super) fn running(
         ratio(input_size),
         time(state.estimate.mean),
         container.memory_mb as f32 / 1024.0,
-        time(container.remaining(&state.estimate, now).unwrap_or(0.0)),
+        time(remaining),
         count(state.busy),
         0.0,
         0.0,
@@ -216,17 +221,12 @@ pub(super) fn warm(group: &IdleGroup, now: SimTime) -> [f32; WARM.len()] {
     [count(group.count), time(group.first_expiry.since(now).seconds())]
 }
 
-pub(super) fn allocation(
-    graph: &ServerlessGraph,
-    container: &Container,
-    now: SimTime,
-) -> [f32; ALLOCATION.len()] {
+pub(super) fn allocation(container: &Container, remaining: f64, now: SimTime) -> [f32; ALLOCATION.len()] {
     let (since, starting) = match container.phase {
         Phase::Starting { since, .. } | Phase::Warming { since } => (since, true),
         Phase::Busy { since, .. } => (since, false),
         Phase::Idle { .. } => (now, false),
     };
-    let remaining = container.remaining(&graph.functions[container.function].estimate, now).unwrap_or(0.0);
     [
         container.memory_mb as f32 / 1024.0,
         time(now.since(since).seconds()),

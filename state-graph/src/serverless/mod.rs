@@ -13,6 +13,7 @@ use crate::schema::names;
 use crate::{EDGE_TYPES, EdgeType, Frame, FrameBuilder, NodeType, Schema};
 
 pub use counts::GraphCounts;
+use tracker::Container;
 pub use tracker::{ServerlessGraph, TrackerError};
 
 /// Running invocations that a frame shows: those that are expected to finish first.
@@ -57,8 +58,9 @@ impl ServerlessGraph {
                 builder.edge(EdgeType::Warm, place, resources[node], &features::warm(&idle, now));
             }
         }
-        self.add_running(now, &functions, &resources, builder);
-        self.add_options(now, options, &functions, &resources, builder);
+        let busy = self.busy(now);
+        self.add_running(now, &busy, &functions, &resources, builder);
+        self.add_options(now, options, &busy, &functions, &resources, builder);
         builder.may_wait(true);
         builder.build()
     }
@@ -66,15 +68,16 @@ impl ServerlessGraph {
     fn add_running(
         &self,
         now: SimTime,
+        busy: &[(f64, &Container)],
         functions: &[Option<u32>],
         resources: &[u32],
         builder: &mut FrameBuilder,
     ) {
-        for container in self.soonest_to_finish(now, RUNNING_WINDOW) {
+        for (remaining, container) in busy.iter().take(RUNNING_WINDOW) {
             let Some(function) = functions[container.function] else { continue };
-            let node = builder.node(NodeType::Invocation, &features::running(self, container, now));
+            let node = builder.node(NodeType::Invocation, &features::running(self, container, *remaining));
             builder.edge(EdgeType::InstanceOf, node, function, &[0.0]);
-            let row = features::allocation(self, container, now);
+            let row = features::allocation(container, *remaining, now);
             builder.edge(EdgeType::Allocation, node, resources[container.node], &row);
         }
     }
@@ -83,13 +86,18 @@ impl ServerlessGraph {
         &self,
         now: SimTime,
         options: &[StartOption],
+        busy: &[(f64, &Container)],
         functions: &[Option<u32>],
         resources: &[u32],
         builder: &mut FrameBuilder,
     ) {
+        let mut own_soonest = vec![None; self.functions.len()];
+        for (remaining, container) in busy {
+            own_soonest[container.function].get_or_insert(*remaining);
+        }
         for group in options.chunk_by(|a, b| a.invocation == b.invocation) {
             let Some(pending) = self.pending(group[0].invocation) else { continue };
-            let row = features::pending(self, pending, now);
+            let row = features::pending(self, pending, own_soonest[pending.function], now);
             let node = builder.node(NodeType::Invocation, &row);
             if let Some(function) = functions[pending.function] {
                 builder.edge(EdgeType::InstanceOf, node, function, &[1.0]);

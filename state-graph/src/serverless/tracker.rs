@@ -122,14 +122,14 @@ pub(super) struct Container {
 }
 
 impl Container {
-    /// Seconds until it is expected to fall idle; `None` when it is.
+    /// Seconds until it is expected to fall idle, given how long it has been busy; `None` when it is idle.
     pub(super) fn remaining(&self, estimate: &DurationEstimate, now: SimTime) -> Option<f64> {
         match self.phase {
             Phase::Starting { since, .. } => {
-                Some((estimate.cold_start - now.since(since).seconds()).max(0.0) + estimate.mean)
+                Some(estimate.cold_start_remaining(now.since(since).seconds()) + estimate.mean)
             }
-            Phase::Warming { since } => Some((estimate.cold_start - now.since(since).seconds()).max(0.0)),
-            Phase::Busy { since, .. } => Some((estimate.mean - now.since(since).seconds()).max(0.0)),
+            Phase::Warming { since } => Some(estimate.cold_start_remaining(now.since(since).seconds())),
+            Phase::Busy { since, .. } => Some(estimate.remaining(now.since(since).seconds())),
             Phase::Idle { .. } => None,
         }
     }
@@ -381,8 +381,8 @@ impl ServerlessGraph {
         }
     }
 
-    /// Containers that work, those expected to finish first at the front, at most `window`.
-    pub(super) fn soonest_to_finish(&self, now: SimTime, window: usize) -> Vec<&Container> {
+    /// Containers that work, with the seconds that each is expected to go on, those that finish first at the front.
+    pub(super) fn busy(&self, now: SimTime) -> Vec<(f64, &Container)> {
         let mut busy: Vec<(f64, &Container)> = self
             .containers
             .values()
@@ -393,14 +393,7 @@ impl ServerlessGraph {
             .collect();
         // The sort is stable and the containers come in the order of their ids: ties are no matter of chance.
         busy.sort_by(|(one, _), (other, _)| one.total_cmp(other));
-        busy.into_iter().take(window).map(|(_, container)| container).collect()
-    }
-
-    /// Seconds until the first busy container of each function is expected to fall idle.
-    pub(super) fn soonest_own(&self, function: usize, now: SimTime) -> Option<f64> {
-        let estimate = &self.functions[function].estimate;
-        let own = self.containers.values().filter(|container| container.function == function);
-        own.filter_map(|container| container.remaining(estimate, now)).min_by(f64::total_cmp)
+        busy
     }
 }
 

@@ -1,0 +1,106 @@
+//! How long something still takes that has run for a while: the expectation given that it has not ended yet.
+//!
+//! An estimate of the whole duration says nothing once it is passed; what outlived it is expected to last longer still the
+//! longer it has lasted. Durations are taken as log-normal with the estimated mean and spread.
+
+use std::f64::consts::SQRT_2;
+
+use crate::cluster::DurationEstimate;
+
+/// Even a function whose invocations are all alike varies as nodes differ in speed and share their CPUs.
+const LEAST_SIGMA: f64 = 0.25;
+/// Beyond it a log-normal is no description of anything.
+const GREATEST_SIGMA: f64 = 3.0;
+/// σ of a cold start, of which only the mean is known.
+const COLD_START_SIGMA: f64 = 0.4;
+/// A duration of nothing has no logarithm, in seconds.
+const LEAST_MEAN: f64 = 1e-4;
+/// From so many standard deviations on, the tail is smaller than the least number.
+const FAR: f64 = 35.0;
+
+impl DurationEstimate {
+    /// Seconds that an invocation is expected to run on, that has run for `elapsed` seconds.
+    #[must_use]
+    pub fn remaining(&self, elapsed: f64) -> f64 {
+        let mean = self.mean.max(LEAST_MEAN);
+        let sigma = (self.deviation / mean).powi(2).ln_1p().sqrt();
+        log_normal_remaining(mean, sigma.clamp(LEAST_SIGMA, GREATEST_SIGMA), elapsed)
+    }
+
+    /// Seconds that a cold start is expected to take on, that has taken `elapsed` seconds.
+    #[must_use]
+    pub fn cold_start_remaining(&self, elapsed: f64) -> f64 {
+        log_normal_remaining(self.cold_start.max(LEAST_MEAN), COLD_START_SIGMA, elapsed)
+    }
+}
+
+/// E[T − elapsed | T > elapsed] of a log-normal T with this mean and σ.
+fn log_normal_remaining(mean: f64, sigma: f64, elapsed: f64) -> f64 {
+    if elapsed <= 0.0 {
+        return mean;
+    }
+    let mu = mean.ln() - sigma * sigma / 2.0;
+    let z = (elapsed.ln() - mu) / sigma;
+    if z > FAR {
+        return elapsed * sigma / z;
+    }
+    mean * survival(z - sigma) / survival(z) - elapsed
+}
+
+/// Share of a standard normal that lies above `z`.
+fn survival(z: f64) -> f64 {
+    libm::erfc(z / SQRT_2) / 2.0
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::Rng as _;
+
+    use super::*;
+    use crate::{RunSeed, Stream};
+
+    fn estimate(mean: f64, deviation: f64) -> DurationEstimate {
+        DurationEstimate { mean, deviation, cold_start: 0.2, ..DurationEstimate::default() }
+    }
+
+    #[test]
+    fn what_has_not_begun_takes_its_mean() {
+        assert_eq!(estimate(2.0, 1.0).remaining(0.0), 2.0);
+        assert_eq!(estimate(2.0, 1.0).cold_start_remaining(0.0), 0.2);
+    }
+
+    #[test]
+    fn what_outlived_its_estimate_is_not_about_to_end() {
+        let one = estimate(1.0, 1.5);
+        let mut last = 0.0;
+        for elapsed in [2.0, 5.0, 20.0, 100.0, 1e4, 1e12] {
+            let remaining = one.remaining(elapsed);
+            assert!(remaining > last && remaining.is_finite(), "{elapsed}: {remaining}");
+            last = remaining;
+        }
+        // Even of one whose invocations were all alike so far, and of one that nobody has seen.
+        assert!(estimate(1.0, 0.0).remaining(3.0) > 0.05);
+        assert!(estimate(0.0, 0.0).remaining(3.0) > 0.0);
+        assert!(one.cold_start_remaining(5.0) > 0.1);
+    }
+
+    #[test]
+    fn it_is_the_mean_of_those_that_last_longer() {
+        let (mean, sigma): (f64, f64) = (1.0, 1.0);
+        let mu = mean.ln() - sigma * sigma / 2.0;
+        let deviation = mean * (sigma * sigma).exp_m1().sqrt();
+        let mut rng = RunSeed(5).rng(Stream::Execution, 0);
+        let mut normal = || {
+            let (radius, angle): (f64, f64) = (rng.random(), rng.random());
+            (-2.0 * radius.max(1e-300).ln()).sqrt() * (std::f64::consts::TAU * angle).cos()
+        };
+        let draws: Vec<f64> = (0..400_000).map(|_| (mu + sigma * normal()).exp()).collect();
+        for elapsed in [0.1, 0.5, 1.0, 3.0] {
+            let left: Vec<f64> =
+                draws.iter().filter(|&&whole| whole > elapsed).map(|whole| whole - elapsed).collect();
+            let sampled = left.iter().sum::<f64>() / left.len() as f64;
+            let expected = estimate(mean, deviation).remaining(elapsed);
+            assert!((expected / sampled - 1.0).abs() < 0.03, "{elapsed}: {expected} against {sampled}");
+        }
+    }
+}
