@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use common::config::{ServerlessConfig, SimulatorConfig, SlotsConfig, SlotsMixture};
+use common::config::{ServerlessConfig, SimulatorConfig, SlotsConfig, SlotsMixture, WorkloadKind};
 use common::trajectory::Scenario;
 use common::{RunSeed, SimTime, Stream};
 use rand::Rng;
@@ -18,7 +18,36 @@ use crate::slots::{self, JobSequence, SlotsSimulation};
 /// Everything that is loaded once, and the episodes that seeds make of it.
 pub struct Episodes {
     slots: SlotsConfig,
-    serverless: Option<(ServerlessConfig, Arc<Workload>)>,
+    serverless: Option<Serverless>,
+}
+
+struct Serverless {
+    config: ServerlessConfig,
+    /// What tests are played with.
+    test: Arc<Workload>,
+    /// What training and validation are played with: the same trace, or other functions of the same synthetic workload.
+    training: Arc<Workload>,
+}
+
+impl Serverless {
+    fn open(config: &ServerlessConfig) -> Result<Self, SimulatorError> {
+        let test = Arc::new(Workload::new(config)?);
+        let training = match config.workload {
+            WorkloadKind::Trace => Arc::clone(&test),
+            _ => {
+                let functions_seed = config.training_functions_seed;
+                Arc::new(Workload::new(&ServerlessConfig { functions_seed, ..config.clone() })?)
+            }
+        };
+        Ok(Serverless { config: config.clone(), test, training })
+    }
+
+    fn workload(&self, part: Part) -> &Arc<Workload> {
+        match part {
+            Part::Training | Part::Validation => &self.training,
+            Part::Test => &self.test,
+        }
+    }
 }
 
 impl Episodes {
@@ -29,9 +58,7 @@ impl Episodes {
     pub fn new(config: &SimulatorConfig) -> Result<Self, SimulatorError> {
         let serverless = match config.scenario {
             Scenario::Slots => None,
-            Scenario::Serverless => {
-                Some((config.serverless.clone(), Arc::new(Workload::new(&config.serverless)?)))
-            }
+            Scenario::Serverless => Some(Serverless::open(&config.serverless)?),
         };
         Ok(Episodes { slots: config.slots.clone(), serverless })
     }
@@ -44,8 +71,9 @@ impl Episodes {
         config: &SimulatorConfig,
         source: Box<dyn WorkloadSource>,
     ) -> Result<Self, SimulatorError> {
-        let workload = Arc::new(Workload::from_source(&config.serverless, source)?);
-        Ok(Episodes { slots: config.slots.clone(), serverless: Some((config.serverless.clone(), workload)) })
+        let test = Arc::new(Workload::from_source(&config.serverless, source)?);
+        let serverless = Serverless { config: config.serverless.clone(), training: Arc::clone(&test), test };
+        Ok(Episodes { slots: config.slots.clone(), serverless: Some(serverless) })
     }
 
     /// Which scenario is configured.
@@ -54,17 +82,17 @@ impl Episodes {
         if self.serverless.is_some() { Scenario::Serverless } else { Scenario::Slots }
     }
 
-    /// The functions of `serverless`.
+    /// The functions of `serverless` that tests are played with.
     #[must_use]
     pub fn workload(&self) -> Option<&Workload> {
-        self.serverless.as_ref().map(|(_, workload)| &**workload)
+        self.serverless.as_ref().map(|serverless| &*serverless.test)
     }
 
     /// A training episode for a scheduler with these interests: load and length (`slots`) or the place of the window (`serverless`) are drawn from its seed.
     #[must_use]
     pub fn training(&self, episode: RunSeed, interests: Interests) -> Simulation {
-        if let Some((config, _)) = &self.serverless {
-            return self.serverless(episode, Part::Training, config.load, interests);
+        if let Some(serverless) = &self.serverless {
+            return self.serverless(episode, Part::Training, serverless.config.load, interests);
         }
         let mut rng = episode.rng(Stream::Scenario, 0);
         let part = draw_part(&self.slots.training, &mut rng);
@@ -82,18 +110,19 @@ impl Episodes {
         Simulation::Slots(Box::new(SlotsSimulation::new(&self.slots, jobs, load)))
     }
 
-    /// A `serverless` episode of `part` at offered load `load` (1.0 is 100%). In training `sjf` plays the warm-up;
-    /// elsewhere who is evaluated plays it.
+    /// A `serverless` episode of `part` at offered load `load` (1.0 is 100%). In training `sjf` plays the
+    /// warm-up and, after `training_drain_seconds`, what is left; elsewhere who is evaluated plays all of it.
     ///
     /// # Panics
     /// When the configured scenario is another.
     #[must_use]
     pub fn serverless(&self, episode: RunSeed, part: Part, load: f64, interests: Interests) -> Simulation {
-        let (config, workload) =
+        let serverless =
             self.serverless.as_ref().expect("a serverless episode is asked of a serverless configuration");
+        let (config, workload) = (&serverless.config, serverless.workload(part));
         let warm_up = workload.warm_up();
-        let drain_seconds = match part {
-            Part::Training => config.training_drain_seconds,
+        let asks_after_horizon = match part {
+            Part::Training => config.training_drain_seconds.min(config.drain_limit_seconds),
             Part::Validation | Part::Test => config.drain_limit_seconds,
         };
         let latency = |ms: &f64| SimTime::from_seconds(ms / 1000.0);
@@ -102,13 +131,14 @@ impl Episodes {
             keep_alive: SimTime::from_seconds(config.keep_alive_seconds),
             ask_again: SimTime::from_millis(config.ask_again_ms),
             pool_tick: SimTime::from_millis(config.pool_tick_ms),
-            drain_limit: SimTime::from_seconds(drain_seconds),
+            drain_limit: SimTime::from_seconds(config.drain_limit_seconds),
             zone_latency: config
                 .zone_latency_ms
                 .iter()
                 .map(|row| row.iter().map(latency).collect())
                 .collect(),
             counts_from: warm_up,
+            asks_after_horizon: SimTime::from_seconds(asks_after_horizon),
             asks_from: if part == Part::Training { warm_up } else { SimTime::ZERO },
             oracle: config.oracle,
             isolation: config.isolation,

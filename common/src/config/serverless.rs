@@ -62,7 +62,8 @@ pub struct ServerlessConfig {
     /// What has not finished so long after the last possible arrival is counted as unfinished.
     #[garde(range(min = 0.0, max = 1e6))]
     pub drain_limit_seconds: f64,
-    /// The same for training episodes, where a policy that knows nothing yet would drain for ever.
+    /// In training the policy decides for so long after the last possible arrival; then `sjf` plays what is left, which is
+    /// charged like all the rest. (A policy that knows nothing yet would drain for ever.)
     #[garde(range(min = 0.0, max = 1e6))]
     pub training_drain_seconds: f64,
     /// How long an idle container is kept, unless a scheduler decides that itself.
@@ -98,9 +99,13 @@ pub struct ServerlessConfig {
     /// Runtimes with their cold starts.
     #[garde(length(min = 1), dive)]
     pub runtimes: Vec<RuntimeConfig>,
-    /// Properties that are drawn once a function (runtime, priority, isolation tag, history) derive from it.
+    /// What is drawn once a function derives from it: runtime, priority, isolation tag, history; of synthetic workloads all
+    /// the functions that tests are played with.
     #[garde(skip)]
     pub functions_seed: RunSeed,
+    /// The synthetic functions of training and validation derive from it, so that tests have functions that nobody has seen.
+    #[garde(skip)]
+    pub training_functions_seed: RunSeed,
     /// A function's objective is violated when latency exceeds this × the 95th percentile of its reference duration.
     #[garde(range(min = 1.0))]
     pub slo_factor: f64,
@@ -176,6 +181,7 @@ impl Default for ServerlessConfig {
             oracle: false,
             runtimes: default_runtimes(),
             functions_seed: RunSeed(2019),
+            training_functions_seed: RunSeed(2018),
             slo_factor: 5.0,
         }
     }

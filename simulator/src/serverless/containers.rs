@@ -30,6 +30,8 @@ pub(super) struct Container {
     pub node: u32,
     pub memory_mb: u32,
     pub state: State,
+    /// When its cold start began.
+    pub created: SimTime,
     /// Neighbours among the idle of its node, oldest idle first.
     older: u32,
     younger: u32,
@@ -215,7 +217,14 @@ impl Containers {
     }
 
     /// Makes a container, for a job or before anybody asked. The memory must be free.
-    pub fn create(&mut self, function: u32, memory_mb: u32, node: u32, job: Option<u32>) -> u32 {
+    pub fn create(
+        &mut self,
+        now: SimTime,
+        function: u32,
+        memory_mb: u32,
+        node: u32,
+        job: Option<u32>,
+    ) -> u32 {
         self.created += 1;
         let container = Container {
             id: ContainerId(self.created),
@@ -223,6 +232,7 @@ impl Containers {
             node,
             memory_mb,
             state: job.map_or(State::Warming, |job| State::Bound { job }),
+            created: now,
             older: NONE,
             younger: NONE,
         };

@@ -79,8 +79,8 @@ impl ServerlessSimulation {
         self.ask_again_at = Some(self.now + self.rules.ask_again);
     }
 
-    /// The rule that warms the cluster up decides. Events wait for whoever plays on.
-    pub(super) fn play_warm_up(&mut self) {
+    /// The rule that plays before and after the scheduler decides. Events of the time before wait for the scheduler.
+    pub(super) fn play_rule(&mut self) {
         match warm_up(&self.view()) {
             Action::Start { invocation, memory_mb, node } => match self.check(invocation, memory_mb, node) {
                 Ok(job) => self.start(job, memory_mb, node.0),

@@ -107,7 +107,7 @@ impl ServerlessSimulation {
             }
             None => {
                 self.make_room(function, memory_mb, node);
-                self.containers.create(function, memory_mb, node, Some(job))
+                self.containers.create(self.now, function, memory_mb, node, Some(job))
             }
         };
         self.ledger.meters.hold(f64::from(memory_mb), 0.0, price);
@@ -137,7 +137,6 @@ impl ServerlessSimulation {
     /// A new container starts; `draw` is standard normal.
     pub(super) fn boot(&mut self, container: u32, function: u32, draw: f32) {
         let seconds = self.workload.cold_starts[function as usize].seconds(draw);
-        self.estimators[function as usize].observe_cold_start(seconds);
         let ready = self.now + SimTime::from_seconds(seconds);
         let life = self.containers.get(container).id.0 as u32;
         self.engine.boot(ready, container, life);

@@ -14,7 +14,7 @@ use crate::error::ActionError;
 impl ServerlessSimulation {
     /// Whether the scheduler decides how long containers are kept.
     pub(super) fn asks_keep_alive(&self) -> bool {
-        self.rules.interests.keep_alive && self.now >= self.rules.asks_from
+        self.rules.interests.keep_alive && self.asks()
     }
 
     /// A container fell idle: asks for how long it is kept.
@@ -62,7 +62,7 @@ impl ServerlessSimulation {
         if !room || !sizes.contains(&Some(memory_mb)) {
             return Err(ActionError::CannotPreWarm(function));
         }
-        let container = self.containers.create(function.0, memory_mb, node.0, None);
+        let container = self.containers.create(self.now, function.0, memory_mb, node.0, None);
         let id = self.containers.get(container).id;
         let price = self.workload.cluster.nodes[node.0 as usize].price_class;
         self.ledger.meters.hold(f64::from(memory_mb), 0.0, price);
@@ -80,10 +80,12 @@ impl ServerlessSimulation {
 
     /// A cold start is over: its invocation begins, or the container waits for one.
     pub(super) fn ready(&mut self, container: u32, life: u32) -> bool {
-        let Container { id, state, .. } = *self.containers.get(container);
+        let Container { id, function, state, created, .. } = *self.containers.get(container);
         if id.0 as u32 != life || state == State::Gone {
             return false;
         }
+        // Only now does anybody know how long it took.
+        self.estimators[function as usize].observe_cold_start(self.now.since(created).seconds());
         self.log.add(Happened::Ready, self.now.0, id.0, 0);
         let expires = (state == State::Warming).then(|| self.fall_idle(container));
         self.record(ClusterEvent::Ready { container: id, expires });

@@ -24,6 +24,8 @@ pub struct EpisodeRules {
     pub counts_from: SimTime,
     /// `sjf` plays until here.
     pub asks_from: SimTime,
+    /// So long after the horizon `sjf` plays on with what is left.
+    pub asks_after_horizon: SimTime,
     /// Schedulers see true durations.
     pub oracle: bool,
     /// Functions of different isolation tags never share a node.

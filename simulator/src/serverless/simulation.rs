@@ -111,10 +111,10 @@ impl ServerlessSimulation {
             return Some(Progress::Decision);
         }
         if self.round && self.can_start() {
-            if self.now >= self.rules.asks_from {
+            if self.asks() {
                 return Some(Progress::Decision);
             }
-            self.play_warm_up();
+            self.play_rule();
             return None;
         }
         self.round = false;
@@ -123,6 +123,12 @@ impl ServerlessSimulation {
             _ => self.end(),
         }
         None
+    }
+
+    /// Whether the scheduler decides at this instant; `sjf` does before and after.
+    pub(super) fn asks(&self) -> bool {
+        let asks_until = self.arrivals.horizon() + self.rules.asks_after_horizon;
+        self.rules.asks_from <= self.now && self.now <= asks_until
     }
 
     /// See [`crate::Simulation::view`].
@@ -218,7 +224,9 @@ impl ServerlessSimulation {
         }
         happened |= self.run_ready();
         if self.rules.interests.pools && self.next_pool_tick <= at {
-            self.questions.push_back(Question::Pools);
+            if self.asks() {
+                self.questions.push_back(Question::Pools);
+            }
             self.next_pool_tick = at + self.rules.pool_tick;
         }
         if happened || asked_again {
@@ -247,7 +255,9 @@ impl ServerlessSimulation {
     }
 
     pub(super) fn record(&mut self, event: ClusterEvent) {
-        if self.rules.interests.events {
+        // Nobody asks for what happens once the scheduler has decided for the last time.
+        if self.rules.interests.events && self.now <= self.arrivals.horizon() + self.rules.asks_after_horizon
+        {
             self.events.push(TimedEvent { at: self.now, event });
         }
     }
