@@ -93,7 +93,8 @@ impl Rollout {
         step.reward.utilisation += reward.utilisation;
         step.reward.slo += reward.slo;
         step.reward.cost += reward.cost;
-        step.weighted_reward += weighted;
+        // What comes a while after the decision is worth as much less as it would be after a later one.
+        step.weighted_reward += config.discount(step.elapsed) * weighted;
         step.elapsed = now.since(step.time);
         step.discount = config.discount(step.elapsed);
     }
