@@ -10,6 +10,7 @@ mod metrics_log;
 mod signals;
 mod status_line;
 mod tensorboard;
+mod throttle;
 
 use std::path::PathBuf;
 

@@ -1,11 +1,11 @@
-//! Ctrl-C and SIGTERM.
+//! Ctrl-C, SIGTERM and SIGHUP (a terminal or connection that went away).
 
 use common::{ExitCode, Shutdown};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::TelemetryError;
 
-/// A flag that the first Ctrl-C or SIGTERM raises; the second, or the first where the flag was raised already because the
+/// A flag that the first of these signals raises; the second, or the first where the flag was raised already because the
 /// work was done, ends the process at once with [`ExitCode::Interrupted`]. To be called once, by a binary.
 ///
 /// # Errors
@@ -19,16 +19,17 @@ pub fn shutdown_on_signals() -> Result<Shutdown, TelemetryError> {
     let guard = runtime.enter();
     let mut interrupt = signal(SignalKind::interrupt()).map_err(fail)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(fail)?;
+    let mut hang_up = signal(SignalKind::hangup()).map_err(fail)?;
     drop(guard);
     let shutdown = Shutdown::new();
     let raised = shutdown.clone();
     let serve = move || {
         runtime.block_on(async {
-            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {}, _ = hang_up.recv() => {} }
             if !raised.is_triggered() {
                 tracing::info!("ending in order; once more to end at once");
                 raised.trigger();
-                tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+                tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {}, _ = hang_up.recv() => {} }
             }
             std::process::exit(ExitCode::Interrupted as i32);
         });
