@@ -28,7 +28,8 @@ impl ActorError {
             ActorError::Policy(error) => error.exit_code(),
             ActorError::Simulator(_) => ExitCode::Input,
             ActorError::Transport(error) => error.exit_code(),
-            ActorError::Scheduler(_) | ActorError::Action(_) => ExitCode::Failure,
+            ActorError::Scheduler(error) => policy::exit_code_within(error).unwrap_or(ExitCode::Failure),
+            ActorError::Action(_) => ExitCode::Failure,
         }
     }
 }

@@ -10,8 +10,9 @@ use crate::{run_report, services};
 
 /// Trains a policy in one process and shows how it compares with the heuristics.
 ///
-/// A run that was interrupted goes on from its newest checkpoint when the command is given again; a finished one is only
-/// evaluated again. With `--resume` nothing else is done: where there is no run to go on with, the command fails.
+/// A run that was interrupted goes on from its newest checkpoint when the command is given again; so does a finished one whose
+/// budget was raised, and else it is only evaluated again. A run goes on as it began: another seed, another reward or anything else that
+/// changes what is learnt is refused. With `--resume` nothing else is done: where there is no run to go on with, the command fails.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  longshore train\n  longshore train -c configs/train/azure2019.toml\n  \
                   longshore train --set learner.entropy_cost.from=0.03 --run-folder runs/entropy\n  \
@@ -61,7 +62,8 @@ pub fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
     let config = Arc::new(common::config::load(&arguments.config_file()?, &arguments.settings)?);
     let shutdown = telemetry::shutdown_on_signals()?;
     let run_folder = arguments.run_folder.clone().unwrap_or_else(|| default_run_folder(&config));
-    // Before anything is started: a wrong path should not be found by the learner among running services.
+    // Before anything is started: what is wrong should not be found by the learner among running services.
+    learner::check_run_folder(&run_folder, &config, arguments.init_from.as_deref())?;
     if arguments.resume {
         learner::check_resumable(&run_folder)?;
     }

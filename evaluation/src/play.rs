@@ -1,7 +1,7 @@
 //! Plays many episodes with one scheduler, which is asked for all that wait at once.
 
 use std::ops::ControlFlow;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use common::Decision;
 use simulator::{DecisionRequest, Progress as Advanced, Scheduler, Simulation};
@@ -9,8 +9,8 @@ use simulator::{DecisionRequest, Progress as Advanced, Scheduler, Simulation};
 use crate::decision_times::DecisionTimes;
 use crate::error::EvaluationError;
 
-/// A sign of life comes after so many decisions of each environment: often for a network, seldom for a rule.
-const ROUNDS_BETWEEN_SIGNS: u64 = 256;
+/// A sign of life comes so often, so that whoever wants to end it all waits no longer, however long a decision takes.
+const BETWEEN_SIGNS: Duration = Duration::from_millis(100);
 
 /// Plays numbered episodes, up to `batch` of them side by side: whenever one ends the next takes its place. `finished`
 /// receives each as it ends, with the decision times since the one before; `alive` is called now and then while they are
@@ -30,9 +30,14 @@ pub fn play_batch(
     environments.resize_with(batch.max(1), || None);
     let mut decisions = Vec::new();
     let mut times = DecisionTimes::default();
-    for round in 0_u64.. {
-        if round.is_multiple_of(ROUNDS_BETWEEN_SIGNS) && alive().is_break() {
-            return Err(EvaluationError::Interrupted);
+    let mut sign = None;
+    loop {
+        let now = Instant::now();
+        if sign.is_none_or(|sign| now.duration_since(sign) >= BETWEEN_SIGNS) {
+            sign = Some(now);
+            if alive().is_break() {
+                return Err(EvaluationError::Interrupted);
+            }
         }
         for (place, environment) in environments.iter_mut().enumerate() {
             let mut ended = |number, simulation| finished(number, simulation, std::mem::take(&mut times));
@@ -55,7 +60,6 @@ pub fn play_batch(
         times.add(start.elapsed(), asked);
         apply(&mut environments, &decisions, asked, &*scheduler)?;
     }
-    Ok(())
 }
 
 /// Runs an environment to its next decision; where its episode ends the next of the source takes its place.

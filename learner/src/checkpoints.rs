@@ -32,8 +32,11 @@ pub struct Progress {
     pub best: Option<f64>,
     /// Newest validation score.
     pub validation: Option<f64>,
-    /// Whether the budget is spent and the run over.
+    /// Whether the budget was spent and the run over; a larger budget lets it go on.
     pub finished: bool,
+    /// A validation was begun, but not ended, after the newest round.
+    #[serde(default)]
+    pub validation_due: bool,
 }
 
 /// The folder of a run's checkpoints.
@@ -118,10 +121,15 @@ pub fn check_resumable(run_folder: &Path) -> Result<(), LearnerError> {
     if !run_folder.is_dir() {
         return nothing("there is no such folder");
     }
-    if numbers(&run_folder.join("checkpoints")).is_empty() {
+    if !holds_checkpoint(run_folder) {
         return nothing("it holds no checkpoint");
     }
     Ok(())
+}
+
+/// Whether a run folder holds a checkpoint, whole or not: something was trained in it.
+pub(crate) fn holds_checkpoint(run_folder: &Path) -> bool {
+    !numbers(&run_folder.join("checkpoints")).is_empty()
 }
 
 /// The versions whose checkpoints lie in `folder`, ascending.

@@ -1,5 +1,18 @@
 use common::ExitCode;
 
+use crate::changes::Change;
+
+/// How many changes an error names.
+const LISTED: usize = 8;
+
+fn listed(changes: &[Change]) -> String {
+    let mut named: Vec<String> = changes.iter().take(LISTED).map(Change::to_string).collect();
+    if changes.len() > LISTED {
+        named.push(format!("and {} more", changes.len() - LISTED));
+    }
+    named.join("; ")
+}
+
 /// What ends a learner.
 #[derive(Debug, thiserror::Error)]
 pub enum LearnerError {
@@ -65,18 +78,64 @@ pub enum LearnerError {
         /// What is missing.
         why: &'static str,
     },
+    /// A run folder holds a run that was trained with something else.
+    #[error(
+        "{folder}: {}; a run goes on as it began: leave these out (`--resume` alone takes all of it from the folder), or name \
+         another run folder",
+        listed(changes)
+    )]
+    OtherRun {
+        /// The run folder.
+        folder: String,
+        /// What is not as it was.
+        changes: Vec<Change>,
+    },
+    /// A fresh run was to start from weights where there is a run already.
+    #[error(
+        "{folder} holds a run already, which `--init-from` would not touch: name another run folder, or leave `--init-from` out \
+         to go on with it"
+    )]
+    HoldsRun {
+        /// The run folder.
+        folder: String,
+    },
+    /// A shutdown ended it.
+    #[error("interrupted")]
+    Interrupted,
     /// Too many updates in a row were not finite.
-    #[error("training diverged: {skipped} updates in a row had a loss or gradient that is not finite")]
+    #[error(
+        "training diverged: {skipped} updates in a row had a loss or gradient that is not finite; lower \
+         learner.learning_rate or learner.max_gradient_norm"
+    )]
     Diverged {
         /// Updates skipped in a row.
         skipped: u32,
+    },
+    /// The networks give what is no number.
+    #[error(
+        "training diverged: {what} not finite after round {round}; lower learner.learning_rate or learner.max_gradient_norm"
+    )]
+    NotFinite {
+        /// What, with its verb.
+        what: &'static str,
+        /// The round of learning.
+        round: u64,
+    },
+    /// Episodes come, but there is nothing to decide in them.
+    #[error(
+        "nothing to learn from: {episodes} trajectories came one after the other, and none holds a decision between \
+         alternatives; raise the load or the length of training episodes"
+    )]
+    NothingToDecide {
+        /// Trajectories.
+        episodes: u64,
     },
     /// The simulator could not be set up.
     #[error(transparent)]
     Simulator(#[from] simulator::SimulatorError),
     /// Validation failed.
     #[error("validation failed: {0}")]
-    Validation(String),
+    Validation(#[source] evaluation::EvaluationError),
     /// A trajectory that cannot be read. It is dropped and counted; this is what the log says.
     #[error("a trajectory of actor {actor} cannot be read: {message}")]
     Trajectory {
@@ -108,6 +167,14 @@ impl LearnerError {
         )
     }
 
+    /// Whether a shutdown is behind it.
+    pub(crate) fn is_interruption(&self) -> bool {
+        matches!(
+            self,
+            LearnerError::Interrupted | LearnerError::Transport(transport::TransportError::Interrupted)
+        )
+    }
+
     /// The exit status of a learner that ends with this error.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
@@ -119,8 +186,13 @@ impl LearnerError {
             LearnerError::OptimizerState(_) | LearnerError::NothingToResume { .. } => ExitCode::Checkpoint,
             LearnerError::Transport(error) => error.exit_code(),
             LearnerError::Durable(durable::DurableError::Held { .. }) => ExitCode::Locked,
-            LearnerError::Config(_) => ExitCode::Config,
-            LearnerError::Diverged { .. } => ExitCode::Diverged,
+            LearnerError::Config(_)
+            | LearnerError::OtherRun { .. }
+            | LearnerError::HoldsRun { .. }
+            | LearnerError::NothingToDecide { .. } => ExitCode::Config,
+            LearnerError::Diverged { .. } | LearnerError::NotFinite { .. } => ExitCode::Diverged,
+            LearnerError::Validation(error) => policy::exit_code_within(error).unwrap_or(error.exit_code()),
+            LearnerError::Interrupted => ExitCode::Interrupted,
             LearnerError::Simulator(_) => ExitCode::Input,
             _ => ExitCode::Failure,
         }

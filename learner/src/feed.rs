@@ -1,6 +1,6 @@
 //! Gathers batches from the shards: fresh trajectories first, replayed ones beside them, stale ones dropped and counted.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::config::{Config, FRESH_TABLE, Mode, REPLAYED_TABLE, SamplerConfig};
 use common::ids::PolicyVersion;
@@ -13,6 +13,20 @@ use crate::ranks::encode;
 
 /// How long one request to the shards may take before the caller looks around again.
 const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Trajectories without a decision for so long, and it is not going to be otherwise.
+const EMPTY_FOR: Duration = Duration::from_secs(8);
+/// The same in turns.
+const EMPTY_TURNS: u32 = 8;
+/// How often a learner that no trajectory reaches says so.
+const QUIET_FOR: Duration = Duration::from_secs(9);
+
+/// Trajectories in which nothing was to be decided, since the last one in which something was.
+#[derive(Clone, Copy, Debug)]
+struct Empty {
+    since: Instant,
+    count: u64,
+}
 
 /// What was dropped instead of learnt from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,6 +85,11 @@ pub struct Feed {
     replayed_steps: usize,
     turn_items: usize,
     waiting: Vec<Decoded>,
+    empty: Option<Empty>,
+    empty_turns: u32,
+    /// When a trajectory came last, and when was said last that none comes.
+    heard: Instant,
+    said: Instant,
     /// Those that are waiting as bytes, where other ranks are told.
     encoded: Option<Vec<Vec<u8>>>,
     /// β: how far sampling by priority is made up for.
@@ -95,6 +114,10 @@ impl Feed {
             replayed_steps,
             turn_items: config.actor.count * config.actor.environments,
             waiting: Vec::new(),
+            empty: None,
+            empty_turns: 0,
+            heard: Instant::now(),
+            said: Instant::now(),
             encoded: None,
             importance_exponent: learner.importance_exponent,
             prioritises: learner.replayed_share > 0.0 && samples_by_priority(config),
@@ -157,7 +180,13 @@ impl Feed {
             return Ok(None);
         }
         self.take(items, window, false)?;
-        Ok(Some((Batch::new(std::mem::take(&mut self.waiting)), 0.0)))
+        let batch = Batch::new(std::mem::take(&mut self.waiting));
+        self.empty_turns = if batch.steps.is_empty() { self.empty_turns + 1 } else { 0 };
+        if self.empty_turns == EMPTY_TURNS {
+            let episodes = self.empty.map_or(0, |empty| empty.count);
+            return Err(LearnerError::NothingToDecide { episodes });
+        }
+        Ok(Some((batch, 0.0)))
     }
 
     fn next_fresh(&mut self, window: Window) -> Result<Option<(Batch, f64)>, LearnerError> {
@@ -180,6 +209,9 @@ impl Feed {
     }
 
     fn take(&mut self, items: Vec<SampledItem>, window: Window, replayed: bool) -> Result<(), LearnerError> {
+        if !items.is_empty() {
+            self.heard = Instant::now();
+        }
         // Weights are in proportion to the largest of the batch: they only ever make a step smaller (Schaul et al. 2016).
         let weights: Vec<f64> = items.iter().map(|item| self.weight(item, replayed)).collect();
         let largest = weights.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
@@ -197,12 +229,38 @@ impl Feed {
                 }
             }
             match self.decode(item, (weight / largest) as f32) {
-                Ok(decoded) => self.waiting.push(decoded),
+                Ok(decoded) if decoded.is_empty() => {
+                    self.empty.get_or_insert(Empty { since: Instant::now(), count: 0 }).count += 1;
+                }
+                Ok(decoded) => {
+                    self.empty = None;
+                    self.waiting.push(decoded);
+                }
                 Err(error) => {
                     self.dropped.damaged += 1;
                     tracing::warn!(%error, "dropped");
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Says that no trajectory comes, and fails where some come, but for long none in which something was to be decided.
+    ///
+    /// # Errors
+    /// [`LearnerError::NothingToDecide`].
+    pub(crate) fn check_arrivals(&mut self) -> Result<(), LearnerError> {
+        if let Some(Empty { count, .. }) = self.empty.filter(|empty| empty.since.elapsed() > EMPTY_FOR) {
+            return Err(LearnerError::NothingToDecide { episodes: count });
+        }
+        if self.heard.elapsed() > QUIET_FOR && self.said.elapsed() > QUIET_FOR {
+            self.said = Instant::now();
+            let (gathered, wanted) = self.gathered();
+            tracing::info!(
+                "no trajectory came for {} s, {gathered} of {wanted} steps are gathered: do actors play? An episode is sent once it \
+                 is over or `actor.unroll` decisions long, a group once all of it is over",
+                self.heard.elapsed().as_secs()
+            );
         }
         Ok(())
     }

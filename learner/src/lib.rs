@@ -3,6 +3,7 @@
 mod adam;
 mod ahead;
 mod batch;
+mod changes;
 mod checkpoints;
 mod cuts;
 mod device;
@@ -27,6 +28,7 @@ pub use device::device;
 pub use error::LearnerError;
 pub use feed::{Verdict, Window};
 pub use ranks::{Meeting, RankArguments, serve_rank};
+pub use run_folder::check_run_folder;
 pub use scale::{Condition, RmsByCondition, RunningRms, RunningTypical};
 pub use service::{LearnerOptions, LearnerSummary, default_run_folder, run};
 pub use update::{Learnt, Scales, Statistics, Updater};

@@ -92,6 +92,7 @@ fn start(arguments: &Arguments) -> Result<common::ExitCode, (common::ExitCode, S
             .map_err(failed);
     }
     let run_folder = arguments.run_folder.clone().unwrap_or_else(|| default_run_folder(&config));
+    learner::check_run_folder(&run_folder, &config, arguments.init_from.as_deref()).map_err(failed)?;
     if arguments.resume {
         learner::check_resumable(&run_folder).map_err(failed)?;
     }

@@ -1,7 +1,7 @@
 //! The run folder: who the run is, which life of its learner this is, and what was asked for.
 //!
-//! `lock` (held while a learner lives), `run.json` (run id, epoch, seed, revision), `config.toml` (effective), `metrics.jsonl`,
-//! `tensorboard/`, `checkpoints/`, `report/`.
+//! `lock` (held while a learner lives), `run.json` (run id, epoch, seed, revision), `config.toml` (effective, of the newest
+//! epoch), `epochs/` (that of every epoch), `metrics.jsonl`, `tensorboard/`, `checkpoints/`, `report/`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,8 @@ use durable::{FolderLock, atomic_write};
 use serde::{Deserialize, Serialize};
 
 use crate::LearnerError;
+use crate::changes::forbidden_changes;
+use crate::checkpoints::holds_checkpoint;
 
 /// `run.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,12 +44,12 @@ impl RunFolder {
     /// Makes or reopens `path` and begins a new epoch.
     ///
     /// # Errors
-    /// [`LearnerError::Config`] when its networks are others than those that `config` asks for, [`LearnerError::Durable`] when
-    /// another learner holds it, [`LearnerError::File`] when it cannot be written.
-    pub fn open(path: &Path, config: &Config) -> Result<Self, LearnerError> {
-        check_networks(&path.join("config.toml"), config)?;
+    /// As [`check_run_folder`]; [`LearnerError::Durable`] when another learner holds it, [`LearnerError::File`] when it cannot be
+    /// written.
+    pub fn open(path: &Path, config: &Config, init_from: Option<&Path>) -> Result<Self, LearnerError> {
         fs::create_dir_all(path.join("checkpoints")).map_err(|source| file_error(path, source))?;
         let lock = FolderLock::take(path)?;
+        check_run_folder(path, config, init_from)?;
         let file = path.join("run.json");
         let mut record = match fs::read(&file) {
             Ok(bytes) => serde_json::from_slice(&bytes)
@@ -55,6 +57,10 @@ impl RunFolder {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => new_record(config),
             Err(source) => return Err(file_error(&file, source)),
         };
+        // Without a checkpoint nothing of what was trained is left: the run begins anew, with this seed.
+        if record.seed != config.seed {
+            record = RunRecord { epoch: record.epoch, ..new_record(config) };
+        }
         record.epoch.0 += 1;
         record.revision = env!("LONGSHORE_REVISION").to_owned();
         let run = record
@@ -64,9 +70,7 @@ impl RunFolder {
         let text = serde_json::to_vec_pretty(&record)
             .map_err(|error| LearnerError::Config(format!("{}: {error}", file.display())))?;
         atomic_write(&file, &text)?;
-        let effective = toml::to_string(config)
-            .map_err(|error| LearnerError::Config(format!("the configuration cannot be written: {error}")))?;
-        atomic_write(&path.join("config.toml"), effective.as_bytes())?;
+        write_config(path, record.epoch, config)?;
         Ok(RunFolder { path: path.to_owned(), record, run, _lock: lock })
     }
 
@@ -89,30 +93,41 @@ impl RunFolder {
     }
 }
 
-/// Checkpoints of a run can only be gone on from with networks of their shape. What `file` says is left alone where this version
-/// cannot read it: the checkpoints say then what does not fit.
-fn check_networks(file: &Path, config: &Config) -> Result<(), LearnerError> {
-    let Ok(text) = fs::read_to_string(file) else { return Ok(()) };
-    let Ok(before) = parse(&text, &file.display().to_string(), &[]) else { return Ok(()) };
-    let shape = |config: &Config| {
-        let (simulator, policy) = (&config.simulator, &config.policy);
-        [
-            ("simulator.scenario", simulator.scenario.to_string()),
-            ("simulator.serverless.size_multiples", format!("{:?}", simulator.serverless.size_multiples)),
-            ("policy.width", policy.width.to_string()),
-            ("policy.heads", policy.heads.to_string()),
-            ("policy.layers", policy.layers.to_string()),
-            ("policy.value_layers", policy.value_layers.to_string()),
-        ]
-    };
-    match shape(&before).into_iter().zip(shape(config)).find(|(before, now)| before != now) {
-        None => Ok(()),
-        Some(((key, before), (_, now))) => Err(LearnerError::Config(format!(
-            "{}: this run was made with {key} = {before}, and {now} is asked for; a run keeps its networks: ask for what it has, or name \
-             another run folder",
-            file.display()
-        ))),
+/// Refuses a folder whose run was trained with something else than `config`, or one that `init_from` was to start afresh;
+/// touches nothing.
+///
+/// # Errors
+/// [`LearnerError::OtherRun`], [`LearnerError::HoldsRun`], or [`LearnerError::Config`] where its configuration cannot be read.
+pub fn check_run_folder(path: &Path, config: &Config, init_from: Option<&Path>) -> Result<(), LearnerError> {
+    if !holds_checkpoint(path) {
+        return Ok(());
     }
+    if init_from.is_some() {
+        return Err(LearnerError::HoldsRun { folder: path.display().to_string() });
+    }
+    let file = path.join("config.toml");
+    let text = fs::read_to_string(&file).map_err(|source| file_error(&file, source))?;
+    let before = parse(&text, &file.display().to_string(), &[]).map_err(|error| {
+        LearnerError::Config(format!(
+            "this version cannot tell what the run was trained with: {error}; go on with the version that made it, or name \
+             another run folder"
+        ))
+    })?;
+    let changes = forbidden_changes(&before, config);
+    if changes.is_empty() {
+        return Ok(());
+    }
+    Err(LearnerError::OtherRun { folder: path.display().to_string(), changes })
+}
+
+fn write_config(path: &Path, epoch: LearnerEpoch, config: &Config) -> Result<(), LearnerError> {
+    let effective = toml::to_string(config)
+        .map_err(|error| LearnerError::Config(format!("the configuration cannot be written: {error}")))?;
+    let epochs = path.join("epochs");
+    fs::create_dir_all(&epochs).map_err(|source| file_error(&epochs, source))?;
+    atomic_write(&epochs.join(format!("{:04}.toml", epoch.0)), effective.as_bytes())?;
+    atomic_write(&path.join("config.toml"), effective.as_bytes())?;
+    Ok(())
 }
 
 fn new_record(config: &Config) -> RunRecord {
@@ -140,13 +155,44 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let text = "schema = 1\nname = \"t\"\nseed = 3\n[simulator]\nscenario = \"slots\"\n";
         let config = parse(text, "test", &[]).unwrap();
-        let first = RunFolder::open(folder.path(), &config).unwrap();
-        assert!(matches!(RunFolder::open(folder.path(), &config), Err(LearnerError::Durable(_))));
+        let first = RunFolder::open(folder.path(), &config, None).unwrap();
+        assert!(matches!(RunFolder::open(folder.path(), &config, None), Err(LearnerError::Durable(_))));
         let (run, epoch) = (first.run(), first.epoch());
         drop(first);
-        let second = RunFolder::open(folder.path(), &config).unwrap();
+        let second = RunFolder::open(folder.path(), &config, None).unwrap();
         assert_eq!((second.run(), second.epoch().0), (run, epoch.0 + 1));
         let written = fs::read_to_string(folder.path().join("config.toml")).unwrap();
         assert_eq!(parse(&written, "written", &[]).unwrap(), config);
+    }
+
+    #[test]
+    fn the_configuration_of_every_epoch_is_kept_and_what_was_trained_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "schema = 1\nname = \"t\"\nseed = 3\n[simulator]\nscenario = \"slots\"\n";
+        let with = |setting: &str| parse(text, "test", &[setting.to_owned()]).unwrap();
+        let open = |config: &Config, init_from| RunFolder::open(folder.path(), config, init_from);
+        // Nothing was trained yet: the seed may be another, and the record says so.
+        drop(open(&with("seed=5"), None).unwrap());
+        drop(open(&with("seed=4"), None).unwrap());
+        let record = fs::read_to_string(folder.path().join("run.json")).unwrap();
+        assert!(record.contains("\"seed\": 4"), "{record}");
+        fs::create_dir(folder.path().join("checkpoints/v00000001")).unwrap();
+        let changed = open(&with("seed=5"), None).unwrap_err();
+        assert_eq!(changed.exit_code(), common::ExitCode::Config);
+        let text = changed.to_string();
+        assert!(text.contains("key `seed`: the run has 4, asked for is 5"), "{text}");
+        let init = open(&with("seed=4"), Some(Path::new("elsewhere"))).unwrap_err();
+        assert!(init.to_string().contains("--init-from"), "{init}");
+        let longer = parse(text_of_longer(), "test", &[]).unwrap();
+        drop(open(&longer, None).unwrap());
+        let epochs: Vec<Config> = (1..=3)
+            .map(|epoch| folder.path().join(format!("epochs/{epoch:04}.toml")))
+            .map(|file| parse(&fs::read_to_string(file).unwrap(), "epoch", &[]).unwrap())
+            .collect();
+        assert_eq!(epochs, [with("seed=5"), with("seed=4"), longer]);
+    }
+
+    fn text_of_longer() -> &'static str {
+        "schema = 1\nname = \"t\"\nseed = 4\n[simulator]\nscenario = \"slots\"\n[learner]\nbudget_steps = 9000000\n"
     }
 }

@@ -60,12 +60,13 @@ pub fn run(
 ) -> Result<LearnerSummary, LearnerError> {
     check(config)?;
     readiness.unmet("trajectories", "no batch has arrived yet");
-    let service = Service::start(config, options, links, readiness.clone(), shutdown);
-    match service.and_then(Service::learn) {
-        Err(LearnerError::Transport(transport::TransportError::Interrupted)) => {
+    match Service::start(config, options, links, readiness.clone(), shutdown) {
+        Ok(service) => service.learn(),
+        // Nothing was learnt yet, so nothing is lost.
+        Err(error) if error.is_interruption() => {
             Ok(LearnerSummary { finished: false, environment_steps: 0, best: None })
         }
-        other => other,
+        Err(error) => Err(error),
     }
 }
 
@@ -124,7 +125,7 @@ impl Service {
         readiness: Readiness,
         shutdown: &Shutdown,
     ) -> Result<Self, LearnerError> {
-        let folder = RunFolder::open(&options.run_folder, config)?;
+        let folder = RunFolder::open(&options.run_folder, config, options.init_from.as_deref())?;
         let schema = schema_of(&config.simulator);
         let mut updater = Updater::new(&schema, config, options.device);
         let checkpoints = Checkpoints::new(folder.path(), folder.run(), folder.epoch(), config);
@@ -155,7 +156,7 @@ impl Service {
         );
         let link = LinkOptions::from(&config.transport);
         let sampler = TrajectorySampler::connect(&links.transport, &links.shards, identity, link, shutdown)?;
-        let metrics = MetricsLog::open(folder.path())?;
+        let metrics = MetricsLog::open(folder.path(), progress.environment_steps)?;
         let mut feed = Feed::new(sampler, schema, config);
         if team.is_some() {
             feed.keep_encoded();
@@ -182,31 +183,48 @@ impl Service {
     }
 
     fn learn(mut self) -> Result<LearnerSummary, LearnerError> {
-        self.publish()?;
-        while !self.is_over() && !self.shutdown.is_triggered() {
-            let window = self.window();
-            match self.feed.next(window)? {
-                Some((batch, lag)) => {
-                    self.readiness.met("trajectories");
-                    let statistics = self.update(&batch)?;
-                    self.after(&batch, lag, statistics)?;
-                }
-                None => {
-                    self.team.as_mut().map_or(Ok(()), Team::check)?;
-                    self.show();
-                }
-            }
+        let learnt = self.learn_until_over().and_then(|()| self.finish_run());
+        match learnt {
+            Ok(()) => {}
+            // Whoever waits is woken by a shutdown; what was learnt until then is kept.
+            Err(error) if error.is_interruption() => self.save(false)?,
+            Err(error) => return Err(error),
         }
         self.end()
     }
 
-    /// Learns from `batch`, with all ranks.
-    fn update(&mut self, batch: &Batch) -> Result<Statistics, LearnerError> {
-        let Learnt { statistics, priorities } = self.learn_from(batch)?;
-        self.feed.prioritise(batch, &priorities)?;
-        Ok(statistics)
+    fn learn_until_over(&mut self) -> Result<(), LearnerError> {
+        if self.progress.finished && !self.is_over() {
+            tracing::info!("the budget was raised; the run goes on");
+            self.progress.finished = false;
+        }
+        self.publish()?;
+        if self.progress.validation_due {
+            self.validate_and_save()?;
+        }
+        while !self.is_over() {
+            if self.shutdown.is_triggered() {
+                return Err(LearnerError::Interrupted);
+            }
+            let window = self.window();
+            match self.feed.next(window)? {
+                Some((batch, lag)) => {
+                    self.readiness.met("trajectories");
+                    let Learnt { statistics, priorities } = self.learn_from(&batch)?;
+                    self.after(&batch, lag, statistics)?;
+                    self.feed.prioritise(&batch, &priorities)?;
+                }
+                None => {
+                    self.team.as_mut().map_or(Ok(()), Team::check)?;
+                    self.feed.check_arrivals()?;
+                    self.show();
+                }
+            }
+        }
+        Ok(())
     }
 
+    /// Learns from `batch`, with all ranks.
     fn learn_from(&mut self, batch: &Batch) -> Result<Learnt, LearnerError> {
         let share = self.share();
         let (Some(team), Some(group)) = (&mut self.team, &self.updater.group) else {
@@ -235,7 +253,7 @@ impl Service {
     }
 
     fn is_over(&self) -> bool {
-        self.progress.finished || self.share() >= 1.0
+        self.share() >= 1.0
     }
 
     fn wall_seconds(&self) -> f64 {
@@ -253,24 +271,31 @@ impl Service {
         self.progress.version += 1;
         self.progress.environment_steps += batch.steps.len() as u64;
         self.progress.rounds = self.updater.rounds;
+        self.updater.check_outputs(batch)?;
         self.publish()?;
         metrics::counter!("longshore_learnt_steps_total").increment(batch.steps.len() as u64);
         metrics::counter!("longshore_updates_total").increment(statistics.updates);
         self.pace.learnt(self.progress.environment_steps, statistics.updates, batch.mean_return(), lag);
         let round = self.progress.rounds;
-        let validate = round.is_multiple_of(self.config.learner.evaluate_every);
-        let is_best = validate && self.validate()?;
+        self.log(&statistics)?;
+        let is_best = round.is_multiple_of(self.config.learner.evaluate_every) && self.validate()?;
         if is_best || round.is_multiple_of(self.config.learner.checkpoint_every) {
             self.save(is_best)?;
         }
-        self.log(&statistics)?;
         self.show();
         Ok(())
     }
 
+    fn validate_and_save(&mut self) -> Result<(), LearnerError> {
+        let is_best = self.validate()?;
+        self.save(is_best)
+    }
+
     /// Whether the policy is the best so far on the validation seeds.
     fn validate(&mut self) -> Result<bool, LearnerError> {
-        let score = self.validator.score(self.updater.policy.parameters())?;
+        self.progress.validation_due = true;
+        let score = self.validator.score(self.updater.policy.parameters(), &self.shutdown)?;
+        self.progress.validation_due = false;
         let figures: Vec<(&str, f64)> =
             score.figures.iter().map(|(name, value)| (name.as_str(), *value)).collect();
         self.metrics.write(self.progress.environment_steps, &figures)?;
@@ -320,37 +345,32 @@ impl Service {
         self.status.update(|| pace.line(steps, gathered, wanted, remaining));
     }
 
-    fn end(mut self) -> Result<LearnerSummary, LearnerError> {
-        let over = self.is_over();
-        let before = self.progress.finished;
-        if over && !before {
-            let is_best = self.validate()?;
-            self.progress.finished = true;
-            self.save(is_best)?;
-        } else if !over {
-            self.save(false)?;
+    /// The budget is spent: validates for the last time.
+    fn finish_run(&mut self) -> Result<(), LearnerError> {
+        if self.progress.finished {
+            tracing::info!(
+                "this run had finished already; raise its budget to go on with it, or start another with --init-from"
+            );
+            return Ok(());
         }
+        let is_best = self.validate()?;
+        self.progress.finished = true;
+        self.save(is_best)?;
+        tracing::info!("the budget is spent; the run has finished");
+        Ok(())
+    }
+
+    fn end(mut self) -> Result<LearnerSummary, LearnerError> {
         self.status.clear();
-        if over {
+        let steps = self.progress.environment_steps;
+        let finished = self.progress.finished;
+        if finished {
             self.publisher.finish();
             self.feed.sampler().finish()?;
-            let message = if before {
-                "this run had finished already; to learn more, start another with --init-from"
-            } else {
-                "the budget is spent; the run has finished"
-            };
-            tracing::info!(steps = self.progress.environment_steps, "{message}");
         } else {
-            tracing::info!(
-                steps = self.progress.environment_steps,
-                "interrupted; start again to go on from here"
-            );
+            tracing::info!(steps, "interrupted; start again to go on from here");
         }
-        Ok(LearnerSummary {
-            finished: over,
-            environment_steps: self.progress.environment_steps,
-            best: self.progress.best,
-        })
+        Ok(LearnerSummary { finished, environment_steps: steps, best: self.progress.best })
     }
 }
 

@@ -1,11 +1,12 @@
 //! One round of learning: V-trace targets from the target networks, then several clipped passes over the batch.
 
 use common::config::{Advantage, Config, LearnerConfig};
+use common::trajectory::Choice;
 use common::{RunSeed, Stream};
-use policy::{PolicyNetwork, ValueNetwork};
+use policy::{GraphBatch, PolicyNetwork, ValueNetwork};
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
-use state_graph::Schema;
+use state_graph::{Frame, Schema};
 use tch::{Device, Kind};
 use torch_extension::process_group::ProcessGroup;
 
@@ -17,6 +18,9 @@ use crate::cuts::Cuts;
 use crate::gradient::Minibatch;
 use crate::scale::{RmsByCondition, RunningRms, RunningTypical};
 use crate::share::Share;
+
+/// States for which new networks are tried after each round.
+const CHECKED_STATES: usize = 8;
 
 /// The scales that learning keeps beside its networks.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -153,6 +157,35 @@ impl Updater {
         statistics.clipped /= updates;
         statistics.divergence /= updates;
         Ok(Learnt { statistics, priorities: targets.priorities })
+    }
+
+    /// Refuses networks that give no numbers for the first states of `batch`: whoever plays with them could not decide.
+    ///
+    /// # Errors
+    /// [`LearnerError::NotFinite`].
+    pub fn check_outputs(&self, batch: &Batch) -> Result<(), LearnerError> {
+        let count = batch.steps.len().min(CHECKED_STATES);
+        if count == 0 {
+            return Ok(());
+        }
+        let frames: Vec<&Frame> = batch.frames[..count].iter().collect();
+        let choices: Vec<Choice> = batch.steps[..count].iter().map(|step| step.choice).collect();
+        let graph = GraphBatch::collate(&self.schema, &frames).to_device(self.device);
+        let (evaluation, values) = tch::no_grad(|| {
+            Ok::<_, LearnerError>((
+                self.policy.evaluate(&graph, &choices, 0.0, None)?,
+                self.value.forward(&graph, None)?,
+            ))
+        })?;
+        for (what, numbers) in [
+            ("the policy's entropy is", &evaluation.entropy),
+            ("the values that the value network gives are", &values),
+        ] {
+            if !numbers.sum(Kind::Double).double_value(&[]).is_finite() {
+                return Err(LearnerError::NotFinite { what, round: self.rounds });
+            }
+        }
+        Ok(())
     }
 
     /// The steps of each minibatch of this round, and whether the value network learns from it, too.

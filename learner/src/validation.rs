@@ -3,7 +3,9 @@
 use common::config::Config;
 use common::trajectory::Scenario;
 use common::{RunSeed, Shutdown, Stream};
-use evaluation::{Contender, ServerlessPlan, SlotsPlan, evaluate_serverless, evaluate_slots};
+use evaluation::{
+    Contender, EvaluationError, ServerlessPlan, SlotsPlan, evaluate_serverless, evaluate_slots,
+};
 use policy::{Behaviour, Parameters, PolicyNetwork, PolicyScheduler, schema_of};
 use simulator::{Episodes, serverless::Part};
 
@@ -13,6 +15,9 @@ use crate::LearnerError;
 const YARDSTICK: &str = "sjf";
 /// What a dropped job weighs in the score, beyond those that the yardstick drops.
 const DROP_WEIGHT: f64 = 5.0;
+
+/// Episodes that the policy is asked about together.
+const TOGETHER: usize = 256;
 
 /// A policy's result on the validation seeds.
 #[derive(Clone, Debug, Default)]
@@ -38,37 +43,51 @@ pub struct Validator {
     config: Config,
     episodes: Episodes,
     scheduler: PolicyScheduler,
-    yardstick: Vec<Point>,
+    /// Played when it is first needed.
+    yardstick: Option<Vec<Point>>,
 }
 
 impl Validator {
-    /// Loads the workload and plays the yardstick.
+    /// Loads the workload.
     ///
     /// # Errors
-    /// [`LearnerError::Simulator`], [`LearnerError::Validation`].
+    /// [`LearnerError::Simulator`].
     pub fn new(config: &Config) -> Result<Self, LearnerError> {
         let network = PolicyNetwork::new(&schema_of(&config.simulator), &config.policy, RunSeed::default());
         let episodes = Episodes::new(&config.simulator)?;
-        let yardstick = play(config, &episodes, Contender::Heuristic(YARDSTICK.to_owned()))?;
         let scheduler = PolicyScheduler::new("policy", network, Behaviour::Greedy);
-        Ok(Validator { config: config.clone(), episodes, scheduler, yardstick })
+        Ok(Validator { config: config.clone(), episodes, scheduler, yardstick: None })
     }
 
     /// Scores the policy with these weights.
     ///
     /// # Errors
-    /// [`LearnerError::Validation`].
-    pub fn score(&mut self, weights: &Parameters) -> Result<Score, LearnerError> {
+    /// [`LearnerError::Validation`], [`LearnerError::Interrupted`].
+    pub fn score(&mut self, weights: &Parameters, shutdown: &Shutdown) -> Result<Score, LearnerError> {
+        let yardstick = match self.yardstick.take() {
+            Some(yardstick) => yardstick,
+            None => {
+                let rule = Contender::Heuristic(YARDSTICK.to_owned());
+                play(&self.config, &self.episodes, rule, shutdown)?
+            }
+        };
+        let yardstick = self.yardstick.insert(yardstick);
         self.scheduler.copy_weights(weights)?;
-        let points = play(&self.config, &self.episodes, Contender::Single(&mut self.scheduler))?;
-        Ok(score(&points, &self.yardstick))
+        let contender = Contender::Single(&mut self.scheduler);
+        let points = play(&self.config, &self.episodes, contender, shutdown)?;
+        Ok(score(&points, yardstick))
     }
 }
 
-fn play(config: &Config, episodes: &Episodes, contender: Contender<'_>) -> Result<Vec<Point>, LearnerError> {
+fn play(
+    config: &Config,
+    episodes: &Episodes,
+    contender: Contender<'_>,
+    shutdown: &Shutdown,
+) -> Result<Vec<Point>, LearnerError> {
     match config.simulator.scenario {
-        Scenario::Slots => play_slots(config, episodes, contender),
-        Scenario::Serverless => play_serverless(config, episodes, contender),
+        Scenario::Slots => play_slots(config, episodes, contender, shutdown),
+        Scenario::Serverless => play_serverless(config, episodes, contender, shutdown),
     }
 }
 
@@ -76,6 +95,7 @@ fn play_slots(
     config: &Config,
     episodes: &Episodes,
     contender: Contender<'_>,
+    shutdown: &Shutdown,
 ) -> Result<Vec<Point>, LearnerError> {
     let evaluation = &config.evaluation;
     let plan = SlotsPlan {
@@ -85,10 +105,9 @@ fn play_slots(
         seed: config.seed,
         stream: Stream::Validation,
         threads: evaluation.threads,
-        batch: evaluation.validation_episodes as usize,
+        batch: TOGETHER.min(evaluation.validation_episodes as usize),
     };
-    let points =
-        evaluate_slots(episodes, &mut [contender], &plan, &|_| {}, &Shutdown::new()).map_err(failed)?;
+    let points = evaluate_slots(episodes, &mut [contender], &plan, &|_| {}, shutdown).map_err(failed)?;
     let point = |point: evaluation::SlotsPoint| Point {
         name: format!("load_{}_steps_{}", point.load, point.steps),
         slowdowns: vec![point.slowdown],
@@ -102,6 +121,7 @@ fn play_serverless(
     config: &Config,
     episodes: &Episodes,
     contender: Contender<'_>,
+    shutdown: &Shutdown,
 ) -> Result<Vec<Point>, LearnerError> {
     let evaluation = &config.evaluation;
     let plan = ServerlessPlan {
@@ -111,11 +131,11 @@ fn play_serverless(
         seed: config.seed,
         stream: Stream::Validation,
         threads: evaluation.threads,
-        batch: evaluation.validation_episodes as usize,
+        batch: TOGETHER.min(evaluation.validation_episodes as usize),
         workload: config.name.clone(),
     };
     let records =
-        evaluate_serverless(episodes, &mut [contender], &plan, &|_| {}, &Shutdown::new()).map_err(failed)?;
+        evaluate_serverless(episodes, &mut [contender], &plan, &|_| {}, shutdown).map_err(failed)?;
     let point = |record: evaluation::ServerlessRecord| Point {
         name: format!("load_{}", record.load),
         slowdowns: ["slowdown", "slowdown_mean"].iter().map(|key| record.metrics[key].mean).collect(),
@@ -124,8 +144,11 @@ fn play_serverless(
     Ok(records.into_iter().map(point).collect())
 }
 
-fn failed(error: impl std::fmt::Display) -> LearnerError {
-    LearnerError::Validation(error.to_string())
+fn failed(error: EvaluationError) -> LearnerError {
+    match error {
+        EvaluationError::Interrupted => LearnerError::Interrupted,
+        error => LearnerError::Validation(error),
+    }
 }
 
 /// Mean over the points of the logarithm of slowdown over the yardstick's, plus what is dropped beyond it.

@@ -26,6 +26,9 @@ pub enum PolicyError {
     /// Weights do not belong to this network or are damaged.
     #[error("weights cannot be used: {0}")]
     Weights(String),
+    /// Weights, or what they lead to, are no numbers.
+    #[error("training diverged: {0} not finite; lower learner.learning_rate or learner.max_gradient_norm")]
+    NotFinite(String),
     /// A checkpoint is missing or damaged.
     #[error("checkpoint {}: {message}", path.display())]
     Checkpoint {
@@ -55,7 +58,16 @@ impl PolicyError {
             | PolicyError::Alone => ExitCode::Failure,
             PolicyError::Cuda(_) | PolicyError::Device(_) => ExitCode::Config,
             PolicyError::Weights(_) | PolicyError::Checkpoint { .. } => ExitCode::Checkpoint,
+            PolicyError::NotFinite(_) => ExitCode::Diverged,
             PolicyError::File { .. } => ExitCode::Failure,
         }
     }
+}
+
+/// The exit status of a [`PolicyError`] that lies behind `error`, where there is one.
+#[must_use]
+pub fn exit_code_within(error: &(dyn std::error::Error + 'static)) -> Option<ExitCode> {
+    std::iter::successors(Some(error), |error| error.source())
+        .find_map(|error| error.downcast_ref::<PolicyError>())
+        .map(PolicyError::exit_code)
 }

@@ -22,7 +22,7 @@ mod spread;
 
 pub use batch::GraphBatch;
 pub use checkpoint::{Checkpoint, FileEntry, Manifest, find_checkpoint, write_checkpoint};
-pub use error::PolicyError;
+pub use error::{PolicyError, exit_code_within};
 pub use network::{Evaluation, PolicyNetwork, ValueNetwork};
 pub use observer::schema_of;
 pub use parameters::{Parameters, decode_tensors, encode_tensors};

@@ -93,16 +93,31 @@ impl Parameters {
     /// The values as safetensors bytes, with `metadata` in the header.
     ///
     /// # Errors
-    /// [`PolicyError::Tensor`] where a value cannot be read.
+    /// [`PolicyError::Tensor`] where a value cannot be read, [`PolicyError::NotFinite`] where it is no number.
     pub fn to_bytes(&self, metadata: &[(&str, String)]) -> Result<Vec<u8>, PolicyError> {
+        self.check_finite()?;
         encode_tensors(&self.named, metadata)
+    }
+
+    /// Refuses values that are no numbers: they would be sent and stored as if they were weights.
+    ///
+    /// # Errors
+    /// [`PolicyError::NotFinite`] that names the parameter.
+    pub fn check_finite(&self) -> Result<(), PolicyError> {
+        let is_finite = |tensor: &Tensor| tensor.isfinite().all().int64_value(&[]) != 0;
+        if is_finite(&self.values) {
+            return Ok(());
+        }
+        let culprit = self.named.iter().find(|(_, tensor)| !is_finite(tensor));
+        let name = culprit.map_or("?", |(name, _)| name);
+        Err(PolicyError::NotFinite(format!("the weights `{name}` are")))
     }
 
     /// Replaces every value by the one of its name in safetensors `bytes`.
     ///
     /// # Errors
-    /// [`PolicyError::Weights`] where the bytes are damaged, a name is missing or unknown, or a shape differs; the
-    /// values are then those of before.
+    /// [`PolicyError::Weights`] where the bytes are damaged, a name is missing or unknown, or a shape differs, and
+    /// [`PolicyError::NotFinite`]; the values are then those of before.
     pub fn read_bytes(&self, bytes: &[u8]) -> Result<(), PolicyError> {
         let read = decode_tensors(bytes)?;
         for (name, tensor) in &self.named {
@@ -115,6 +130,9 @@ impl Parameters {
                     value.size(),
                     tensor.size()
                 )));
+            }
+            if value.isfinite().all().int64_value(&[]) == 0 {
+                return Err(PolicyError::NotFinite(format!("the weights `{name}` are")));
             }
         }
         if read.len() != self.named.len() {

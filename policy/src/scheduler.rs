@@ -124,6 +124,9 @@ impl PolicyScheduler {
         self.pick_nodes(&mut draft, &mut inference);
         for (graph, &place) in open.iter().enumerate() {
             chosen[place] = draft.chosen(graph, inference.choices());
+            if !chosen[place].log_probability.iter().all(|number| number.is_finite()) {
+                return Err(PolicyError::NotFinite("the probabilities that the policy gives are".to_owned()));
+            }
         }
         self.inference = Some(inference);
         Ok(chosen)

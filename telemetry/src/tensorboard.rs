@@ -1,7 +1,7 @@
 //! TensorBoard event files: protobuf records in TFRecord framing (length, masked CRC32C of it, data, masked CRC32C).
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -20,7 +20,20 @@ struct Event {
     file_version: Option<String>,
     #[prost(message, optional, tag = "5")]
     summary: Option<Summary>,
+    #[prost(message, optional, tag = "7")]
+    session: Option<SessionLog>,
 }
+
+#[derive(Clone, PartialEq, Message)]
+struct SessionLog {
+    #[prost(int32, tag = "1")]
+    status: i32,
+}
+
+/// `SessionLog.START`: readers forget what they have read of this step and later ones.
+const SESSION_START: i32 = 1;
+/// No event of ours is nearly as long, in bytes.
+const LONGEST_EVENT: u64 = 1 << 20;
 
 #[derive(Clone, PartialEq, Message)]
 struct Summary {
@@ -44,11 +57,11 @@ pub struct EventFile {
 }
 
 impl EventFile {
-    /// Opens a fresh file in `folder` (made where it is missing).
+    /// Opens a fresh file in `folder` (made where it is missing) for a run that goes on after `steps`.
     ///
     /// # Errors
     /// [`TelemetryError::Write`].
-    pub fn create(folder: &Path) -> Result<Self, TelemetryError> {
+    pub fn create(folder: &Path, steps: u64) -> Result<Self, TelemetryError> {
         std::fs::create_dir_all(folder)
             .map_err(|source| TelemetryError::Write { path: folder.to_owned(), source })?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -65,13 +78,13 @@ impl EventFile {
             .open(&path)
             .map_err(|source| TelemetryError::Write { path: path.clone(), source })?;
         let mut events = EventFile { path, file };
-        let version = Some("brain.Event:2".to_owned());
-        events.append(&Event {
-            wall_time: now.as_secs_f64(),
-            step: 0,
-            file_version: version,
-            summary: None,
-        })?;
+        let event = Event { wall_time: now.as_secs_f64(), ..Event::default() };
+        events.append(&Event { file_version: Some("brain.Event:2".to_owned()), ..event.clone() })?;
+        if steps > 0 {
+            // TensorBoard may be watching, and has then seen what was cut off.
+            let session = Some(SessionLog { status: SESSION_START });
+            events.append(&Event { step: event_step(steps) + 1, session, ..event })?;
+        }
         Ok(events)
     }
 
@@ -89,14 +102,97 @@ impl EventFile {
             .iter()
             .map(|(name, value)| Value { tag: (*name).to_owned(), simple_value: Some(*value as f32) })
             .collect();
-        let step = i64::try_from(step).unwrap_or(i64::MAX);
-        self.append(&Event { wall_time, step, file_version: None, summary: Some(Summary { value }) })
+        self.append(&Event {
+            wall_time,
+            step: event_step(step),
+            summary: Some(Summary { value }),
+            ..Event::default()
+        })
     }
 
     fn append(&mut self, event: &Event) -> Result<(), TelemetryError> {
         let write = |file: &mut File| -> io::Result<()> { file.write_all(&record(&event.encode_to_vec())) };
         write(&mut self.file).map_err(|source| TelemetryError::Write { path: self.path.clone(), source })
     }
+}
+
+/// Cuts what lies beyond `steps`, or is damaged, off the event files in `folder`.
+///
+/// # Errors
+/// [`TelemetryError::Write`].
+pub(crate) fn cut_events(folder: &Path, steps: u64) -> Result<(), TelemetryError> {
+    event_files(folder).into_iter().try_for_each(|path| {
+        cut(&path, event_step(steps)).map_err(|source| TelemetryError::Write { path, source })
+    })
+}
+
+fn event_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let ours = |path: &PathBuf| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("events.out.tfevents."))
+    };
+    entries.map(|entry| entry.path()).filter(ours).collect()
+}
+
+fn cut(path: &Path, steps: i64) -> io::Result<()> {
+    let file = OpenOptions::new().read(true).write(true).open(path)?;
+    let mut reader = BufReader::new(&file);
+    let mut kept = 0;
+    while let Some((event, length)) = next_event(&mut reader)? {
+        let starts = event.session.is_some();
+        if event.step > steps && !starts {
+            break;
+        }
+        kept += length;
+    }
+    if kept < file.metadata()?.len() {
+        file.set_len(kept)?;
+    }
+    Ok(())
+}
+
+/// The next event with its bytes in the file; `None` at the end and where the rest is damaged.
+fn next_event(reader: &mut impl Read) -> io::Result<Option<(Event, u64)>> {
+    let Some(length) = read_bytes(reader, 12)? else { return Ok(None) };
+    let (number, checksum) = length.split_at(8);
+    let length = u64::from_le_bytes(number.try_into().unwrap_or_default());
+    if masked_crc(number).to_le_bytes() != checksum || length > LONGEST_EVENT {
+        return Ok(None);
+    }
+    let Some(data) = read_bytes(reader, length as usize + 4)? else { return Ok(None) };
+    let (data, checksum) = data.split_at(length as usize);
+    if masked_crc(data).to_le_bytes() != checksum {
+        return Ok(None);
+    }
+    Ok(Event::decode(data).ok().map(|event| (event, length + 16)))
+}
+
+/// `None` where the file ends before.
+fn read_bytes(reader: &mut impl Read, count: usize) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = vec![0; count];
+    match reader.read_exact(&mut bytes) {
+        Ok(()) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn event_step(step: u64) -> i64 {
+    i64::try_from(step).unwrap_or(i64::MAX - 1)
+}
+
+/// The steps of all scalars in the event files of `folder`.
+#[cfg(test)]
+pub(crate) fn scalar_steps(folder: &Path) -> Vec<i64> {
+    let mut steps = Vec::new();
+    for path in event_files(folder) {
+        let bytes = std::fs::read(path).expect("the file is there");
+        let mut reader = bytes.as_slice();
+        while let Some((event, _)) = next_event(&mut reader).expect("memory can be read") {
+            steps.extend(event.summary.is_some().then_some(event.step));
+        }
+    }
+    steps
 }
 
 fn record(data: &[u8]) -> Vec<u8> {
@@ -135,7 +231,7 @@ mod tests {
     #[test]
     fn scalars_read_back() {
         let folder = tempfile::tempdir().unwrap();
-        let mut file = EventFile::create(folder.path()).unwrap();
+        let mut file = EventFile::create(folder.path(), 0).unwrap();
         file.scalars(12.5, 7, &[("loss/policy", 0.25), ("eval/slowdown_mean", f64::NAN)]).unwrap();
         let events = read(&std::fs::read(&file.path).unwrap());
         assert_eq!(events[0].file_version.as_deref(), Some("brain.Event:2"));
