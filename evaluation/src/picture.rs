@@ -6,6 +6,7 @@ use crate::error::EvaluationError;
 use crate::reference::{is_reference, shown_name};
 use crate::report::axis::{Axis, Scale};
 use crate::report::chart::{HEIGHT, Series, Style, WIDTH, escape, line_chart, row_chart, row_chart_height};
+use crate::report::ink::{self, PAPER, ROOT};
 use crate::results::in_order_of_appearance;
 use crate::serverless::ServerlessRecord;
 use crate::slots::SlotsPoint;
@@ -159,11 +160,12 @@ pub(crate) fn place(charts: &[(String, f64)], legend: &[Style]) -> String {
     let width = if legend.is_empty() { left } else { left + 50.0 + 6.6 * longest as f64 };
     for (place, style) in legend.iter().enumerate() {
         let y = 24.0 + place as f64 * ENTRY;
-        let weight = if style.learnt { r#" class="strong""# } else { "" };
+        let weight = if style.learnt { ink::STRONG } else { "" };
         let _ = write!(
             body,
-            r#"{}<path class="l" d="M{left:.1} {y:.1}h32"/>{}</g><text{weight} x="{:.1}" y="{:.1}">{}</text>"#,
+            r#"{}<path {} d="M{left:.1} {y:.1}h32"/>{}</g><text {weight} x="{:.1}" y="{:.1}">{}</text>"#,
             style.open(),
+            ink::line(style),
             style.mark(left + 16.0, y),
             left + 40.0,
             y + 4.0,
@@ -172,7 +174,7 @@ pub(crate) fn place(charts: &[(String, f64)], legend: &[Style]) -> String {
     }
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" \
-         height=\"{height:.0}\"><style>{}</style><rect class=\"paper\" width=\"100%\" height=\"100%\"/>{body}</svg>\n",
+         height=\"{height:.0}\" {ROOT}><style>{}</style><rect {PAPER} width=\"100%\" height=\"100%\"/>{body}</svg>\n",
         include_str!("report/drawing.css")
     )
 }

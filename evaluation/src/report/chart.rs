@@ -1,13 +1,12 @@
-//! Line charts and scatter plots as SVG. Colours come from the page's variables, so that one picture serves light and dark.
+//! Line charts and scatter plots as SVG. Style sheets colour the classes, light and dark; `ink` has the colours where there are
+//! none.
 
 use std::fmt::Write as _;
 
 use super::axis::Axis;
+use super::ink::{self, AXES, AXIS_LABEL, COLOURS, GRID, ROOT, TICK_END, TICK_MIDDLE, TITLE};
 use crate::reference::shown_name;
 use crate::statistics::Interval;
-
-/// Colours of the page that series take in turn.
-pub(crate) const COLOURS: usize = 7;
 
 /// Size of a chart.
 pub(crate) const WIDTH: f64 = 460.0;
@@ -42,33 +41,34 @@ impl Style {
         let colour = number % COLOURS;
         let learnt = if *learnt { " learnt" } else { "" };
         let hidden = if *hidden { " off" } else { "" };
-        let (known, dash) =
-            if *reference { (" reference", 1 + number % 2) } else { ("", number / COLOURS % 3) };
-        let classes = format!("s s{number} c{colour} d{dash}{learnt}{known}{hidden}");
-        format!(r#"<g class="{classes}"><title>{}</title>"#, escape(&shown_name(name)))
+        let known = if *reference { " reference" } else { "" };
+        let classes = format!("s s{number} c{colour} d{}{learnt}{known}{hidden}", ink::dash(self));
+        let shown = if hidden.is_empty() { "" } else { r#" display="none""# };
+        format!(r#"<g class="{classes}"{shown}><title>{}</title>"#, escape(&shown_name(name)))
     }
 
     /// A mark of its shape.
     pub fn mark(&self, x: f64, y: f64) -> String {
         let r = if self.learnt { 4.0 } else { 3.0 };
+        let ink = ink::mark(self);
         match self.number % 4 {
-            0 => format!(r#"<circle class="m" cx="{x:.1}" cy="{y:.1}" r="{r}"/>"#),
+            0 => format!(r#"<circle {ink} cx="{x:.1}" cy="{y:.1}" r="{r}"/>"#),
             1 => format!(
-                r#"<rect class="m" x="{:.1}" y="{:.1}" width="{:.1}" height="{:.1}"/>"#,
+                r#"<rect {ink} x="{:.1}" y="{:.1}" width="{:.1}" height="{:.1}"/>"#,
                 x - r,
                 y - r,
                 2.0 * r,
                 2.0 * r
             ),
             2 => format!(
-                r#"<path class="m" d="M{x:.1} {:.1}l{:.1} {:.1}h{:.1}z"/>"#,
+                r#"<path {ink} d="M{x:.1} {:.1}l{:.1} {:.1}h{:.1}z"/>"#,
                 y - 1.2 * r,
                 1.2 * r,
                 2.1 * r,
                 -2.4 * r
             ),
             _ => format!(
-                r#"<path class="m" d="M{x:.1} {:.1}l{q:.1} {q:.1}l{n:.1} {q:.1}l{n:.1} {n:.1}z"/>"#,
+                r#"<path {ink} d="M{x:.1} {:.1}l{q:.1} {q:.1}l{n:.1} {q:.1}l{n:.1} {n:.1}z"/>"#,
                 y - 1.3 * r,
                 q = 1.3 * r,
                 n = -1.3 * r
@@ -104,12 +104,13 @@ pub(crate) fn line_chart(title: &str, x: &Axis, y: &Axis, series: &[Series]) -> 
         let places =
             sound.iter().map(|(place, value)| format!("{:.1} {:.1}", across(x, *place), up(y, value.mean)));
         let path: Vec<String> = places.collect();
-        let _ = write!(svg, r#"<path class="l" d="M{}"/>"#, path.join("L"));
+        let _ = write!(svg, r#"<path {} d="M{}"/>"#, ink::line(&one.style), path.join("L"));
+        let interval = ink::interval(&one.style);
         for (place, value) in sound.iter().filter(|_| one.marked) {
             let column = across(x, *place);
             let (low, high) = (up(y, value.low), up(y, value.high));
             if (low - high).abs() > 1.0 {
-                let _ = write!(svg, r#"<path class="i" d="M{column:.1} {low:.1}V{high:.1}"/>"#);
+                let _ = write!(svg, r#"<path {interval} d="M{column:.1} {low:.1}V{high:.1}"/>"#);
             }
             svg.push_str(&one.style.mark(column, up(y, value.mean)));
         }
@@ -128,7 +129,8 @@ pub(crate) fn scatter(title: &str, x: &Axis, y: &Axis, spots: &[Spot]) -> String
         svg.push_str(&one.style.open());
         let _ = write!(
             svg,
-            r#"<path class="i" d="M{:.1} {row:.1}H{:.1}M{column:.1} {:.1}V{:.1}"/>{}</g>"#,
+            r#"<path {} d="M{:.1} {row:.1}H{:.1}M{column:.1} {:.1}V{:.1}"/>{}</g>"#,
+            ink::interval(&one.style),
             across(x, one.x.low),
             across(x, one.x.high),
             up(y, one.y.low),
@@ -161,31 +163,26 @@ pub(crate) fn row_chart(title: &str, x: &Axis, series: &[Series]) -> String {
         let column = across(value);
         let _ = write!(
             svg,
-            r#"<path class="g" d="M{column:.1} {TOP}V{bottom}"/><text class="k m" x="{column:.1}" y="{:.1}">{text}</text>"#,
+            r#"<path {GRID} d="M{column:.1} {TOP}V{bottom}"/><text {TICK_MIDDLE} x="{column:.1}" y="{:.1}">{text}</text>"#,
             bottom + 15.0
         );
     }
     for (place, one) in series.iter().enumerate() {
         let row = TOP + (place as f64 + 0.5) * ROW;
         let name = escape(&shown_name(&one.style.name));
-        let weight = if one.style.learnt { " strong" } else { "" };
-        let _ = write!(
-            svg,
-            r#"<text class="e{weight}" x="{:.1}" y="{:.1}">{name}</text>"#,
-            left - 8.0,
-            row + 4.0
-        );
+        let row_name = if one.style.learnt { ink::STRONG_ROW } else { ink::ROW };
+        let _ = write!(svg, r#"<text {row_name} x="{:.1}" y="{:.1}">{name}</text>"#, left - 8.0, row + 4.0);
         svg.push_str(&one.style.open());
         for (_, value) in one.points.iter().filter(|(_, value)| value.mean.is_finite()) {
             let (low, high) = (across(value.low), across(value.high));
-            let _ = write!(svg, r#"<path class="i" d="M{low:.1} {row:.1}H{high:.1}"/>"#);
+            let _ = write!(svg, r#"<path {} d="M{low:.1} {row:.1}H{high:.1}"/>"#, ink::interval(&one.style));
             svg.push_str(&one.style.mark(across(value.mean), row));
         }
         svg.push_str("</g>");
     }
     let _ = write!(
         svg,
-        r#"<path class="a" d="M{left:.1} {TOP}V{bottom}H{:.1}"/><text class="n m" x="{:.1}" y="{:.1}">{}</text></svg>"#,
+        r#"<path {AXES} d="M{left:.1} {TOP}V{bottom}H{:.1}"/><text {AXIS_LABEL} x="{:.1}" y="{:.1}">{}</text></svg>"#,
         WIDTH - RIGHT,
         (left + WIDTH - RIGHT) / 2.0,
         bottom + BOTTOM - 10.0,
@@ -216,7 +213,7 @@ fn up(y: &Axis, value: f64) -> f64 {
 
 fn opened(title: &str, height: f64, left: f64) -> String {
     format!(
-        r#"<svg viewBox="0 0 {WIDTH} {height}" role="img" xmlns="http://www.w3.org/2000/svg"><title>{0}</title><text class="t" x="{left:.1}" y="17">{0}</text>"#,
+        r#"<svg viewBox="0 0 {WIDTH} {height}" role="img" xmlns="http://www.w3.org/2000/svg" {ROOT}><title>{0}</title><text {TITLE} x="{left:.1}" y="17">{0}</text>"#,
         escape(title)
     )
 }
@@ -229,7 +226,7 @@ fn frame(title: &str, x: &Axis, y: &Axis) -> String {
         let row = up(y, value);
         let _ = write!(
             svg,
-            r#"<path class="g" d="M{LEFT} {row:.1}H{right}"/><text class="k e" x="{:.1}" y="{:.1}">{text}</text>"#,
+            r#"<path {GRID} d="M{LEFT} {row:.1}H{right}"/><text {TICK_END} x="{:.1}" y="{:.1}">{text}</text>"#,
             LEFT - 6.0,
             row + 3.5
         );
@@ -238,14 +235,14 @@ fn frame(title: &str, x: &Axis, y: &Axis) -> String {
         let column = across(x, value);
         let _ = write!(
             svg,
-            r#"<path class="g" d="M{column:.1} {TOP}V{bottom}"/><text class="k m" x="{column:.1}" y="{:.1}">{text}</text>"#,
+            r#"<path {GRID} d="M{column:.1} {TOP}V{bottom}"/><text {TICK_MIDDLE} x="{column:.1}" y="{:.1}">{text}</text>"#,
             bottom + 15.0
         );
     }
     let (middle, centre) = ((LEFT + right) / 2.0, (TOP + bottom) / 2.0);
     let _ = write!(
         svg,
-        r#"<path class="a" d="M{LEFT} {TOP}V{bottom}H{right}"/><text class="n m" x="{middle:.1}" y="{:.1}">{}</text><text class="n m" transform="translate(13 {centre:.1})rotate(-90)">{}</text>"#,
+        r#"<path {AXES} d="M{LEFT} {TOP}V{bottom}H{right}"/><text {AXIS_LABEL} x="{middle:.1}" y="{:.1}">{}</text><text {AXIS_LABEL} transform="translate(13 {centre:.1})rotate(-90)">{}</text>"#,
         HEIGHT - 10.0,
         escape(&x.label),
         escape(&y.label)

@@ -3,7 +3,10 @@
 pub(crate) mod axis;
 pub(crate) mod chart;
 mod figures;
+pub(crate) mod ink;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod timeline;
 
 use std::collections::HashMap;
@@ -130,8 +133,9 @@ impl Page<'_> {
             let sample = shown.open().replace(&format!("s s{} ", style.number), "s ");
             format!(
                 "<label{strong}><input type=\"checkbox\" value=\"{}\"{checked}/>\
-                 <svg viewBox=\"0 0 34 12\">{sample}<path class=\"l\" d=\"M1 6L33 6\"/>{}</g></svg>{}</label>",
+                 <svg viewBox=\"0 0 34 12\">{sample}<path {} d=\"M1 6L33 6\"/>{}</g></svg>{}</label>",
                 style.number,
+                ink::line(&shown),
                 style.mark(17.0, 6.0),
                 escape(&shown_name(&style.name))
             )

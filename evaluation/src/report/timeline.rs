@@ -4,6 +4,9 @@ use std::fmt::Write as _;
 
 use super::axis::{Axis, Scale};
 use super::chart::escape;
+use super::ink::{
+    AXES, AXIS_LABEL, FRAME, GRID, HEAT, IDLE, QUEUE, ROOT, RUN, START, TICK, TICK_END, TICK_MIDDLE, TITLE,
+};
 use crate::recording::{ContainerState, Recording, Span};
 
 const WIDTH: f64 = 940.0;
@@ -28,7 +31,7 @@ pub(crate) fn queue_chart(recording: &Recording) -> String {
         let row = height - BOTTOM - queue.place(value) * (height - TOP - BOTTOM);
         let _ = write!(
             svg,
-            r#"<path class="g" d="M{LEFT} {row:.1}H{:.1}"/><text class="k e" x="{:.1}" y="{:.1}">{text}</text>"#,
+            r#"<path {GRID} d="M{LEFT} {row:.1}H{:.1}"/><text {TICK_END} x="{:.1}" y="{:.1}">{text}</text>"#,
             WIDTH - RIGHT,
             LEFT - 6.0,
             row + 3.5
@@ -48,7 +51,7 @@ pub(crate) fn queue_chart(recording: &Recording) -> String {
     let centre = (TOP + height - BOTTOM) / 2.0;
     let _ = write!(
         svg,
-        r#"<path class="q" d="{path}"/><text class="n m" transform="translate(13 {centre:.1})rotate(-90)">{label}</text></svg>"#
+        r#"<path {QUEUE} d="{path}"/><text {AXIS_LABEL} transform="translate(13 {centre:.1})rotate(-90)">{label}</text></svg>"#
     );
     svg
 }
@@ -77,7 +80,7 @@ pub(crate) fn heat_map(recording: &Recording) -> String {
     }
     for (shade, path) in shades.iter().enumerate().filter(|(_, path)| !path.is_empty()) {
         let opacity = shade as f64 / SHADES as f64;
-        let _ = write!(svg, r#"<path class="h" fill-opacity="{opacity:.2}" d="{path}"/>"#);
+        let _ = write!(svg, r#"<path {HEAT} fill-opacity="{opacity:.2}" d="{path}"/>"#);
     }
     let together = recording.busy.len().div_ceil(rows.len().max(1));
     let every = rows.len().div_ceil(12).max(1);
@@ -85,7 +88,7 @@ pub(crate) fn heat_map(recording: &Recording) -> String {
         let y = TOP + (row as f64 + 0.5) * row_height + 3.0;
         let _ = write!(
             svg,
-            r#"<text class="k e" x="{:.1}" y="{y:.1}">node {}</text>"#,
+            r#"<text {TICK_END} x="{:.1}" y="{y:.1}">node {}</text>"#,
             LEFT - 6.0,
             row * together
         );
@@ -99,17 +102,17 @@ pub(crate) fn heat_map(recording: &Recording) -> String {
 fn shade_key() -> String {
     let mut key = String::new();
     let (x, width) = (WIDTH - RIGHT - 150.0, 18.0);
-    let _ = write!(key, r#"<text class="k e" x="{:.1}" y="17">0%</text>"#, x - 5.0);
+    let _ = write!(key, r#"<text {TICK_END} x="{:.1}" y="17">0%</text>"#, x - 5.0);
     for step in 0..6_u32 {
         let (left, opacity) = (x + f64::from(step) * width, f64::from(step) / 5.0);
         let _ = write!(
             key,
-            r#"<rect class="h" fill-opacity="{opacity:.1}" x="{left:.1}" y="8" width="{width:.1}" height="10"/>"#
+            r#"<rect {HEAT} fill-opacity="{opacity:.1}" x="{left:.1}" y="8" width="{width:.1}" height="10"/>"#
         );
     }
     let _ = write!(
         key,
-        r#"<rect class="o" x="{x:.1}" y="8" width="{:.1}" height="10"/><text class="k" x="{:.1}" y="17">100%</text>"#,
+        r#"<rect {FRAME} x="{x:.1}" y="8" width="{:.1}" height="10"/><text {TICK} x="{:.1}" y="17">100%</text>"#,
         6.0 * width,
         x + 6.0 * width + 5.0
     );
@@ -142,17 +145,17 @@ pub(crate) fn gantt(recording: &Recording) -> String {
         let below = top + f64::from(count) * lane_height;
         let _ = write!(
             svg,
-            r#"<text class="k e" x="{:.1}" y="{:.1}">node {node}</text><path class="g" d="M{LEFT} {:.1}H{:.1}"/>"#,
+            r#"<text {TICK_END} x="{:.1}" y="{:.1}">node {node}</text><path {GRID} d="M{LEFT} {:.1}H{:.1}"/>"#,
             LEFT - 6.0,
             (top + below) / 2.0 + 3.0,
             below + gap / 2.0,
             WIDTH - RIGHT
         );
     }
-    for (state, class, _) in STATES {
+    for (state, ink, _) in STATES {
         let of_state = recording.spans.iter().filter(|span| span.state == state);
         let path: String = of_state.map(|span| bar(span, &time, &tops, lane_height)).collect();
-        let _ = write!(svg, r#"<path class="{class}" d="{path}"/>"#);
+        let _ = write!(svg, r#"<path {ink} d="{path}"/>"#);
     }
     svg.push_str(&state_key());
     svg.push_str("</svg>");
@@ -160,9 +163,9 @@ pub(crate) fn gantt(recording: &Recording) -> String {
 }
 
 const STATES: [(ContainerState, &str, &str); 3] = [
-    (ContainerState::Idle, "idle", "idle, kept warm"),
-    (ContainerState::Running, "run", "running"),
-    (ContainerState::Starting, "start", "cold start"),
+    (ContainerState::Idle, IDLE, "idle, kept warm"),
+    (ContainerState::Running, RUN, "running"),
+    (ContainerState::Starting, START, "cold start"),
 ];
 
 fn bar(span: &Span, time: &Axis, tops: &[f64], lane_height: f64) -> String {
@@ -176,10 +179,10 @@ fn bar(span: &Span, time: &Axis, tops: &[f64], lane_height: f64) -> String {
 fn state_key() -> String {
     let mut key = String::new();
     let mut x = WIDTH - RIGHT - 300.0;
-    for (_, class, words) in STATES {
+    for (_, ink, words) in STATES {
         let _ = write!(
             key,
-            r#"<rect class="{class}" x="{x:.1}" y="8" width="14" height="10"/><text class="k" x="{:.1}" y="17">{words}</text>"#,
+            r#"<rect {ink} x="{x:.1}" y="8" width="14" height="10"/><text {TICK} x="{:.1}" y="17">{words}</text>"#,
             x + 19.0
         );
         x += 42.0 + 6.2 * words.len() as f64;
@@ -198,7 +201,7 @@ fn across(time: &Axis, at: f64) -> f64 {
 
 fn frame(title: &str, time: &Axis, height: f64) -> String {
     let mut svg = format!(
-        r#"<svg viewBox="0 0 {WIDTH} {height:.0}" role="img" xmlns="http://www.w3.org/2000/svg"><title>{0}</title><text class="t" x="{LEFT}" y="17">{0}</text>"#,
+        r#"<svg viewBox="0 0 {WIDTH} {height:.0}" role="img" xmlns="http://www.w3.org/2000/svg" {ROOT}><title>{0}</title><text {TITLE} x="{LEFT}" y="17">{0}</text>"#,
         escape(title)
     );
     let bottom = height - BOTTOM;
@@ -206,13 +209,13 @@ fn frame(title: &str, time: &Axis, height: f64) -> String {
         let column = across(time, value);
         let _ = write!(
             svg,
-            r#"<path class="g" d="M{column:.1} {TOP}V{bottom:.1}"/><text class="k m" x="{column:.1}" y="{:.1}">{text}</text>"#,
+            r#"<path {GRID} d="M{column:.1} {TOP}V{bottom:.1}"/><text {TICK_MIDDLE} x="{column:.1}" y="{:.1}">{text}</text>"#,
             bottom + 15.0
         );
     }
     let _ = write!(
         svg,
-        r#"<path class="a" d="M{LEFT} {TOP}V{bottom:.1}H{:.1}"/><text class="n m" x="{:.1}" y="{:.1}">{}</text>"#,
+        r#"<path {AXES} d="M{LEFT} {TOP}V{bottom:.1}H{:.1}"/><text {AXIS_LABEL} x="{:.1}" y="{:.1}">{}</text>"#,
         WIDTH - RIGHT,
         (LEFT + WIDTH - RIGHT) / 2.0,
         height - 9.0,
