@@ -102,19 +102,27 @@ fn comparison_text(comparison: &Comparison) -> String {
             format!("[{}, {}]", figure(low), figure(high)),
         ]);
     }
-    let few = if *seeds < ENOUGH_SEEDS {
-        format!(" (fewer than {ENOUGH_SEEDS} seeds: do not believe it yet)")
-    } else {
-        String::new()
-    };
+    let few = few(*seeds);
     let words = verdict.words(scheduler, against);
     format!("{workload} at {load}% load, {seeds} paired seeds: {words}{few}\n{table}\n")
 }
 
+fn few(seeds: u32) -> String {
+    if seeds < ENOUGH_SEEDS {
+        return format!(" (fewer than {ENOUGH_SEEDS} seeds: do not believe it yet)");
+    }
+    String::new()
+}
+
 fn ranking_text(ranking: &Ranking) -> String {
     let Ranking { workload, load, baseline, ranks, .. } = ranking;
+    let [primary, guard] = ranking.ranked_by;
+    let mut header = vec!["scheduler", primary, guard];
+    if ranks.iter().any(|rank| rank.stages.is_some()) {
+        header.extend(["stages", "stages, mean"]);
+    }
     let mut table =
-        Table::new(["scheduler", "slowdown", "guard", "cost USD", "idle GB·s", "beats", "beaten by", "note"]);
+        Table::new(header.into_iter().chain(["cost USD", "idle GB·s", "beats", "beaten by", "note"]));
     for rank in ranks {
         let note = match (rank.admitted, rank.pareto) {
             (true, true) => "Pareto",
@@ -122,20 +130,18 @@ fn ranking_text(ranking: &Ranking) -> String {
             (false, true) => "beyond; Pareto",
             (false, false) => "beyond",
         };
-        table.row([
-            rank.scheduler.clone(),
-            figure(rank.slowdown),
-            figure(rank.guard),
-            figure(rank.cost_usd),
-            figure(rank.idle_gb_seconds),
-            rank.beats.to_string(),
-            rank.beaten_by.to_string(),
-            note.to_owned(),
-        ]);
+        let mut row = vec![rank.scheduler.clone(), figure(rank.slowdown), figure(rank.guard)];
+        row.extend(rank.stages.iter().flatten().map(|stage| figure(*stage)));
+        row.extend([figure(rank.cost_usd), figure(rank.idle_gb_seconds)]);
+        row.extend([rank.beats.to_string(), rank.beaten_by.to_string(), note.to_owned()]);
+        table.row(row);
     }
     let best = ranks.first().map_or("nobody", |rank| rank.scheduler.as_str());
     format!(
-        "{workload} at {load}% load: strongest at the cost and idle memory of {baseline}: {best} (beyond: above these by more than the tolerance)\n{table}\n"
+        "{workload} at {load}% load, {} seeds: strongest at the cost and idle memory of {baseline}: {best}{} (beyond: above these by more \
+         than the tolerance)\n{table}\n",
+        ranking.seeds,
+        few(ranking.seeds)
     )
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use common::trajectory::Scenario;
 use serde::Serialize;
 
+use crate::compare::ENOUGH_SEEDS;
 use crate::decision_times::DecisionTimes;
 use crate::error::EvaluationError;
 use crate::metrics::{Metric, metrics_of};
@@ -120,6 +121,55 @@ impl Results {
         &self.points
     }
 
+    /// Refuses a scheduler that has no results here.
+    ///
+    /// # Errors
+    /// [`EvaluationError::Missing`].
+    pub fn check_has(&self, scheduler: &str) -> Result<(), EvaluationError> {
+        let known = self.schedulers();
+        if known.contains(&scheduler) {
+            return Ok(());
+        }
+        Err(EvaluationError::Missing(match known.is_empty() {
+            true => "no episode has finished yet, so there are no results; let `longshore evaluate` end"
+                .to_owned(),
+            false => format!("no results of `{scheduler}`; there are those of {}", known.join(", ")),
+        }))
+    }
+
+    /// Refuses results in which a workload has a load at which nothing was counted: its figures would all be empty.
+    ///
+    /// # Errors
+    /// [`EvaluationError::NothingCounted`].
+    pub fn check_counted(&self) -> Result<(), EvaluationError> {
+        for workload in self.workloads() {
+            for load in self.loads(workload) {
+                let here = || {
+                    self.points.iter().filter(|one| one.cell.load == load && &*one.cell.workload == workload)
+                };
+                if here().all(|point| counted(self.scenario, point) == 0.0) {
+                    return Err(EvaluationError::NothingCounted {
+                        workload: workload.to_owned(),
+                        load,
+                        seeds: here().map(|point| point.episodes.len()).max().unwrap_or(0) as u32,
+                        remedy: remedy(self.scenario),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A warning where some schedulers have fewer seeds than a comparison needs.
+    #[must_use]
+    pub fn too_few_seeds(&self) -> Option<String> {
+        let played = self.points.iter().filter(|point| !is_reference(&point.cell.scheduler));
+        let least = played.map(|point| point.episodes.len() as u32).min()?;
+        (least < ENOUGH_SEEDS).then(|| {
+format!("{least} of the {ENOUGH_SEEDS} seeds were played that a comparison needs: do not believe differences yet")
+        })
+    }
+
     /// Orders the points by workload and scheduler, as these lists have them, and by load; what no list has comes last, by
     /// name.
     pub fn sort(&mut self, workloads: &[String], schedulers: &[String]) {
@@ -173,6 +223,25 @@ impl Results {
     }
 }
 
+/// Invocations that count, or jobs offered.
+fn counted(scenario: Scenario, point: &Point) -> f64 {
+    match scenario {
+        Scenario::Slots => point.total(1) + point.total(2),
+        Scenario::Serverless => point.total(0),
+    }
+}
+
+fn remedy(scenario: Scenario) -> &'static str {
+    match scenario {
+        Scenario::Slots => "raise --load, --steps or --episodes",
+        Scenario::Serverless => {
+            "raise --load or --seeds, or make the episodes longer: `simulator.serverless.window_seconds` and \
+             `test_window_seconds`, which must be well above `warm_up_seconds`, and with a trace minutes in which something is \
+             called"
+        }
+    }
+}
+
 fn key(cell: &Cell) -> (String, u64, String) {
     (cell.workload.to_string(), cell.load.to_bits(), cell.scheduler.to_string())
 }
@@ -222,14 +291,19 @@ impl Summary {
 
 fn summarise(scenario: Scenario, point: &Point, bootstraps: &mut Bootstraps) -> Summary {
     let (metrics, invocations, seconds) = match scenario {
-        Scenario::Slots => (of_slots(point), point.total(1) + point.total(2), 0.0),
+        Scenario::Slots => (of_slots(point), counted(scenario, point), 0.0),
         Scenario::Serverless => {
-            let bootstrap = bootstraps.of(point.episodes.len());
-            let interval = |place: usize| {
-                let values: Vec<f64> = point.episodes.values().map(|one| one.figures[place]).collect();
-                bootstrap.of_mean(&values)
+            // An episode in which a figure was not measured, as one without any arrival, is not in its mean.
+            let mut interval = |place: usize| {
+                let figures = point.episodes.values().map(|one| one.figures[place]);
+                let values: Vec<f64> = figures.filter(|figure| figure.is_finite()).collect();
+                bootstraps.of(values.len()).of_mean(&values)
             };
-            ((0..metrics_of(scenario).len()).map(interval).collect(), point.total(0), point.total(1))
+            (
+                (0..metrics_of(scenario).len()).map(&mut interval).collect(),
+                counted(scenario, point),
+                point.total(1),
+            )
         }
     };
     Summary {

@@ -63,11 +63,14 @@ fn run_slots(arguments: &SlotsArguments, load_policy: LoadPolicy<'_>, stop: &Shu
         grid.workloads.iter().zip(&arguments.steps).map(of_length).collect::<anyhow::Result<_>>()?;
     let manifest = manifest(Scenario::Slots, &grid, "test", workloads, &entrants);
     let results = play(&grid, &entrants, manifest, shared.out.as_deref(), stop)?;
+    results.check_counted()?;
     let points: Vec<_> = results.points().iter().filter_map(evaluation::slots_point).collect();
     if let Some(path) = &shared.svg {
         write_picture(path, &evaluation::slots_picture(&points, &learnt(&entrants))?)?;
     }
-    print(&points, shared.json, || evaluation::slots_table(&points))
+    print(&points, shared.json, || evaluation::slots_table(&points))?;
+    warn_of_few_seeds(&results);
+    Ok(())
 }
 
 fn run_jobs(arguments: &SlotsArguments, path: &Path, load_policy: LoadPolicy<'_>) -> anyhow::Result<()> {
@@ -123,6 +126,7 @@ fn run_serverless(
     let workloads = entries.collect::<anyhow::Result<_>>()?;
     let manifest = manifest(Scenario::Serverless, &grid, part_name, workloads, &entrants);
     let results = play(&grid, &entrants, manifest, shared.out.as_deref(), stop)?;
+    results.check_counted()?;
     if let Some(out) = &shared.out {
         let contenders: Vec<Contender<'_>> = entrants.iter().map(Entrant::contender).collect();
         record(&grid, &contenders, &results, &arguments.record, out)?;
@@ -131,7 +135,16 @@ fn run_serverless(
     if let Some(path) = &shared.svg {
         write_picture(path, &evaluation::serverless_picture(&records, &learnt(&entrants))?)?;
     }
-    print(&records, shared.json, || evaluation::serverless_table(&records))
+    print(&records, shared.json, || evaluation::serverless_table(&records))?;
+    warn_of_few_seeds(&results);
+    Ok(())
+}
+
+/// Below the table, where it is read with it.
+fn warn_of_few_seeds(results: &Results) {
+    if let Some(warning) = results.too_few_seeds() {
+        tracing::warn!("{warning}");
+    }
 }
 
 fn load_configs(arguments: &ServerlessArguments) -> anyhow::Result<Vec<Config>> {

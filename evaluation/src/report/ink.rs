@@ -42,6 +42,8 @@ pub(crate) const QUEUE: &str =
     r##"class="q" fill="#0072b2" fill-opacity="0.25" stroke="#0072b2" stroke-width="1.2""##;
 /// Heat.
 pub(crate) const HEAT: &str = r##"class="h" fill="#0072b2""##;
+/// Heat above what there is.
+pub(crate) const OVER: &str = r##"class="over" fill="#e07a1f""##;
 /// An idle container.
 pub(crate) const IDLE: &str = r##"class="idle" fill="#c9d1d9""##;
 /// A running container.
@@ -132,6 +134,7 @@ pub(crate) mod tests {
             (super::IDLE, "idle"),
             (super::RUN, "run"),
             (super::START, "start"),
+            (super::OVER, "start"),
         ];
         for (attributes, variable) in variables {
             let colour = attributes.split('"').find(|part| part.starts_with('#')).expect("it has a colour");
