@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 
+use common::name::printable;
 use evaluation::{
     Comparison, ENOUGH_SEEDS, EvaluationError, Interval, Ranking, Results, Table, read_results, shown_name,
 };
@@ -88,7 +89,8 @@ fn lines<T: Serialize>(records: &[T]) -> anyhow::Result<String> {
 }
 
 fn comparison_text(comparison: &Comparison) -> String {
-    let Comparison { workload, load, scheduler, against, seeds, verdict, .. } = comparison;
+    let workload = printable(&comparison.workload);
+    let Comparison { load, scheduler, against, seeds, verdict, .. } = comparison;
     let (one, other) = (shown_name(scheduler), shown_name(against));
     let mut table = Table::new(["metric", &one, &other, "difference", "95% interval"]);
     // A reference has a few of the metrics only.
@@ -115,7 +117,8 @@ fn few(seeds: u32) -> String {
 }
 
 fn ranking_text(ranking: &Ranking) -> String {
-    let Ranking { workload, load, baseline, ranks, .. } = ranking;
+    let Ranking { load, ranks, .. } = ranking;
+    let (workload, baseline) = (printable(&ranking.workload), printable(&ranking.baseline));
     let [primary, guard] = ranking.ranked_by;
     let mut header = vec!["scheduler", primary, guard];
     if ranks.iter().any(|rank| rank.stages.is_some()) {
@@ -136,7 +139,7 @@ fn ranking_text(ranking: &Ranking) -> String {
         row.extend([rank.beats.to_string(), rank.beaten_by.to_string(), note.to_owned()]);
         table.row(row);
     }
-    let best = ranks.first().map_or("nobody", |rank| rank.scheduler.as_str());
+    let best = ranks.first().map_or_else(|| "nobody".to_owned(), |rank| printable(&rank.scheduler));
     format!(
         "{workload} at {load}% load, {} seeds: strongest at the cost and idle memory of {baseline}: {best}{} (beyond: above these by more \
          than the tolerance)\n{table}\n",

@@ -8,6 +8,7 @@ pub mod config;
 mod error_text;
 mod exit_code;
 pub mod ids;
+pub mod name;
 pub mod seed;
 mod shutdown;
 pub mod slots;

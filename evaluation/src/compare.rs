@@ -1,5 +1,6 @@
 //! One scheduler against another on the same seeds, and the verdict.
 
+use common::name::printable;
 use common::trajectory::Scenario;
 use serde::Serialize;
 
@@ -48,6 +49,7 @@ impl Verdict {
     /// In words.
     #[must_use]
     pub fn words(self, one: &str, other: &str) -> String {
+        let (one, other) = (printable(one), printable(other));
         match self {
             Verdict::Better => format!("{one} beats {other}"),
             Verdict::Worse => format!("{other} beats {one}"),
@@ -115,7 +117,9 @@ pub fn compare(results: &Results, one: &str, other: &str) -> Result<Vec<Comparis
     }
     if comparisons.is_empty() {
         return Err(EvaluationError::Missing(format!(
-            "`{one}` and `{other}` share no workload, load and seed"
+            "`{}` and `{}` share no workload, load and seed",
+            printable(one),
+            printable(other)
         )));
     }
     Ok(comparisons)

@@ -8,6 +8,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use common::ids::Digest;
 use durable::FolderLock;
 
 use crate::error::EvaluationError;
@@ -19,6 +20,8 @@ use crate::results::{Results, summaries_csv};
 const EPISODES: &str = "episodes.jsonl";
 const SUMMARY: &str = "results.csv";
 const RECORDINGS: &str = "recordings";
+/// Longest name of a recording, bytes, without its ending.
+const LONGEST_FILE_NAME: usize = 150;
 /// Lines are made durable at least so often.
 const SYNC_EVERY: Duration = Duration::from_secs(2);
 
@@ -141,8 +144,17 @@ pub fn write_recording(folder: &Path, recording: &Recording) -> Result<(), Evalu
 #[must_use]
 pub fn recording_path(folder: &Path, cell: &Cell) -> PathBuf {
     let name = format!("{}@{}@{}", cell.workload, cell.load, cell.scheduler);
-    let plain = |letter: char| if letter == '/' || letter == '\\' { '_' } else { letter };
-    folder.join(RECORDINGS).join(format!("{}.json", name.chars().map(plain).collect::<String>()))
+    let plain =
+        |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-' | '+' | '@');
+    let mut file: String = name.chars().map(|letter| if plain(letter) { letter } else { '_' }).collect();
+    // Two names must not become one file, and names of folders may be longer than those of files.
+    if file != name || file.len() > LONGEST_FILE_NAME {
+        file.truncate(LONGEST_FILE_NAME);
+        let digest = Digest::of(name.as_bytes()).to_string();
+        file.push('~');
+        file.extend(digest.chars().take(12));
+    }
+    folder.join(RECORDINGS).join(file + ".json")
 }
 
 /// All recordings of a results folder, by name.
@@ -195,4 +207,27 @@ fn read_episodes(folder: &Path, manifest: &Manifest) -> Result<(Results, u64), E
         results.add(record);
     }
     Ok((results, end as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_recording_has_a_file_of_its_own_in_the_folder() {
+        let path = |scheduler: &str| {
+            let cell = Cell { workload: "steady".into(), load: 90.0, scheduler: scheduler.into() };
+            recording_path(Path::new("out"), &cell)
+        };
+        assert_eq!(path("sjf+best-fit"), Path::new("out/recordings/steady@90@sjf+best-fit.json"));
+        let long = "n".repeat(5000);
+        let names =
+            ["runs/a_b", "runs_a/b", "runs_a_b", "../../x", "a\0b", "é", "a\nb", &long, &format!("{long}m")];
+        let paths: std::collections::BTreeSet<PathBuf> = names.iter().map(|name| path(name)).collect();
+        assert_eq!(paths.len(), names.len());
+        for path in paths {
+            assert_eq!(path.parent(), Some(Path::new("out/recordings")), "{}", path.display());
+            assert!(path.file_name().is_some_and(|name| name.len() < 200), "{}", path.display());
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use common::ids::Digest;
+use common::name::printable;
 use common::trajectory::Scenario;
 use serde::{Deserialize, Serialize};
 
@@ -83,7 +84,7 @@ impl Manifest {
                     return Err(format!(
                         "has results of another checkpoint of `{}`; use another folder, or name the checkpoint's folder \
                          in place of the run's",
-                        known.name
+                        printable(&known.name)
                     ));
                 }
             }
@@ -125,7 +126,8 @@ fn different_keys(path: &str, one: &serde_json::Value, other: &serde_json::Value
     };
     let all: std::collections::BTreeSet<&String> = left.keys().chain(right.keys()).collect();
     for key in all {
-        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        let key_shown = printable(key);
+        let path = if path.is_empty() { key_shown } else { format!("{path}.{key_shown}") };
         let null = serde_json::Value::Null;
         different_keys(&path, left.get(key).unwrap_or(&null), right.get(key).unwrap_or(&null), keys);
     }

@@ -1,6 +1,7 @@
 //! References: what no scheduler can be, because it knows the whole episode in advance. They show how much room is left
 //! and count in no verdict.
 
+use common::name::printable;
 use common::trajectory::Scenario;
 use simulator::Simulation;
 use simulator::serverless::references::{self, Offered};
@@ -66,10 +67,11 @@ pub fn is_reference(name: &str) -> bool {
     name.ends_with(CLAIRVOYANT_KEEP_ALIVE) || Reference::by_name(name, Scenario::Serverless).is_some()
 }
 
-/// A scheduler's name as tables show it.
+/// A scheduler's name as tables show it. It may come from a results folder of somebody else.
 #[must_use]
 pub fn shown_name(name: &str) -> String {
-    if is_reference(name) { format!("{name} (reference)") } else { name.to_owned() }
+    let shown = printable(name);
+    if is_reference(name) { format!("{shown} (reference)") } else { shown }
 }
 
 /// Whether references have a meaning on a workload: not where it has workflows, whose stages come when it is decided.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use common::name::printable;
 use common::trajectory::Scenario;
 use serde::Serialize;
 
@@ -133,7 +134,10 @@ impl Results {
         Err(EvaluationError::Missing(match known.is_empty() {
             true => "no episode has finished yet, so there are no results; let `longshore evaluate` end"
                 .to_owned(),
-            false => format!("no results of `{scheduler}`; there are those of {}", known.join(", ")),
+            false => {
+                let known: Vec<String> = known.into_iter().map(printable).collect();
+                format!("no results of `{}`; there are those of {}", printable(scheduler), known.join(", "))
+            }
         }))
     }
 
@@ -149,7 +153,7 @@ impl Results {
                 };
                 if here().all(|point| counted(self.scenario, point) == 0.0) {
                     return Err(EvaluationError::NothingCounted {
-                        workload: workload.to_owned(),
+                        workload: printable(workload),
                         load,
                         seeds: here().map(|point| point.episodes.len()).max().unwrap_or(0) as u32,
                         remedy: remedy(self.scenario),
@@ -348,9 +352,9 @@ pub fn summaries_csv(scenario: Scenario, summaries: &[Summary]) -> Result<String
     writer.write_record(&header).map_err(fail)?;
     for summary in summaries {
         let mut row = vec![
-            summary.workload.clone(),
+            plain_cell(&summary.workload),
             summary.load.to_string(),
-            summary.scheduler.clone(),
+            plain_cell(&summary.scheduler),
             summary.seeds.to_string(),
             summary.invocations.to_string(),
             summary.seconds.to_string(),
@@ -365,6 +369,14 @@ pub fn summaries_csv(scenario: Scenario, summaries: &[Summary]) -> Result<String
         EvaluationError::Missing(format!("a table could not be written: {}", error.error()))
     })?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// A name as a cell that no spreadsheet takes for a formula: such a one begins with an apostrophe, as spreadsheets have it. What
+/// would end a line is written out.
+fn plain_cell(name: &str) -> String {
+    let name = printable(name);
+    let formula = name.trim_start().starts_with(['=', '+', '-', '@', '\'']);
+    if formula { format!("'{name}") } else { name }
 }
 
 /// Each value once, in the order in which they first appear.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use common::name::printable;
 use common::trajectory::Scenario;
 use common::{RunSeed, Shutdown, Stream};
 use serde::Serialize;
@@ -209,7 +210,7 @@ pub fn serverless_table(records: &[ServerlessRecord]) -> String {
         text.push_str(&format!(
             "{} at {}% load: {} seeds of {:.0} s, {} invocations in all; means with 95% bootstrap intervals over seeds\n\
              {}\n",
-            first.workload,
+            printable(&first.workload),
             load,
             first.seeds,
             first.seconds,

@@ -1,5 +1,6 @@
 //! Which scheduler is the strongest on a workload, among those that cost no more and keep no more memory idle.
 
+use common::name::printable;
 use serde::Serialize;
 
 use crate::compare::{Verdict, verdict_of};
@@ -68,7 +69,8 @@ pub fn strongest(results: &Results, baseline: &str, tolerance: f64) -> Result<Ve
     results.check_has(baseline)?;
     results.check_counted()?;
     if is_reference(baseline) {
-        let message = format!("`{baseline}` is a reference; a baseline is a scheduler that could be");
+        let message =
+            format!("`{}` is a reference; a baseline is a scheduler that could be", printable(baseline));
         return Err(EvaluationError::Missing(message));
     }
     let summaries = results.summaries();

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use common::name::printable;
 use common::trajectory::Scenario;
 use evaluation::{Cell, Contender, EvaluationError, Grid, Results, Workload, middle_load, strongest};
 use simulator::{Interests, Scheduler, heuristic};
@@ -27,7 +28,7 @@ pub fn record(
     if let Some(unknown) = also.iter().find(|name| !schedulers.contains(&name.as_str())) {
         let message = format!(
             "--record names `{unknown}`, which was not evaluated; there are {}",
-            schedulers.join(", ")
+            printable(&schedulers.join(", "))
         );
         return Err(EvaluationError::Missing(message).into());
     }
@@ -60,7 +61,7 @@ fn record_one(
     }
     // A policy of an earlier command is not at hand.
     let Some(mut scheduler) = make(contenders, name)? else { return Ok(()) };
-    tracing::info!(%name, workload = &*workload.name, "recording an episode");
+    tracing::info!(name = printable(name), workload = &*workload.name, "recording an episode");
     let interests = Interests { events: true, ..scheduler.interests() };
     let simulation = workload.episode(grid.seed.episode(grid.stream, 0), load, interests);
     let recording = evaluation::record_episode(simulation, &mut *scheduler, &cell, 0)?;

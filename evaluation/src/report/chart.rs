@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 
 use super::axis::Axis;
 use super::ink::{self, AXES, AXIS_LABEL, COLOURS, GRID, ROOT, TICK_END, TICK_MIDDLE, TITLE};
+use common::name::printable;
+
 use crate::reference::shown_name;
 use crate::statistics::Interval;
 
@@ -212,5 +214,6 @@ pub(super) fn frame(title: &str, x: &Axis, y: &Axis) -> String {
 
 /// A text as it may stand in HTML and SVG.
 pub(crate) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    let text = printable(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    text.replace('"', "&quot;").replace('\'', "&#39;")
 }

@@ -235,9 +235,7 @@ impl Page<'_> {
         };
         let digests: String = workloads
             .iter()
-            .map(|one| {
-                format!("{} <code>{}</code> ", escape(&one.name), &one.digest[..one.digest.len().min(16)])
-            })
+            .map(|one| format!("{} <code>{}</code> ", escape(&one.name), short(&one.digest)))
             .collect();
         let policies: String = self
             .input
@@ -245,9 +243,7 @@ impl Page<'_> {
             .schedulers
             .iter()
             .filter_map(|one| Some((one, one.checkpoint.as_ref()?)))
-            .map(|(one, digest)| {
-                format!("{} <code>{}</code> ", escape(&one.name), &digest[..digest.len().min(16)])
-            })
+            .map(|(one, digest)| format!("{} <code>{}</code> ", escape(&one.name), short(digest)))
             .collect();
         let policies = if policies.is_empty() {
             String::new()
@@ -281,6 +277,11 @@ impl Page<'_> {
             references = self.references(),
         )
     }
+}
+
+/// The beginning of a digest.
+fn short(digest: &str) -> String {
+    escape(&digest.chars().take(16).collect::<String>())
 }
 
 /// The load whose distributions and episodes are shown: the one next to 90%; NaN where there is none.

@@ -254,3 +254,41 @@ fn results_without_an_episode_are_told_so() {
     let error = crate::compare(&Results::new(Scenario::Slots), "a", "b").expect_err("there is nothing");
     assert!(error.to_string().contains("no episode has finished yet"), "{error}");
 }
+
+#[test]
+fn hostile_names_stand_nowhere_unescaped() {
+    let hostile = [
+        "=cmd|'/c calc'!A0",
+        "<script>alert(1)</script>",
+        "\"'><img src=x>",
+        "a\u{1b}[2J\n2026 ERROR forged",
+        "\u{202e}fcfs&amp;",
+        "@sum",
+        "]]>",
+    ];
+    let results = results(hostile[1], &[50.0, 90.0], &hostile, plain);
+    let mut recordings = vec![recording(hostile[1], 90.0, hostile[3])];
+    recordings.push(recording(hostile[1], 90.0, hostile[1]));
+    let page = page(&results, &recordings);
+    assert!(!page.contains("<script>alert") && !page.contains("<img") && !page.contains('\u{1b}'));
+    assert!(!page.contains('\u{202e}') && !page.contains("\n2026 ERROR"));
+    pictures(&page).iter().for_each(|svg| assert_has_ink(svg));
+    let svg =
+        crate::serverless_picture(&crate::serverless_records(&results), &[]).expect("there are figures");
+    assert_has_ink(&svg);
+    let texts = [
+        crate::summaries_csv(Scenario::Serverless, &results.summaries()).expect("it is written to memory"),
+        crate::serverless_table(&crate::serverless_records(&results)),
+        svg,
+    ];
+    for text in &texts {
+        assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}') && !text.contains("\n2026"), "{text}");
+    }
+    let mut rows = csv::Reader::from_reader(texts[0].as_bytes());
+    for row in rows.records() {
+        let row = row.expect("every row has every cell");
+        assert!(!row[2].starts_with(['=', '+', '-', '@']), "{}", &row[2]);
+    }
+    let error = crate::compare(&results, "nobody\n", "sjf").expect_err("it did not play").to_string();
+    assert_eq!(error.lines().count(), 1, "{error}");
+}
