@@ -9,6 +9,8 @@ use evaluation::{
 };
 use serde::Serialize;
 
+use crate::arguments::tolerance;
+
 /// Schedulers of a results folder compared on the same seeds: differences with 95% bootstrap intervals and a verdict.
 ///
 /// A scheduler beats another only where it is lower on one of primary slowdown and guard and not above on the other.
@@ -35,7 +37,7 @@ pub struct CompareArguments {
     pub strongest: bool,
     /// With `--strongest`: cost may be above the baseline's by this share, and idle GB·s by this share of all GB·s that the
     /// baseline's containers hold.
-    #[arg(long, default_value_t = 0.05, value_name = "SHARE")]
+    #[arg(long, default_value_t = 0.05, value_name = "SHARE", value_parser = tolerance, allow_hyphen_values = true)]
     pub tolerance: f64,
     /// One JSON object a line in place of tables.
     #[arg(long)]
@@ -49,8 +51,8 @@ pub struct CompareArguments {
 pub fn run(arguments: &CompareArguments) -> anyhow::Result<()> {
     let (_, results) = read_results(&arguments.results)?;
     let text = if arguments.strongest {
-        let baseline = arguments.baseline.as_deref().or_else(|| results.first_scheduler());
-        let rankings = evaluation::strongest(&results, baseline.unwrap_or_default(), arguments.tolerance)?;
+        let baseline = results.baseline(arguments.baseline.as_deref())?;
+        let rankings = evaluation::strongest(&results, &baseline, arguments.tolerance)?;
         if arguments.json { lines(&rankings)? } else { rankings.iter().map(ranking_text).collect() }
     } else {
         let mut comparisons = Vec::new();
@@ -73,10 +75,24 @@ fn pairs(arguments: &CompareArguments, results: &Results) -> anyhow::Result<Vec<
         };
         return Ok(vec![(one.clone(), other.clone())]);
     };
+    let baseline = results.scheduler_called(baseline)?;
     let all: Vec<String> = results.schedulers().into_iter().map(str::to_owned).collect();
     let chosen = if named.is_empty() { all } else { named.clone() };
-    let others = chosen.into_iter().filter(|name| name != baseline);
-    Ok(others.map(|name| (name, baseline.clone())).collect())
+    let mut others: Vec<String> = Vec::new();
+    for name in chosen {
+        let name = results.scheduler_called(&name)?;
+        if name != baseline && !others.contains(&name) {
+            others.push(name);
+        }
+    }
+    if others.is_empty() {
+        let message = format!(
+            "nobody is left to compare with `{}`; name another scheduler of the folder",
+            printable(&baseline)
+        );
+        return Err(EvaluationError::Missing(message).into());
+    }
+    Ok(others.into_iter().map(|name| (name, baseline.clone())).collect())
 }
 
 fn lines<T: Serialize>(records: &[T]) -> anyhow::Result<String> {

@@ -96,14 +96,16 @@ pub struct Comparison {
     pub verdict: Verdict,
 }
 
-/// Compares `one` with `other` wherever both played, workload by workload and load by load.
+/// Compares `one` with `other`, in any spelling, wherever both played, workload by workload and load by load.
 ///
 /// # Errors
-/// When one of them is not in the results, or they share no seed.
+/// When one of them is not in the results, they are the same, they share no seed, or nothing was counted.
 pub fn compare(results: &Results, one: &str, other: &str) -> Result<Vec<Comparison>, EvaluationError> {
     results.check_counted()?;
-    for name in [one, other] {
-        results.check_has(name)?;
+    let (one, other) = (&*results.scheduler_called(one)?, &*results.scheduler_called(other)?);
+    if one == other {
+        let message = format!("`{}` cannot be compared with itself; name two schedulers", printable(one));
+        return Err(EvaluationError::Missing(message));
     }
     let mut bootstraps = Bootstraps::default();
     let mut comparisons = Vec::new();

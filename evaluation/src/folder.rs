@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use common::ids::Digest;
 use durable::FolderLock;
+use simulator::canonical_name;
 
 use crate::error::EvaluationError;
 use crate::manifest::{MANIFEST, Manifest, read_manifest};
@@ -195,15 +196,19 @@ fn read_episodes(folder: &Path, manifest: &Manifest) -> Result<(Results, u64), E
     let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |place| place + 1);
     let fail = |row: usize, message: String| EvaluationError::Results { path: path.clone(), row, message };
     let text = std::str::from_utf8(&bytes[..end]).map_err(|error| fail(0, error.to_string()))?;
-    let mut names = BTreeMap::new();
+    let (mut names, mut schedulers) = (BTreeMap::new(), BTreeMap::new());
     for (row, line) in text.lines().enumerate() {
         let mut record = EpisodeRecord::from_line(line, manifest.scenario).map_err(|message| {
             fail(row + 1, format!("{message}; remove the line and its episode is played again"))
         })?;
         // Thousands of lines share a few names.
-        for name in [&mut record.cell.workload, &mut record.cell.scheduler] {
-            *name = names.entry(name.to_string()).or_insert_with(|| name.clone()).clone();
-        }
+        let (workload, scheduler) = (&mut record.cell.workload, &mut record.cell.scheduler);
+        *workload = names.entry(workload.to_string()).or_insert_with(|| workload.clone()).clone();
+        let named = || match canonical_name(scheduler, manifest.scenario) {
+            Ok(rule) if !manifest.is_learnt(scheduler) => rule.into(),
+            _ => scheduler.clone(),
+        };
+        *scheduler = schedulers.entry(scheduler.to_string()).or_insert_with(named).clone();
         results.add(record);
     }
     Ok((results, end as u64))

@@ -26,6 +26,7 @@ mod results;
 mod scaling_picture;
 mod serverless;
 mod slots;
+mod spelling;
 mod spread;
 mod statistics;
 mod strongest;
@@ -56,6 +57,7 @@ pub use serverless::{
     Difference, ServerlessPlan, ServerlessRecord, evaluate_serverless, serverless_records, serverless_table,
 };
 pub use slots::{SlotsPlan, SlotsPoint, evaluate_slots, slots_point, slots_table, slots_workloads};
+pub use spelling::policy_name;
 pub use statistics::{Bootstrap, Interval, bootstrap_interval, ratio_of_sums};
 pub use strongest::{Rank, Ranking, strongest};
 pub use table::Table;

@@ -64,7 +64,8 @@ impl Reference {
 /// Whether what is called so is a reference.
 #[must_use]
 pub fn is_reference(name: &str) -> bool {
-    name.ends_with(CLAIRVOYANT_KEEP_ALIVE) || Reference::by_name(name, Scenario::Serverless).is_some()
+    (name.ends_with(CLAIRVOYANT_KEEP_ALIVE) && !name.contains('/'))
+        || Reference::by_name(name, Scenario::Serverless).is_some()
 }
 
 /// A scheduler's name as tables show it. It may come from a results folder of somebody else.
@@ -130,7 +131,7 @@ mod tests {
     #[test]
     fn references_are_known_by_their_names() {
         assert!(is_reference("sjf+default+warm-first+belady") && is_reference("lp_bound"));
-        assert!(!is_reference("belady_like") && !is_reference("sjf"));
+        assert!(!is_reference("runs/mine+belady") && !is_reference("belady_like") && !is_reference("sjf"));
         assert_eq!(Reference::by_name("lp_bound", Scenario::Slots), None);
         assert_eq!(shown_name("lp_bound"), "lp_bound (reference)");
     }

@@ -122,25 +122,6 @@ impl Results {
         &self.points
     }
 
-    /// Refuses a scheduler that has no results here.
-    ///
-    /// # Errors
-    /// [`EvaluationError::Missing`].
-    pub fn check_has(&self, scheduler: &str) -> Result<(), EvaluationError> {
-        let known = self.schedulers();
-        if known.contains(&scheduler) {
-            return Ok(());
-        }
-        Err(EvaluationError::Missing(match known.is_empty() {
-            true => "no episode has finished yet, so there are no results; let `longshore evaluate` end"
-                .to_owned(),
-            false => {
-                let known: Vec<String> = known.into_iter().map(printable).collect();
-                format!("no results of `{}`; there are those of {}", printable(scheduler), known.join(", "))
-            }
-        }))
-    }
-
     /// Refuses results in which a workload has a load at which nothing was counted: its figures would all be empty.
     ///
     /// # Errors

@@ -66,7 +66,7 @@ pub struct Ranking {
 /// # Errors
 /// When the baseline has no results or is a reference.
 pub fn strongest(results: &Results, baseline: &str, tolerance: f64) -> Result<Vec<Ranking>, EvaluationError> {
-    results.check_has(baseline)?;
+    let baseline = &*results.scheduler_called(baseline)?;
     results.check_counted()?;
     if is_reference(baseline) {
         let message =

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use common::name::printable;
 use common::trajectory::Scenario;
 use evaluation::{Cell, Contender, EvaluationError, Grid, Results, Workload, middle_load, strongest};
@@ -23,15 +24,12 @@ pub fn record(
     also: &[String],
     folder: &Path,
 ) -> anyhow::Result<()> {
-    let schedulers = results.schedulers();
     let Some(first) = results.first_scheduler() else { return Ok(()) };
-    if let Some(unknown) = also.iter().find(|name| !schedulers.contains(&name.as_str())) {
-        let message = format!(
-            "--record names `{unknown}`, which was not evaluated; there are {}",
-            printable(&schedulers.join(", "))
-        );
-        return Err(EvaluationError::Missing(message).into());
-    }
+    let also: Vec<String> = also
+        .iter()
+        .map(|name| results.scheduler_called(name))
+        .collect::<Result<_, _>>()
+        .context("--record")?;
     let rankings = strongest(results, first, TOLERANCE)?;
     for workload in &grid.workloads {
         let load = middle_load(&results.loads(&workload.name));

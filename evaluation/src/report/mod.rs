@@ -9,7 +9,7 @@ pub(crate) mod rows;
 mod scatter;
 mod tables;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod timeline;
 
 use std::collections::HashMap;
@@ -61,7 +61,7 @@ struct Page<'a> {
 /// # Errors
 /// When there are no results, or none of the baseline.
 pub fn report_html(input: &ReportInput<'_>) -> Result<String, EvaluationError> {
-    let baseline = input.baseline.or_else(|| input.results.first_scheduler()).unwrap_or_default();
+    let baseline = &*input.results.baseline(input.baseline)?;
     let rankings = strongest(input.results, baseline, input.tolerance)?;
     let styles = styles(input, baseline, &rankings);
     let summaries = input.results.summaries();
