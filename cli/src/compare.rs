@@ -3,10 +3,13 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 
+use common::name::printable;
 use evaluation::{
     Comparison, ENOUGH_SEEDS, EvaluationError, Interval, Ranking, Results, Table, read_results, shown_name,
 };
 use serde::Serialize;
+
+use crate::arguments::tolerance;
 
 /// Schedulers of a results folder compared on the same seeds: differences with 95% bootstrap intervals and a verdict.
 ///
@@ -34,7 +37,7 @@ pub struct CompareArguments {
     pub strongest: bool,
     /// With `--strongest`: cost may be above the baseline's by this share, and idle GB·s by this share of all GB·s that the
     /// baseline's containers hold.
-    #[arg(long, default_value_t = 0.05, value_name = "SHARE")]
+    #[arg(long, default_value_t = 0.05, value_name = "SHARE", value_parser = tolerance, allow_hyphen_values = true)]
     pub tolerance: f64,
     /// One JSON object a line in place of tables.
     #[arg(long)]
@@ -48,8 +51,8 @@ pub struct CompareArguments {
 pub fn run(arguments: &CompareArguments) -> anyhow::Result<()> {
     let (_, results) = read_results(&arguments.results)?;
     let text = if arguments.strongest {
-        let baseline = arguments.baseline.as_deref().or_else(|| results.first_scheduler());
-        let rankings = evaluation::strongest(&results, baseline.unwrap_or_default(), arguments.tolerance)?;
+        let baseline = results.baseline(arguments.baseline.as_deref())?;
+        let rankings = evaluation::strongest(&results, &baseline, arguments.tolerance)?;
         if arguments.json { lines(&rankings)? } else { rankings.iter().map(ranking_text).collect() }
     } else {
         let mut comparisons = Vec::new();
@@ -72,10 +75,24 @@ fn pairs(arguments: &CompareArguments, results: &Results) -> anyhow::Result<Vec<
         };
         return Ok(vec![(one.clone(), other.clone())]);
     };
+    let baseline = results.scheduler_called(baseline)?;
     let all: Vec<String> = results.schedulers().into_iter().map(str::to_owned).collect();
     let chosen = if named.is_empty() { all } else { named.clone() };
-    let others = chosen.into_iter().filter(|name| name != baseline);
-    Ok(others.map(|name| (name, baseline.clone())).collect())
+    let mut others: Vec<String> = Vec::new();
+    for name in chosen {
+        let name = results.scheduler_called(&name)?;
+        if name != baseline && !others.contains(&name) {
+            others.push(name);
+        }
+    }
+    if others.is_empty() {
+        let message = format!(
+            "nobody is left to compare with `{}`; name another scheduler of the folder",
+            printable(&baseline)
+        );
+        return Err(EvaluationError::Missing(message).into());
+    }
+    Ok(others.into_iter().map(|name| (name, baseline.clone())).collect())
 }
 
 fn lines<T: Serialize>(records: &[T]) -> anyhow::Result<String> {
@@ -88,7 +105,8 @@ fn lines<T: Serialize>(records: &[T]) -> anyhow::Result<String> {
 }
 
 fn comparison_text(comparison: &Comparison) -> String {
-    let Comparison { workload, load, scheduler, against, seeds, verdict, .. } = comparison;
+    let workload = printable(&comparison.workload);
+    let Comparison { load, scheduler, against, seeds, verdict, .. } = comparison;
     let (one, other) = (shown_name(scheduler), shown_name(against));
     let mut table = Table::new(["metric", &one, &other, "difference", "95% interval"]);
     // A reference has a few of the metrics only.
@@ -102,19 +120,28 @@ fn comparison_text(comparison: &Comparison) -> String {
             format!("[{}, {}]", figure(low), figure(high)),
         ]);
     }
-    let few = if *seeds < ENOUGH_SEEDS {
-        format!(" (fewer than {ENOUGH_SEEDS} seeds: do not believe it yet)")
-    } else {
-        String::new()
-    };
+    let few = few(*seeds);
     let words = verdict.words(scheduler, against);
     format!("{workload} at {load}% load, {seeds} paired seeds: {words}{few}\n{table}\n")
 }
 
+fn few(seeds: u32) -> String {
+    if seeds < ENOUGH_SEEDS {
+        return format!(" (fewer than {ENOUGH_SEEDS} seeds: do not believe it yet)");
+    }
+    String::new()
+}
+
 fn ranking_text(ranking: &Ranking) -> String {
-    let Ranking { workload, load, baseline, ranks, .. } = ranking;
+    let Ranking { load, ranks, .. } = ranking;
+    let (workload, baseline) = (printable(&ranking.workload), printable(&ranking.baseline));
+    let [primary, guard] = ranking.ranked_by;
+    let mut header = vec!["scheduler", primary, guard];
+    if ranks.iter().any(|rank| rank.stages.is_some()) {
+        header.extend(["stages", "stages, mean"]);
+    }
     let mut table =
-        Table::new(["scheduler", "slowdown", "guard", "cost USD", "idle GB·s", "beats", "beaten by", "note"]);
+        Table::new(header.into_iter().chain(["cost USD", "idle GB·s", "beats", "beaten by", "note"]));
     for rank in ranks {
         let note = match (rank.admitted, rank.pareto) {
             (true, true) => "Pareto",
@@ -122,20 +149,18 @@ fn ranking_text(ranking: &Ranking) -> String {
             (false, true) => "beyond; Pareto",
             (false, false) => "beyond",
         };
-        table.row([
-            rank.scheduler.clone(),
-            figure(rank.slowdown),
-            figure(rank.guard),
-            figure(rank.cost_usd),
-            figure(rank.idle_gb_seconds),
-            rank.beats.to_string(),
-            rank.beaten_by.to_string(),
-            note.to_owned(),
-        ]);
+        let mut row = vec![rank.scheduler.clone(), figure(rank.slowdown), figure(rank.guard)];
+        row.extend(rank.stages.iter().flatten().map(|stage| figure(*stage)));
+        row.extend([figure(rank.cost_usd), figure(rank.idle_gb_seconds)]);
+        row.extend([rank.beats.to_string(), rank.beaten_by.to_string(), note.to_owned()]);
+        table.row(row);
     }
-    let best = ranks.first().map_or("nobody", |rank| rank.scheduler.as_str());
+    let best = ranks.first().map_or_else(|| "nobody".to_owned(), |rank| printable(&rank.scheduler));
     format!(
-        "{workload} at {load}% load: strongest at the cost and idle memory of {baseline}: {best} (beyond: above these by more than the tolerance)\n{table}\n"
+        "{workload} at {load}% load, {} seeds: strongest at the cost and idle memory of {baseline}: {best}{} (beyond: above these by more \
+         than the tolerance)\n{table}\n",
+        ranking.seeds,
+        few(ranking.seeds)
     )
 }
 

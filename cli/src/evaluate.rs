@@ -10,6 +10,8 @@ use std::path::PathBuf;
 use common::Stream;
 use simulator::serverless::Part;
 
+use crate::arguments::{MOST_EPISODES, MOST_STEPS, MOST_THREADS, MOST_TOGETHER, Names, names, percent};
+
 pub use progress::ProgressLine;
 pub use run::run;
 
@@ -38,7 +40,7 @@ pub enum EvaluateScenario {
 #[derive(Debug, clap::Args)]
 pub struct SharedArguments {
     /// All episodes derive from it.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, allow_hyphen_values = true)]
     pub seed: u64,
     /// One JSON object a line on stdout in place of tables.
     #[arg(long)]
@@ -48,11 +50,13 @@ pub struct SharedArguments {
     #[arg(long, value_name = "FOLDER")]
     pub out: Option<PathBuf>,
     /// Threads over which episodes are spread; 0: every core.
-    #[arg(long, default_value_t = 0)]
-    pub threads: usize,
+    #[arg(long, default_value_t = 0, allow_hyphen_values = true,
+        value_parser = clap::value_parser!(u64).range(..=MOST_THREADS))]
+    pub threads: u64,
     /// Episodes that a learnt policy plays side by side.
-    #[arg(long, default_value_t = 64, value_name = "EPISODES")]
-    pub batch: usize,
+    #[arg(long, default_value_t = 64, value_name = "EPISODES", allow_hyphen_values = true,
+        value_parser = clap::value_parser!(u64).range(1..=MOST_TOGETHER))]
+    pub batch: u64,
     /// Also draws the result.
     #[arg(long, value_name = "FILE.svg")]
     pub svg: Option<PathBuf>,
@@ -66,20 +70,24 @@ pub struct SharedArguments {
 )]
 pub struct SlotsArguments {
     /// Offered loads in percent.
-    #[arg(long, value_delimiter = ',', default_value = "10,50,90,110,130,184.5", value_parser = percent)]
+    #[arg(long, value_delimiter = ',', default_value = "10,50,90,110,130,184.5", value_parser = percent,
+        allow_hyphen_values = true)]
     pub load: Vec<f64>,
     /// Episode lengths in steps.
-    #[arg(long, value_delimiter = ',', default_value = "50,200", value_parser = clap::value_parser!(u32).range(2..))]
+    #[arg(long, value_delimiter = ',', default_value = "50,200", allow_hyphen_values = true,
+        value_parser = clap::value_parser!(u32).range(2..=MOST_STEPS))]
     pub steps: Vec<u32>,
     /// Episodes of each point.
-    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 500, allow_hyphen_values = true,
+        value_parser = clap::value_parser!(u32).range(1..=MOST_EPISODES))]
     pub episodes: u32,
     /// Plays the job sequences of this JSON file instead, and tells when each job starts.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["load", "steps", "episodes", "svg", "out"])]
     pub jobs: Option<PathBuf>,
-    /// Rules by name, run folders and checkpoints.
-    #[arg(long, value_delimiter = ',', default_value = SLOTS_SCHEDULERS)]
-    pub scheduler: Vec<String>,
+    /// Rules by name, run folders and checkpoints, with commas between them; may be repeated. What holds a `/` is a folder, and
+    /// `\,` is a comma within its name.
+    #[arg(long, default_value = SLOTS_SCHEDULERS, value_parser = names)]
+    pub scheduler: Vec<Names>,
     /// What both scenarios have.
     #[command(flatten)]
     pub shared: SharedArguments,
@@ -101,21 +109,23 @@ pub struct ServerlessArguments {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub settings: Vec<String>,
     /// Offered loads in percent; the configured one by default.
-    #[arg(long, value_delimiter = ',', value_parser = percent)]
+    #[arg(long, value_delimiter = ',', value_parser = percent, allow_hyphen_values = true)]
     pub load: Vec<f64>,
     /// Episodes, each with a seed of its own.
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 30, allow_hyphen_values = true,
+        value_parser = clap::value_parser!(u32).range(1..=MOST_EPISODES))]
     pub seeds: u32,
     /// With `--out`: records an episode of these schedulers for the report, beside the strongest of each workload and the
     /// first scheduler of the folder.
-    #[arg(long, value_delimiter = ',', value_name = "SCHEDULER", requires = "out")]
-    pub record: Vec<String>,
+    #[arg(long, value_name = "SCHEDULER", requires = "out", value_parser = names)]
+    pub record: Vec<Names>,
     /// Which part of the workload.
     #[arg(long, value_enum, default_value_t = PartArgument::Test)]
     pub part: PartArgument,
-    /// Rules by name, run folders and checkpoints.
-    #[arg(long, value_delimiter = ',', default_value = SERVERLESS_SCHEDULERS)]
-    pub scheduler: Vec<String>,
+    /// Rules by name, run folders and checkpoints, with commas between them; may be repeated. What holds a `/` is a folder, and
+    /// `\,` is a comma within its name.
+    #[arg(long, default_value = SERVERLESS_SCHEDULERS, value_parser = names)]
+    pub scheduler: Vec<Names>,
     /// What both scenarios have.
     #[command(flatten)]
     pub shared: SharedArguments,
@@ -140,23 +150,5 @@ impl PartArgument {
             PartArgument::Validation => (Part::Validation, Stream::Validation, "validation"),
             PartArgument::Test => (Part::Test, Stream::Test, "test"),
         }
-    }
-}
-
-fn percent(text: &str) -> Result<f64, String> {
-    let value: f64 =
-        text.trim_end_matches('%').parse().map_err(|_| "give a load in percent, e.g. 130".to_owned())?;
-    if value.is_finite() && value > 0.0 { Ok(value) } else { Err("a load is above 0 percent".to_owned()) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn loads_are_percent() {
-        assert_eq!(percent("184.5"), Ok(184.5));
-        assert_eq!(percent("70%"), Ok(70.0));
-        assert!(percent("0").is_err() && percent("x").is_err());
     }
 }

@@ -1,5 +1,6 @@
 //! `longshore`: thin subcommands over the crates.
 
+mod arguments;
 pub mod bench;
 pub mod compare;
 pub mod doctor;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::arguments::tolerance;
 use anyhow::Context as _;
 use evaluation::{ReportInput, read_recordings, read_results, report_html};
 
@@ -21,7 +22,7 @@ pub struct ReportArguments {
     #[arg(long, value_name = "SCHEDULER")]
     pub baseline: Option<String>,
     /// The strongest may cost this share more than the baseline, and keep idle this share of the baseline's memory more.
-    #[arg(long, default_value_t = 0.05, value_name = "SHARE")]
+    #[arg(long, default_value_t = 0.05, value_name = "SHARE", value_parser = tolerance, allow_hyphen_values = true)]
     pub tolerance: f64,
 }
 

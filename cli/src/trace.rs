@@ -5,6 +5,7 @@ mod sample;
 
 use std::path::PathBuf;
 
+use common::name::printable;
 use simulator::SimulatorError;
 use simulator::serverless::trace::{Skipped, TraceFileSet};
 
@@ -62,7 +63,7 @@ fn describe(skipped: &Skipped) -> String {
             "left out  {} rows {}; the first: {}\n",
             rows.rows,
             fault.words(),
-            rows.first
+            printable(&rows.first)
         ));
     }
     text

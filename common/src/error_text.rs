@@ -1,6 +1,9 @@
 use std::error::Error;
 
-/// An error with its causes as one line; a cause that the text before it tells already is not told again.
+use crate::name::printable_lines;
+
+/// An error with its causes as one text; a cause that the text before it tells already is not told again, and nothing in it
+/// commands a terminal.
 #[must_use]
 pub fn error_text(error: &dyn Error) -> String {
     let mut text = error.to_string();
@@ -13,7 +16,7 @@ pub fn error_text(error: &dyn Error) -> String {
         }
         next = cause.source();
     }
-    text
+    printable_lines(&text)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod error_text;
 mod exit_code;
 pub mod ids;
 mod residual;
+pub mod name;
 pub mod seed;
 mod shutdown;
 pub mod slots;

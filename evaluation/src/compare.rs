@@ -1,26 +1,16 @@
 //! One scheduler against another on the same seeds, and the verdict.
 
+use common::name::printable;
 use common::trajectory::Scenario;
 use serde::Serialize;
 
 use crate::error::EvaluationError;
+use crate::judged::{Judged, has_workflows};
 use crate::metrics::metrics_of;
 use crate::reference::is_reference;
 use crate::results::{Bootstraps, Episode, Point, Results};
 use crate::statistics::Interval;
 
-/// What a comparison of `serverless` shows; the first two decide.
-const COMPARED: [&str; 7] = [
-    "slowdown",
-    "slowdown_mean",
-    "slowdown_p99",
-    "cold_start_rate",
-    "cost_usd",
-    "idle_gb_seconds",
-    "slo_violations",
-];
-/// The same for `slots`.
-const COMPARED_SLOTS: [&str; 2] = ["slowdown", "dropped_share"];
 /// Fewer seeds than these make no comparison that should be believed.
 pub const ENOUGH_SEEDS: u32 = 30;
 
@@ -59,6 +49,7 @@ impl Verdict {
     /// In words.
     #[must_use]
     pub fn words(self, one: &str, other: &str) -> String {
+        let (one, other) = (printable(one), printable(other));
         match self {
             Verdict::Better => format!("{one} beats {other}"),
             Verdict::Worse => format!("{other} beats {one}"),
@@ -105,17 +96,16 @@ pub struct Comparison {
     pub verdict: Verdict,
 }
 
-/// Compares `one` with `other` wherever both played, workload by workload and load by load.
+/// Compares `one` with `other`, in any spelling, wherever both played, workload by workload and load by load.
 ///
 /// # Errors
-/// When one of them is not in the results, or they share no seed.
+/// When one of them is not in the results, they are the same, they share no seed, or nothing was counted.
 pub fn compare(results: &Results, one: &str, other: &str) -> Result<Vec<Comparison>, EvaluationError> {
-    let known = results.schedulers();
-    for name in [one, other] {
-        if !known.contains(&name) {
-            let message = format!("no results of `{name}`; there are those of {}", known.join(", "));
-            return Err(EvaluationError::Missing(message));
-        }
+    results.check_counted()?;
+    let (one, other) = (&*results.scheduler_called(one)?, &*results.scheduler_called(other)?);
+    if one == other {
+        let message = format!("`{}` cannot be compared with itself; name two schedulers", printable(one));
+        return Err(EvaluationError::Missing(message));
     }
     let mut bootstraps = Bootstraps::default();
     let mut comparisons = Vec::new();
@@ -129,7 +119,9 @@ pub fn compare(results: &Results, one: &str, other: &str) -> Result<Vec<Comparis
     }
     if comparisons.is_empty() {
         return Err(EvaluationError::Missing(format!(
-            "`{one}` and `{other}` share no workload, load and seed"
+            "`{}` and `{}` share no workload, load and seed",
+            printable(one),
+            printable(other)
         )));
     }
     Ok(comparisons)
@@ -143,12 +135,9 @@ pub(crate) fn compare_points(
     bootstraps: &mut Bootstraps,
 ) -> Option<Comparison> {
     let pairs = paired(one, other);
-    let keys: &[&'static str] = match scenario {
-        Scenario::Slots => &COMPARED_SLOTS,
-        Scenario::Serverless => &COMPARED,
-    };
+    let judged = judged(scenario, one, other);
     let differences: Vec<PairedDifference> =
-        keys.iter().map(|key| difference(scenario, key, &pairs, bootstraps)).collect();
+        judged.compared.iter().map(|key| difference(scenario, key, &pairs, bootstraps)).collect();
     (!pairs.is_empty()).then(|| Comparison {
         schema: 1,
         workload: one.cell.workload.to_string(),
@@ -175,9 +164,14 @@ pub(crate) fn verdict_of(
     if pairs.is_empty() {
         return None;
     }
-    let keys = if scenario == Scenario::Slots { COMPARED_SLOTS } else { [COMPARED[0], COMPARED[1]] };
-    let [primary, guard] = keys.map(|key| difference(scenario, key, &pairs, bootstraps).difference);
+    let judged = judged(scenario, one, other);
+    let [primary, guard] = [judged.primary(), judged.guard()]
+        .map(|key| difference(scenario, key, &pairs, bootstraps).difference);
     Some(Verdict::of(primary, guard))
+}
+
+fn judged(scenario: Scenario, one: &Point, other: &Point) -> Judged {
+    Judged::of(scenario, has_workflows(one) || has_workflows(other))
 }
 
 fn paired<'a>(one: &'a Point, other: &'a Point) -> Vec<(&'a Episode, &'a Episode)> {
@@ -191,8 +185,8 @@ fn difference(
     pairs: &[(&Episode, &Episode)],
     bootstraps: &mut Bootstraps,
 ) -> PairedDifference {
-    let bootstrap = bootstraps.of(pairs.len());
     if scenario == Scenario::Slots {
+        let bootstrap = bootstraps.of(pairs.len());
         let ratios = |one: &Episode| match key {
             "slowdown" => (one.sums[0], one.sums[1]),
             _ => (one.sums[2], one.sums[1] + one.sums[2]),
@@ -212,14 +206,18 @@ fn difference(
     }
     let place = metrics_of(scenario).iter().position(|metric| metric.key == key);
     let value = |episode: &Episode| place.map_or(f64::NAN, |place| episode.figures[place]);
-    let values: Vec<f64> = pairs.iter().map(|(one, other)| value(one) - value(other)).collect();
-    let mean = |pick: &dyn Fn(&(&Episode, &Episode)) -> f64| {
-        pairs.iter().map(pick).sum::<f64>() / pairs.len() as f64
-    };
+    // An episode in which nothing was measured, as one without any arrival, says nothing about either.
+    let values: Vec<(f64, f64)> = pairs
+        .iter()
+        .map(|(one, other)| (value(one), value(other)))
+        .filter(|(one, other)| one.is_finite() && other.is_finite())
+        .collect();
+    let differences: Vec<f64> = values.iter().map(|(one, other)| one - other).collect();
+    let mean = |pick: fn(&(f64, f64)) -> f64| values.iter().map(pick).sum::<f64>() / values.len() as f64;
     PairedDifference {
         metric: key,
-        one: mean(&|pair| value(pair.0)),
-        other: mean(&|pair| value(pair.1)),
-        difference: bootstrap.of_mean(&values),
+        one: mean(|pair| pair.0),
+        other: mean(|pair| pair.1),
+        difference: bootstraps.of(differences.len()).of_mean(&differences),
     }
 }

@@ -1,7 +1,7 @@
 //! Who takes part.
 
 use common::trajectory::Scenario;
-use simulator::{Scheduler, SchedulerError, UnknownScheduler, heuristic};
+use simulator::{Scheduler, SchedulerError, UnknownScheduler, canonical_name};
 
 use crate::reference::Reference;
 
@@ -26,7 +26,7 @@ pub enum Contender<'a> {
 }
 
 impl<'a> Contender<'a> {
-    /// The rule (or reference) called `name`.
+    /// The rule (or reference) called `name`, in any spelling.
     ///
     /// # Errors
     /// For an unknown name; the error lists the known ones.
@@ -34,8 +34,8 @@ impl<'a> Contender<'a> {
         if let Some(reference) = Reference::by_name(name, scenario) {
             return Ok(Contender::Reference(reference));
         }
-        match heuristic(name, scenario) {
-            Ok(_) => Ok(Contender::Heuristic(name.to_owned())),
+        match canonical_name(name, scenario) {
+            Ok(name) => Ok(Contender::Heuristic(name)),
             Err(mut error) => {
                 error.known.extend(Reference::all(scenario).iter().map(|one| one.name().to_owned()));
                 Err(error)

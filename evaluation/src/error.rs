@@ -90,6 +90,20 @@ pub enum EvaluationError {
     /// A results folder lacks what was asked about.
     #[error("{0}")]
     Missing(String),
+    /// No episode of a workload at a load had anything to count.
+    #[error(
+        "workload `{workload}` at {load}% load: nothing was counted in {seeds} episodes, so there is nothing to compare; {remedy}"
+    )]
+    NothingCounted {
+        /// The workload.
+        workload: String,
+        /// Offered load, percent.
+        load: f64,
+        /// Episodes that were played.
+        seeds: u32,
+        /// What to change.
+        remedy: &'static str,
+    },
     /// A results folder could not be written, or somebody else writes to it.
     #[error(transparent)]
     Durable(#[from] durable::DurableError),
@@ -119,6 +133,7 @@ impl EvaluationError {
             | EvaluationError::WrongScenario { .. }
             | EvaluationError::Scheduler(SchedulerError::WrongScenario { .. })
             | EvaluationError::Missing(_)
+            | EvaluationError::NothingCounted { .. }
             | EvaluationError::OtherResults { .. } => ExitCode::Config,
             EvaluationError::Simulator(_)
             | EvaluationError::Read { .. }

@@ -8,7 +8,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use common::ids::Digest;
 use durable::FolderLock;
+use simulator::canonical_name;
 
 use crate::error::EvaluationError;
 use crate::manifest::{MANIFEST, Manifest, read_manifest};
@@ -19,6 +21,8 @@ use crate::results::{Results, summaries_csv};
 const EPISODES: &str = "episodes.jsonl";
 const SUMMARY: &str = "results.csv";
 const RECORDINGS: &str = "recordings";
+/// Longest name of a recording, bytes, without its ending.
+const LONGEST_FILE_NAME: usize = 150;
 /// Lines are made durable at least so often.
 const SYNC_EVERY: Duration = Duration::from_secs(2);
 
@@ -141,8 +145,17 @@ pub fn write_recording(folder: &Path, recording: &Recording) -> Result<(), Evalu
 #[must_use]
 pub fn recording_path(folder: &Path, cell: &Cell) -> PathBuf {
     let name = format!("{}@{}@{}", cell.workload, cell.load, cell.scheduler);
-    let plain = |letter: char| if letter == '/' || letter == '\\' { '_' } else { letter };
-    folder.join(RECORDINGS).join(format!("{}.json", name.chars().map(plain).collect::<String>()))
+    let plain =
+        |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-' | '+' | '@');
+    let mut file: String = name.chars().map(|letter| if plain(letter) { letter } else { '_' }).collect();
+    // Two names must not become one file, and names of folders may be longer than those of files.
+    if file != name || file.len() > LONGEST_FILE_NAME {
+        file.truncate(LONGEST_FILE_NAME);
+        let digest = Digest::of(name.as_bytes()).to_string();
+        file.push('~');
+        file.extend(digest.chars().take(12));
+    }
+    folder.join(RECORDINGS).join(file + ".json")
 }
 
 /// All recordings of a results folder, by name.
@@ -183,16 +196,43 @@ fn read_episodes(folder: &Path, manifest: &Manifest) -> Result<(Results, u64), E
     let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |place| place + 1);
     let fail = |row: usize, message: String| EvaluationError::Results { path: path.clone(), row, message };
     let text = std::str::from_utf8(&bytes[..end]).map_err(|error| fail(0, error.to_string()))?;
-    let mut names = BTreeMap::new();
+    let (mut names, mut schedulers) = (BTreeMap::new(), BTreeMap::new());
     for (row, line) in text.lines().enumerate() {
         let mut record = EpisodeRecord::from_line(line, manifest.scenario).map_err(|message| {
             fail(row + 1, format!("{message}; remove the line and its episode is played again"))
         })?;
         // Thousands of lines share a few names.
-        for name in [&mut record.cell.workload, &mut record.cell.scheduler] {
-            *name = names.entry(name.to_string()).or_insert_with(|| name.clone()).clone();
-        }
+        let (workload, scheduler) = (&mut record.cell.workload, &mut record.cell.scheduler);
+        *workload = names.entry(workload.to_string()).or_insert_with(|| workload.clone()).clone();
+        let named = || match canonical_name(scheduler, manifest.scenario) {
+            Ok(rule) if !manifest.is_learnt(scheduler) => rule.into(),
+            _ => scheduler.clone(),
+        };
+        *scheduler = schedulers.entry(scheduler.to_string()).or_insert_with(named).clone();
         results.add(record);
     }
     Ok((results, end as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_recording_has_a_file_of_its_own_in_the_folder() {
+        let path = |scheduler: &str| {
+            let cell = Cell { workload: "steady".into(), load: 90.0, scheduler: scheduler.into() };
+            recording_path(Path::new("out"), &cell)
+        };
+        assert_eq!(path("sjf+best-fit"), Path::new("out/recordings/steady@90@sjf+best-fit.json"));
+        let long = "n".repeat(5000);
+        let names =
+            ["runs/a_b", "runs_a/b", "runs_a_b", "../../x", "a\0b", "é", "a\nb", &long, &format!("{long}m")];
+        let paths: std::collections::BTreeSet<PathBuf> = names.iter().map(|name| path(name)).collect();
+        assert_eq!(paths.len(), names.len());
+        for path in paths {
+            assert_eq!(path.parent(), Some(Path::new("out/recordings")), "{}", path.display());
+            assert!(path.file_name().is_some_and(|name| name.len() < 200), "{}", path.display());
+        }
+    }
 }

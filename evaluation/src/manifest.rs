@@ -3,8 +3,10 @@
 use std::path::Path;
 
 use common::ids::Digest;
+use common::name::printable;
 use common::trajectory::Scenario;
 use serde::{Deserialize, Serialize};
+use simulator::canonical_name;
 
 use crate::error::EvaluationError;
 
@@ -83,13 +85,30 @@ impl Manifest {
                     return Err(format!(
                         "has results of another checkpoint of `{}`; use another folder, or name the checkpoint's folder \
                          in place of the run's",
-                        known.name
+                        printable(&known.name)
                     ));
                 }
             }
         }
         self.seeds = self.seeds.max(other.seeds);
         Ok(())
+    }
+
+    /// Gives every rule its one name, however it was spelled when the folder was written.
+    pub(crate) fn name_rules(&mut self) {
+        let scenario = self.scenario;
+        for entry in self.schedulers.iter_mut().filter(|entry| entry.checkpoint.is_none()) {
+            if let Ok(name) = canonical_name(&entry.name, scenario) {
+                entry.name = name;
+            }
+        }
+        let mut names = std::collections::BTreeSet::new();
+        self.schedulers.retain(|entry| names.insert(entry.name.clone()));
+    }
+
+    /// Whether a learnt policy is called so.
+    pub(crate) fn is_learnt(&self, name: &str) -> bool {
+        self.schedulers.iter().any(|entry| entry.name == name && entry.checkpoint.is_some())
     }
 
     /// Names of workloads and of schedulers, in their order.
@@ -125,7 +144,8 @@ fn different_keys(path: &str, one: &serde_json::Value, other: &serde_json::Value
     };
     let all: std::collections::BTreeSet<&String> = left.keys().chain(right.keys()).collect();
     for key in all {
-        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        let key_shown = printable(key);
+        let path = if path.is_empty() { key_shown } else { format!("{path}.{key_shown}") };
         let null = serde_json::Value::Null;
         different_keys(&path, left.get(key).unwrap_or(&null), right.get(key).unwrap_or(&null), keys);
     }
@@ -162,9 +182,10 @@ pub(crate) fn read_manifest(folder: &Path) -> Result<Manifest, EvaluationError> 
     let text = std::fs::read_to_string(&path)
         .map_err(|cause| EvaluationError::Read { path: path.clone(), cause })?;
     let fail = |message: String| EvaluationError::Results { path: path.clone(), row: 0, message };
-    let manifest: Manifest = serde_json::from_str(&text).map_err(|error| fail(error.to_string()))?;
+    let mut manifest: Manifest = serde_json::from_str(&text).map_err(|error| fail(error.to_string()))?;
     if manifest.schema != 1 {
         return Err(fail(format!("schema is {}; this version of Longshore reads schema 1", manifest.schema)));
     }
+    manifest.name_rules();
     Ok(manifest)
 }

@@ -3,11 +3,14 @@
 use std::fmt::Write as _;
 
 use crate::error::EvaluationError;
+use crate::judged::Judged;
 use crate::reference::{is_reference, shown_name};
 use crate::report::axis::{Axis, Scale};
-use crate::report::chart::{HEIGHT, Series, Style, WIDTH, escape, line_chart, row_chart, row_chart_height};
+use crate::report::chart::{HEIGHT, Series, Style, WIDTH, escape, line_chart};
+use crate::report::ink::{self, PAPER, ROOT};
+use crate::report::rows::{Row, row_chart, row_chart_height};
 use crate::results::in_order_of_appearance;
-use crate::serverless::ServerlessRecord;
+use crate::serverless::{ServerlessRecord, judged};
 use crate::slots::SlotsPoint;
 use crate::statistics::Interval;
 
@@ -63,10 +66,8 @@ pub fn serverless_picture(records: &[ServerlessRecord], learnt: &[&str]) -> Resu
     let styles = styles(records.iter().map(|record| record.scheduler.as_str()), learnt);
     let mut panels = Vec::new();
     for workload in in_order_of_appearance(records.iter().map(|record| record.workload.as_str())) {
-        for (metric, title) in [
-            ("slowdown", "geometric mean over functions (primary)"),
-            ("slowdown_mean", "mean over invocations (guard)"),
-        ] {
+        let here = records.iter().filter(|one| one.workload == workload);
+        for (metric, title) in shown_figures(judged(here)) {
             let line = |style: &Style| {
                 let mine =
                     records.iter().filter(|one| one.workload == workload && one.scheduler == style.name);
@@ -80,6 +81,22 @@ pub fn serverless_picture(records: &[ServerlessRecord], learnt: &[&str]) -> Resu
         }
     }
     draw(&panels, &styles)
+}
+
+/// Primary and guard; where whole workflows are judged, their stages beside them.
+fn shown_figures(judged: Judged) -> Vec<(&'static str, &'static str)> {
+    if judged.workflows {
+        return vec![
+            (judged.primary(), "mean over workflows (primary)"),
+            (judged.guard(), "99th percentile over workflows (guard)"),
+            ("slowdown", "stages, geometric mean over functions"),
+            ("slowdown_mean", "stages, mean over invocations"),
+        ];
+    }
+    vec![
+        (judged.primary(), "geometric mean over functions (primary)"),
+        (judged.guard(), "mean over invocations (guard)"),
+    ]
 }
 
 /// Learnt ones first and references last, the others in their order.
@@ -111,30 +128,42 @@ impl Panel {
         loads
     }
 
-    /// The chart, and its height.
-    fn chart(&self) -> (String, f64) {
-        let values = self
-            .series
-            .iter()
-            .flat_map(|one| &one.points)
-            .flat_map(|(_, value)| [value.mean, value.low, value.high]);
+    /// The chart, and its height; `None` where no value is a number.
+    fn chart(&self) -> Option<(String, f64)> {
+        let points = || self.series.iter().flat_map(|one| &one.points);
+        if !points().any(|(_, value)| value.mean.is_finite()) {
+            return None;
+        }
         let loads = self.loads();
         if let [load] = loads.as_slice() {
-            let x = Axis::around(&format!("{}, at {load}% load", self.label), Scale::Log, false, values);
-            return (row_chart(&self.title, &x, &self.series), row_chart_height(self.series.len()));
+            let rows = self.rows();
+            let values: Vec<Interval> = rows.iter().map(|row| row.value).collect();
+            let label = format!("{}, at {load}% load", self.label);
+            let x = Axis::around_most(&label, Scale::Log, false, &values);
+            return Some((row_chart(&self.title, &x, &rows), row_chart_height(rows.len())));
         }
         let ends = (loads.first().copied().unwrap_or(0.0), loads.last().copied().unwrap_or(1.0));
+        let values = points().flat_map(|(_, value)| [value.mean, value.low, value.high]);
         let y = Axis::around(&self.label, Scale::Log, false, values);
-        (line_chart(&self.title, &Axis::between(LOAD, ends.0, ends.1), &y, &self.series), HEIGHT)
+        Some((line_chart(&self.title, &Axis::between(LOAD, ends.0, ends.1), &y, &self.series), HEIGHT))
+    }
+
+    fn rows(&self) -> Vec<Row> {
+        let of = |one: &Series| {
+            let (_, value) = one.points.iter().find(|(_, value)| value.mean.is_finite())?;
+            Some(Row { style: one.style.clone(), value: *value })
+        };
+        self.series.iter().filter_map(of).collect()
     }
 }
 
-/// The panels with their legend.
+/// The panels with their legend; those without any number are left out.
 fn draw(panels: &[Panel], styles: &[Style]) -> Result<String, EvaluationError> {
-    if panels.is_empty() {
-        return Err(EvaluationError::Picture("there are no points to draw".to_owned()));
+    let charts: Vec<(String, f64)> = panels.iter().filter_map(Panel::chart).collect();
+    if charts.is_empty() {
+        let message = "no figure of these results is a number, so there is nothing to draw".to_owned();
+        return Err(EvaluationError::Picture(message));
     }
-    let charts: Vec<(String, f64)> = panels.iter().map(Panel::chart).collect();
     // Rows are named already where there is one load only.
     let legend = if panels.iter().all(|panel| panel.loads().len() == 1) { &[] } else { styles };
     Ok(place(&charts, legend))
@@ -159,11 +188,12 @@ pub(crate) fn place(charts: &[(String, f64)], legend: &[Style]) -> String {
     let width = if legend.is_empty() { left } else { left + 50.0 + 6.6 * longest as f64 };
     for (place, style) in legend.iter().enumerate() {
         let y = 24.0 + place as f64 * ENTRY;
-        let weight = if style.learnt { r#" class="strong""# } else { "" };
+        let weight = if style.learnt { ink::STRONG } else { "" };
         let _ = write!(
             body,
-            r#"{}<path class="l" d="M{left:.1} {y:.1}h32"/>{}</g><text{weight} x="{:.1}" y="{:.1}">{}</text>"#,
+            r#"{}<path {} d="M{left:.1} {y:.1}h32"/>{}</g><text {weight} x="{:.1}" y="{:.1}">{}</text>"#,
             style.open(),
+            ink::line(style),
             style.mark(left + 16.0, y),
             left + 40.0,
             y + 4.0,
@@ -172,7 +202,7 @@ pub(crate) fn place(charts: &[(String, f64)], legend: &[Style]) -> String {
     }
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" \
-         height=\"{height:.0}\"><style>{}</style><rect class=\"paper\" width=\"100%\" height=\"100%\"/>{body}</svg>\n",
+         height=\"{height:.0}\" {ROOT}><style>{}</style><rect {PAPER} width=\"100%\" height=\"100%\"/>{body}</svg>\n",
         include_str!("report/drawing.css")
     )
 }

@@ -4,9 +4,10 @@
 use std::collections::HashMap;
 
 use common::SimTime;
-use common::cluster::{ClusterEvent, TimedEvent};
+use common::cluster::{ClusterEvent, NodeSpec, TimedEvent};
 use common::ids::{ContainerId, InvocationId};
 use serde::{Deserialize, Serialize};
+use simulator::serverless::ServerlessView;
 use simulator::{ClusterView, DecisionRequest, Progress, Scheduler, Simulation};
 
 use crate::bins::Bins;
@@ -66,6 +67,9 @@ pub struct Recording {
     pub queue: Vec<f64>,
     /// Node by node: share of its memory that starting and running containers held, mean of each bin.
     pub busy: Vec<Vec<f64>>,
+    /// Node by node: share of its vCPUs in use, as decisions saw it, mean of each bin; empty in recordings of earlier versions.
+    #[serde(default)]
+    pub cpu: Vec<Vec<f64>>,
     /// What `spans` shows, seconds.
     pub window: [f64; 2],
     /// Containers of the first nodes within the window.
@@ -84,10 +88,7 @@ pub fn record_episode(
 ) -> Result<Recording, EvaluationError> {
     scheduler.episode_started(0);
     let mut recorder = match simulation.view() {
-        ClusterView::Serverless(view) => {
-            let memory = view.spec().nodes.iter().map(|node| node.memory_mb).collect();
-            Recorder::new(memory, simulation.horizon())
-        }
+        ClusterView::Serverless(view) => Recorder::new(&view.spec().nodes, simulation.horizon()),
         ClusterView::Slots(_) => {
             return Err(EvaluationError::WrongScenario {
                 found: simulation.scenario(),
@@ -100,6 +101,7 @@ pub fn record_episode(
         let progress = simulation.advance();
         if let ClusterView::Serverless(view) = simulation.view() {
             view.events().iter().for_each(|event| recorder.see(event));
+            recorder.compute(simulation.now(), &view);
         }
         if progress == Progress::Finished {
             return Ok(recorder.finish(simulation.now(), cell, seed));
@@ -135,26 +137,30 @@ struct Recorder {
     lanes: Vec<Vec<bool>>,
     waiting: u64,
     held_mb: Vec<u32>,
+    vcpus: Vec<f64>,
     queue: Bins,
     busy: Vec<Bins>,
+    cpu: Vec<Bins>,
     begin: SimTime,
     end: Option<SimTime>,
     spans: Vec<Span>,
 }
 
 impl Recorder {
-    fn new(memory_mb: Vec<u32>, horizon: SimTime) -> Self {
-        let nodes = memory_mb.len();
+    fn new(specs: &[NodeSpec], horizon: SimTime) -> Self {
+        let nodes = specs.len();
         let bins = Bins::new(horizon.seconds());
         Recorder {
-            memory_mb,
+            memory_mb: specs.iter().map(|node| node.memory_mb).collect(),
             functions: HashMap::new(),
             containers: HashMap::new(),
             lanes: vec![Vec::new(); nodes],
             waiting: 0,
             held_mb: vec![0; nodes],
+            vcpus: specs.iter().map(|node| f64::from(node.cpu_millicores) / 1000.0).collect(),
             queue: bins.clone(),
-            busy: vec![bins; nodes],
+            busy: vec![bins.clone(); nodes],
+            cpu: vec![bins; nodes],
             // The middle of the episode: the cluster has found its stride.
             begin: SimTime(horizon.0 / 2),
             end: None,
@@ -209,6 +215,14 @@ impl Recorder {
         let share = f64::from(self.held_mb[node]) / f64::from(self.memory_mb[node]);
         self.busy[node].change(at.seconds(), share);
         self.held_mb[node] = (i64::from(self.held_mb[node]) + mb).max(0) as u32;
+    }
+
+    /// What is in use now was so since the last decision: between decisions nobody can see it.
+    fn compute(&mut self, at: SimTime, view: &ServerlessView<'_>) {
+        for node in view.nodes() {
+            let place = node.id.0 as usize;
+            self.cpu[place].change(at.seconds(), node.cpu_used / self.vcpus[place]);
+        }
     }
 
     fn appear(&mut self, at: SimTime, id: ContainerId, (node, function, memory_mb): (u32, u32, u32)) {
@@ -300,6 +314,7 @@ impl Recorder {
             bin_seconds: self.queue.width(),
             queue: self.queue.means(),
             busy: self.busy.iter().map(Bins::means).collect(),
+            cpu: self.cpu.iter().map(Bins::means).collect(),
             window: [self.begin.seconds(), end.seconds()],
             spans: self.spans,
         }

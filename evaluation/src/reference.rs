@@ -1,6 +1,7 @@
 //! References: what no scheduler can be, because it knows the whole episode in advance. They show how much room is left
 //! and count in no verdict.
 
+use common::name::printable;
 use common::trajectory::Scenario;
 use simulator::Simulation;
 use simulator::serverless::references::{self, Offered};
@@ -63,13 +64,15 @@ impl Reference {
 /// Whether what is called so is a reference.
 #[must_use]
 pub fn is_reference(name: &str) -> bool {
-    name.ends_with(CLAIRVOYANT_KEEP_ALIVE) || Reference::by_name(name, Scenario::Serverless).is_some()
+    (name.ends_with(CLAIRVOYANT_KEEP_ALIVE) && !name.contains('/'))
+        || Reference::by_name(name, Scenario::Serverless).is_some()
 }
 
-/// A scheduler's name as tables show it.
+/// A scheduler's name as tables show it. It may come from a results folder of somebody else.
 #[must_use]
 pub fn shown_name(name: &str) -> String {
-    if is_reference(name) { format!("{name} (reference)") } else { name.to_owned() }
+    let shown = printable(name);
+    if is_reference(name) { format!("{shown} (reference)") } else { shown }
 }
 
 /// Whether references have a meaning on a workload: not where it has workflows, whose stages come when it is decided.
@@ -128,7 +131,7 @@ mod tests {
     #[test]
     fn references_are_known_by_their_names() {
         assert!(is_reference("sjf+default+warm-first+belady") && is_reference("lp_bound"));
-        assert!(!is_reference("belady_like") && !is_reference("sjf"));
+        assert!(!is_reference("runs/mine+belady") && !is_reference("belady_like") && !is_reference("sjf"));
         assert_eq!(Reference::by_name("lp_bound", Scenario::Slots), None);
         assert_eq!(shown_name("lp_bound"), "lp_bound (reference)");
     }

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use common::name::printable;
 use common::trajectory::Scenario;
 use serde::Serialize;
 
+use crate::compare::ENOUGH_SEEDS;
 use crate::decision_times::DecisionTimes;
 use crate::error::EvaluationError;
 use crate::metrics::{Metric, metrics_of};
@@ -120,6 +122,39 @@ impl Results {
         &self.points
     }
 
+    /// Refuses results in which a workload has a load at which nothing was counted: its figures would all be empty.
+    ///
+    /// # Errors
+    /// [`EvaluationError::NothingCounted`].
+    pub fn check_counted(&self) -> Result<(), EvaluationError> {
+        for workload in self.workloads() {
+            for load in self.loads(workload) {
+                let here = || {
+                    self.points.iter().filter(|one| one.cell.load == load && &*one.cell.workload == workload)
+                };
+                if here().all(|point| counted(self.scenario, point) == 0.0) {
+                    return Err(EvaluationError::NothingCounted {
+                        workload: printable(workload),
+                        load,
+                        seeds: here().map(|point| point.episodes.len()).max().unwrap_or(0) as u32,
+                        remedy: remedy(self.scenario),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A warning where some schedulers have fewer seeds than a comparison needs.
+    #[must_use]
+    pub fn too_few_seeds(&self) -> Option<String> {
+        let played = self.points.iter().filter(|point| !is_reference(&point.cell.scheduler));
+        let least = played.map(|point| point.episodes.len() as u32).min()?;
+        (least < ENOUGH_SEEDS).then(|| {
+format!("{least} of the {ENOUGH_SEEDS} seeds were played that a comparison needs: do not believe differences yet")
+        })
+    }
+
     /// Orders the points by workload and scheduler, as these lists have them, and by load; what no list has comes last, by
     /// name.
     pub fn sort(&mut self, workloads: &[String], schedulers: &[String]) {
@@ -173,6 +208,25 @@ impl Results {
     }
 }
 
+/// Invocations that count, or jobs offered.
+fn counted(scenario: Scenario, point: &Point) -> f64 {
+    match scenario {
+        Scenario::Slots => point.total(1) + point.total(2),
+        Scenario::Serverless => point.total(0),
+    }
+}
+
+fn remedy(scenario: Scenario) -> &'static str {
+    match scenario {
+        Scenario::Slots => "raise --load, --steps or --episodes",
+        Scenario::Serverless => {
+            "raise --load or --seeds, or make the episodes longer: `simulator.serverless.window_seconds` and \
+             `test_window_seconds`, which must be well above `warm_up_seconds`, and with a trace minutes in which something is \
+             called"
+        }
+    }
+}
+
 fn key(cell: &Cell) -> (String, u64, String) {
     (cell.workload.to_string(), cell.load.to_bits(), cell.scheduler.to_string())
 }
@@ -222,14 +276,19 @@ impl Summary {
 
 fn summarise(scenario: Scenario, point: &Point, bootstraps: &mut Bootstraps) -> Summary {
     let (metrics, invocations, seconds) = match scenario {
-        Scenario::Slots => (of_slots(point), point.total(1) + point.total(2), 0.0),
+        Scenario::Slots => (of_slots(point), counted(scenario, point), 0.0),
         Scenario::Serverless => {
-            let bootstrap = bootstraps.of(point.episodes.len());
-            let interval = |place: usize| {
-                let values: Vec<f64> = point.episodes.values().map(|one| one.figures[place]).collect();
-                bootstrap.of_mean(&values)
+            // An episode in which a figure was not measured, as one without any arrival, is not in its mean.
+            let mut interval = |place: usize| {
+                let figures = point.episodes.values().map(|one| one.figures[place]);
+                let values: Vec<f64> = figures.filter(|figure| figure.is_finite()).collect();
+                bootstraps.of(values.len()).of_mean(&values)
             };
-            ((0..metrics_of(scenario).len()).map(interval).collect(), point.total(0), point.total(1))
+            (
+                (0..metrics_of(scenario).len()).map(&mut interval).collect(),
+                counted(scenario, point),
+                point.total(1),
+            )
         }
     };
     Summary {
@@ -274,9 +333,9 @@ pub fn summaries_csv(scenario: Scenario, summaries: &[Summary]) -> Result<String
     writer.write_record(&header).map_err(fail)?;
     for summary in summaries {
         let mut row = vec![
-            summary.workload.clone(),
+            plain_cell(&summary.workload),
             summary.load.to_string(),
-            summary.scheduler.clone(),
+            plain_cell(&summary.scheduler),
             summary.seeds.to_string(),
             summary.invocations.to_string(),
             summary.seconds.to_string(),
@@ -291,6 +350,14 @@ pub fn summaries_csv(scenario: Scenario, summaries: &[Summary]) -> Result<String
         EvaluationError::Missing(format!("a table could not be written: {}", error.error()))
     })?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// A name as a cell that no spreadsheet takes for a formula: such a one begins with an apostrophe, as spreadsheets have it. What
+/// would end a line is written out.
+fn plain_cell(name: &str) -> String {
+    let name = printable(name);
+    let formula = name.trim_start().starts_with(['=', '+', '-', '@', '\'']);
+    if formula { format!("'{name}") } else { name }
 }
 
 /// Each value once, in the order in which they first appear.

@@ -99,6 +99,7 @@ mod tests {
         assert_eq!(lines("c0 "), 1 + 1);
         assert_eq!(lines("c1 "), 2 + 1);
         assert!(!svg.contains("NaN"));
+        crate::report::ink::tests::assert_has_ink(&svg);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use common::name::printable;
 use common::trajectory::Scenario;
 use common::{RunSeed, Shutdown, Stream};
 use serde::Serialize;
@@ -11,6 +12,7 @@ use simulator::serverless::Part;
 use crate::contender::Contender;
 use crate::error::EvaluationError;
 use crate::grid::{Grid, Kind, Progress, Workload};
+use crate::judged::Judged;
 use crate::metrics::{METRICS, Metric};
 use crate::reference::{is_reference, shown_name};
 use crate::results::{Bootstraps, Episode, Point, Results, Summary, in_order_of_appearance};
@@ -78,9 +80,21 @@ pub struct ServerlessRecord {
     pub decision_us_p99: f64,
     /// Primary and guard against every other scheduler of the evaluation.
     pub differences: Vec<Difference>,
-    /// Each metric of each seed, for further comparisons.
+    /// Each metric by the number of the seed, for further comparisons.
     #[serde(skip)]
-    pub by_seed: Vec<[f64; METRICS.len()]>,
+    pub by_seed: BTreeMap<u32, [f64; METRICS.len()]>,
+}
+
+impl ServerlessRecord {
+    /// Whether whole workflows were measured.
+    fn has_workflows(&self) -> bool {
+        self.metrics[Judged::of(Scenario::Serverless, true).primary()].mean.is_finite()
+    }
+}
+
+/// What these records of one workload are judged by.
+pub(crate) fn judged<'a>(records: impl IntoIterator<Item = &'a ServerlessRecord>) -> Judged {
+    Judged::of(Scenario::Serverless, records.into_iter().any(ServerlessRecord::has_workflows))
 }
 
 /// Plays every contender on the same seeds: loads × contenders, in this order.
@@ -137,7 +151,8 @@ pub fn serverless_records(results: &Results) -> Vec<ServerlessRecord> {
 }
 
 fn record(point: &Point, summary: Summary) -> ServerlessRecord {
-    let figures = |episode: &Episode| std::array::from_fn(|place| episode.figures[place]);
+    let figures =
+        |(seed, episode): (&u32, &Episode)| (*seed, std::array::from_fn(|place| episode.figures[place]));
     ServerlessRecord {
         schema: 1,
         scenario: Scenario::Serverless,
@@ -151,29 +166,35 @@ fn record(point: &Point, summary: Summary) -> ServerlessRecord {
         decision_us_p50: summary.decision_us_p50,
         decision_us_p99: summary.decision_us_p99,
         differences: Vec::new(),
-        by_seed: point.episodes.values().map(figures).collect(),
+        by_seed: point.episodes.iter().map(figures).collect(),
     }
 }
 
-/// Pairs the records of one load with each other.
+/// Pairs the records of one load with each other, seed by seed.
 fn add_differences(records: &mut [ServerlessRecord]) {
     let mut bootstraps = Bootstraps::default();
+    let judged = judged(&*records);
     for one in 0..records.len() {
         let mut differences = Vec::new();
-        for (other, against) in records.iter().enumerate().filter(|(other, _)| *other != one) {
-            for (place, metric) in METRICS.iter().enumerate().take(2) {
-                let pairs = records[one].by_seed.iter().zip(&records[other].by_seed);
-                let values: Vec<f64> = pairs.map(|(mine, its)| mine[place] - its[place]).collect();
+        for (_, against) in records.iter().enumerate().filter(|(other, _)| *other != one) {
+            for key in [judged.primary(), judged.guard()] {
+                let values = paired(&records[one], against, key);
                 let interval = bootstraps.of(values.len()).of_mean(&values);
-                differences.push(Difference {
-                    against: against.scheduler.clone(),
-                    metric: metric.key,
-                    interval,
-                });
+                let against = against.scheduler.clone();
+                differences.push(Difference { against, metric: key, interval });
             }
         }
         records[one].differences = differences;
     }
+}
+
+/// The one minus the other on each seed on which both measured it.
+fn paired(one: &ServerlessRecord, other: &ServerlessRecord, key: &str) -> Vec<f64> {
+    let Some(place) = METRICS.iter().position(|metric| metric.key == key) else { return Vec::new() };
+    let difference = |(seed, mine): (&u32, &[f64; METRICS.len()])| {
+        other.by_seed.get(seed).map(|its| mine[place] - its[place])
+    };
+    one.by_seed.iter().filter_map(difference).filter(|value| value.is_finite()).collect()
 }
 
 /// The records as one table a workload and load: every metric for a few schedulers, those that decide for many.
@@ -187,12 +208,14 @@ pub fn serverless_table(records: &[ServerlessRecord]) -> String {
         // A reference knows no time.
         let Some(first) = here.iter().max_by(|a, b| a.seconds.total_cmp(&b.seconds)) else { continue };
         text.push_str(&format!(
-            "{} at {}% load: {} seeds of {:.0} s, {} invocations in all; means with 95% bootstrap intervals over seeds\n",
-            first.workload,
+            "{} at {}% load: {} seeds of {:.0} s, {} invocations in all; means with 95% bootstrap intervals over seeds\n\
+             {}\n",
+            printable(&first.workload),
             load,
             first.seeds,
             first.seconds,
             first.invocations,
+            judged(here.iter().copied()).words(),
         ));
         let table = if here.len() > ACROSS { overview(&here) } else { table(&here) };
         text.push_str(&table.to_string());
@@ -215,12 +238,19 @@ const KEY_METRICS: [&str; 9] = [
     "unfinished_rate",
 ];
 
+/// Beside the others where whole workflows decide.
+const KEY_METRICS_OF_WORKFLOWS: [&str; 3] =
+    ["workflow_slowdown_mean", "workflow_slowdown_p99", "workflow_slo_violations"];
+
 /// Schedulers down, the metrics that decide across.
 fn overview(records: &[&ServerlessRecord]) -> Table {
-    let titles = KEY_METRICS.iter().map(|key| (*key).to_owned());
+    let of_workflows: &[&str] =
+        if judged(records.iter().copied()).workflows { &KEY_METRICS_OF_WORKFLOWS } else { &[] };
+    let keys = || of_workflows.iter().chain(&KEY_METRICS);
+    let titles = keys().map(|key| (*key).to_owned());
     let mut table = Table::new(std::iter::once("scheduler".to_owned()).chain(titles));
     for record in records {
-        let cells = KEY_METRICS.iter().map(|key| cell(record.metrics[key]));
+        let cells = keys().map(|key| cell(record.metrics[key]));
         table.row(std::iter::once(shown_name(&record.scheduler)).chain(cells));
     }
     table
@@ -247,9 +277,10 @@ fn table(records: &[&ServerlessRecord]) -> Table {
     }
     table.row(std::iter::once("decision µs p50 / p99".to_owned()).chain(records.iter().map(times)));
     if let Some(base) = records.iter().find(|one| !is_reference(&one.scheduler)) {
-        for metric in METRICS.iter().take(2) {
-            let cells = records.iter().map(|record| difference_cell(record, &base.scheduler, metric.key));
-            table.row(std::iter::once(format!("{} − {}'s", metric.key, base.scheduler)).chain(cells));
+        let judged = judged(records.iter().copied());
+        for key in [judged.primary(), judged.guard()] {
+            let cells = records.iter().map(|record| difference_cell(record, &base.scheduler, key));
+            table.row(std::iter::once(format!("{key} − {}'s", base.scheduler)).chain(cells));
         }
     }
     table

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 /// Resamplings behind an interval.
 const RESAMPLINGS: usize = 2000;
 
+/// Draws that are kept; more are drawn anew each time, which is slower and takes no memory.
+const MOST_KEPT: usize = 20_000_000;
+
 /// A mean with its 95% interval.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
@@ -47,11 +50,10 @@ impl Bootstrap {
     /// Draws the resamplings of `count` seeds; always the same ones.
     #[must_use]
     pub fn new(count: usize) -> Self {
-        let mut rng = RunSeed(0).rng(Stream::Bootstrap, count as u64);
-        let draws = match count {
-            0 => Vec::new(),
-            _ => (0..RESAMPLINGS * count).map(|_| rng.random_range(0..count) as u32).collect(),
-        };
+        let mut draws = Vec::new();
+        if RESAMPLINGS * count <= MOST_KEPT {
+            each_resampling(count, |draw| draws.extend_from_slice(draw));
+        }
         Bootstrap { count, draws }
     }
 
@@ -83,10 +85,28 @@ impl Bootstrap {
         if self.count == 0 {
             return Interval { mean: f64::NAN, low: f64::NAN, high: f64::NAN };
         }
-        let mut means: Vec<f64> = self.draws.chunks_exact(self.count).map(resampled).collect();
+        let mut means = Vec::with_capacity(RESAMPLINGS);
+        if self.draws.is_empty() {
+            each_resampling(self.count, |draw| means.push(resampled(draw)));
+        } else {
+            means.extend(self.draws.chunks_exact(self.count).map(resampled));
+        }
         means.sort_by(f64::total_cmp);
         let at = |share: f64| means[((RESAMPLINGS - 1) as f64 * share).round() as usize];
         Interval { mean, low: at(0.025), high: at(0.975) }
+    }
+}
+
+/// Every resampling of so many seeds, always the same.
+fn each_resampling(count: usize, mut take: impl FnMut(&[u32])) {
+    if count == 0 {
+        return;
+    }
+    let mut rng = RunSeed(0).rng(Stream::Bootstrap, count as u64);
+    let mut draw = vec![0; count];
+    for _ in 0..RESAMPLINGS {
+        draw.fill_with(|| rng.random_range(0..count) as u32);
+        take(&draw);
     }
 }
 
@@ -111,6 +131,16 @@ mod tests {
         let (mean, error) = ratio_of_sums(&[(3.0, 1), (1.0, 1)]);
         assert!((mean - 2.0).abs() < 1e-12);
         assert!((error - 2_f64.sqrt() / 2.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn many_seeds_take_no_memory_for_their_draws() {
+        let many = MOST_KEPT / RESAMPLINGS + 1;
+        assert!(Bootstrap::new(many).draws.is_empty() && !Bootstrap::new(30).draws.is_empty());
+        let kept = Bootstrap::new(30);
+        let drawn = Bootstrap { count: 30, draws: Vec::new() };
+        let values: Vec<f64> = (0..30).map(f64::from).collect();
+        assert_eq!(kept.of_mean(&values), drawn.of_mean(&values));
     }
 
     #[test]

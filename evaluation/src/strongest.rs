@@ -1,10 +1,11 @@
 //! Which scheduler is the strongest on a workload, among those that cost no more and keep no more memory idle.
 
-use common::trajectory::Scenario;
+use common::name::printable;
 use serde::Serialize;
 
 use crate::compare::{Verdict, verdict_of};
 use crate::error::EvaluationError;
+use crate::judged::Judged;
 use crate::metrics::sums_of;
 use crate::reference::is_reference;
 use crate::results::{Bootstraps, Results, Summary};
@@ -14,10 +15,15 @@ use crate::results::{Bootstraps, Results, Summary};
 pub struct Rank {
     /// Who.
     pub scheduler: String,
-    /// Primary slowdown, mean.
+    /// Seeds that it played.
+    pub seeds: u32,
+    /// Primary figure, mean.
     pub slowdown: f64,
-    /// Guard: mean slowdown over invocations; in `slots` the share dropped.
+    /// Its guard, mean.
     pub guard: f64,
+    /// Where whole workflows are ranked, their stages beside them: geometric mean over functions, and mean.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stages: Option<[f64; 2]>,
     /// USD; NaN in `slots`.
     pub cost_usd: f64,
     /// Idle GB·s; NaN in `slots`.
@@ -45,6 +51,10 @@ pub struct Ranking {
     pub load: f64,
     /// Whose cost and idle memory are the measure.
     pub baseline: String,
+    /// Keys of the metrics that rank: the primary figure and its guard.
+    pub ranked_by: [&'static str; 2],
+    /// Fewest seeds of any of the schedulers.
+    pub seeds: u32,
     /// Admitted ones first, then by beats − beaten_by, then by primary slowdown.
     pub ranks: Vec<Rank>,
 }
@@ -56,14 +66,11 @@ pub struct Ranking {
 /// # Errors
 /// When the baseline has no results or is a reference.
 pub fn strongest(results: &Results, baseline: &str, tolerance: f64) -> Result<Vec<Ranking>, EvaluationError> {
-    if !results.schedulers().contains(&baseline) {
-        return Err(EvaluationError::Missing(format!(
-            "no results of the baseline `{baseline}`; there are those of {}",
-            results.schedulers().join(", ")
-        )));
-    }
+    let baseline = &*results.scheduler_called(baseline)?;
+    results.check_counted()?;
     if is_reference(baseline) {
-        let message = format!("`{baseline}` is a reference; a baseline is a scheduler that could be");
+        let message =
+            format!("`{}` is a reference; a baseline is a scheduler that could be", printable(baseline));
         return Err(EvaluationError::Missing(message));
     }
     let summaries = results.summaries();
@@ -75,12 +82,15 @@ pub fn strongest(results: &Results, baseline: &str, tolerance: f64) -> Result<Ve
                 one.workload == workload && one.load == load && !is_reference(&one.scheduler)
             };
             let here: Vec<&Summary> = summaries.iter().filter(plays).collect();
-            let ranks = rank(results, &here, baseline, tolerance, &mut bootstraps);
+            let judged = Judged::in_results(results, workload);
+            let ranks = rank(results, judged, &here, (baseline, tolerance), &mut bootstraps);
             rankings.push(Ranking {
                 schema: 1,
                 workload: workload.to_owned(),
                 load,
                 baseline: baseline.to_owned(),
+                ranked_by: [judged.primary(), judged.guard()],
+                seeds: ranks.iter().map(|rank| rank.seeds).min().unwrap_or(0),
                 ranks,
             });
         }
@@ -90,12 +100,12 @@ pub fn strongest(results: &Results, baseline: &str, tolerance: f64) -> Result<Ve
 
 fn rank(
     results: &Results,
+    judged: Judged,
     here: &[&Summary],
-    baseline: &str,
-    tolerance: f64,
+    (baseline, tolerance): (&str, f64),
     bootstraps: &mut Bootstraps,
 ) -> Vec<Rank> {
-    let mut ranks: Vec<Rank> = here.iter().map(|summary| unranked(results, summary)).collect();
+    let mut ranks: Vec<Rank> = here.iter().map(|summary| unranked(results, judged, summary)).collect();
     let measure = ranks.iter().find(|rank| rank.scheduler == baseline).cloned();
     for rank in &mut ranks {
         let within = |mine: f64, its: f64, of: f64| mine.is_nan() || mine <= its + tolerance * of;
@@ -126,17 +136,18 @@ fn rank(
     ranks
 }
 
-fn unranked(results: &Results, summary: &Summary) -> Rank {
+fn unranked(results: &Results, judged: Judged, summary: &Summary) -> Rank {
     let scenario = results.scenario();
     let point = results.find(&summary.workload, summary.load, &summary.scheduler);
     let bound = sums_of(scenario).iter().position(|key| *key == "bound_gb_seconds");
     let bound = point.zip(bound).map_or(f64::NAN, |(point, place)| point.total(place));
     let metric = |name: &str| summary.metric(scenario, name).mean;
-    let guard = if scenario == Scenario::Slots { "dropped_share" } else { "slowdown_mean" };
     Rank {
         scheduler: summary.scheduler.clone(),
-        slowdown: metric("slowdown"),
-        guard: metric(guard),
+        seeds: summary.seeds,
+        slowdown: metric(judged.primary()),
+        guard: metric(judged.guard()),
+        stages: judged.workflows.then(|| [metric("slowdown"), metric("slowdown_mean")]),
         cost_usd: metric("cost_usd"),
         idle_gb_seconds: metric("idle_gb_seconds"),
         held_gb_seconds: bound / f64::from(summary.seeds.max(1)) + metric("idle_gb_seconds"),

@@ -1,6 +1,9 @@
-//! Plain text in aligned columns: the first to the left, the others to the right.
+//! Plain text in aligned columns: the first to the left, the others to the right. Cells may hold anything: what a terminal would
+//! obey is written out.
 
 use std::fmt;
+
+use common::name::printable;
 
 /// A table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,7 +14,8 @@ pub struct Table {
 impl Table {
     /// A table with these column titles; long ones take several lines, broken where a part of a name ends.
     pub fn new(header: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        let titles: Vec<Vec<String>> = header.into_iter().map(|title| wrapped(&title.into())).collect();
+        let titles: Vec<Vec<String>> =
+            header.into_iter().map(|title| wrapped(&printable(&title.into()))).collect();
         let lines = titles.iter().map(Vec::len).max().unwrap_or(0);
         // The last line of each title stands right above its column.
         let line = |number: usize| {
@@ -28,7 +32,7 @@ impl Table {
 
     /// Adds a row.
     pub fn row(&mut self, cells: impl IntoIterator<Item = impl Into<String>>) {
-        self.rows.push(cells.into_iter().map(Into::into).collect());
+        self.rows.push(cells.into_iter().map(|cell| printable(&cell.into())).collect());
     }
 }
 
@@ -91,6 +95,15 @@ mod tests {
             table.to_string(),
             "name                 x\na long one  1.00 ± 0.2\nb                    2\n"
         );
+    }
+
+    #[test]
+    fn cells_command_no_terminal_and_break_no_line() {
+        let mut table = Table::new(["na\u{1b}[2Jme", "x"]);
+        table.row(["a\nb\t\u{202e}", "1"]);
+        let text = table.to_string();
+        assert_eq!(text.lines().count(), 2);
+        assert!(text.contains("na\\u{1b}[2Jme") && text.contains("a\\nb\\t\\u{202e}"), "{text}");
     }
 
     #[test]

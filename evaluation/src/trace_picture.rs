@@ -120,6 +120,7 @@ mod tests {
             let charts = document.root_element().children().filter(|child| child.has_tag_name("svg"));
             assert_eq!(charts.count(), panels);
             assert!(!svg.contains("NaN") && !svg.contains("inf"));
+            crate::report::ink::tests::assert_has_ink(&svg);
         }
         assert!(trace_picture(&TraceSummary::default()).is_err());
     }

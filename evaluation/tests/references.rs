@@ -36,7 +36,7 @@ fn evaluated(workload: &str, loads: &[f64]) -> Vec<ServerlessRecord> {
 fn by_seed(records: &[ServerlessRecord], load: f64, scheduler: &str, metric: &str) -> Vec<f64> {
     let place = evaluation::METRICS.iter().position(|one| one.key == metric).unwrap();
     let record = records.iter().find(|one| one.load == load && one.scheduler == scheduler).unwrap();
-    record.by_seed.iter().map(|figures| figures[place]).collect()
+    record.by_seed.values().map(|figures| figures[place]).collect()
 }
 
 #[test]

@@ -14,6 +14,6 @@ pub mod slots;
 
 pub use episodes::Episodes;
 pub use error::{ActionError, SchedulerError, SimulatorError};
-pub use heuristics::{UnknownScheduler, heuristic};
+pub use heuristics::{UnknownScheduler, canonical_name, heuristic};
 pub use scheduler::{ClusterView, DecisionRequest, Interests, Scheduler};
 pub use simulation::{Progress, Simulation};

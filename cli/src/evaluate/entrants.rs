@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use common::trajectory::Scenario;
-use evaluation::{Contender, MakeScheduler, Reference, SchedulerEntry};
+use evaluation::{Contender, MakeScheduler, Reference, SchedulerEntry, policy_name};
 use simulator::{SchedulerError, UnknownScheduler};
 
 use crate::policies::LoadPolicy;
@@ -27,7 +27,7 @@ pub enum Entrant {
 }
 
 impl Entrant {
-    /// Resolves all names; one that is given twice takes part once.
+    /// Resolves all names; a scheduler that is named twice, in whatever spelling, takes part once.
     ///
     /// # Errors
     /// Unknown names; policies that cannot be loaded or are of another scenario.
@@ -36,30 +36,39 @@ impl Entrant {
         scenario: Scenario,
         load_policy: LoadPolicy<'_>,
     ) -> anyhow::Result<Vec<Entrant>> {
-        let first = |place: &usize| !names[..*place].contains(&names[*place]);
-        let resolve = |place: usize| Entrant::resolve(&names[place], scenario, load_policy);
-        (0..names.len()).filter(first).map(resolve).collect()
+        let mut entrants: Vec<Entrant> = Vec::new();
+        for name in names {
+            let entrant = Entrant::resolve(name, scenario, load_policy)?;
+            let known = entrants.iter().any(|one| one.contender().name() == entrant.contender().name());
+            if !known {
+                entrants.push(entrant);
+            }
+        }
+        Ok(entrants)
     }
 
-    /// A rule's name goes before a file of that name.
+    /// What holds a `/` is a folder; else a rule's name goes before a folder of that name.
     fn resolve(name: &str, scenario: Scenario, load_policy: LoadPolicy<'_>) -> anyhow::Result<Entrant> {
-        let unknown: UnknownScheduler = match Contender::by_name(name, scenario) {
-            Ok(Contender::Heuristic(name)) => return Ok(Entrant::Rule(name)),
-            Ok(Contender::Reference(reference)) => return Ok(Entrant::Reference(reference)),
-            Ok(_) => anyhow::bail!("`{name}` is neither a rule nor a reference"),
-            Err(unknown) => unknown,
-        };
         let path = Path::new(name);
-        if !path.exists() && !name.contains(std::path::MAIN_SEPARATOR) {
-            let context = "neither a rule nor a run folder or checkpoint has that name";
-            return Err(anyhow::Error::new(unknown).context(context));
+        if !name.contains('/') {
+            let unknown: UnknownScheduler = match Contender::by_name(name, scenario) {
+                Ok(Contender::Heuristic(name)) => return Ok(Entrant::Rule(name)),
+                Ok(Contender::Reference(reference)) => return Ok(Entrant::Reference(reference)),
+                Ok(_) => anyhow::bail!("`{name}` is neither a rule nor a reference"),
+                Err(unknown) => unknown,
+            };
+            if !path.exists() {
+                let context = "neither a rule nor a run folder or checkpoint has that name";
+                return Err(anyhow::Error::new(unknown).context(context));
+            }
         }
         let policy = load_policy(path).with_context(|| format!("cannot load the policy of {name}"))?;
+        let name = policy_name(name, scenario);
         if policy.scenario != scenario {
-            return Err(SchedulerError::WrongScenario { scheduler: name.to_owned(), scenario })
-                .context(format!("the policy of {name} plays scenario `{}`", policy.scenario));
+            let context = format!("the policy of {name} plays scenario `{}`", policy.scenario);
+            return Err(SchedulerError::WrongScenario { scheduler: name, scenario }).context(context);
         }
-        Ok(Entrant::Policy { name: name.to_owned(), digest: policy.digest, make: policy.make })
+        Ok(Entrant::Policy { name, digest: policy.digest, make: policy.make })
     }
 
     /// As somebody who is evaluated.
@@ -98,18 +107,44 @@ mod tests {
         assert!(error.contains("asked for runs/slots"), "{error}");
         let error = format!("{:#}", resolve("sfj").err().expect("there is no such rule"));
         assert!(error.contains("unknown scheduler `sfj`") && error.contains("sjf_waitX"), "{error}");
+        let error = format!("{:#}", resolve("./sjf").err().expect("there is no such run"));
+        assert!(error.contains("asked for ./sjf"), "{error}");
+    }
+
+    fn policy(_: &Path) -> anyhow::Result<LoadedPolicy> {
+        let make = || -> Result<_, _> {
+            Err(SchedulerError::WrongScenario { scheduler: String::new(), scenario: Scenario::Slots })
+        };
+        let make: Box<MakeScheduler<'static>> = Box::new(make);
+        Ok(LoadedPolicy { scenario: Scenario::Serverless, digest: String::new(), make })
+    }
+
+    #[test]
+    fn spellings_of_one_scheduler_take_part_once() {
+        let names = [
+            "sjf",
+            "drf+warm-first",
+            "warm-first+drf",
+            "sjf+warm-first",
+            "./sjf",
+            "runs/a",
+            "./runs/a/",
+            "runs//a",
+            "runs/a b,c+d",
+            "wait_warm",
+            "wait-warm_8",
+        ];
+        let entrants =
+            Entrant::all(&names.map(str::to_owned), Scenario::Serverless, &policy).expect("all are known");
+        let names: Vec<String> = entrants.iter().map(|one| one.contender().name()).collect();
+        let one_each =
+            ["sjf", "drf+default+warm-first+configured", "./sjf", "runs/a", "runs/a b,c+d", "wait_warm"];
+        assert_eq!(names, one_each);
     }
 
     #[test]
     fn a_policy_of_another_scenario_is_refused_as_a_configuration() {
-        let other = |_: &Path| {
-            let make = || -> Result<_, _> {
-                Err(SchedulerError::WrongScenario { scheduler: String::new(), scenario: Scenario::Slots })
-            };
-            let make: Box<MakeScheduler<'static>> = Box::new(make);
-            Ok(LoadedPolicy { scenario: Scenario::Serverless, digest: String::new(), make })
-        };
-        let error = Entrant::resolve("runs/azure", Scenario::Slots, &other).err().expect("it is refused");
+        let error = Entrant::resolve("runs/azure", Scenario::Slots, &policy).err().expect("it is refused");
         assert!(format!("{error:#}").contains("plays scenario `serverless`"), "{error:#}");
         assert_eq!(crate::exit::code_of(&error), common::ExitCode::Config);
     }

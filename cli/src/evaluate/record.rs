@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use anyhow::Context as _;
+use common::name::printable;
 use common::trajectory::Scenario;
 use evaluation::{Cell, Contender, EvaluationError, Grid, Results, Workload, middle_load, strongest};
 use simulator::{Interests, Scheduler, heuristic};
@@ -22,15 +24,12 @@ pub fn record(
     also: &[String],
     folder: &Path,
 ) -> anyhow::Result<()> {
-    let schedulers = results.schedulers();
     let Some(first) = results.first_scheduler() else { return Ok(()) };
-    if let Some(unknown) = also.iter().find(|name| !schedulers.contains(&name.as_str())) {
-        let message = format!(
-            "--record names `{unknown}`, which was not evaluated; there are {}",
-            schedulers.join(", ")
-        );
-        return Err(EvaluationError::Missing(message).into());
-    }
+    let also: Vec<String> = also
+        .iter()
+        .map(|name| results.scheduler_called(name))
+        .collect::<Result<_, _>>()
+        .context("--record")?;
     let rankings = strongest(results, first, TOLERANCE)?;
     for workload in &grid.workloads {
         let load = middle_load(&results.loads(&workload.name));
@@ -60,7 +59,7 @@ fn record_one(
     }
     // A policy of an earlier command is not at hand.
     let Some(mut scheduler) = make(contenders, name)? else { return Ok(()) };
-    tracing::info!(%name, workload = &*workload.name, "recording an episode");
+    tracing::info!(name = printable(name), workload = &*workload.name, "recording an episode");
     let interests = Interests { events: true, ..scheduler.interests() };
     let simulation = workload.episode(grid.seed.episode(grid.stream, 0), load, interests);
     let recording = evaluation::record_episode(simulation, &mut *scheduler, &cell, 0)?;

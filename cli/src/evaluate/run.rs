@@ -18,6 +18,7 @@ use simulator::Episodes;
 use super::entrants::Entrant;
 use super::record::record;
 use super::{EvaluateArguments, EvaluateScenario, ProgressLine, ServerlessArguments, SlotsArguments};
+use crate::arguments::{all_names, once};
 use crate::policies::LoadPolicy;
 
 /// Plays and prints.
@@ -41,6 +42,8 @@ pub fn run(
 
 fn run_slots(arguments: &SlotsArguments, load_policy: LoadPolicy<'_>, stop: &Shutdown) -> anyhow::Result<()> {
     let shared = &arguments.shared;
+    once("--load", &arguments.load)?;
+    once("--steps", &arguments.steps)?;
     let config = SimulatorConfig {
         scenario: Scenario::Slots,
         slots: SlotsConfig::default(),
@@ -52,10 +55,10 @@ fn run_slots(arguments: &SlotsArguments, load_policy: LoadPolicy<'_>, stop: &Shu
         seeds: arguments.episodes,
         seed: RunSeed(shared.seed),
         stream: Stream::Test,
-        threads: shared.threads,
-        batch: shared.batch,
+        threads: shared.threads as usize,
+        batch: shared.batch as usize,
     };
-    let entrants = Entrant::all(&arguments.scheduler, Scenario::Slots, load_policy)?;
+    let entrants = Entrant::all(&all_names(&arguments.scheduler), Scenario::Slots, load_policy)?;
     let of_length = |(workload, steps): (&Workload<'_>, &u32)| -> anyhow::Result<WorkloadEntry> {
         entry(&workload.name, &serde_json::json!({ "slots": &config.slots, "steps": steps }))
     };
@@ -63,16 +66,19 @@ fn run_slots(arguments: &SlotsArguments, load_policy: LoadPolicy<'_>, stop: &Shu
         grid.workloads.iter().zip(&arguments.steps).map(of_length).collect::<anyhow::Result<_>>()?;
     let manifest = manifest(Scenario::Slots, &grid, "test", workloads, &entrants);
     let results = play(&grid, &entrants, manifest, shared.out.as_deref(), stop)?;
+    check_played(&results)?;
     let points: Vec<_> = results.points().iter().filter_map(evaluation::slots_point).collect();
     if let Some(path) = &shared.svg {
         write_picture(path, &evaluation::slots_picture(&points, &learnt(&entrants))?)?;
     }
-    print(&points, shared.json, || evaluation::slots_table(&points))
+    print(&points, shared.json, || evaluation::slots_table(&points))?;
+    warn_of_few_seeds(&results);
+    Ok(())
 }
 
 fn run_jobs(arguments: &SlotsArguments, path: &Path, load_policy: LoadPolicy<'_>) -> anyhow::Result<()> {
     let sequences = evaluation::read_jobs(path)?;
-    let entrants = Entrant::all(&arguments.scheduler, Scenario::Slots, load_policy)?;
+    let entrants = Entrant::all(&all_names(&arguments.scheduler), Scenario::Slots, load_policy)?;
     let mut contenders: Vec<Contender<'_>> = entrants.iter().map(Entrant::contender).collect();
     let records = evaluation::evaluate_jobs(&sequences, &mut contenders)?;
     print(&records, arguments.shared.json, || {
@@ -96,6 +102,7 @@ fn run_serverless(
     stop: &Shutdown,
 ) -> anyhow::Result<()> {
     let shared = &arguments.shared;
+    once("--load", &arguments.load)?;
     let configs = load_configs(arguments)?;
     let episodes =
         configs.iter().map(|config| Episodes::new(&config.simulator)).collect::<Result<Vec<_>, _>>()?;
@@ -115,23 +122,43 @@ fn run_serverless(
         seeds: arguments.seeds,
         seed: RunSeed(shared.seed),
         stream,
-        threads: shared.threads,
-        batch: shared.batch,
+        threads: shared.threads as usize,
+        batch: shared.batch as usize,
     };
-    let entrants = Entrant::all(&arguments.scheduler, Scenario::Serverless, load_policy)?;
+    let entrants = Entrant::all(&all_names(&arguments.scheduler), Scenario::Serverless, load_policy)?;
     let entries = configs.iter().map(|config| entry(&config.name, &config.simulator));
     let workloads = entries.collect::<anyhow::Result<_>>()?;
     let manifest = manifest(Scenario::Serverless, &grid, part_name, workloads, &entrants);
     let results = play(&grid, &entrants, manifest, shared.out.as_deref(), stop)?;
+    check_played(&results)?;
     if let Some(out) = &shared.out {
         let contenders: Vec<Contender<'_>> = entrants.iter().map(Entrant::contender).collect();
-        record(&grid, &contenders, &results, &arguments.record, out)?;
+        record(&grid, &contenders, &results, &all_names(&arguments.record), out)?;
     }
     let records = evaluation::serverless_records(&results);
     if let Some(path) = &shared.svg {
         write_picture(path, &evaluation::serverless_picture(&records, &learnt(&entrants))?)?;
     }
-    print(&records, shared.json, || evaluation::serverless_table(&records))
+    print(&records, shared.json, || evaluation::serverless_table(&records))?;
+    warn_of_few_seeds(&results);
+    Ok(())
+}
+
+/// Refuses results that say nothing.
+fn check_played(results: &Results) -> Result<(), EvaluationError> {
+    if results.points().is_empty() {
+        let message =
+            "nobody took part: references have no meaning here; name a rule or a run folder with --scheduler";
+        return Err(EvaluationError::Missing(message.to_owned()));
+    }
+    results.check_counted()
+}
+
+/// Below the table, where it is read with it.
+fn warn_of_few_seeds(results: &Results) {
+    if let Some(warning) = results.too_few_seeds() {
+        tracing::warn!("{warning}");
+    }
 }
 
 fn load_configs(arguments: &ServerlessArguments) -> anyhow::Result<Vec<Config>> {

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use common::name::printable;
 use simulator::SimulatorError;
 use simulator::serverless::trace::{Quantiles, SHARES, TraceSummary};
 
@@ -66,7 +67,7 @@ fn table(summary: &TraceSummary) -> String {
         let _ = writeln!(text, "over time  {} (a minute, in stretches)", stretches(&summary.by_minute));
     }
     if !summary.triggers.is_empty() {
-        let of = |(trigger, functions): (&String, &usize)| format!("{trigger} {functions}");
+        let of = |(trigger, functions): (&String, &usize)| format!("{} {functions}", printable(trigger));
         let _ = writeln!(
             text,
             "triggers  {} (functions)",

@@ -23,16 +23,16 @@ pub struct SampleArguments {
     #[command(flatten)]
     pub trace: TraceFileArguments,
     /// How many functions to keep; all by default.
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..), allow_hyphen_values = true)]
     pub functions: Option<u64>,
     /// Which functions, of those that are called in the minutes.
     #[arg(long, value_enum, default_value_t = ChoiceArgument::Stratified)]
     pub choose: ChoiceArgument,
     /// First and last minute to keep, both included; all by default.
-    #[arg(long, value_name = "A..B", value_parser = minutes)]
+    #[arg(long, value_name = "A..B", value_parser = minutes, allow_hyphen_values = true)]
     pub minutes: Option<[u32; 2]>,
     /// Decides which functions are chosen.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, allow_hyphen_values = true)]
     pub seed: u64,
     /// Folder for the smaller trace.
     #[arg(short, long, value_name = "FOLDER")]

@@ -35,6 +35,7 @@ pub use transport::TransportConfig;
 pub use workflow::WorkflowConfig;
 pub use workload::*;
 
+use crate::name::sound_name;
 use crate::seed::RunSeed;
 
 /// The whole configuration of a training run; every service reads the part that it needs.
@@ -45,7 +46,7 @@ pub struct Config {
     #[garde(custom(known_schema))]
     pub schema: u32,
     /// Names the run folder and the report.
-    #[garde(length(min = 1, max = 64))]
+    #[garde(custom(sound_name))]
     pub name: String,
     /// All randomness of the run derives from it.
     #[garde(skip)]

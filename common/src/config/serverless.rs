@@ -128,7 +128,7 @@ pub struct FailureConfig {
 #[serde(deny_unknown_fields)]
 pub struct RuntimeConfig {
     /// Name.
-    #[garde(length(min = 1))]
+    #[garde(custom(crate::name::sound_name))]
     pub name: String,
     /// Relative share of the functions.
     #[garde(range(min = 0.0))]

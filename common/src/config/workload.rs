@@ -194,7 +194,7 @@ impl Default for MixedConfig {
 #[serde(deny_unknown_fields)]
 pub struct ClassConfig {
     /// Name; its functions are numbered behind it.
-    #[garde(length(min = 1))]
+    #[garde(custom(crate::name::sound_name))]
     pub name: String,
     /// Share of all invocations, relative to the other classes.
     #[garde(range(min = 1e-6))]

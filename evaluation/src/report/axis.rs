@@ -1,5 +1,14 @@
 //! Axes: what values lie where, and which of them are written.
 
+use crate::statistics::Interval;
+
+/// Larger values are on no axis: what is computed with them would not be finite.
+const LARGEST: f64 = 1e300;
+/// Where all others lie within this share of an axis, the few that stretch it are left beyond it.
+const CROWDED: f64 = 0.15;
+/// Values that are all above 0 and differ by more than this factor lie on a logarithmic axis.
+const WIDE: f64 = 30.0;
+
 /// How values lie on an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scale {
@@ -21,7 +30,7 @@ pub(crate) struct Axis {
 impl Axis {
     /// An axis that holds all finite `values`; on a logarithmic one those that are positive. Linear axes begin at 0.
     pub fn around(label: &str, scale: Scale, percent: bool, values: impl Iterator<Item = f64>) -> Self {
-        let sound = |value: &f64| value.is_finite() && (scale == Scale::Linear || *value > 0.0);
+        let sound = |value: &f64| value.abs() < LARGEST && (scale == Scale::Linear || *value > 0.0);
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
         for value in values.filter(sound) {
             low = low.min(value);
@@ -35,6 +44,24 @@ impl Axis {
             Scale::Log => (low / 1.08, (high * 1.08).max(low * 1.5)),
         };
         Axis { label: label.to_owned(), scale, percent, low, high }
+    }
+
+    /// An axis that holds these values with their intervals, but for a few that would press all others together.
+    pub fn around_most(label: &str, scale: Scale, percent: bool, values: &[Interval]) -> Self {
+        let ends = most(values, scale);
+        let within = values.iter().filter(|value| ends.contains(&value.mean));
+        Axis::around(label, scale, percent, within.flat_map(|value| [value.mean, value.low, value.high]))
+    }
+
+    /// The same on the scale that suits the values: logarithmic where they differ much.
+    pub fn fitting(label: &str, percent: bool, values: &[Interval]) -> Self {
+        let ends = most(values, Scale::Log);
+        if ends.end() / ends.start() > WIDE {
+            let label =
+                label.strip_suffix(')').map_or(format!("{label} (log)"), |label| format!("{label}, log)"));
+            return Axis::around_most(&label, Scale::Log, percent, values);
+        }
+        Axis::around_most(label, Scale::Linear, percent, values)
     }
 
     /// A linear axis from `low` to `high`.
@@ -54,12 +81,30 @@ impl Axis {
             Scale::Linear => (value - self.low) / (self.high - self.low),
             Scale::Log => (value.max(f64::MIN_POSITIVE) / self.low).ln() / (self.high / self.low).ln(),
         };
-        place.clamp(-4.0, 5.0)
+        if place.is_nan() { 0.0 } else { place.clamp(-4.0, 5.0) }
     }
 
     /// Whether a value lies above the upper end.
     pub fn ends_below(&self, value: f64) -> bool {
         value > self.high
+    }
+
+    /// The value, or the end of the axis that is next to it.
+    pub fn clamped(&self, value: f64) -> f64 {
+        match self.side(value) {
+            side if side < 0.0 => self.low,
+            side if side > 0.0 => self.high,
+            _ => value,
+        }
+    }
+
+    /// On which side of the axis a value lies: -1 before it, 1 behind it, 0 on it.
+    pub fn side(&self, value: f64) -> f64 {
+        match self.place_beyond(value) {
+            place if place < 0.0 => -1.0,
+            place if place > 1.0 => 1.0,
+            _ => 0.0,
+        }
     }
 
     /// Values that are written beside the axis, with their text; ascending. A linear axis has about `count`.
@@ -98,6 +143,26 @@ impl Axis {
     fn text(&self, value: f64) -> String {
         if self.percent { format!("{}%", plain(100.0 * value)) } else { plain(value) }
     }
+}
+
+/// Least and greatest of the means but for a few, a quarter at most on each side, that would press all others together.
+fn most(values: &[Interval], scale: Scale) -> std::ops::RangeInclusive<f64> {
+    let sound = |mean: &f64| mean.abs() < LARGEST && (scale == Scale::Linear || *mean > 0.0);
+    let mut means: Vec<f64> = values.iter().map(|value| value.mean).filter(sound).collect();
+    means.sort_by(f64::total_cmp);
+    let (Some(mut first), Some(mut last)) = (means.first().map(|_| 0), means.len().checked_sub(1)) else {
+        return 1.0..=1.0;
+    };
+    let place = |number: usize| if scale == Scale::Log { means[number].ln() } else { means[number] };
+    let spared = if means.len() < 3 { 0 } else { (means.len() / 4).max(1) };
+    let all = place(last) - place(first);
+    let crowded = |first: usize, last: usize, all: f64| place(last) - place(first) < CROWDED * all;
+    last = (1..=spared).map(|count| last - count).find(|&last| crowded(0, last, all)).unwrap_or(last);
+    let left = place(last) - place(first);
+    if last - first > spared {
+        first = (1..=spared).find(|&first| crowded(first, last, left)).unwrap_or(first);
+    }
+    means[first]..=means[last]
 }
 
 /// 1, 2 or 5 times a power of ten, at least `step`.
@@ -144,6 +209,43 @@ mod tests {
         assert_eq!(texts(&narrow), ["1", "1.5"]);
         let nothing = Axis::around("", Scale::Linear, false, [f64::NAN].into_iter());
         assert!(nothing.ticks(5).len() >= 2);
+    }
+
+    fn exact(means: &[f64]) -> Vec<Interval> {
+        means.iter().map(|&mean| Interval { mean, low: mean, high: mean }).collect()
+    }
+
+    #[test]
+    fn a_few_that_lie_far_off_do_not_press_the_others_together() {
+        let near = exact(&[1.0, 1.1, 1.2, 1.4, 5e6]);
+        for scale in [Scale::Linear, Scale::Log] {
+            let axis = Axis::around_most("", scale, false, &near);
+            assert_eq!(axis.side(5e6), 1.0);
+            assert!(axis.place(1.4) - axis.place(1.1) > 0.1, "{axis:?}");
+        }
+        let axis = Axis::fitting("idle (GB·s)", false, &exact(&[1.0, 10.0, 100.0, 1000.0]));
+        assert_eq!((axis.scale, axis.label.as_str()), (Scale::Log, "idle (GB·s, log)"));
+        assert_eq!([0.0, 1.0, 1000.0].map(|value| axis.side(value)), [-1.0, 0.0, 0.0]);
+        let axis = Axis::fitting("idle", false, &exact(&[0.0, 3.0, 4.0]));
+        assert_eq!((axis.scale, axis.side(0.0)), (Scale::Linear, 0.0));
+    }
+
+    #[test]
+    fn values_that_are_none_give_an_axis_all_the_same() {
+        for means in [&[][..], &[f64::NAN], &[f64::INFINITY, f64::NEG_INFINITY], &[0.0], &[f64::MAX, 1e-320]]
+        {
+            for axis in [
+                Axis::fitting("", false, &exact(means)),
+                Axis::around_most("", Scale::Log, false, &exact(means)),
+                Axis::around_most("", Scale::Linear, true, &exact(means)),
+            ] {
+                let ticks = axis.ticks(5);
+                assert!((1..50).contains(&ticks.len()), "{means:?}: {ticks:?}");
+                for value in means.iter().chain([&0.0, &1.0, &f64::NAN]) {
+                    assert!((0.0..=1.0).contains(&axis.place(*value)), "{means:?}: {value}");
+                }
+            }
+        }
     }
 
     #[test]

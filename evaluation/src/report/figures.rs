@@ -4,7 +4,10 @@ use common::trajectory::Scenario;
 
 use super::Page;
 use super::axis::{Axis, Scale};
-use super::chart::{Series, Spot, Style, escape, line_chart, scatter};
+use super::chart::{Series, Style, escape, line_chart};
+use super::rows::{Row, row_chart};
+use super::scatter::{Spot, scatter};
+use crate::judged::Judged;
 use crate::results::Summary;
 use crate::statistics::Interval;
 
@@ -27,51 +30,68 @@ const fn shown(
     Shown { metric, title, label, scale, percent }
 }
 
-const SERVERLESS: [Shown; 8] = [
+const SERVERLESS: [Shown; 6] = [
+    shown("slowdown", "Slowdown, geometric mean over functions (primary)", SLOWDOWN, Scale::Log, false),
+    shown("slowdown_mean", "Slowdown, mean over invocations (guard)", SLOWDOWN, Scale::Log, false),
+    shown("slowdown_p99", "Slowdown, 99th percentile", SLOWDOWN, Scale::Log, false),
+    COLD_STARTS,
+    COST,
+    shown("slo_violations", "SLO violations", "invocations beyond their objective", Scale::Linear, true),
+];
+
+/// Whole workflows first, then their stages.
+const WORKFLOWS: [Shown; 7] = [
     shown(
-        "slowdown",
-        "Slowdown, geometric mean over functions (primary)",
-        "slowdown (×, log)",
+        "workflow_slowdown_mean",
+        "Slowdown of whole workflows, mean (primary)",
+        SLOWDOWN,
         Scale::Log,
         false,
     ),
-    shown("slowdown_mean", "Slowdown, mean over invocations (guard)", "slowdown (×, log)", Scale::Log, false),
-    shown("slowdown_p99", "Slowdown, 99th percentile", "slowdown (×, log)", Scale::Log, false),
-    shown("cold_start_rate", "Cold-start rate", "invocations that waited for one", Scale::Linear, true),
-    shown("cost_usd", "Cost of an episode", "USD", Scale::Linear, false),
-    shown("slo_violations", "SLO violations", "invocations beyond their objective", Scale::Linear, true),
     shown(
-        "workflow_slowdown_mean",
-        "Slowdown of workflows, end to end",
-        "slowdown (×, log)",
+        "workflow_slowdown_p99",
+        "Slowdown of whole workflows, 99th percentile (guard)",
+        SLOWDOWN,
         Scale::Log,
         false,
     ),
     shown(
         "workflow_slo_violations",
-        "SLO violations of workflows",
+        "SLO violations of whole workflows",
         "workflows beyond their objective",
         Scale::Linear,
         true,
     ),
+    shown("slowdown", "Slowdown of stages, geometric mean over functions", SLOWDOWN, Scale::Log, false),
+    shown("slowdown_mean", "Slowdown of stages, mean", SLOWDOWN, Scale::Log, false),
+    COLD_STARTS,
+    COST,
 ];
 
+const SLOWDOWN: &str = "slowdown (×, log)";
+const COLD_STARTS: Shown =
+    shown("cold_start_rate", "Cold-start rate", "invocations that waited for one", Scale::Linear, true);
+const COST: Shown = shown("cost_usd", "Cost of an episode", "USD", Scale::Linear, false);
+
 const SLOTS: [Shown; 2] = [
-    shown("slowdown", "Mean slowdown", "slowdown (×, log)", Scale::Log, false),
+    shown("slowdown", "Mean slowdown", SLOWDOWN, Scale::Log, false),
     shown("dropped_share", "Jobs dropped", "share of the jobs offered", Scale::Linear, true),
 ];
 
 /// More than these are counted, not named, in a note.
 const MOST_NAMED: usize = 4;
 
-/// Every metric that the workload has, against load.
+/// Every metric that the workload has: against load, or scheduler by scheduler where there is one load only.
 pub(super) fn against_load(page: &Page<'_>, workload: &str) -> Vec<String> {
     let summaries: Vec<&Summary> = page.summaries.iter().filter(|one| one.workload == workload).collect();
     let all: &[Shown] = match page.scenario {
         Scenario::Slots => &SLOTS,
+        Scenario::Serverless if Judged::in_results(page.input.results, workload).workflows => &WORKFLOWS,
         Scenario::Serverless => &SERVERLESS,
     };
-    all.iter().filter_map(|shown| chart(page, &summaries, shown)).collect()
+    let one_load = page.input.results.loads(workload).len() == 1;
+    let draw = if one_load { rows } else { chart };
+    all.iter().filter_map(|shown| draw(page, &summaries, shown)).collect()
 }
 
 /// `None` where no scheduler has the metric. Its scale is that of the schedulers that are shown at first: one that is far off
@@ -102,24 +122,50 @@ fn chart(page: &Page<'_>, summaries: &[&Summary], shown: &Shown) -> Option<Strin
     Some(line_chart(shown.title, &x, &y, &series) + &note)
 }
 
+/// A row for each scheduler at the one load that there is; `None` where no scheduler has the metric.
+fn rows(page: &Page<'_>, summaries: &[&Summary], shown: &Shown) -> Option<String> {
+    let row = |style: &Style| {
+        let summary = summaries.iter().find(|one| one.scheduler == style.name)?;
+        let value = summary.metric(page.scenario, shown.metric);
+        value.mean.is_finite().then(|| Row { style: style.clone(), value })
+    };
+    let rows: Vec<Row> = in_order(page).into_iter().filter_map(row).collect();
+    let load = summaries.first()?.load;
+    if rows.is_empty() {
+        return None;
+    }
+    let values: Vec<Interval> = rows.iter().map(|row| row.value).collect();
+    let label = format!("{}, at {load}% load", shown.label);
+    let x = Axis::around_most(&label, shown.scale, shown.percent, &values);
+    let beyond = |row: &&Row| x.side(row.value.mean) != 0.0;
+    let note = by_arrows(rows.iter().filter(beyond).map(|row| &row.style));
+    Some(row_chart(shown.title, &x, &rows) + &note)
+}
+
 /// Those that are shown at first; all where none is.
 fn at_first<T>(all: &[T], style: impl Fn(&T) -> &Style) -> impl Iterator<Item = &T> {
     let any = all.iter().any(|one| !style(one).hidden);
     all.iter().filter(move |one| !any || !style(one).hidden)
 }
 
-/// Says whose values are beyond the scale.
+/// Says whose lines go beyond the scale.
 fn cut_off<'a>(styles: impl Iterator<Item = &'a Style>) -> String {
+    note("The scale is that of the schedulers shown at first; beyond it, at least in part", styles)
+}
+
+/// Says whose points are beyond the scale.
+fn by_arrows<'a>(styles: impl Iterator<Item = &'a Style>) -> String {
+    note("Beyond the scale, an arrow at its edge", styles)
+}
+
+fn note<'a>(words: &str, styles: impl Iterator<Item = &'a Style>) -> String {
     let names: Vec<String> = styles.map(|style| escape(&style.name)).collect();
     if names.is_empty() {
         return String::new();
     }
     let (first, rest) = names.split_at(names.len().min(MOST_NAMED));
     let rest = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
-    format!(
-        "<figcaption>The scale is that of the schedulers shown at first; beyond it, at least in part: {}{rest}</figcaption>",
-        first.join(", ")
-    )
+    format!("<figcaption>{words}: {}{rest}</figcaption>", first.join(", "))
 }
 
 /// A series for each scheduler that has such values, in the order of the legend.
@@ -138,7 +184,8 @@ fn in_order<'a>(page: &'a Page<'_>) -> Vec<&'a Style> {
 const RAREST: f64 = 1e-5;
 
 /// The share of invocations whose slowdown is above a value, against that value.
-pub(super) fn distributions(page: &Page<'_>, workload: &str, load: f64) -> String {
+/// `None` where nothing is known of them.
+pub(super) fn distributions(page: &Page<'_>, workload: &str, load: f64) -> Option<String> {
     let line = |style: &Style| {
         let point = page.input.results.find(workload, load, &style.name);
         let buckets: Vec<(f64, u64)> = point.map(|point| point.slowdowns().collect()).unwrap_or_default();
@@ -153,17 +200,22 @@ pub(super) fn distributions(page: &Page<'_>, workload: &str, load: f64) -> Strin
         Series { style: style.clone(), points, marked: false }
     };
     let series = lines(page, line);
+    if series.is_empty() {
+        return None;
+    }
     let places = at_first(&series, |one| &one.style).flat_map(|one| one.points.iter().map(|(edge, _)| *edge));
     let x = Axis::around("slowdown x (×, log)", Scale::Log, false, places);
     let shares = series.iter().flat_map(|one| one.points.iter().map(|(_, value)| value.mean));
     let y = Axis::around("share above x (log)", Scale::Log, true, shares);
     let beyond = |one: &&Series| one.points.iter().any(|(edge, _)| x.ends_below(*edge));
     let note = cut_off(series.iter().filter(beyond).map(|one| &one.style));
-    line_chart(&format!("Distribution of slowdowns at {load}% load"), &x, &y, &series) + &note
+    let stages = Judged::in_results(page.input.results, workload).workflows;
+    let of = if stages { "the slowdowns of stages" } else { "slowdowns" };
+    Some(line_chart(&format!("Distribution of {of} at {load}% load"), &x, &y, &series) + &note)
 }
 
-/// Cold starts and the idle memory that avoids them, a point for each scheduler.
-pub(super) fn cold_against_idle(page: &Page<'_>, workload: &str, load: f64) -> String {
+/// Cold starts and the idle memory that avoids them, a point for each scheduler; `None` where nobody has both.
+pub(super) fn cold_against_idle(page: &Page<'_>, workload: &str, load: f64) -> Option<String> {
     let spot = |style: &Style| {
         let here =
             |one: &&Summary| one.workload == workload && one.load == load && one.scheduler == style.name;
@@ -173,12 +225,15 @@ pub(super) fn cold_against_idle(page: &Page<'_>, workload: &str, load: f64) -> S
         (x.mean.is_finite() && y.mean.is_finite()).then(|| Spot { style: style.clone(), x, y })
     };
     let spots: Vec<Spot> = in_order(page).into_iter().filter_map(spot).collect();
-    let shown = || at_first(&spots, |spot| &spot.style);
-    let x = shown().flat_map(|spot| [spot.x.low, spot.x.high]);
-    let x = Axis::around("idle memory of an episode (GB·s)", Scale::Linear, false, x);
-    let y = shown().flat_map(|spot| [spot.y.low, spot.y.high]);
-    let y = Axis::around("cold-start rate", Scale::Linear, true, y);
-    let beyond = |spot: &&Spot| x.ends_below(spot.x.mean) || y.ends_below(spot.y.mean);
-    let note = cut_off(spots.iter().filter(beyond).map(|spot| &spot.style));
-    scatter(&format!("Cold starts and idle memory at {load}% load"), &x, &y, &spots) + &note
+    if spots.is_empty() {
+        return None;
+    }
+    let values = |of: fn(&Spot) -> Interval| -> Vec<Interval> {
+        at_first(&spots, |spot| &spot.style).map(of).collect()
+    };
+    let x = Axis::fitting("idle memory of an episode (GB·s)", false, &values(|spot| spot.x));
+    let y = Axis::fitting("cold-start rate", true, &values(|spot| spot.y));
+    let beyond = |spot: &&Spot| spot.is_beyond(&x, &y);
+    let note = by_arrows(spots.iter().filter(beyond).map(|spot| &spot.style));
+    Some(scatter(&format!("Cold starts and idle memory at {load}% load"), &x, &y, &spots) + &note)
 }

@@ -3,7 +3,13 @@
 pub(crate) mod axis;
 pub(crate) mod chart;
 mod figures;
+mod heat;
+pub(crate) mod ink;
+pub(crate) mod rows;
+mod scatter;
 mod tables;
+#[cfg(test)]
+pub(crate) mod tests;
 mod timeline;
 
 use std::collections::HashMap;
@@ -55,7 +61,7 @@ struct Page<'a> {
 /// # Errors
 /// When there are no results, or none of the baseline.
 pub fn report_html(input: &ReportInput<'_>) -> Result<String, EvaluationError> {
-    let baseline = input.baseline.or_else(|| input.results.first_scheduler()).unwrap_or_default();
+    let baseline = &*input.results.baseline(input.baseline)?;
     let rankings = strongest(input.results, baseline, input.tolerance)?;
     let styles = styles(input, baseline, &rankings);
     let summaries = input.results.summaries();
@@ -125,13 +131,13 @@ impl Page<'_> {
         let item = |style: &Style| {
             let checked = if style.hidden { "" } else { " checked=\"checked\"" };
             let strong = if style.learnt { " class=\"strong\"" } else { "" };
-            let shown = Style { hidden: false, ..style.clone() };
-            // The sample keeps its colour when the lines are switched off: it has no class of its number.
-            let sample = shown.open().replace(&format!("s s{} ", style.number), "s ");
+            // The sample keeps its colour when the lines are switched off.
+            let sample = style.open_fixed();
             format!(
                 "<label{strong}><input type=\"checkbox\" value=\"{}\"{checked}/>\
-                 <svg viewBox=\"0 0 34 12\">{sample}<path class=\"l\" d=\"M1 6L33 6\"/>{}</g></svg>{}</label>",
+                 <svg viewBox=\"0 0 34 12\">{sample}<path {} d=\"M1 6L33 6\"/>{}</g></svg>{}</label>",
                 style.number,
+                ink::line(style),
                 style.mark(17.0, 6.0),
                 escape(&shown_name(&style.name))
             )
@@ -153,8 +159,13 @@ impl Page<'_> {
             let _ = write!(body, "<figure>{chart}</figure>");
         }
         if self.scenario == Scenario::Serverless {
-            let _ = write!(body, "<figure>{}</figure>", figures::distributions(self, workload, load));
-            let _ = write!(body, "<figure>{}</figure>", figures::cold_against_idle(self, workload, load));
+            let more = [
+                figures::distributions(self, workload, load),
+                figures::cold_against_idle(self, workload, load),
+            ];
+            more.iter().flatten().for_each(|chart| {
+                let _ = write!(body, "<figure>{chart}</figure>");
+            });
         }
         body.push_str("</div>");
         self.episodes(workload, body);
@@ -183,9 +194,7 @@ impl Page<'_> {
                 recording.load,
                 recording.seed
             );
-            for chart in
-                [timeline::queue_chart(recording), timeline::heat_map(recording), timeline::gantt(recording)]
-            {
+            for chart in timeline::charts(recording) {
                 let _ = write!(body, "<figure>{chart}</figure>");
             }
         }
@@ -226,9 +235,7 @@ impl Page<'_> {
         };
         let digests: String = workloads
             .iter()
-            .map(|one| {
-                format!("{} <code>{}</code> ", escape(&one.name), &one.digest[..one.digest.len().min(16)])
-            })
+            .map(|one| format!("{} <code>{}</code> ", escape(&one.name), short(&one.digest)))
             .collect();
         let policies: String = self
             .input
@@ -236,9 +243,7 @@ impl Page<'_> {
             .schedulers
             .iter()
             .filter_map(|one| Some((one, one.checkpoint.as_ref()?)))
-            .map(|(one, digest)| {
-                format!("{} <code>{}</code> ", escape(&one.name), &digest[..digest.len().min(16)])
-            })
+            .map(|(one, digest)| format!("{} <code>{}</code> ", escape(&one.name), short(digest)))
             .collect();
         let policies = if policies.is_empty() {
             String::new()
@@ -253,7 +258,9 @@ impl Page<'_> {
             Scenario::Serverless => {
                 "Slowdown is max(1, latency / max(T_ref, 100 ms)). Primary: the geometric mean over functions of their mean \
                  slowdowns; guard: the mean over invocations. Every arrival after the warm-up counts, also what never \
-                 finished. At 100% load and beyond the figures depend on the episode's length. Bars are 95% bootstrap \
+                 finished. Where a workload has workflows they are judged whole, end to end against their critical path: primary \
+                 is their mean slowdown, guard its 99th percentile; the figures of their stages stand beside them. \
+                 At 100% load and beyond the figures depend on the episode's length. Bars are 95% bootstrap \
                  intervals of the mean over seeds; differences are paired by seed."
             }
         };
@@ -270,6 +277,11 @@ impl Page<'_> {
             references = self.references(),
         )
     }
+}
+
+/// The beginning of a digest.
+fn short(digest: &str) -> String {
+    escape(&digest.chars().take(16).collect::<String>())
 }
 
 /// The load whose distributions and episodes are shown: the one next to 90%; NaN where there is none.

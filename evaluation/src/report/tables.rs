@@ -7,7 +7,8 @@ use common::trajectory::Scenario;
 use super::Page;
 use super::chart::escape;
 use crate::compare::{Comparison, ENOUGH_SEEDS, Verdict, compare_points};
-use crate::metrics::metrics_of;
+use crate::judged::Judged;
+use crate::metrics::METRICS;
 use crate::results::Bootstraps;
 use crate::strongest::{Rank, Ranking};
 
@@ -22,17 +23,28 @@ pub(super) fn ranking(ranking: &Ranking, tolerance: f64, scenario: Scenario) -> 
             escape(&ranking.baseline)
         ),
     };
+    let judged = Judged::of(scenario, best.stages.is_some());
+    let few = if ranking.seeds < ENOUGH_SEEDS {
+        format!("<p>{} seeds are too few to believe this; play {ENOUGH_SEEDS} or more.</p>", ranking.seeds)
+    } else {
+        String::new()
+    };
     let admitted = ranking.ranks.iter().filter(|rank| rank.admitted).count();
     let mut text = format!(
         "<p>Strongest at {}% load{measure}: <strong>{}</strong>, which beats {} of {} others.</p>\
-         <details><summary>Ranking at {}% load</summary><div class=\"wide\"><table><tr><th>scheduler</th>\
-         <th>slowdown</th><th>guard</th>",
+         {few}<details><summary>Ranking at {}% load</summary><div class=\"wide\"><table><tr><th>scheduler</th>\
+         <th>{}</th><th>{}</th>",
         ranking.load,
         escape(&best.scheduler),
         best.beats,
         admitted.saturating_sub(1),
-        ranking.load
+        ranking.load,
+        escape(title(judged, judged.primary())),
+        escape(title(judged, judged.guard())),
     );
+    if judged.workflows {
+        text.push_str("<th>stages</th><th>stages, mean</th>");
+    }
     if scenario == Scenario::Serverless {
         text.push_str("<th>cost, USD</th><th>idle GB·s</th><th>within tolerance</th>");
     }
@@ -50,6 +62,9 @@ fn rank_row(rank: &Rank, scenario: Scenario) -> String {
         digits(rank.slowdown),
         digits(rank.guard)
     );
+    for stage in rank.stages.iter().flatten() {
+        let _ = write!(row, "<td>{}</td>", digits(*stage));
+    }
     if scenario == Scenario::Serverless {
         let _ = write!(
             row,
@@ -68,6 +83,7 @@ fn rank_row(rank: &Rank, scenario: Scenario) -> String {
 pub(super) fn differences(page: &Page<'_>, workload: &str, open: f64) -> String {
     let mut text = String::new();
     let mut bootstraps = Bootstraps::default();
+    let judged = Judged::in_results(page.input.results, workload);
     for load in page.input.results.loads(workload) {
         let comparisons = against_baseline(page, workload, load, &mut bootstraps);
         let Some(first) = comparisons.first() else { continue };
@@ -80,7 +96,7 @@ pub(super) fn differences(page: &Page<'_>, workload: &str, open: f64) -> String 
             first.seeds
         );
         for one in &first.differences {
-            let _ = write!(text, "<th>{}</th>", escape(title(page.scenario, one.metric)));
+            let _ = write!(text, "<th>{}</th>", escape(title(judged, one.metric)));
         }
         text.push_str("</tr>");
         comparisons.iter().for_each(|one| text.push_str(&difference_row(one)));
@@ -136,14 +152,19 @@ fn difference_row(comparison: &Comparison) -> String {
     row
 }
 
-fn title(scenario: Scenario, key: &str) -> &'static str {
-    match key {
-        "slowdown" => "slowdown (primary)",
-        "slowdown_mean" => "mean (guard)",
-        "slowdown_p99" => "p99",
-        "dropped_share" => "dropped (guard)",
-        "cold_start_rate" => "cold-start rate",
-        _ => metrics_of(scenario).iter().find(|metric| metric.key == key).map_or("", |metric| metric.title),
+fn title(judged: Judged, key: &str) -> &'static str {
+    match (key, judged.workflows) {
+        ("slowdown", false) => "slowdown (primary)",
+        ("slowdown_mean", false) => "mean (guard)",
+        ("slowdown_p99", false) => "p99",
+        ("workflow_slowdown_mean", _) => "workflow mean (primary)",
+        ("workflow_slowdown_p99", _) => "workflow p99 (guard)",
+        ("slowdown", true) => "stages (geo)",
+        ("slowdown_mean", true) => "stages, mean",
+        ("slowdown_p99", true) => "stages, p99",
+        ("dropped_share", _) => "dropped (guard)",
+        ("cold_start_rate", _) => "cold-start rate",
+        _ => METRICS.iter().find(|metric| metric.key == key).map_or("", |metric| metric.title),
     }
 }
 

@@ -4,21 +4,30 @@ use std::fmt::Write as _;
 
 use super::axis::{Axis, Scale};
 use super::chart::escape;
+use super::heat::heat_maps;
+use super::ink::{AXES, AXIS_LABEL, GRID, IDLE, QUEUE, ROOT, RUN, START, TICK, TICK_END, TICK_MIDDLE, TITLE};
 use crate::recording::{ContainerState, Recording, Span};
 
-const WIDTH: f64 = 940.0;
-const LEFT: f64 = 72.0;
-const RIGHT: f64 = 16.0;
-const TOP: f64 = 30.0;
-const BOTTOM: f64 = 44.0;
-/// Columns and rows of a heat map at most.
-const COLUMNS: usize = 160;
-const ROWS: usize = 32;
-/// Shades of a heat map.
-const SHADES: usize = 20;
+pub(super) const WIDTH: f64 = 940.0;
+pub(super) const LEFT: f64 = 72.0;
+pub(super) const RIGHT: f64 = 16.0;
+pub(super) const TOP: f64 = 30.0;
+pub(super) const BOTTOM: f64 = 44.0;
+/// Every picture that the recording has something for.
+pub(super) fn charts(recording: &Recording) -> Vec<String> {
+    let mut charts = Vec::new();
+    if !recording.queue.is_empty() {
+        charts.push(queue_chart(recording));
+    }
+    charts.extend(heat_maps(recording));
+    if !recording.spans.is_empty() {
+        charts.push(gantt(recording));
+    }
+    charts
+}
 
 /// Invocations that wait, against time.
-pub(crate) fn queue_chart(recording: &Recording) -> String {
+fn queue_chart(recording: &Recording) -> String {
     let height = 190.0;
     let time = time_axis(recording);
     let label = "waiting invocations";
@@ -28,7 +37,7 @@ pub(crate) fn queue_chart(recording: &Recording) -> String {
         let row = height - BOTTOM - queue.place(value) * (height - TOP - BOTTOM);
         let _ = write!(
             svg,
-            r#"<path class="g" d="M{LEFT} {row:.1}H{:.1}"/><text class="k e" x="{:.1}" y="{:.1}">{text}</text>"#,
+            r#"<path {GRID} d="M{LEFT} {row:.1}H{:.1}"/><text {TICK_END} x="{:.1}" y="{:.1}">{text}</text>"#,
             WIDTH - RIGHT,
             LEFT - 6.0,
             row + 3.5
@@ -48,76 +57,13 @@ pub(crate) fn queue_chart(recording: &Recording) -> String {
     let centre = (TOP + height - BOTTOM) / 2.0;
     let _ = write!(
         svg,
-        r#"<path class="q" d="{path}"/><text class="n m" transform="translate(13 {centre:.1})rotate(-90)">{label}</text></svg>"#
+        r#"<path {QUEUE} d="{path}"/><text {AXIS_LABEL} transform="translate(13 {centre:.1})rotate(-90)">{label}</text></svg>"#
     );
     svg
-}
-
-/// Share of each node's memory that starting and running containers hold, node × time.
-pub(crate) fn heat_map(recording: &Recording) -> String {
-    let rows = merged(&recording.busy, ROWS, column_means);
-    let row_height = (220.0 / rows.len().max(1) as f64).clamp(7.0, 26.0);
-    let height = TOP + BOTTOM + rows.len() as f64 * row_height;
-    let time = time_axis(recording);
-    let mut svg = frame("Memory of starting and running containers, share of each node", &time, height);
-    let mut shades = vec![String::new(); SHADES + 1];
-    for (row, values) in rows.iter().enumerate() {
-        let columns = merged(values, COLUMNS, |group| group.iter().sum::<f64>() / group.len() as f64);
-        let width = (WIDTH - LEFT - RIGHT) / columns.len().max(1) as f64;
-        let shade = |value: &f64| ((value * SHADES as f64).round() as usize).min(SHADES);
-        let mut column = 0;
-        // What looks the same is one rectangle, without seams.
-        for run in columns.chunk_by(|a, b| shade(a) == shade(b)) {
-            let (x, y) = (LEFT + column as f64 * width, TOP + row as f64 * row_height);
-            let wide = width * run.len() as f64;
-            let path = &mut shades[shade(&run[0])];
-            let _ = write!(path, "M{x:.1} {y:.1}h{wide:.2}v{:.1}h{:.2}z", row_height - 1.0, -wide);
-            column += run.len();
-        }
-    }
-    for (shade, path) in shades.iter().enumerate().filter(|(_, path)| !path.is_empty()) {
-        let opacity = shade as f64 / SHADES as f64;
-        let _ = write!(svg, r#"<path class="h" fill-opacity="{opacity:.2}" d="{path}"/>"#);
-    }
-    let together = recording.busy.len().div_ceil(rows.len().max(1));
-    let every = rows.len().div_ceil(12).max(1);
-    for row in (0..rows.len()).step_by(every) {
-        let y = TOP + (row as f64 + 0.5) * row_height + 3.0;
-        let _ = write!(
-            svg,
-            r#"<text class="k e" x="{:.1}" y="{y:.1}">node {}</text>"#,
-            LEFT - 6.0,
-            row * together
-        );
-    }
-    svg.push_str(&shade_key());
-    svg.push_str("</svg>");
-    svg
-}
-
-/// The meaning of the shades, at the top right.
-fn shade_key() -> String {
-    let mut key = String::new();
-    let (x, width) = (WIDTH - RIGHT - 150.0, 18.0);
-    let _ = write!(key, r#"<text class="k e" x="{:.1}" y="17">0%</text>"#, x - 5.0);
-    for step in 0..6_u32 {
-        let (left, opacity) = (x + f64::from(step) * width, f64::from(step) / 5.0);
-        let _ = write!(
-            key,
-            r#"<rect class="h" fill-opacity="{opacity:.1}" x="{left:.1}" y="8" width="{width:.1}" height="10"/>"#
-        );
-    }
-    let _ = write!(
-        key,
-        r#"<rect class="o" x="{x:.1}" y="8" width="{:.1}" height="10"/><text class="k" x="{:.1}" y="17">100%</text>"#,
-        6.0 * width,
-        x + 6.0 * width + 5.0
-    );
-    key
 }
 
 /// Containers of the first nodes for a while: a row each, starting, running or idle.
-pub(crate) fn gantt(recording: &Recording) -> String {
+fn gantt(recording: &Recording) -> String {
     let [from, to] = recording.window;
     let nodes = recording.spans.iter().map(|span| span.node + 1).max().unwrap_or(0);
     let lanes_of = |node: u32| {
@@ -142,17 +88,17 @@ pub(crate) fn gantt(recording: &Recording) -> String {
         let below = top + f64::from(count) * lane_height;
         let _ = write!(
             svg,
-            r#"<text class="k e" x="{:.1}" y="{:.1}">node {node}</text><path class="g" d="M{LEFT} {:.1}H{:.1}"/>"#,
+            r#"<text {TICK_END} x="{:.1}" y="{:.1}">node {node}</text><path {GRID} d="M{LEFT} {:.1}H{:.1}"/>"#,
             LEFT - 6.0,
             (top + below) / 2.0 + 3.0,
             below + gap / 2.0,
             WIDTH - RIGHT
         );
     }
-    for (state, class, _) in STATES {
+    for (state, ink, _) in STATES {
         let of_state = recording.spans.iter().filter(|span| span.state == state);
         let path: String = of_state.map(|span| bar(span, &time, &tops, lane_height)).collect();
-        let _ = write!(svg, r#"<path class="{class}" d="{path}"/>"#);
+        let _ = write!(svg, r#"<path {ink} d="{path}"/>"#);
     }
     svg.push_str(&state_key());
     svg.push_str("</svg>");
@@ -160,9 +106,9 @@ pub(crate) fn gantt(recording: &Recording) -> String {
 }
 
 const STATES: [(ContainerState, &str, &str); 3] = [
-    (ContainerState::Idle, "idle", "idle, kept warm"),
-    (ContainerState::Running, "run", "running"),
-    (ContainerState::Starting, "start", "cold start"),
+    (ContainerState::Idle, IDLE, "idle, kept warm"),
+    (ContainerState::Running, RUN, "running"),
+    (ContainerState::Starting, START, "cold start"),
 ];
 
 fn bar(span: &Span, time: &Axis, tops: &[f64], lane_height: f64) -> String {
@@ -176,10 +122,10 @@ fn bar(span: &Span, time: &Axis, tops: &[f64], lane_height: f64) -> String {
 fn state_key() -> String {
     let mut key = String::new();
     let mut x = WIDTH - RIGHT - 300.0;
-    for (_, class, words) in STATES {
+    for (_, ink, words) in STATES {
         let _ = write!(
             key,
-            r#"<rect class="{class}" x="{x:.1}" y="8" width="14" height="10"/><text class="k" x="{:.1}" y="17">{words}</text>"#,
+            r#"<rect {ink} x="{x:.1}" y="8" width="14" height="10"/><text {TICK} x="{:.1}" y="17">{words}</text>"#,
             x + 19.0
         );
         x += 42.0 + 6.2 * words.len() as f64;
@@ -187,7 +133,7 @@ fn state_key() -> String {
     key
 }
 
-fn time_axis(recording: &Recording) -> Axis {
+pub(super) fn time_axis(recording: &Recording) -> Axis {
     let seconds = recording.queue.len() as f64 * recording.bin_seconds;
     Axis::between("time since the start of the episode (s)", 0.0, seconds)
 }
@@ -196,9 +142,9 @@ fn across(time: &Axis, at: f64) -> f64 {
     LEFT + time.place(at) * (WIDTH - LEFT - RIGHT)
 }
 
-fn frame(title: &str, time: &Axis, height: f64) -> String {
+pub(super) fn frame(title: &str, time: &Axis, height: f64) -> String {
     let mut svg = format!(
-        r#"<svg viewBox="0 0 {WIDTH} {height:.0}" role="img" xmlns="http://www.w3.org/2000/svg"><title>{0}</title><text class="t" x="{LEFT}" y="17">{0}</text>"#,
+        r#"<svg viewBox="0 0 {WIDTH} {height:.0}" role="img" xmlns="http://www.w3.org/2000/svg" {ROOT}><title>{0}</title><text {TITLE} x="{LEFT}" y="17">{0}</text>"#,
         escape(title)
     );
     let bottom = height - BOTTOM;
@@ -206,28 +152,17 @@ fn frame(title: &str, time: &Axis, height: f64) -> String {
         let column = across(time, value);
         let _ = write!(
             svg,
-            r#"<path class="g" d="M{column:.1} {TOP}V{bottom:.1}"/><text class="k m" x="{column:.1}" y="{:.1}">{text}</text>"#,
+            r#"<path {GRID} d="M{column:.1} {TOP}V{bottom:.1}"/><text {TICK_MIDDLE} x="{column:.1}" y="{:.1}">{text}</text>"#,
             bottom + 15.0
         );
     }
     let _ = write!(
         svg,
-        r#"<path class="a" d="M{LEFT} {TOP}V{bottom:.1}H{:.1}"/><text class="n m" x="{:.1}" y="{:.1}">{}</text>"#,
+        r#"<path {AXES} d="M{LEFT} {TOP}V{bottom:.1}H{:.1}"/><text {AXIS_LABEL} x="{:.1}" y="{:.1}">{}</text>"#,
         WIDTH - RIGHT,
         (LEFT + WIDTH - RIGHT) / 2.0,
         height - 9.0,
         escape(&time.label)
     );
     svg
-}
-
-/// Neighbours merged until at most `most` are left.
-fn merged<T: Clone, U>(values: &[T], most: usize, mean: impl Fn(&[T]) -> U) -> Vec<U> {
-    values.chunks(values.len().div_ceil(most).max(1)).map(mean).collect()
-}
-
-fn column_means(rows: &[Vec<f64>]) -> Vec<f64> {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let mean = |column: usize| rows.iter().filter_map(|row| row.get(column)).sum::<f64>() / rows.len() as f64;
-    (0..columns).map(mean).collect()
 }

@@ -1,5 +1,6 @@
 //! Schedulers that follow a fixed rule, by name.
 
+mod names;
 pub mod serverless;
 mod slots;
 
@@ -11,12 +12,14 @@ pub(crate) use serverless::warm_up;
 
 /// A name that no rule of the scenario has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown scheduler `{name}` for scenario `{scenario}`; known are {}", known.join(", "))]
+#[error("unknown scheduler `{name}` for scenario `{scenario}`: {fault}; known are {}", known.join(", "))]
 pub struct UnknownScheduler {
     /// The name.
     pub name: String,
     /// The scenario.
     pub scenario: Scenario,
+    /// What is wrong with it, and what may have been meant.
+    pub fault: String,
     /// Names that are known there; X stands for a number.
     pub known: Vec<String>,
 }
@@ -30,11 +33,23 @@ pub fn heuristic(name: &str, scenario: Scenario) -> Result<Box<dyn Scheduler>, U
         Scenario::Slots => slots::by_name(name),
         Scenario::Serverless => serverless::by_name(name),
     };
-    found.ok_or_else(|| UnknownScheduler {
-        name: name.to_owned(),
-        scenario,
-        known: known_heuristics(scenario),
-    })
+    found.map_err(|fault| unknown(name, scenario, fault))
+}
+
+/// The one name of the rule that `name` is a spelling of: `warm-first+drf` is `drf+default+warm-first+configured`.
+///
+/// # Errors
+/// For an unknown name; the error lists the known ones.
+pub fn canonical_name(name: &str, scenario: Scenario) -> Result<String, UnknownScheduler> {
+    let found = match scenario {
+        Scenario::Slots => slots::canonical(name),
+        Scenario::Serverless => serverless::canonical(name),
+    };
+    found.map_err(|fault| unknown(name, scenario, fault))
+}
+
+fn unknown(name: &str, scenario: Scenario, fault: String) -> UnknownScheduler {
+    UnknownScheduler { name: name.to_owned(), scenario, fault, known: known_heuristics(scenario) }
 }
 
 /// Names of the rules of `scenario`; X stands for a number. Behind the short names of `serverless` come the parts of which long
@@ -56,12 +71,6 @@ pub fn known_heuristics(scenario: Scenario) -> Vec<String> {
             names
         }
     }
-}
-
-/// The number behind `prefix` in a name like `tetris_k0.01`, if it is one and not negative.
-fn knob(name: &str, prefix: &str) -> Option<f64> {
-    let value: f64 = name.strip_prefix(prefix)?.parse().ok()?;
-    (value.is_finite() && value >= 0.0).then_some(value)
 }
 
 fn wrong_scenario(scheduler: &str, view: &ClusterView<'_>) -> SchedulerError {

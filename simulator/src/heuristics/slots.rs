@@ -5,12 +5,13 @@ use common::ids::NodeId;
 use common::slots::RESOURCES;
 use common::{Action, Decision};
 
-use super::{knob, wrong_scenario};
+use super::names::{knob, unknown};
+use super::wrong_scenario;
 use crate::error::SchedulerError;
 use crate::scheduler::{ClusterView, DecisionRequest, Scheduler};
 use crate::slots::{SlotsView, WaitingJob};
 
-/// Names that [`by_name`] knows.
+/// Names that [`by_name`] knows; X stands for a number.
 pub(super) const NAMES: &[&str] = &[
     "sjf",
     "packer",
@@ -57,9 +58,9 @@ struct SlotsHeuristic {
     rule: Rule,
 }
 
-/// The rule of that name.
-pub(super) fn by_name(name: &str) -> Option<Box<dyn Scheduler>> {
-    let rule = match name {
+/// The rule that is called so.
+fn rule_named(name: &str) -> Result<Rule, String> {
+    Ok(match name {
         "sjf" => Rule::Sjf,
         "packer" => Rule::Packer,
         "tetris" => Rule::Tetris(TETRIS_KNOB),
@@ -68,12 +69,30 @@ pub(super) fn by_name(name: &str) -> Option<Box<dyn Scheduler>> {
         "fcfs_strict" => Rule::FcfsStrict,
         "svf" => Rule::Svf,
         "wspt" => Rule::Wspt,
-        _ => knob(name, "tetris_k")
-            .filter(|&k| k <= 1.0)
+        _ => knob(name, "tetris_k", 1.0)
             .map(Rule::Tetris)
-            .or_else(|| knob(name, "sjf_wait").map(Rule::SjfWait))?,
-    };
-    Some(Box::new(SlotsHeuristic { name: name.to_owned(), rule }))
+            .or_else(|| knob(name, "sjf_wait", f64::INFINITY).map(Rule::SjfWait))
+            .ok_or_else(|| unknown(name, "rule", NAMES))?,
+    })
+}
+
+/// The one name of the rule that is called so: its number in one form, and without it where it is the tuned one.
+///
+/// # Errors
+/// What is wrong with the name.
+pub(super) fn canonical(name: &str) -> Result<String, String> {
+    Ok(match rule_named(name)? {
+        Rule::Tetris(TETRIS_KNOB) => "tetris".to_owned(),
+        Rule::Tetris(1.0) => "packer".to_owned(),
+        Rule::Tetris(knob) => format!("tetris_k{knob}"),
+        Rule::SjfWait(steps) => format!("sjf_wait{steps}"),
+        _ => name.to_owned(),
+    })
+}
+
+/// The scheduler that is called so.
+pub(super) fn by_name(name: &str) -> Result<Box<dyn Scheduler>, String> {
+    Ok(Box::new(SlotsHeuristic { name: canonical(name)?, rule: rule_named(name)? }))
 }
 
 impl Scheduler for SlotsHeuristic {
@@ -149,7 +168,13 @@ mod tests {
             assert_eq!(by_name(name).unwrap().name(), name);
         }
         for name in ["tetris_k", "tetris_k2", "tetris_k-1", "sjf_waitx", "fcfs9"] {
-            assert!(by_name(name).is_none(), "{name}");
+            assert!(by_name(name).is_err(), "{name}");
         }
+        for (given, right) in
+            [("tetris_k0.0010", "tetris"), ("tetris_k1", "packer"), ("sjf_wait40.0", "sjf_wait40")]
+        {
+            assert_eq!(by_name(given).unwrap().name(), right);
+        }
+        assert!(by_name("sfj").err().unwrap().contains("the nearest are `sjf`"));
     }
 }

@@ -1,10 +1,11 @@
 //! Schedulers of scenario `serverless`, made of parts that combine by name: order + size + placement + keep-alive, e.g.
-//! `srpt+default+hiku+hybrid-histogram`; and the short names of well-known combinations.
+//! `srpt+default+hiku+hybrid-histogram`, or `srpt+hiku+hybrid-histogram` without what is the default; and the short names of well-known combinations.
 
 mod alignment;
 mod composed;
 mod hash;
 pub mod keep_alive;
+mod naming;
 pub mod order;
 pub mod placement;
 mod size;
@@ -14,11 +15,12 @@ use common::{Action, SimTime};
 use composed::Starts;
 pub use composed::{Composed, MakeKeepAlive};
 use keep_alive::{Belady, Fixed, GreedyDual, HybridHistogram};
+use naming::Parts;
 use order::Order;
 use placement::Placer;
 pub use size::Size;
 
-use super::knob;
+use super::names::knob;
 use crate::scheduler::Scheduler;
 use crate::serverless::ServerlessView;
 
@@ -92,34 +94,29 @@ pub const PLACEMENTS: &[&str] = &[
 /// Keep-alive rules by name.
 pub const KEEP_ALIVES: &[&str] = &["configured", "fixed_X", "hybrid-histogram", "greedy-dual", "belady"];
 
-/// The scheduler of that name.
-pub(super) fn by_name(name: &str) -> Option<Box<dyn Scheduler>> {
-    let full = expand(name);
-    let parts: Vec<&str> = full.split('+').collect();
-    let [order, size, placement, keep_alive] = parts[..] else { return None };
-    Some(Box::new(Composed::new(
-        name.to_owned(),
-        order_named(order)?,
-        size_named(size)?,
-        placement_named(placement)?,
-        keep_alive_named(keep_alive)?,
-    )))
+/// The one name of the scheduler that is called so.
+///
+/// # Errors
+/// What is wrong with the name.
+pub(super) fn canonical(name: &str) -> Result<String, String> {
+    Ok(Parts::of(name)?.name())
 }
 
-/// The parts behind a short name.
-fn expand(name: &str) -> String {
-    match name {
-        "fcfs" | "sjf" => format!("{name}+default+warm-first+configured"),
-        "heft" => "critical-path+default+earliest-finish+configured".to_owned(),
-        "packer" | "tetris" => format!("{name}+default+best-aligned+configured"),
-        _ if name.starts_with("tetris_k") && !name.contains('+') => {
-            format!("{name}+default+best-aligned+configured")
-        }
-        _ => match name.strip_prefix("wait_warm") {
-            Some(patience) => format!("sjf+default+wait-warm{patience}+configured"),
-            None => name.to_owned(),
-        },
-    }
+/// The scheduler that is called so.
+pub(super) fn by_name(name: &str) -> Result<Box<dyn Scheduler>, String> {
+    let parts = Parts::of(name)?;
+    let make = || {
+        Some(Composed::new(
+            parts.name(),
+            order_named(&parts.order)?,
+            size_named(&parts.size)?,
+            placement_named(&parts.placement)?,
+            keep_alive_named(&parts.keep_alive)?,
+        ))
+    };
+    // Every part that has a name has a rule too.
+    let scheduler: Box<dyn Scheduler> = Box::new(make().ok_or_else(|| "is no scheduler".to_owned())?);
+    Ok(scheduler)
 }
 
 fn order_named(name: &str) -> Option<Box<dyn Order>> {
@@ -135,9 +132,9 @@ fn order_named(name: &str) -> Option<Box<dyn Order>> {
         "packer" => Box::new(order::Tetris { knob: 1.0 }),
         "tetris" => Box::new(order::Tetris { knob: TETRIS_KNOB }),
         "withhold" => withhold(WITHHOLD_PATIENCE),
-        _ => match knob(name, "tetris_k").filter(|&knob| knob <= 1.0) {
+        _ => match knob(name, "tetris_k", 1.0) {
             Some(knob) => Box::new(order::Tetris { knob }),
-            None => withhold(knob(name, "withhold_")?),
+            None => withhold(knob(name, "withhold_", f64::INFINITY)?),
         },
     })
 }
@@ -169,12 +166,12 @@ fn placement_named(name: &str) -> Option<Box<dyn Placer>> {
         "ch-bl" => hashing(CH_BL_BOUND, 0.0),
         "ch-rlu" => hashing(CH_RLU_BOUND, HASHING_NOISE),
         _ => {
-            if let Some(patience) = knob(name, "wait-warm_") {
+            if let Some(patience) = knob(name, "wait-warm_", f64::INFINITY) {
                 Box::new(placement::WaitWarm { patience })
-            } else if let Some(bound) = knob(name, "ch-bl_") {
+            } else if let Some(bound) = knob(name, "ch-bl_", f64::INFINITY) {
                 hashing(bound, 0.0)
             } else {
-                hashing(knob(name, "ch-rlu_")?, HASHING_NOISE)
+                hashing(knob(name, "ch-rlu_", f64::INFINITY)?, HASHING_NOISE)
             }
         }
     })
@@ -192,7 +189,7 @@ fn keep_alive_named(name: &str) -> Option<Option<MakeKeepAlive>> {
         "greedy-dual" => Box::new(|| Box::new(GreedyDual::default())),
         "belady" => Box::new(|| Box::new(Belady)),
         _ => {
-            let minutes = knob(name, "fixed_")?;
+            let minutes = knob(name, "fixed_", f64::INFINITY)?;
             Box::new(move || Box::new(Fixed(SimTime::from_seconds(60.0 * minutes))))
         }
     };
