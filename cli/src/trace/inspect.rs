@@ -37,16 +37,18 @@ pub struct InspectArguments {
 /// # Errors
 /// When a file is missing, damaged or no trace, or the picture cannot be written.
 pub fn run(arguments: &InspectArguments) -> anyhow::Result<()> {
+    if let Some(path) = &arguments.svg {
+        durable::check_writable(path).with_context(|| format!("--svg {}", path.display()))?;
+    }
     let files = arguments.trace.recognise()?;
     let summary = TraceSummary::read(files, arguments.trace.lenient).map_err(SimulatorError::from)?;
     if let Some(path) = &arguments.svg {
         durable::atomic_write(path, evaluation::trace_picture(&summary)?.as_bytes())
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
-    let mut out = std::io::stdout().lock();
+    let mut out = telemetry::stdout();
     if arguments.json {
-        serde_json::to_writer(&mut out, &summary)?;
-        writeln!(out)?;
+        writeln!(out, "{}", serde_json::to_string(&summary)?)?;
     } else {
         write!(out, "{}", table(&summary))?;
     }

@@ -85,7 +85,7 @@ pub fn run(arguments: &SampleArguments) -> anyhow::Result<()> {
     }
     std::fs::create_dir_all(&arguments.out)
         .with_context(|| format!("cannot create {}", arguments.out.display()))?;
-    let mut out = std::io::stdout().lock();
+    let mut out = telemetry::stdout();
     for (file, path) in sampled.iter().zip(&targets) {
         durable::atomic_write(path, &file.bytes)
             .with_context(|| format!("cannot write {}", path.display()))?;
