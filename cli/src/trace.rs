@@ -58,12 +58,7 @@ pub fn run(arguments: &TraceArguments) -> anyhow::Result<()> {
 fn describe(skipped: &Skipped) -> String {
     let mut text = String::new();
     for (fault, rows) in &skipped.faults {
-        text.push_str(&format!(
-            "left out  {} rows {}; the first: {}\n",
-            rows.rows,
-            fault.words(),
-            rows.first
-        ));
+        text.push_str(&format!("left out  {} rows {} ({rows})\n", rows.rows, fault.words()));
     }
     text
 }

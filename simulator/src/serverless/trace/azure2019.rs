@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::error::{Damage, Fault, Judge, Skipped, TraceError};
+use super::error::{Damage, Fault, TraceError};
 use super::keyed::{APPLICATION_COLUMN, FUNCTION_COLUMN, FunctionKey, KeyColumns, read_once};
+use super::skipped::{Judge, Kept, Loss, Skipped};
 use super::table::{Limits, Row, Table, shown};
 
 /// Columns of the percentiles of durations, milliseconds.
@@ -24,7 +25,7 @@ pub(super) const MEMORY_COLUMN: &str = "AverageAllocatedMb";
 const TRIGGER_COLUMN: &str = "Trigger";
 
 pub(super) const COUNTS: Limits =
-    Limits { most: 1e8, expected: "a whole number of invocations in this minute, from 0 to 100000000" };
+    Limits { most: 1e7, expected: "a whole number of invocations in this minute, from 0 to 10000000" };
 const MILLISECONDS: Limits =
     Limits { most: 6.048e8, expected: "a number of milliseconds from 0 to 604800000 (a week)" };
 pub(super) const MEGABYTES: Limits =
@@ -73,8 +74,13 @@ impl Invocations {
                     .collect::<Result<_, _>>()?,
             })
         };
+        let lost = |table: &Table| Loss {
+            key: keys.rough(table),
+            invocations: rough_count(table, first_column),
+            ..Loss::default()
+        };
         let mut rows = Vec::new();
-        read_once(&mut table, keys, judge, read, |_, value| rows.push(value))?;
+        read_once(&mut table, keys, judge, read, lost, |_, value| rows.push(value))?;
         Ok(Invocations { path: path.to_owned(), first_minute, minutes, rows })
     }
 
@@ -95,6 +101,22 @@ impl Invocations {
     }
 }
 
+/// What can be made out of the counts of a damaged row.
+fn rough_count(table: &Table, first_column: usize) -> Option<f64> {
+    let counts = (first_column..table.rough_width()).filter_map(|column| table.rough_number(column, COUNTS));
+    counts.reduce(|sum, count| sum + count)
+}
+
+/// The mean of durations with these percentiles, seconds: they are piecewise linear between them.
+pub(super) fn mean_seconds(percentiles_ms: &[f64; 7]) -> f64 {
+    const SHARES: [f64; 7] = [0.0, 0.01, 0.25, 0.5, 0.75, 0.99, 1.0];
+    let part = |place: usize| {
+        let width = SHARES[place + 1] - SHARES[place];
+        width * (percentiles_ms[place] + percentiles_ms[place + 1]) / 2.0
+    };
+    (0..6).map(part).sum::<f64>() / 1000.0
+}
+
 /// The file of durations: seven percentiles in ms, ascending, by function.
 pub(super) fn read_durations(
     path: &Path,
@@ -105,7 +127,8 @@ pub(super) fn read_durations(
     let columns = percentile_columns(&table)?;
     let mut durations = HashMap::new();
     let read = |row: &Row<'_>| percentiles(row, &columns);
-    read_once(&mut table, keys, judge, read, |key, value| {
+    let lost = |table: &Table| Loss::of_property(keys.rough(table));
+    read_once(&mut table, keys, judge, read, lost, |key, value| {
         durations.insert(key, value);
     })?;
     Ok(durations)
@@ -151,7 +174,8 @@ impl Memory {
         let keys = KeyColumns { application, function: table.find(FUNCTION_COLUMN) };
         let mut megabytes = HashMap::new();
         let read = |row: &Row<'_>| row.amount(value, MEGABYTES);
-        read_once(&mut table, keys, judge, read, |key, value| {
+        let lost = |table: &Table| Loss::of_property(keys.rough(table));
+        read_once(&mut table, keys, judge, read, lost, |key, value| {
             megabytes.insert(key, value);
         })?;
         Ok(Memory { by_application: keys.function.is_none(), megabytes })
@@ -163,7 +187,7 @@ impl Memory {
     }
 
     /// Average MB of a function; an application's is shared equally by its functions.
-    fn of(&self, key: &FunctionKey, application_size: u32) -> Option<f64> {
+    pub(super) fn of(&self, key: &FunctionKey, application_size: u32) -> Option<f64> {
         if !self.by_application {
             return self.megabytes.get(key).copied();
         }
@@ -218,7 +242,7 @@ impl Azure2019 {
     ///
     /// # Errors
     /// When a file is missing or its structure is damaged; when a row is damaged or a function lacks durations or memory,
-    /// unless `lenient`: such rows are then left out and counted.
+    /// unless `lenient`: such rows are then left out, counted and told of in the log, unless they are too much of the trace.
     pub fn read(paths: Azure2019Paths<'_>, lenient: bool) -> Result<Self, TraceError> {
         let mut judge = Judge::new(lenient);
         let durations = read_durations(paths.durations, &mut judge)?;
@@ -247,6 +271,18 @@ impl Azure2019 {
     }
 }
 
+/// Invocations of all minutes.
+pub(super) fn total(counts: &[u32]) -> f64 {
+    counts.iter().map(|&count| f64::from(count)).sum()
+}
+
+fn kept(functions: &[TraceFunction]) -> Kept {
+    Kept::of(functions.iter().map(|function| {
+        let seconds = mean_seconds(&function.percentiles_ms);
+        (total(&function.counts), Some(seconds), Some(function.memory_mb))
+    }))
+}
+
 struct Join<'a> {
     paths: Azure2019Paths<'a>,
     durations: &'a HashMap<FunctionKey, [f64; 7]>,
@@ -262,7 +298,8 @@ impl Join<'_> {
         for row in invocations.rows {
             let application_size = sizes[&row.key.application];
             let found = self.properties(&row, application_size);
-            let Some((percentiles_ms, memory_mb)) = judge.judge(found)? else { continue };
+            let lost = || self.loss(&row, application_size);
+            let Some((percentiles_ms, memory_mb)) = judge.judge(found, lost)? else { continue };
             let next = numbers.len() as u32;
             let application = *numbers.entry(row.key.application.clone()).or_insert(next);
             functions.push(TraceFunction {
@@ -275,11 +312,29 @@ impl Join<'_> {
             });
         }
         if functions.is_empty() {
-            let skipped = judge.skipped.to_string();
+            let skipped = judge.skipped().to_string();
             return Err(TraceError::NothingLeft { path: invocations.path, skipped });
         }
+        judge.complete(|key| {
+            let application_size = sizes.get(&key.application).copied().unwrap_or(1);
+            let percentiles = self.durations.get(key);
+            (percentiles.map(mean_seconds), self.memory.of(key, application_size))
+        });
+        let skipped = judge.finish(kept(&functions));
+        skipped.check(&invocations.path)?;
+        skipped.tell(&invocations.path);
         let (first_minute, minutes) = (invocations.first_minute, invocations.minutes);
-        Ok(Azure2019 { functions, first_minute, minutes, skipped: judge.skipped })
+        Ok(Azure2019 { functions, first_minute, minutes, skipped })
+    }
+
+    /// What is lost with a function that lacks durations or memory.
+    fn loss(&self, row: &InvocationRow, application_size: u32) -> Loss {
+        Loss {
+            key: Some(row.key.clone()),
+            invocations: Some(total(&row.counts)),
+            seconds: self.durations.get(&row.key).map(mean_seconds),
+            megabytes: self.memory.of(&row.key, application_size),
+        }
     }
 
     fn properties(&self, row: &InvocationRow, application_size: u32) -> Result<([f64; 7], f64), Damage> {
