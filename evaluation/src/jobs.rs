@@ -7,7 +7,8 @@ use std::path::Path;
 use common::config::SlotsConfig;
 use common::ids::InvocationId;
 use common::user_file::read_text;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use simulator::slots::{Job, JobSequence, SlotsSimulation, clairvoyant_insertion};
 use simulator::{Scheduler, Simulation, heuristic};
@@ -45,23 +46,34 @@ struct File {
     sequences: Vec<Given>,
 }
 
-/// Numbers are read as any JSON value first, so that each is refused in the same words.
 #[derive(Deserialize)]
 struct Given {
     name: String,
-    steps: Value,
-    slots: Value,
-    capacity: [Value; 2],
-    backlog: Value,
+    steps: Whole,
+    slots: Whole,
+    capacity: [Whole; 2],
+    backlog: Whole,
     jobs: Vec<GivenJob>,
 }
 
 #[derive(Deserialize)]
 struct GivenJob {
-    id: Value,
-    length: Value,
-    demand: [Value; 2],
-    arrival: Value,
+    id: Whole,
+    length: Whole,
+    demand: [Whole; 2],
+    arrival: Whole,
+}
+
+/// A whole number from 0 on; what is none is refused in words that do not come from Rust.
+#[derive(Clone, Copy)]
+struct Whole(u64);
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        let wrong = || D::Error::custom(format!("is {}; a whole number from 0 on is needed", shown(&value)));
+        value.as_u64().map(Whole).ok_or_else(wrong)
+    }
 }
 
 /// Bytes of a file; some ten million jobs.
@@ -116,15 +128,16 @@ struct Wrong {
 }
 
 /// A whole number in a range.
-fn whole(value: &Value, key: &str, least: u64, most: u64) -> Result<u64, Wrong> {
-    value.as_u64().filter(|number| (least..=most).contains(number)).ok_or_else(|| Wrong {
-        key: key.to_owned(),
-        message: format!("is {}; a whole number from {least} to {most} is needed", shown(value)),
-    })
+fn whole(Whole(number): Whole, key: &str, least: u64, most: u64) -> Result<u64, Wrong> {
+    if (least..=most).contains(&number) {
+        return Ok(number);
+    }
+    let message = format!("is {number}; a whole number from {least} to {most} is needed");
+    Err(Wrong { key: key.to_owned(), message })
 }
 
 /// The same for numbers whose range fits.
-fn small(value: &Value, key: &str, least: u64, most: u64) -> Result<u32, Wrong> {
+fn small(value: Whole, key: &str, least: u64, most: u64) -> Result<u32, Wrong> {
     Ok(u32::try_from(whole(value, key, least, most)?).unwrap_or(u32::MAX))
 }
 
@@ -140,11 +153,11 @@ fn shown(value: &Value) -> String {
 fn named(given: &Given, key: &str) -> Result<NamedJobs, Wrong> {
     let part = |name: &str| format!("{key}.{name}");
     let wrong = |name: &str, message: String| Wrong { key: part(name), message };
-    let steps = small(&given.steps, &part("steps"), 1, MOST_STEPS)?;
-    let visible = small(&given.slots, &part("slots"), 1, MOST_SLOTS)?;
-    let backlog = small(&given.backlog, &part("backlog"), 0, MOST_BACKLOG)?;
+    let steps = small(given.steps, &part("steps"), 1, MOST_STEPS)?;
+    let visible = small(given.slots, &part("slots"), 1, MOST_SLOTS)?;
+    let backlog = small(given.backlog, &part("backlog"), 0, MOST_BACKLOG)?;
     let [capacity, other] = [0, 1]
-        .map(|place| small(&given.capacity[place], &format!("{key}.capacity[{place}]"), 1, MOST_CAPACITY));
+        .map(|place| small(given.capacity[place], &format!("{key}.capacity[{place}]"), 1, MOST_CAPACITY));
     let (capacity, other) = (capacity?, other?);
     if capacity != other {
         let message = format!("is [{capacity}, {other}]; both resources must have the same");
@@ -165,13 +178,13 @@ fn jobs(given: &Given, key: &str, capacity: u64) -> Result<Vec<Job>, Wrong> {
     let mut running = 0;
     for (place, job) in given.jobs.iter().enumerate() {
         let part = |name: &str| format!("{key}.jobs[{place}].{name}");
-        let id = whole(&job.id, &part("id"), 0, LARGEST_ID)?;
+        let id = whole(job.id, &part("id"), 0, LARGEST_ID)?;
         if let Some(first) = places.insert(id, place) {
             let message =
                 format!("is {id}, as of jobs[{first}]; results are known by it, so each job needs its own");
             return Err(Wrong { key: part("id"), message });
         }
-        let length = small(&job.length, &part("length"), 1, MOST_STEPS)?;
+        let length = small(job.length, &part("length"), 1, MOST_STEPS)?;
         running += u64::from(length);
         if running > MOST_STEPS {
             let message = format!(
@@ -180,11 +193,11 @@ fn jobs(given: &Given, key: &str, capacity: u64) -> Result<Vec<Job>, Wrong> {
             return Err(Wrong { key: part("length"), message });
         }
         let [one, other] = [0, 1].map(|resource| {
-            small(&job.demand[resource], &format!("{}[{resource}]", part("demand")), 0, capacity)
+            small(job.demand[resource], &format!("{}[{resource}]", part("demand")), 0, capacity)
         });
         jobs.push(Job {
             id: InvocationId(id),
-            arrival: small(&job.arrival, &part("arrival"), 1, MOST_STEPS)?,
+            arrival: small(job.arrival, &part("arrival"), 1, MOST_STEPS)?,
             length,
             demand: [one?, other?],
         });
@@ -260,81 +273,5 @@ fn inserted(sequence: &NamedJobs, scheduler: String) -> JobsRecord {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SOUND: &str = r#"{"sequences": [{"name": "s", "steps": 9, "slots": 2, "capacity": [10, 10], "backlog": 3, "jobs": [
-        {"id": 1, "length": 2, "demand": [3, 1], "arrival": 1}, {"id": 2, "length": 1, "demand": [3, 1], "arrival": 4}]}]}"#;
-
-    fn read(text: impl AsRef<[u8]>) -> Result<usize, String> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("jobs.json");
-        std::fs::write(&path, text).unwrap();
-        let read = read_jobs(&path).map_err(|error| {
-            assert_eq!(error.exit_code(), common::ExitCode::Input);
-            error.to_string()
-        });
-        Ok(read?.iter().map(|sequence| sequence.jobs.jobs().len()).sum())
-    }
-
-    #[test]
-    fn what_is_wrong_with_a_list_is_named_with_its_place() {
-        assert_eq!(read(SOUND), Ok(2));
-        assert_eq!(read(format!("\u{feff}{}", SOUND.replace('\n', "\r\n"))), Ok(2));
-        for (from, to, key, words) in [
-            (r#""id": 2"#, r#""id": 1"#, "`sequences[0].jobs[1].id`", "is 1, as of jobs[0]"),
-            (r#""id": 2"#, r#""id": -1"#, "`sequences[0].jobs[1].id`", "is -1; a whole number from 0"),
-            (r#""id": 2"#, r#""id": 18446744073709551616"#, "jobs[1].id`", "a whole number from 0"),
-            (
-                r#""length": 1"#,
-                r#""length": 0"#,
-                "jobs[1].length`",
-                "is 0; a whole number from 1 to 10000000",
-            ),
-            (r#""length": 1"#, r#""length": 4294967295"#, "jobs[1].length`", "is 4294967295; a whole"),
-            (r#""length": 1"#, r#""length": 9999999"#, "jobs[1].length`", "together they may run 10000000"),
-            (r#""length": 1"#, r#""length": 1.5"#, "jobs[1].length`", "is 1.5; a whole number"),
-            (r#""length": 1"#, r#""length": "1""#, "jobs[1].length`", "is \"1\"; a whole number"),
-            (r#""length": 1"#, r#""length": null"#, "jobs[1].length`", "is null; a whole number"),
-            (r#""length": 1"#, r#""length": NaN"#, "jobs[1].length`", "line 2"),
-            (
-                r#""demand": [3, 1], "arrival": 4"#,
-                r#""demand": [3, 11], "arrival": 4"#,
-                "jobs[1].demand[1]`",
-                "from 0 to 10",
-            ),
-            (r#""arrival": 4"#, r#""arrival": 9"#, "`sequences[0].jobs`", "job 2: arrives at step 9"),
-            (r#""arrival": 4"#, r#""arrival": 0"#, "jobs[1].arrival`", "is 0; a whole number from 1"),
-            (r#""steps": 9"#, r#""steps": 4000000000"#, "`sequences[0].steps`", "from 1 to 10000000"),
-            (r#""slots": 2"#, r#""slots": 4000000000"#, "`sequences[0].slots`", "from 1 to 1000"),
-            (r#""backlog": 3"#, r#""backlog": 4000000000"#, "`sequences[0].backlog`", "from 0 to 1000000"),
-            (r#"[10, 10]"#, r#"[10, 4000000000]"#, "`sequences[0].capacity[1]`", "from 1 to 1000"),
-            (r#"[10, 10]"#, r#"[10, 11]"#, "`sequences[0].capacity`", "both resources must have the same"),
-        ] {
-            let text = SOUND.replacen(from, to, 1);
-            assert_ne!(text, SOUND, "{from}");
-            let error = read(&text).unwrap_err();
-            assert!(
-                error.contains("jobs.json: ") && error.contains(key) && error.contains(words),
-                "{to}: {error}"
-            );
-        }
-        let twice = SOUND.replace(
-            "[{\"name\"",
-            "[{\"name\": \"s\", \"steps\": 9, \"slots\": 1, \"capacity\": [9, 9], \"backlog\": 0, \
-            \"jobs\": [{\"id\": 1, \"length\": 1, \"demand\": [1, 1], \"arrival\": 1}]}, {\"name\"",
-        );
-        assert!(read(twice).unwrap_err().contains("\"s\" is the name of sequences[0] too"));
-        assert!(read(r#"{"sequences": []}"#).unwrap_err().contains("at least one sequence"));
-        assert!(read(format!("{SOUND}]")).unwrap_err().contains("trailing"));
-        for (bytes, words) in [
-            (&b""[..], "EOF"),
-            (b"PK\x03\x04", "is a zip archive"),
-            (b"\x1f\x8b\x08", "gzip -d"),
-            (b"\xff\xfe{\0", "UTF-16"),
-        ] {
-            let error = read(bytes).unwrap_err();
-            assert!(error.contains(words), "{error}");
-        }
-    }
-}
+#[path = "jobs_tests.rs"]
+mod tests;

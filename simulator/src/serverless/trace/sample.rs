@@ -7,13 +7,11 @@ use common::{RunSeed, Stream};
 use rand::Rng as _;
 use rand::seq::SliceRandom as _;
 
-use super::azure2019::{
-    Azure2019, Azure2019Paths, COUNTS, DURATIONS_COLUMN, MEGABYTES, MEMORY_COLUMN, percentile_columns,
-    percentiles,
-};
+use super::azure2019::{COUNTS, DURATIONS_COLUMN, MEGABYTES, MEMORY_COLUMN, percentile_columns, percentiles};
 use super::azure2021::{Azure2021, END_COLUMN, EventColumns};
 use super::error::{Damage, TraceError};
 use super::format::TraceFileSet;
+use super::joined::{Azure2019, Azure2019Paths};
 use super::keyed::{APPLICATION_COLUMN, FUNCTION_COLUMN, FunctionKey, KeyColumns, read_once};
 use super::skipped::{Judge, Loss};
 use super::table::{Row, Table};
