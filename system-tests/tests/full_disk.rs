@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use system_tests::{root, run};
+use system_tests::{programs, root, run};
 
 /// A file system of a MiB in memory, gone when it is dropped.
 struct SmallDisk(PathBuf);
@@ -72,6 +72,23 @@ fn a_run_whose_disk_is_full_names_the_file() {
         full(&run("longshore", &arguments), file);
         let _ = fs::remove_dir_all(&run_folder);
     }
+}
+
+#[test]
+fn a_limit_on_the_size_of_files_ends_no_program_without_a_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut shell = Command::new("sh");
+    // The smaller trace has 150 KB.
+    shell
+        .args(["-c", "ulimit -f 40; exec \"$@\"", "sh"])
+        .arg(programs().join("longshore"))
+        .current_dir(root());
+    shell.args(["trace", "sample", "simulator/data/azure2021/events.csv", "--out"]).arg(folder.path());
+    let output = shell.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(12), "{text}");
+    assert!(text.contains("events.csv") && text.contains("File too large"), "{text}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "half a file is left");
 }
 
 #[test]

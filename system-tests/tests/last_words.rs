@@ -144,3 +144,55 @@ fn a_full_disk_behind_stdout_is_said() {
         assert!(!text.contains("panicked"), "{text}");
     }
 }
+
+#[test]
+fn commands_that_write_files_first_print_as_safely() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (results, run_folder, keys, small) = (path("results"), path("run"), path("keys"), path("small"));
+    let evaluate = [
+        "evaluate",
+        "slots",
+        "--load",
+        "90",
+        "--steps",
+        "50",
+        "--episodes",
+        "5",
+        "--scheduler",
+        "sjf,tetris",
+        "--out",
+        &results,
+    ];
+    let mut train = vec!["train", "-c", "configs/train/slots.toml", "--run-folder", &run_folder];
+    for setting in [
+        "learner.budget_steps=600",
+        "learner.batch_steps=256",
+        "actor.environments=16",
+        "policy.width=16",
+        "evaluation.validation_episodes=2",
+        "evaluation.test_episodes=2",
+        "evaluation.loads=[90.0]",
+        "evaluation.steps=[50]",
+    ] {
+        train.extend(["--set", setting]);
+    }
+    let compare = ["compare", "sjf", "tetris", "--results", &results];
+    let sample = ["trace", "sample", "simulator/data/azure2021/events.csv", "--out", &small, "--force"];
+    for arguments in [&evaluate[..], &train, &compare, &["keygen", &keys], &sample] {
+        let output =
+            command("longshore", arguments).stdout(closed_pipe()).stderr(Stdio::piped()).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output));
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let output = command("longshore", arguments).stdout(full).stderr(Stdio::piped()).output().unwrap();
+        assert_eq!(output.status.code(), Some(12), "{arguments:?}: {}", text(&output));
+        assert!(
+            text(&output).contains("cannot write to standard output: No space left"),
+            "{}",
+            text(&output)
+        );
+        let status =
+            command("longshore", arguments).stdout(Stdio::null()).stderr(closed_pipe()).status().unwrap();
+        assert!(status.success(), "{arguments:?}");
+    }
+}

@@ -7,6 +7,7 @@ use common::ExitCode;
 
 use crate::logging::log_once;
 use crate::output::{is_cut_short, of_output, stdout};
+use crate::signals::survive_file_limit;
 
 /// What ended a program: its status, and the last words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +39,7 @@ impl From<crate::TelemetryError> for Failure {
 pub fn run_program<A: clap::Parser>(
     start: impl FnOnce(&A) -> Result<ExitCode, Failure>,
 ) -> std::process::ExitCode {
+    survive_file_limit();
     let result = match A::try_parse() {
         Ok(arguments) => start(&arguments).and_then(|code| flushed(Ok(()), code)),
         Err(error) if error.use_stderr() => {

@@ -14,8 +14,10 @@ const FUNCTION_COLUMN: &str = "func";
 pub(super) const END_COLUMN: &str = "end_timestamp";
 const DURATION_COLUMN: &str = "duration";
 
-const TIMESTAMPS: Limits =
-    Limits { most: 1e9, expected: "a number of seconds since the start of the trace, from 0 to 1000000000" };
+const TIMESTAMPS: Limits = Limits {
+    most: 1e8,
+    expected: "a number of seconds since the start of the trace, from 0 to 100000000 (three years)",
+};
 const DURATIONS: Limits =
     Limits { most: 604_800.0, expected: "a number of seconds from 0 to 604800 (a week)" };
 /// Rounding of end and duration may put an arrival this far before the start of the trace.
