@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use common::ids::ActorId;
-use telemetry::{HealthServer, LogFormat, Readiness};
+use telemetry::{Failure, HealthServer, LogFormat, Readiness};
 use transport::Links;
 
 /// Plays simulated clusters and sends trajectories to the replay shards, until the learner ends the run.
@@ -35,33 +35,23 @@ struct Arguments {
 
 fn main() -> ExitCode {
     policy::keep_freed_memory();
-    let arguments = Arguments::parse();
-    match start(&arguments) {
-        Ok(code) => code.into(),
-        Err((code, message)) => {
-            tracing::error!("{message}");
-            code.into()
-        }
-    }
+    telemetry::run_program(start)
 }
 
-fn start(arguments: &Arguments) -> Result<common::ExitCode, (common::ExitCode, String)> {
-    let failure = |error: telemetry::TelemetryError| (common::ExitCode::Failure, error.to_string());
-    telemetry::set_up_logging(if arguments.log_json { LogFormat::Json } else { LogFormat::Plain })
-        .map_err(failure)?;
+fn start(arguments: &Arguments) -> Result<common::ExitCode, Failure> {
+    telemetry::set_up_logging(if arguments.log_json { LogFormat::Json } else { LogFormat::Plain })?;
     let config = common::config::load(&arguments.config, &arguments.settings)
-        .map_err(|error| (common::ExitCode::Config, error.to_string()))?;
-    let shutdown = telemetry::shutdown_on_signals().map_err(failure)?;
+        .map_err(|error| Failure::new(common::ExitCode::Config, &error))?;
+    let shutdown = telemetry::shutdown_on_signals()?;
     let _health = match &config.actor.metrics_address {
-        Some(address) => {
-            Some(HealthServer::start(address, Readiness::new(), shutdown.clone()).map_err(failure)?)
-        }
+        Some(address) => Some(HealthServer::start(address, Readiness::new(), shutdown.clone())?),
         None => None,
     };
     policy::set_threads(config.actor.threads);
-    let links = Links::of_actor(&config.transport).map_err(|error| (error.exit_code(), error.to_string()))?;
+    let links =
+        Links::of_actor(&config.transport).map_err(|error| Failure::new(error.exit_code(), &error))?;
     let id = ActorId(arguments.id.unwrap_or_else(rand::random));
     actor::run(Arc::new(config), id, &links, &shutdown)
-        .map_err(|error| (error.exit_code(), error.to_string()))?;
+        .map_err(|error| Failure::new(error.exit_code(), &error))?;
     Ok(if shutdown.is_triggered() { common::ExitCode::Interrupted } else { common::ExitCode::Success })
 }

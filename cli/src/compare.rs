@@ -61,7 +61,7 @@ pub fn run(arguments: &CompareArguments) -> anyhow::Result<()> {
         }
         if arguments.json { lines(&comparisons)? } else { comparisons.iter().map(comparison_text).collect() }
     };
-    write!(std::io::stdout().lock(), "{text}")?;
+    write!(telemetry::stdout(), "{text}")?;
     Ok(())
 }
 

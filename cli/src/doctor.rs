@@ -1,14 +1,15 @@
 //! `longshore doctor`: is this machine fit to train on, and if not, what would make it so.
 
-use std::io::Write as _;
+use std::collections::BTreeMap;
+use std::io::{ErrorKind, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::ExitCode;
-use common::config::{Config, Durability};
+use common::config::{Config, Durability, HostPort};
 use serde::Serialize;
-use transport::{Keys, Role, TransportError, WeightsEndpoints, curve_support};
+use transport::{Keys, Role, TransportError, curve_support};
 
 /// Below this a training run is likely to be killed for memory.
 const LITTLE_MEMORY_MIB: u64 = 2048;
@@ -90,7 +91,7 @@ pub fn run(
 }
 
 fn print(checks: &[Check], json: bool) -> anyhow::Result<()> {
-    let mut stdout = std::io::stdout().lock();
+    let mut stdout = telemetry::stdout();
     for check in checks {
         if json {
             writeln!(stdout, "{}", serde_json::to_string(check)?)?;
@@ -157,46 +158,71 @@ fn available_mib(meminfo: &str) -> Option<u64> {
 }
 
 /// Where shards keep what they acknowledged: dead bytes are let grow to as much as what is alive and two segments, and one
-/// more segment is written meanwhile.
+/// more segment is written meanwhile. Shards of this machine share the folder.
 fn replay_disk(config: &Config) -> Option<Check> {
     let replay = &config.replay;
     if replay.durability == Some(Durability::Memory) {
         return None;
     }
+    let shards = shards_here(config);
     let tables = replay.tables_for(&config.learner);
     let held: u64 = tables.values().map(|table| table.max_mib as u64).sum();
-    let needed = 2 * held + 3 * u64::from(replay.segment_mib);
+    let needed = (2 * held + 3 * u64::from(replay.segment_mib)) * shards;
     let (existing, free) = free_at(&replay.folder);
     let of = format!(
-        "a shard of durability \"disk\" may need {needed} MiB at {} (replay.folder)",
+        "{shards} shards of durability \"disk\" may need {needed} MiB at {} (replay.folder)",
         existing.display()
     );
-    let (state, reason) = match free {
-        Some(mib) if mib < needed => {
+    let (state, reason) = match (takes_files(&replay.folder), free) {
+        (Err(why), _) => (State::Failed, why),
+        (_, Some(mib)) if mib < needed => {
             (State::Warning, format!("{of}, and {mib} are free; lower max_mib of replay.tables"))
         }
-        Some(mib) => (State::Ok, format!("{of}; {mib} are free")),
-        None => (State::Warning, format!("{of}; df does not say how much is free")),
+        (_, Some(mib)) => (State::Ok, format!("{of}; {mib} are free")),
+        (_, None) => (State::Warning, format!("{of}; df does not say how much is free")),
     };
     Some(Check { name: "replay.folder", state, reason })
 }
 
+/// Shards that may run on this machine: those of loopback, or one where each has a host of its own.
+fn shards_here(config: &Config) -> u64 {
+    let is_loopback =
+        |text: &&String| HostPort::parse_link(text).is_ok_and(|address| address.host.is_loopback());
+    (config.transport.shards.iter().filter(is_loopback).count() as u64).max(1)
+}
+
 /// The nearest folder that is there, and the MiB that are free at it.
 fn free_at(folder: &Path) -> (&Path, Option<u64>) {
-    let existing = folder.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."));
+    let existing = nearest(folder);
     let output = Command::new("df").arg("-Pk").arg(existing).output();
     let text = output.ok().map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
     (existing, text.as_deref().and_then(free_mib))
 }
 
+fn nearest(folder: &Path) -> &Path {
+    folder.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."))
+}
+
+/// Why nothing could be written into a folder, which need not be there yet.
+fn takes_files(folder: &Path) -> Result<(), String> {
+    if let Some(file) = folder.ancestors().find(|path| path.exists()).filter(|path| !path.is_dir()) {
+        return Err(format!("{} is a file; name a folder", file.display()));
+    }
+    let existing = nearest(folder);
+    tempfile::tempfile_in(existing)
+        .map(drop)
+        .map_err(|error| format!("nothing can be written to {}: {error}", existing.display()))
+}
+
 fn disk(folder: &Path) -> Check {
     let (existing, free) = free_at(folder);
-    let (state, reason) = match free {
-        Some(mib) if mib < LITTLE_DISK_MIB => {
+    let (state, reason) = match (takes_files(folder), free) {
+        (Err(why), _) => (State::Failed, why),
+        (_, Some(mib)) if mib < LITTLE_DISK_MIB => {
             (State::Failed, format!("{mib} MiB free at {}; {LITTLE_DISK_MIB} are needed", existing.display()))
         }
-        Some(mib) => (State::Ok, format!("{mib} MiB free at {}", existing.display())),
-        None => (State::Warning, format!("unknown: df says nothing about {}", existing.display())),
+        (_, Some(mib)) => (State::Ok, format!("{mib} MiB free at {}", existing.display())),
+        (_, None) => (State::Warning, format!("unknown: df says nothing about {}", existing.display())),
     };
     Check { name: "disk", state, reason }
 }
@@ -216,25 +242,51 @@ fn keys(config: &Config) -> Check {
     outcome("keys", found.map(|_| format!("{} holds a pair for each role", folder.display())))
 }
 
-/// What a service of this configuration would bind on this machine.
+/// What the services of this configuration would bind on this machine: every shard, the learner, and who serves metrics.
 fn ports(config: &Config) -> Vec<Check> {
-    let mut addresses = Vec::new();
-    if let Ok(weights) = WeightsEndpoints::of_learner(&config.transport) {
-        addresses.extend([weights.announce.to_string(), weights.pull.to_string()]);
+    let mut keys: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut add = |key: &str, address: &Option<String>| {
+        if let Some(address) = address {
+            keys.entry(address.clone()).or_default().push(key.to_owned());
+        }
+    };
+    let (transport, replay) = (&config.transport, &config.replay);
+    add("replay.bind", &replay.bind);
+    if replay.bind.is_none() {
+        for (place, shard) in transport.shards.iter().enumerate() {
+            add(&format!("transport.shards[{place}]"), &Some(shard.clone()));
+        }
     }
-    let services =
-        [&config.learner.metrics_address, &config.replay.metrics_address, &config.actor.metrics_address];
-    addresses.extend(services.into_iter().flatten().cloned());
-    addresses.iter().map(|address| port(address)).collect()
+    let mut add_bind = |key: &str, bind: &Option<String>, otherwise: &String| match bind {
+        Some(_) => add(&format!("transport.{key}_bind"), bind),
+        None => add(&format!("transport.{key}"), &Some(otherwise.clone())),
+    };
+    add_bind("weights_announce", &transport.weights_announce_bind, &transport.weights_announce);
+    add_bind("weights_pull", &transport.weights_pull_bind, &transport.weights_pull);
+    add("replay.metrics_address", &replay.metrics_address);
+    add("learner.metrics_address", &config.learner.metrics_address);
+    add("actor.metrics_address", &config.actor.metrics_address);
+    keys.iter().map(|(address, keys)| port(address, &keys.join(", "))).collect()
 }
 
-fn port(address: &str) -> Check {
-    let bare = address.trim_start_matches("tcp://").replace('*', "0");
-    match TcpListener::bind(&bare) {
-        Ok(_) => Check { name: "port", state: State::Ok, reason: format!("{bare} is free") },
-        // Whoever holds it may be the very service that is asked about.
-        Err(error) => Check { name: "port", state: State::Warning, reason: format!("{bare}: {error}") },
-    }
+/// Whether an address can be bound here. Who is of another machine is no fault of this one.
+fn port(address: &str, keys: &str) -> Check {
+    let bare = address.trim_start_matches("tcp://").replace('*', "0.0.0.0");
+    let (state, reason) = match TcpListener::bind(&bare) {
+        Ok(_) => (State::Ok, format!("{bare} is free ({keys})")),
+        Err(error) if error.kind() == ErrorKind::AddrNotAvailable => {
+            (State::Ok, format!("{bare} is of another machine ({keys})"))
+        }
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            (State::Failed, format!("{bare}: {error}; choose a port from 1024 on ({keys})"))
+        }
+        Err(error) if error.kind() == ErrorKind::AddrInUse => {
+            // Whoever holds it may be the very service that is asked about.
+            (State::Warning, format!("{bare} is in use; is it a service that runs already? ({keys})"))
+        }
+        Err(error) => (State::Warning, format!("{bare}: {error} ({keys})")),
+    };
+    Check { name: "port", state, reason }
 }
 
 #[cfg(test)]
@@ -254,10 +306,34 @@ mod tests {
     fn a_port_in_use_is_a_warning_that_names_it() {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("tcp://{}", taken.local_addr().unwrap());
-        let check = port(&address);
+        let check = port(&address, "transport.shards[0]");
         assert_eq!(check.state, State::Warning);
         assert!(check.reason.contains(&taken.local_addr().unwrap().to_string()));
+        assert!(check.reason.contains("transport.shards[0]"), "{}", check.reason);
         drop(taken);
-        assert_eq!(port(&address).state, State::Ok);
+        assert_eq!(port(&address, "transport.shards[0]").state, State::Ok);
+    }
+
+    #[test]
+    fn every_shard_and_service_of_a_configuration_is_looked_at() {
+        let text = "schema = 1\nname = \"x\"\nseed = 1\n[simulator]\nscenario = \"slots\"\n[transport]\n\
+                    shards = [\"tcp://127.0.0.1:7910\", \"tcp://[::1]:7911\", \"tcp://localhost:7912\"]\n\
+                    [learner]\nmetrics_address = \"127.0.0.1:7913\"\n[replay]\nmetrics_address = \"127.0.0.1:7914\"\n\
+                    folder = \"/proc/version/replay\"";
+        let config = common::config::parse(text, "test", &[]).unwrap();
+        let checks = ports(&config);
+        assert_eq!(checks.len(), 7, "{checks:?}");
+        for key in [
+            "transport.shards[2]",
+            "transport.weights_pull",
+            "replay.metrics_address",
+            "learner.metrics_address",
+        ] {
+            assert!(checks.iter().any(|check| check.reason.contains(key)), "{key}: {checks:?}");
+        }
+        assert_eq!(shards_here(&config), 3);
+        let disk = replay_disk(&config).unwrap();
+        assert_eq!(disk.state, State::Failed);
+        assert!(disk.reason.contains("/proc/version is a file"), "{}", disk.reason);
     }
 }

@@ -2,21 +2,18 @@
 
 use common::ExitCode;
 use common::config::ConfigError;
+use telemetry::{Failure, TelemetryError};
 
-/// Logs an error with its causes and returns the exit status that it stands for.
-#[must_use]
-pub fn fail(error: &anyhow::Error) -> ExitCode {
-    if is_cut_short(error) {
-        return ExitCode::Success;
+/// How a command ends: output that nobody reads any more is no failure.
+///
+/// # Errors
+/// What is to be said last, and the exit status that it stands for.
+pub fn ended(result: anyhow::Result<ExitCode>) -> Result<ExitCode, Failure> {
+    match result {
+        Err(error) if error.downcast_ref().is_some_and(telemetry::is_cut_short) => Ok(ExitCode::Success),
+        Err(error) => Err(Failure::new(code_of(&error), error.as_ref())),
+        Ok(code) => Ok(code),
     }
-    tracing::error!("{}", common::error_text(error.as_ref()));
-    code_of(error)
-}
-
-/// Whether somebody who read our output (`| head`) has seen enough.
-fn is_cut_short(error: &anyhow::Error) -> bool {
-    let is_pipe = |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
-    error.downcast_ref().is_some_and(is_pipe)
 }
 
 /// The exit status of the first cause that names one.
@@ -46,6 +43,14 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<ExitCode> 
         .or_else(|| {
             cause.downcast_ref::<transport::TransportError>().map(transport::TransportError::exit_code)
         })
+        .or_else(|| cause.downcast_ref::<durable::DurableError>().map(durable::DurableError::exit_code))
+        .or_else(|| cause.downcast_ref::<TelemetryError>().map(TelemetryError::exit_code))
+        .or_else(|| cause.downcast_ref().and_then(code_of_io))
+}
+
+/// What the system says is of no code, unless standard output or a full disk is behind it.
+fn code_of_io(error: &std::io::Error) -> Option<ExitCode> {
+    if telemetry::is_of_output(error) { Some(ExitCode::Storage) } else { ExitCode::of_full_disk(error) }
 }
 
 /// The end of `longshore --help`.
@@ -65,9 +70,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reader_who_has_seen_enough_is_no_fault() {
-        let error = |kind| anyhow::Error::from(std::io::Error::from(kind));
-        assert_eq!(fail(&error(std::io::ErrorKind::BrokenPipe)), ExitCode::Success);
-        assert_eq!(fail(&error(std::io::ErrorKind::StorageFull)), ExitCode::Failure);
+    fn a_full_disk_is_told_from_a_fault_without_a_code() {
+        let error = |kind| anyhow::Error::from(std::io::Error::from(kind)).context("cannot write a.svg");
+        assert_eq!(code_of(&error(std::io::ErrorKind::StorageFull)), ExitCode::Storage);
+        assert_eq!(code_of(&error(std::io::ErrorKind::Other)), ExitCode::Failure);
+        let failure = ended(Err(error(std::io::ErrorKind::BrokenPipe))).unwrap_err();
+        assert_eq!(failure.code, ExitCode::Failure);
+    }
+
+    #[test]
+    fn statuses_of_help_documentation_and_code_agree() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/exit-codes.md");
+        let text = std::fs::read_to_string(path).unwrap();
+        let cells = |line: &str| line.split('|').map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
+        let rows: Vec<Vec<String>> = text.lines().filter(|line| line.starts_with("| ")).map(cells).collect();
+        let documented: Vec<(u8, String)> =
+            rows.iter().filter_map(|row| Some((row[1].parse().ok()?, row[3].clone()))).collect();
+        let coded: Vec<(u8, String)> =
+            ExitCode::ALL.iter().map(|code| (*code as u8, code.meaning().to_owned())).collect();
+        let numbers = |list: &[(u8, String)]| list.iter().map(|(number, _)| *number).collect::<Vec<_>>();
+        assert_eq!(numbers(&documented), numbers(&coded));
+        for ((number, words), (_, meaning)) in documented.iter().zip(&coded) {
+            assert!(
+                words.starts_with(meaning.as_str()),
+                "{number}: docs say `{words}`, --help says `{meaning}`"
+            );
+            assert!(help().contains(&format!("{number:>3}  {meaning}\n")), "{number}");
+        }
     }
 }

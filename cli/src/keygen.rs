@@ -1,15 +1,15 @@
 //! `longshore keygen`: the keys that services know each other by.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use common::ExitCode;
-use transport::{Keys, Role, make_keys};
+use transport::make_keys;
 
 /// Makes the key pairs of learner, replay shards and actors.
 ///
-/// A folder that holds all of them already is left as it is, so that the command can stand in a start-up script.
+/// Pairs that are there are left as they are, so that the command can stand in a start-up script; half a pair is an error.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  longshore keygen keys\n  longshore-learner -c configs/train/cluster.toml --set transport.keys=keys"
@@ -23,24 +23,23 @@ pub struct KeygenArguments {
     pub force: bool,
 }
 
-/// Makes the keys, or says that they are there.
+/// Makes the keys that are missing, and says what it made and what it left.
 ///
 /// # Errors
-/// [`transport::TransportError::Key`] when the folder cannot be written, or holds some keys but not all.
+/// [`transport::TransportError`] when the folder cannot be written, or holds half of a pair.
 pub fn run(arguments: &KeygenArguments) -> anyhow::Result<ExitCode> {
-    let mut stdout = std::io::stdout().lock();
-    if !arguments.force && is_complete(&arguments.folder) {
+    let keys = make_keys(&arguments.folder, arguments.force)
+        .with_context(|| format!("failed to make keys in {}", arguments.folder.display()))?;
+    let mut stdout = telemetry::stdout();
+    if keys.made.is_empty() {
         writeln!(stdout, "{} holds all keys; nothing was changed", arguments.folder.display())?;
         return Ok(ExitCode::Success);
     }
-    let written = make_keys(&arguments.folder, arguments.force)
-        .with_context(|| format!("failed to make keys in {}", arguments.folder.display()))?;
-    for path in written {
+    for path in keys.made {
         writeln!(stdout, "{}", path.display())?;
     }
+    for path in keys.kept {
+        writeln!(stdout, "{}  was there and is left as it is", path.display())?;
+    }
     Ok(ExitCode::Success)
-}
-
-fn is_complete(folder: &Path) -> bool {
-    Role::ALL.into_iter().all(|role| Keys::load(folder, role).is_ok())
 }

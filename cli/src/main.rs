@@ -1,5 +1,6 @@
 //! `longshore`: trains schedulers for serverless clusters and compares them.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -38,11 +39,12 @@ enum Command {
 
 fn main() -> ExitCode {
     policy::keep_freed_memory();
-    let arguments = Arguments::parse();
-    if let Err(error) = telemetry::set_up_logging(telemetry::LogFormat::Plain) {
-        return exit::fail(&error.into()).into();
-    }
-    let result = match &arguments.command {
+    telemetry::run_program(|arguments| exit::ended(start(arguments)))
+}
+
+fn start(arguments: &Arguments) -> anyhow::Result<common::ExitCode> {
+    telemetry::set_up_logging(telemetry::LogFormat::Plain)?;
+    match &arguments.command {
         Command::Train(arguments) => train::run(arguments),
         Command::Evaluate(arguments) => evaluate(arguments),
         Command::Compare(arguments) => compare::run(arguments).map(|()| common::ExitCode::Success),
@@ -52,12 +54,16 @@ fn main() -> ExitCode {
         Command::Doctor(arguments) => doctor::run(arguments, policy::libtorch_check, policy::cuda_check),
         Command::Keygen(arguments) => keygen::run(arguments),
         Command::Rank(arguments) => rank(arguments),
-        Command::Completions { shell } => {
-            clap_complete::generate(*shell, &mut Arguments::command(), "longshore", &mut std::io::stdout());
-            Ok(common::ExitCode::Success)
-        }
-    };
-    result.unwrap_or_else(|error| exit::fail(&error)).into()
+        Command::Completions { shell } => complete(*shell),
+    }
+}
+
+/// Prints a completion script. It is made in memory first: its maker panics where it cannot write.
+fn complete(shell: clap_complete::Shell) -> anyhow::Result<common::ExitCode> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "longshore", &mut script);
+    telemetry::stdout().write_all(&script)?;
+    Ok(common::ExitCode::Success)
 }
 
 fn rank(arguments: &learner::RankArguments) -> anyhow::Result<common::ExitCode> {

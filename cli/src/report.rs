@@ -31,6 +31,8 @@ pub struct ReportArguments {
 /// # Errors
 /// When the folder is none, is empty or lacks the baseline, or the file cannot be written.
 pub fn run(arguments: &ReportArguments) -> anyhow::Result<()> {
+    durable::check_writable(&arguments.output)
+        .with_context(|| format!("--output {}", arguments.output.display()))?;
     let (manifest, results) = read_results(&arguments.results)?;
     let recordings = read_recordings(&arguments.results)?;
     let page = report_html(&ReportInput {

@@ -58,7 +58,7 @@ pub fn write(config: &Config, run_folder: &Path, json: bool) -> anyhow::Result<(
     drop(line);
     let folder = run_folder.join("report");
     store(&folder, &comparison).with_context(|| format!("failed to write {}", folder.display()))?;
-    let mut stdout = std::io::stdout().lock();
+    let mut stdout = telemetry::stdout();
     if json {
         comparison.lines.iter().try_for_each(|line| writeln!(stdout, "{line}"))?;
     } else {

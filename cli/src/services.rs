@@ -1,5 +1,6 @@
 //! Actors, shards and learner in one process: the very services that production starts, over `inproc://`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::thread::{Scope, ScopedJoinHandle};
 
@@ -8,7 +9,7 @@ use common::Shutdown;
 use common::config::{Config, Durability, Mode};
 use common::ids::{ActorId, ShardId};
 use learner::{LearnerOptions, LearnerSummary};
-use telemetry::Readiness;
+use telemetry::{HealthServer, Readiness, TelemetryError};
 use transport::Links;
 
 /// Starts every service, learns, and ends them in order: the learner first, then those who serve it.
@@ -20,6 +21,8 @@ pub fn train(
     options: &LearnerOptions,
     shutdown: &Shutdown,
 ) -> anyhow::Result<LearnerSummary> {
+    let readiness = Readiness::new();
+    let _health = serve_health(config, &readiness, shutdown)?;
     let links = Links::inproc(config.replay.shards, &config.transport);
     // Shards go last: learner and actors ask them until they have ended.
     let last = Shutdown::new();
@@ -33,7 +36,7 @@ pub fn train(
             actors.push(spawn_actor(scope, config, actor, &links, shutdown)?);
         }
         policy::set_threads(config.learner.threads_of_rank());
-        let learnt = learner::run(config, options, &links, &Readiness::new(), shutdown);
+        let learnt = learner::run(config, options, &links, &readiness, shutdown);
         // The end of a run is told to who is connected; who is not yet must end, too.
         shutdown.trigger();
         let played: Vec<anyhow::Result<()>> = actors.into_iter().map(join).collect();
@@ -46,6 +49,22 @@ pub fn train(
             Err(error) => Err(error.into()),
         }
     })
+}
+
+/// Health and metrics of this process, at each address that the configuration names: there is one registry for all services.
+fn serve_health(
+    config: &Config,
+    readiness: &Readiness,
+    shutdown: &Shutdown,
+) -> Result<Vec<HealthServer>, TelemetryError> {
+    let addresses =
+        [&config.learner.metrics_address, &config.replay.metrics_address, &config.actor.metrics_address];
+    // Services of machines of their own may name the same one.
+    let distinct: BTreeSet<&String> = addresses.into_iter().flatten().collect();
+    distinct
+        .into_iter()
+        .map(|address| HealthServer::start(address, readiness.clone(), shutdown.clone()))
+        .collect()
 }
 
 /// Ends every service where this thread goes early, by an error or a panic: the scope waits for all of them.

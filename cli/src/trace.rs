@@ -59,12 +59,8 @@ pub fn run(arguments: &TraceArguments) -> anyhow::Result<()> {
 fn describe(skipped: &Skipped) -> String {
     let mut text = String::new();
     for (fault, rows) in &skipped.faults {
-        text.push_str(&format!(
-            "left out  {} rows {}; the first: {}\n",
-            rows.rows,
-            fault.words(),
-            printable(&rows.first)
-        ));
+        let details = printable(&rows.to_string());
+        text.push_str(&format!("left out  {} rows {} ({details})\n", rows.rows, fault.words()));
     }
     text
 }

@@ -22,11 +22,11 @@ pub enum ExitCode {
     Security = 8,
     /// Training diverged: losses or gradients were not finite too many times in a row.
     Diverged = 9,
-    /// The folder of a run or a shard is held by another process.
+    /// The folder of a run, a shard or results is held by another process.
     Locked = 10,
     /// One of the learner's ranks was lost.
     RankLost = 11,
-    /// A shard's disk failed, or its folder cannot be used.
+    /// A file cannot be written: no space is left, the system refuses, or a disk failed.
     Storage = 12,
     /// Ended by Ctrl-C or SIGTERM after an ordered drain.
     Interrupted = 130,
@@ -51,6 +51,20 @@ impl ExitCode {
         ExitCode::Interrupted,
     ];
 
+    /// The code of a disk that takes no more, whatever was being done.
+    #[must_use]
+    pub fn of_full_disk(error: &std::io::Error) -> Option<ExitCode> {
+        use std::io::ErrorKind;
+        let is_full = matches!(
+            error.kind(),
+            ErrorKind::StorageFull
+                | ErrorKind::QuotaExceeded
+                | ErrorKind::FileTooLarge
+                | ErrorKind::ReadOnlyFilesystem
+        );
+        is_full.then_some(ExitCode::Storage)
+    }
+
     /// The list of all codes, for the end of a program's `--help`.
     #[must_use]
     pub fn help() -> String {
@@ -68,16 +82,16 @@ impl ExitCode {
             ExitCode::Success => "everything that was asked for was done",
             ExitCode::Failure => "a fault that no other code names",
             ExitCode::Usage => "the command line could not be understood",
-            ExitCode::Config => "a configuration value is wrong",
+            ExitCode::Config => "a configuration value or an environment setting is wrong",
             ExitCode::Input => "an input file is missing or malformed",
             ExitCode::Checkpoint => "a checkpoint is missing, damaged or of another shape",
             ExitCode::Unreachable => "a peer could not be reached within its deadline",
             ExitCode::Refused => "a peer refused: another run, schema, protocol or an older epoch",
             ExitCode::Security => "a key is missing or wrong, or an insecure bind was refused",
             ExitCode::Diverged => "training diverged",
-            ExitCode::Locked => "the folder of a run or a shard is held by another process",
+            ExitCode::Locked => "the folder of a run, a shard or results is held by another process",
             ExitCode::RankLost => "a rank of the learner was lost",
-            ExitCode::Storage => "a shard's disk failed",
+            ExitCode::Storage => "a file cannot be written: no space left, not allowed, or a disk failed",
             ExitCode::Interrupted => "ended by Ctrl-C or SIGTERM after an ordered drain",
         }
     }

@@ -1,5 +1,5 @@
 //! The shared vocabulary of Longshore: ids, seeds, time, cluster events, actions, trajectories, configuration and
-//! exit codes; no I/O but the reading of a configuration file, no clock, no socket, no tensor.
+//! exit codes; no I/O but the reading of configurations and of other texts that users write, no clock, no socket, no tensor.
 
 pub mod action;
 pub mod checksum;
@@ -8,13 +8,14 @@ pub mod config;
 mod error_text;
 mod exit_code;
 pub mod ids;
-mod residual;
 pub mod name;
+mod residual;
 pub mod seed;
 mod shutdown;
 pub mod slots;
 pub mod time;
 pub mod trajectory;
+pub mod user_file;
 
 pub use action::{Action, Decision};
 pub use error_text::error_text;

@@ -14,12 +14,42 @@ use crate::{DurableError, at};
 /// [`DurableError::Io`]; the old content is then still there.
 pub fn atomic_write(path: &Path, bytes: &[u8]) -> Result<(), DurableError> {
     let temporary = temporary_name(path);
-    let mut file = File::create(&temporary).map_err(at("create", &temporary))?;
-    file.write_all(bytes).map_err(at("write", &temporary))?;
-    file.sync_all().map_err(at("sync", &temporary))?;
-    drop(file);
-    fs::rename(&temporary, path).map_err(at("rename to", path))?;
+    let written = write_synced(&temporary, bytes)
+        .and_then(|()| fs::rename(&temporary, path).map_err(at("rename to", path)));
+    if let Err(error) = written {
+        // Half a file would only take space that is missing; the error that counts is the one before.
+        let _ = fs::remove_file(&temporary);
+        return Err(error);
+    }
     sync_folder(parent(path))
+}
+
+/// Whether [`atomic_write`] could put a file at `path`: to be asked before work whose result is to lie there.
+///
+/// # Errors
+/// [`DurableError::Io`] that says why not; a folder is in the way, or there is none to write into.
+pub fn check_writable(path: &Path) -> Result<(), DurableError> {
+    if path.is_dir() {
+        return Err(at("write", path)(std::io::ErrorKind::IsADirectory.into()));
+    }
+    let temporary = temporary_name(path);
+    File::create(&temporary).map_err(at("create", &temporary))?;
+    fs::remove_file(&temporary).map_err(at("remove", &temporary))
+}
+
+/// Writes a file that nobody else reads yet; the name is made durable by who moves it into its place.
+fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), DurableError> {
+    let mut file = File::create(path).map_err(at("create", path))?;
+    file.write_all(bytes).map_err(at("write", path))?;
+    file.sync_all().map_err(at("sync", path))
+}
+
+/// Writes a file in a folder that [`atomic_folder`] fills.
+///
+/// # Errors
+/// [`DurableError::Io`] that names the file.
+pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), DurableError> {
+    fs::write(path, bytes).map_err(at("write", path))
 }
 
 /// Makes a folder at `path` appear with everything that `fill` puts into the (temporary) folder that it is given.
@@ -35,11 +65,13 @@ where
     let temporary = temporary_name(path);
     remove_folder(&temporary)?;
     fs::create_dir_all(&temporary).map_err(at("create", &temporary))?;
-    if let Err(error) = fill(&temporary) {
+    let filled = fill(&temporary)
+        .map_err(|error| DurableError::Fill { path: path.to_owned(), source: error.into() })
+        .and_then(|()| sync_tree(&temporary));
+    if let Err(error) = filled {
         remove_folder(&temporary)?;
-        return Err(DurableError::Fill { path: path.to_owned(), source: error.into() });
+        return Err(error);
     }
-    sync_tree(&temporary)?;
     replace_folder(&temporary, path)?;
     sync_folder(parent(path))
 }
@@ -122,6 +154,29 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"whole");
         atomic_write(&path, b"newer").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"newer");
+    }
+
+    #[test]
+    fn a_write_that_fails_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("taken");
+        // A folder stands where the file should go: the last step fails.
+        fs::create_dir(&path).unwrap();
+        let error = atomic_write(&path, b"bytes").unwrap_err();
+        assert!(error.to_string().contains("taken"), "{error}");
+        assert_eq!(error.exit_code(), common::ExitCode::Storage);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn it_is_known_beforehand_whether_a_file_can_be_written() {
+        let folder = tempfile::tempdir().unwrap();
+        check_writable(&folder.path().join("picture.svg")).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        for wrong in [folder.path().to_owned(), folder.path().join("missing/picture.svg")] {
+            let error = check_writable(&wrong).unwrap_err().to_string();
+            assert!(error.contains(&wrong.display().to_string()), "{error}");
+        }
     }
 
     #[test]

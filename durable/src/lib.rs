@@ -19,7 +19,7 @@ mod simulated_disk;
 
 use std::path::{Path, PathBuf};
 
-pub use atomic::{atomic_folder, atomic_write, sync_folder};
+pub use atomic::{atomic_folder, atomic_write, check_writable, sync_folder, write_file};
 pub use disk::{Disk, DiskFile, FolderDisk};
 pub use lock::FolderLock;
 pub use segment::{
@@ -81,6 +81,15 @@ impl DurableError {
     #[must_use]
     pub fn is_final(&self) -> bool {
         matches!(self, DurableError::Unknown { .. })
+    }
+
+    /// The exit status of a program that ends with this error.
+    #[must_use]
+    pub fn exit_code(&self) -> common::ExitCode {
+        match self {
+            DurableError::Held { .. } => common::ExitCode::Locked,
+            _ => common::ExitCode::Storage,
+        }
     }
 }
 

@@ -139,7 +139,8 @@ impl EvaluationError {
             | EvaluationError::Read { .. }
             | EvaluationError::Jobs { .. }
             | EvaluationError::Results { .. } => ExitCode::Input,
-            EvaluationError::Durable(durable::DurableError::Held { .. }) => ExitCode::Locked,
+            EvaluationError::Durable(error) => error.exit_code(),
+            EvaluationError::Append { .. } => ExitCode::Storage,
             EvaluationError::Interrupted => ExitCode::Interrupted,
             _ => ExitCode::Failure,
         }

@@ -1,12 +1,15 @@
 //! Given job sequences of `slots`: when each scheduler starts every job.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::path::Path;
 
 use common::config::SlotsConfig;
 use common::ids::InvocationId;
-use serde::{Deserialize, Serialize};
+use common::user_file::read_text;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use simulator::slots::{Job, JobSequence, SlotsSimulation, clairvoyant_insertion};
 use simulator::{Scheduler, Simulation, heuristic};
 
@@ -46,58 +49,160 @@ struct File {
 #[derive(Deserialize)]
 struct Given {
     name: String,
-    steps: u32,
-    slots: u32,
-    capacity: [u32; 2],
-    backlog: u32,
+    steps: Whole,
+    slots: Whole,
+    capacity: [Whole; 2],
+    backlog: Whole,
     jobs: Vec<GivenJob>,
 }
 
 #[derive(Deserialize)]
 struct GivenJob {
-    id: u64,
-    length: u32,
-    demand: [u32; 2],
-    arrival: u32,
+    id: Whole,
+    length: Whole,
+    demand: [Whole; 2],
+    arrival: Whole,
 }
+
+/// A whole number from 0 on; what is none is refused in words that do not come from Rust.
+#[derive(Clone, Copy)]
+struct Whole(u64);
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        let wrong = || D::Error::custom(format!("is {}; a whole number from 0 on is needed", shown(&value)));
+        value.as_u64().map(Whole).ok_or_else(wrong)
+    }
+}
+
+/// Bytes of a file; some ten million jobs.
+const LARGEST_FILE: u64 = 1 << 30;
+/// Steps in which jobs may arrive, and that all jobs of a sequence run, each.
+const MOST_STEPS: u64 = 10_000_000;
+/// As a configuration has it.
+const MOST_SLOTS: u64 = 1000;
+const MOST_BACKLOG: u64 = 1_000_000;
+const MOST_CAPACITY: u64 = 1000;
+/// Numbers that every reader of JSON keeps exactly.
+const LARGEST_ID: u64 = (1 << 53) - 1;
 
 /// Reads a JSON file of job sequences: `{"sequences": [{"name", "steps", "slots", "capacity", "backlog", "jobs":
 /// [{"id", "length", "demand", "arrival"}]}]}`; further keys are ignored.
 ///
 /// # Errors
-/// When the file is missing or malformed, or a job can never run.
+/// When the file is missing or malformed, two sequences or two jobs of one have the same name, or a job can never run.
 pub fn read_jobs(path: &Path) -> Result<Vec<NamedJobs>, EvaluationError> {
-    let text = std::fs::read_to_string(path)
+    let text = read_text(path, LARGEST_FILE)
         .map_err(|cause| EvaluationError::Read { path: path.to_owned(), cause })?;
     let fail = |key: String, message: String| EvaluationError::Jobs { path: path.to_owned(), key, message };
     let mut reader = serde_json::Deserializer::from_str(&text);
     let file: File = serde_path_to_error::deserialize(&mut reader)
         .map_err(|error| fail(error.path().to_string(), error.inner().to_string()))?;
-    file.sequences
-        .iter()
-        .map(|given| named(given).map_err(|message| fail(given.name.clone(), message)))
-        .collect()
+    reader.end().map_err(|error| fail(".".to_owned(), error.to_string()))?;
+    if file.sequences.is_empty() {
+        return Err(fail("sequences".to_owned(), "is empty; at least one sequence is needed".to_owned()));
+    }
+    let mut names = BTreeMap::new();
+    let mut sequences = Vec::new();
+    for (place, given) in file.sequences.iter().enumerate() {
+        let key = format!("sequences[{place}]");
+        if let Some(first) = names.insert(&given.name, place) {
+            let message = format!(
+                "\"{}\" is the name of sequences[{first}] too; results are known by it, so rename one",
+                given.name
+            );
+            return Err(fail(format!("{key}.name"), message));
+        }
+        sequences.push(named(given, &key).map_err(|Wrong { key, message }| {
+            fail(key, format!("{message} (in sequence \"{}\")", given.name))
+        })?);
+    }
+    Ok(sequences)
 }
 
-fn named(given: &Given) -> Result<NamedJobs, String> {
-    let [capacity, other] = given.capacity;
+/// What is wrong with a value, and where it is.
+struct Wrong {
+    key: String,
+    message: String,
+}
+
+/// A whole number in a range.
+fn whole(Whole(number): Whole, key: &str, least: u64, most: u64) -> Result<u64, Wrong> {
+    if (least..=most).contains(&number) {
+        return Ok(number);
+    }
+    let message = format!("is {number}; a whole number from {least} to {most} is needed");
+    Err(Wrong { key: key.to_owned(), message })
+}
+
+/// The same for numbers whose range fits.
+fn small(value: Whole, key: &str, least: u64, most: u64) -> Result<u32, Wrong> {
+    Ok(u32::try_from(whole(value, key, least, most)?).unwrap_or(u32::MAX))
+}
+
+/// A value in few words.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+        other => other.to_string().chars().take(40).collect(),
+    }
+}
+
+fn named(given: &Given, key: &str) -> Result<NamedJobs, Wrong> {
+    let part = |name: &str| format!("{key}.{name}");
+    let wrong = |name: &str, message: String| Wrong { key: part(name), message };
+    let steps = small(given.steps, &part("steps"), 1, MOST_STEPS)?;
+    let visible = small(given.slots, &part("slots"), 1, MOST_SLOTS)?;
+    let backlog = small(given.backlog, &part("backlog"), 0, MOST_BACKLOG)?;
+    let [capacity, other] = [0, 1]
+        .map(|place| small(given.capacity[place], &format!("{key}.capacity[{place}]"), 1, MOST_CAPACITY));
+    let (capacity, other) = (capacity?, other?);
     if capacity != other {
-        return Err(format!("capacity is {:?}; both resources must have the same", given.capacity));
+        let message = format!("is [{capacity}, {other}]; both resources must have the same");
+        return Err(wrong("capacity", message));
     }
-    if given.slots == 0 {
-        return Err("slots is 0; at least one is needed".to_owned());
+    if given.jobs.is_empty() {
+        return Err(wrong("jobs", "is empty; a sequence has at least one job".to_owned()));
     }
-    let job = |job: &GivenJob| Job {
-        id: InvocationId(job.id),
-        arrival: job.arrival,
-        length: job.length,
-        demand: job.demand,
-    };
-    let jobs = JobSequence::given(given.jobs.iter().map(job).collect(), given.steps, capacity)
-        .map_err(|error| error.to_string())?;
-    let config =
-        SlotsConfig { visible: given.slots, backlog: given.backlog, capacity, ..SlotsConfig::default() };
+    let jobs = jobs(given, key, u64::from(capacity))?;
+    let jobs = JobSequence::given(jobs, steps, capacity).map_err(|error| wrong("jobs", error.to_string()))?;
+    let config = SlotsConfig { visible, backlog, capacity, ..SlotsConfig::default() };
     Ok(NamedJobs { name: given.name.clone(), config, jobs })
+}
+
+fn jobs(given: &Given, key: &str, capacity: u64) -> Result<Vec<Job>, Wrong> {
+    let mut places: HashMap<u64, usize> = HashMap::new();
+    let mut jobs = Vec::with_capacity(given.jobs.len());
+    let mut running = 0;
+    for (place, job) in given.jobs.iter().enumerate() {
+        let part = |name: &str| format!("{key}.jobs[{place}].{name}");
+        let id = whole(job.id, &part("id"), 0, LARGEST_ID)?;
+        if let Some(first) = places.insert(id, place) {
+            let message =
+                format!("is {id}, as of jobs[{first}]; results are known by it, so each job needs its own");
+            return Err(Wrong { key: part("id"), message });
+        }
+        let length = small(job.length, &part("length"), 1, MOST_STEPS)?;
+        running += u64::from(length);
+        if running > MOST_STEPS {
+            let message = format!(
+                "is {length}, with which the jobs of this sequence run {running} steps; together they may run {MOST_STEPS}"
+            );
+            return Err(Wrong { key: part("length"), message });
+        }
+        let [one, other] = [0, 1].map(|resource| {
+            small(job.demand[resource], &format!("{}[{resource}]", part("demand")), 0, capacity)
+        });
+        jobs.push(Job {
+            id: InvocationId(id),
+            arrival: small(job.arrival, &part("arrival"), 1, MOST_STEPS)?,
+            length,
+            demand: [one?, other?],
+        });
+    }
+    Ok(jobs)
 }
 
 /// Plays every sequence with every contender: sequences × contenders, in this order.
@@ -166,3 +271,7 @@ fn inserted(sequence: &NamedJobs, scheduler: String) -> JobsRecord {
         dropped: Vec::new(),
     }
 }
+
+#[cfg(test)]
+#[path = "jobs_tests.rs"]
+mod tests;

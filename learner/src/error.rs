@@ -185,7 +185,9 @@ impl LearnerError {
             LearnerError::Policy(error) => error.exit_code(),
             LearnerError::OptimizerState(_) | LearnerError::NothingToResume { .. } => ExitCode::Checkpoint,
             LearnerError::Transport(error) => error.exit_code(),
-            LearnerError::Durable(durable::DurableError::Held { .. }) => ExitCode::Locked,
+            LearnerError::Durable(error) => error.exit_code(),
+            LearnerError::Telemetry(error) => error.exit_code(),
+            LearnerError::File { .. } => ExitCode::Storage,
             LearnerError::Config(_)
             | LearnerError::OtherRun { .. }
             | LearnerError::HoldsRun { .. }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use learner::{LearnerError, LearnerOptions, Meeting, RankArguments, default_run_folder};
-use telemetry::{HealthServer, LogFormat, Readiness};
+use telemetry::{Failure, HealthServer, LogFormat, Readiness};
 use transport::Links;
 
 /// Learns from the trajectories in the replay shards and publishes weights to the actors.
@@ -57,32 +57,23 @@ enum Command {
 
 fn main() -> ExitCode {
     policy::keep_freed_memory();
-    let arguments = Arguments::parse();
-    match start(&arguments) {
-        Ok(code) => code.into(),
-        Err((code, message)) => {
-            tracing::error!("{message}");
-            code.into()
-        }
-    }
+    telemetry::run_program(start)
 }
 
-fn start(arguments: &Arguments) -> Result<common::ExitCode, (common::ExitCode, String)> {
-    let failure = |error: telemetry::TelemetryError| (common::ExitCode::Failure, error.to_string());
-    telemetry::set_up_logging(if arguments.log_json { LogFormat::Json } else { LogFormat::Plain })
-        .map_err(failure)?;
-    let failed = |error: LearnerError| (error.exit_code(), error.to_string());
+fn start(arguments: &Arguments) -> Result<common::ExitCode, Failure> {
+    telemetry::set_up_logging(if arguments.log_json { LogFormat::Json } else { LogFormat::Plain })?;
+    let failed = |error: LearnerError| Failure::new(error.exit_code(), &error);
     if let Some(Command::Rank(rank)) = &arguments.command {
         return rank.run().map(|()| common::ExitCode::Success).map_err(failed);
     }
     let path = arguments.config.as_deref().unwrap_or(Path::new(""));
     let config = common::config::load(path, &arguments.settings)
-        .map_err(|error| (common::ExitCode::Config, error.to_string()))?;
+        .map_err(|error| Failure::new(common::ExitCode::Config, &error))?;
     let deadline = Duration::from_secs_f64(config.learner.rank_deadline_seconds);
     let insecure = config.transport.insecure;
     let meeting =
         Meeting::of_environment(|name| std::env::var(name).ok(), deadline, insecure).map_err(failed)?;
-    let shutdown = telemetry::shutdown_on_signals().map_err(failure)?;
+    let shutdown = telemetry::shutdown_on_signals()?;
     // Before its port is bound: rank 0 is the service, perhaps on the same machine.
     let (rank, local_rank) = meeting.map_or((0, None), |meeting| (meeting.rank, meeting.local_rank));
     let device = learner::device(&config.learner, rank, local_rank).map_err(failed)?;
@@ -98,14 +89,12 @@ fn start(arguments: &Arguments) -> Result<common::ExitCode, (common::ExitCode, S
     }
     let readiness = Readiness::new();
     let _health = match &config.learner.metrics_address {
-        Some(address) => {
-            Some(HealthServer::start(address, readiness.clone(), shutdown.clone()).map_err(failure)?)
-        }
+        Some(address) => Some(HealthServer::start(address, readiness.clone(), shutdown.clone())?),
         None => None,
     };
     policy::set_threads(config.learner.threads_of_rank());
     let links =
-        Links::of_learner(&config.transport).map_err(|error| (error.exit_code(), error.to_string()))?;
+        Links::of_learner(&config.transport).map_err(|error| Failure::new(error.exit_code(), &error))?;
     let options = LearnerOptions { run_folder, init_from: arguments.init_from.clone(), device, meeting };
     let summary = learner::run(&Arc::new(config), &options, &links, &readiness, &shutdown).map_err(failed)?;
     Ok(if !summary.finished { common::ExitCode::Interrupted } else { common::ExitCode::Success })

@@ -60,7 +60,7 @@ pub struct Checkpoint {
 /// Writes a checkpoint folder; `manifest.files` is filled in from `files`.
 ///
 /// # Errors
-/// [`PolicyError::Checkpoint`] when the disk refuses.
+/// [`PolicyError::Write`] when the disk refuses.
 pub fn write_checkpoint(
     folder: &Path,
     mut manifest: Manifest,
@@ -70,13 +70,12 @@ pub fn write_checkpoint(
     manifest.files = files.iter().map(|(name, bytes)| ((*name).to_owned(), entry(bytes))).collect();
     let fail = |message: String| PolicyError::Checkpoint { path: folder.to_owned(), message };
     let text = serde_json::to_vec_pretty(&manifest).map_err(|error| fail(error.to_string()))?;
-    durable::atomic_folder(folder, |temporary| {
+    Ok(durable::atomic_folder(folder, |temporary| {
         for (name, bytes) in files {
-            fs::write(temporary.join(name), bytes)?;
+            durable::write_file(&temporary.join(name), bytes)?;
         }
-        fs::write(temporary.join(MANIFEST), &text)
-    })
-    .map_err(|error| fail(error.to_string()))
+        durable::write_file(&temporary.join(MANIFEST), &text)
+    })?)
 }
 
 impl Checkpoint {

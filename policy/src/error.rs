@@ -37,6 +37,9 @@ pub enum PolicyError {
         /// What is wrong and what would be right.
         message: String,
     },
+    /// A checkpoint could not be written; the one that was there before is whole.
+    #[error("checkpoint not written: {0}")]
+    Write(#[from] durable::DurableError),
     /// A file could not be read or written.
     #[error("{}: {source}", path.display())]
     File {
@@ -59,7 +62,8 @@ impl PolicyError {
             PolicyError::Cuda(_) | PolicyError::Device(_) => ExitCode::Config,
             PolicyError::Weights(_) | PolicyError::Checkpoint { .. } => ExitCode::Checkpoint,
             PolicyError::NotFinite(_) => ExitCode::Diverged,
-            PolicyError::File { .. } => ExitCode::Failure,
+            PolicyError::Write(error) => error.exit_code(),
+            PolicyError::File { source, .. } => ExitCode::of_full_disk(source).unwrap_or(ExitCode::Failure),
         }
     }
 }

@@ -8,7 +8,7 @@ use common::ExitCode;
 use common::config::{Config, ConfigError, Durability};
 use common::ids::ShardId;
 use replay::{ReplayError, Shard};
-use telemetry::{HealthServer, LogFormat, Readiness};
+use telemetry::{Failure, HealthServer, LogFormat, Readiness, TelemetryError};
 use transport::{Endpoint, Role, Transport, TransportError, WeightsEndpoints};
 
 /// Stores trajectories for a learner; one process a shard.
@@ -41,15 +41,9 @@ struct Arguments {
 }
 
 fn main() -> std::process::ExitCode {
-    let arguments = Arguments::parse();
-    let code = match serve(&arguments) {
-        Ok(code) => code,
-        Err(error) => {
-            tracing::error!("{}", common::error_text(error.as_ref()));
-            exit_code(&error)
-        }
-    };
-    code.into()
+    telemetry::run_program(|arguments| {
+        serve(arguments).map_err(|error| Failure::new(exit_code(&error), error.as_ref()))
+    })
 }
 
 fn serve(arguments: &Arguments) -> anyhow::Result<ExitCode> {
@@ -92,5 +86,6 @@ fn exit_code(error: &anyhow::Error) -> ExitCode {
     }
     let replay = error.downcast_ref::<ReplayError>().map(ReplayError::exit_code);
     let transport = || error.downcast_ref::<TransportError>().map(TransportError::exit_code);
-    replay.or_else(transport).unwrap_or(ExitCode::Failure)
+    let telemetry = || error.downcast_ref::<TelemetryError>().map(TelemetryError::exit_code);
+    replay.or_else(transport).or_else(telemetry).unwrap_or(ExitCode::Failure)
 }

@@ -190,5 +190,6 @@ mod tests {
         let address = taken.local_addr().unwrap().to_string();
         let error = HealthServer::start(&address, Readiness::new(), Shutdown::new()).unwrap_err();
         assert!(error.to_string().contains(&address), "{error}");
+        assert_eq!(error.exit_code(), common::ExitCode::Config);
     }
 }

@@ -1,5 +1,7 @@
 //! What a service says about itself: logs, metrics, health, progress, and the signals that end it.
 //!
+//! [`run_program`] is the frame of every program: arguments in, last words and exit status out.
+//!
 //! Nothing here knows what is measured: callers name their metrics (`docs/metrics.md` lists them) and give the text of
 //! the status line.
 
@@ -7,6 +9,8 @@ mod health;
 mod http;
 mod logging;
 mod metrics_log;
+mod output;
+mod program;
 mod signals;
 mod status_line;
 mod tensorboard;
@@ -18,6 +22,8 @@ pub use common::Shutdown;
 pub use health::{HealthServer, Readiness};
 pub use logging::{LogFormat, set_up_logging};
 pub use metrics_log::MetricsLog;
+pub use output::{Output, OutputError, is_cut_short, is_of_output, stdout};
+pub use program::{Failure, run_program};
 pub use signals::shutdown_on_signals;
 pub use status_line::StatusLine;
 pub use tensorboard::EventFile;
@@ -34,14 +40,28 @@ pub enum TelemetryError {
         source: std::io::Error,
     },
     /// The address for health checks and metrics cannot be listened on.
-    #[error("cannot listen for health checks on {address}: {source}")]
+    #[error(
+        "cannot listen for health checks on {address} (key `metrics_address`): {source}; another program may listen there, or the \
+         address is not of this machine: end it, or give another address"
+    )]
     Listen {
         /// The address as configured.
         address: String,
         /// What the system says.
         source: std::io::Error,
     },
-    /// `RUST_LOG` cannot be understood, or logging was set up twice.
+    /// `RUST_LOG` cannot be understood.
+    #[error(
+        "RUST_LOG=`{value}` cannot be understood: {problem}; give a level (off, error, warn, info, debug, trace), or a level \
+         for a part, e.g. RUST_LOG=info,transport=debug"
+    )]
+    Filter {
+        /// As it is set.
+        value: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// Logging was set up twice.
     #[error("cannot set up logging: {message}")]
     Logging {
         /// What is wrong.
@@ -55,4 +75,16 @@ pub enum TelemetryError {
         /// What the system says.
         message: String,
     },
+}
+
+impl TelemetryError {
+    /// The exit status of a program that ends with this error.
+    #[must_use]
+    pub fn exit_code(&self) -> common::ExitCode {
+        match self {
+            TelemetryError::Write { .. } => common::ExitCode::Storage,
+            TelemetryError::Filter { .. } | TelemetryError::Listen { .. } => common::ExitCode::Config,
+            TelemetryError::Logging { .. } | TelemetryError::Process { .. } => common::ExitCode::Failure,
+        }
+    }
 }

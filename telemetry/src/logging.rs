@@ -1,8 +1,11 @@
 //! Logs on stderr, filtered by `RUST_LOG`; warnings that repeat are cut short.
 
+use std::env::VarError;
 use std::io::{self, IsTerminal as _, Write};
+use std::sync::OnceLock;
 use std::time::Instant;
 
+use tracing::level_filters::LevelFilter;
 use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
@@ -21,17 +24,23 @@ pub enum LogFormat {
     Json,
 }
 
+/// The format that this process was set up with; plain before that.
+static FORMAT: OnceLock<LogFormat> = OnceLock::new();
+
 /// Sends this process's logs to stderr: `info` and above unless `RUST_LOG` says otherwise.
 ///
 /// # Errors
-/// [`TelemetryError::Logging`] when `RUST_LOG` is malformed or logs are set up already.
+/// [`TelemetryError::Filter`] when `RUST_LOG` is malformed; [`TelemetryError::Logging`] when logs are set up already.
 pub fn set_up_logging(format: LogFormat) -> Result<(), TelemetryError> {
-    let fail = |message: String| TelemetryError::Logging { message };
+    // First of all: what is wrong with the filter is said in the same format.
+    let format = *FORMAT.get_or_init(|| format);
     let filter = match std::env::var("RUST_LOG") {
-        Ok(text) if !text.is_empty() => {
-            text.parse::<EnvFilter>().map_err(|error| fail(format!("RUST_LOG={text}: {error}")))?
+        Err(VarError::NotPresent) => EnvFilter::new("info"),
+        Ok(text) => filter(&text)?,
+        Err(VarError::NotUnicode(text)) => {
+            let value = text.to_string_lossy().into_owned();
+            return Err(TelemetryError::Filter { value, problem: "it is not UTF-8".to_owned() });
         }
-        _ => EnvFilter::new("info"),
     };
     let builder =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(Stderr::default()).with_target(false);
@@ -39,7 +48,39 @@ pub fn set_up_logging(format: LogFormat) -> Result<(), TelemetryError> {
         LogFormat::Plain => builder.with_ansi(io::stderr().is_terminal()).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
-    result.map_err(|error| fail(error.to_string()))
+    result.map_err(|error| TelemetryError::Logging { message: error.to_string() })
+}
+
+/// Logs an error past every filter, in the format of this process.
+pub(crate) fn log_once(message: &str) {
+    let builder = tracing_subscriber::fmt().with_writer(Stderr::default()).with_target(false);
+    let log = || tracing::error!("{message}");
+    match FORMAT.get().copied().unwrap_or_default() {
+        LogFormat::Plain => {
+            let subscriber = builder.with_ansi(io::stderr().is_terminal()).finish();
+            tracing::subscriber::with_default(subscriber, log);
+        }
+        LogFormat::Json => {
+            tracing::subscriber::with_default(builder.json().flatten_event(true).finish(), log);
+        }
+    }
+}
+
+/// The filter that `RUST_LOG` describes.
+fn filter(text: &str) -> Result<EnvFilter, TelemetryError> {
+    let fail = |problem: String| TelemetryError::Filter { value: text.to_owned(), problem };
+    let directives: Vec<&str> =
+        text.split(',').map(str::trim).filter(|directive| !directive.is_empty()).collect();
+    if directives.is_empty() {
+        return Ok(EnvFilter::new("info"));
+    }
+    // A lone word that is no level would be the name of a part: a mistyped level would then switch all logs off in silence.
+    let is_word = |directive: &str| !directive.contains(['=', '[']);
+    let is_level = |directive: &str| directive.parse::<LevelFilter>().is_ok();
+    if let Some(word) = directives.iter().find(|one| is_word(one) && !is_level(one)) {
+        return Err(fail(format!("`{word}` is no level")));
+    }
+    directives.join(",").parse::<EnvFilter>().map_err(|error| fail(error.to_string()))
 }
 
 /// Stderr, shared with the live status line: each log line takes its place and the status line moves below.
@@ -131,5 +172,20 @@ mod tests {
         let json = remarked("{\"level\":\"WARN\"}\n", Fate::WriteLast);
         let read: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert!(read["left_out"].as_str().unwrap().contains("left out for 10 s"), "{json}");
+    }
+
+    #[test]
+    fn filters_are_understood_or_refused_by_name() {
+        for right in
+            ["", " ", "off", "WARN", "debug,transport=trace", " info , replay=off ", "[rank]=debug", "3"]
+        {
+            filter(right).unwrap_or_else(|error| panic!("`{right}`: {error}"));
+        }
+        for wrong in ["debgu", "info,verbose", "replay=loud", "a=b=c", "=", "info;debug", "["] {
+            let error = filter(wrong).expect_err(wrong);
+            assert_eq!(error.exit_code(), common::ExitCode::Config);
+            let text = error.to_string();
+            assert!(text.contains(&format!("RUST_LOG=`{wrong}`")) && text.contains("trace"), "{text}");
+        }
     }
 }

@@ -1,9 +1,22 @@
-//! Ctrl-C, SIGTERM and SIGHUP (a terminal or connection that went away).
+//! Ctrl-C and SIGTERM, and the signal of a file that may not grow.
 
 use common::{ExitCode, Shutdown};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::TelemetryError;
+
+/// The signal of a write beyond the largest file that the process may have (`ulimit -f`), as Linux numbers it.
+const FILE_LIMIT: i32 = 25;
+
+/// Lets a write beyond the largest file fail, as on a full disk, in place of ending the process without a word.
+pub(crate) fn survive_file_limit() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    // Once caught it stays caught, also without the runtime. Where it cannot be, the system ends the process as it would have.
+    if let Ok(runtime) = runtime {
+        let _guard = runtime.enter();
+        let _ = signal(SignalKind::from_raw(FILE_LIMIT));
+    }
+}
 
 /// A flag that the first of these signals raises; the second, or the first where the flag was raised already because the
 /// work was done, ends the process at once with [`ExitCode::Interrupted`]. To be called once, by a binary.

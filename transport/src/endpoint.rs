@@ -1,10 +1,14 @@
 //! Addresses of services.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::str::FromStr;
 
+use common::config::{Host, HostPort};
+
 use crate::TransportError;
+
+const TCP: &str = "tcp://";
 
 /// `tcp://HOST:PORT` (a bind may say `*` for the port), or `inproc://NAME` within a process.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -25,29 +29,49 @@ impl Endpoint {
 
     /// Whether it names a host, which may move, rather than its address.
     pub(crate) fn is_name(&self) -> bool {
-        self.host_and_port().is_some_and(|(host, _)| host.trim_matches(['[', ']']).parse::<IpAddr>().is_err())
+        matches!(self.parsed(), Some(HostPort { host: Host::Name(_), .. }))
     }
 
     /// Whether it leaves this process.
     pub(crate) fn is_network(&self) -> bool {
-        self.0.starts_with("tcp://")
+        self.0.starts_with(TCP)
     }
 
     /// Whether nobody outside this machine can reach it.
     #[must_use]
     pub fn is_local(&self) -> bool {
-        match self.host_and_port() {
-            None => true,
-            Some(("localhost", _)) => true,
-            Some((host, _)) => {
-                host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-            }
+        self.parsed().is_none_or(|address| address.host.is_loopback())
+    }
+
+    /// Whether it can only be reached by IPv6. A name with addresses of both families is reached by IPv4.
+    pub(crate) fn is_ipv6(&self) -> bool {
+        match self.parsed() {
+            Some(HostPort { host: Host::Address(address), .. }) => address.is_ipv6(),
+            Some(_) => addresses_of(self).first().is_some_and(SocketAddr::is_ipv6),
+            None => false,
         }
     }
 
+    /// The same with an address in place of a name: the library binds no names.
+    ///
+    /// # Errors
+    /// [`TransportError::Address`] where no address is known for the name.
+    pub(crate) fn to_bind(&self) -> Result<Endpoint, TransportError> {
+        if !self.is_name() {
+            return Ok(self.clone());
+        }
+        let message = "this host name is not known here; give an address of this machine";
+        let unknown = || TransportError::Address { text: self.0.clone(), message };
+        let found = addresses_of(self).into_iter().next().ok_or_else(unknown)?;
+        let port = self.parsed().and_then(|address| address.port);
+        let port = port.map_or_else(|| "*".to_owned(), |port| port.to_string());
+        let host = SocketAddr::new(found.ip(), 0).to_string();
+        Ok(Endpoint(format!("{TCP}{}{port}", host.trim_end_matches('0'))))
+    }
+
     /// Host and port of a TCP address.
-    fn host_and_port(&self) -> Option<(&str, &str)> {
-        self.0.strip_prefix("tcp://")?.rsplit_once(':')
+    fn parsed(&self) -> Option<HostPort> {
+        HostPort::parse_link(&self.0).ok()
     }
 }
 
@@ -55,13 +79,12 @@ impl FromStr for Endpoint {
     type Err = TransportError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let endpoint = Endpoint(text.to_owned());
-        let known = match endpoint.host_and_port() {
-            Some((host, port)) => !host.is_empty() && (port == "*" || port.parse::<u16>().is_ok()),
-            None => text.strip_prefix("inproc://").is_some_and(|name| !name.is_empty()),
-        };
-        let message = "must look like tcp://HOST:PORT";
-        if known { Ok(endpoint) } else { Err(TransportError::Address { text: text.to_owned(), message }) }
+        let inproc = text.strip_prefix("inproc://").is_some_and(|name| !name.is_empty());
+        if inproc || HostPort::parse_link(text).is_ok() {
+            return Ok(Endpoint(text.to_owned()));
+        }
+        let message = "must look like tcp://HOST:PORT, e.g. tcp://127.0.0.1:7700 or tcp://[::1]:7700";
+        Err(TransportError::Address { text: text.to_owned(), message })
     }
 }
 
@@ -78,9 +101,12 @@ pub(crate) fn endpoint_of(address: SocketAddr) -> Endpoint {
 
 /// What a lookup finds now; nothing for addresses within the process, and for names that are not known.
 pub(crate) fn addresses_of(endpoint: &Endpoint) -> Vec<SocketAddr> {
-    let Some((host, port)) = endpoint.host_and_port() else { return Vec::new() };
-    let Ok(port) = port.parse::<u16>() else { return Vec::new() };
-    let all: Vec<SocketAddr> = (host, port).to_socket_addrs().map(Iterator::collect).unwrap_or_default();
+    let Some(HostPort { host, port }) = endpoint.parsed() else { return Vec::new() };
+    let port = port.unwrap_or(0);
+    let all: Vec<SocketAddr> = match host {
+        Host::Address(address) => vec![SocketAddr::new(address, port)],
+        Host::Name(name) => (name, port).to_socket_addrs().map(Iterator::collect).unwrap_or_default(),
+    };
     // A machine with both families is one machine: IPv4 where there is any.
     let (four, six): (Vec<_>, Vec<_>) = all.into_iter().partition(SocketAddr::is_ipv4);
     if four.is_empty() { six } else { four }
@@ -100,11 +126,36 @@ mod tests {
             ("tcp://0.0.0.0:7000", false),
             ("tcp://*:7000", false),
             ("tcp://replay-0:7000", false),
+            ("tcp://LocalHost:7000", true),
+            ("tcp://[::ffff:127.0.0.1]:7000", true),
+            ("tcp://[::]:7000", false),
+            ("tcp://[fe80::1%eth0]:7000", false),
         ] {
             assert_eq!(text.parse::<Endpoint>().unwrap().is_local(), local, "{text}");
         }
-        for text in ["", "tcp://:7000", "tcp://host", "tcp://host:70000", "udp://host:1", "inproc://"] {
+        for text in [
+            "",
+            "tcp://:7000",
+            "tcp://host",
+            "tcp://host:70000",
+            "udp://host:1",
+            "inproc://",
+            "tcp://::1:7000",
+        ] {
             assert!(text.parse::<Endpoint>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_name_is_bound_by_its_address() {
+        let bound =
+            |text: &str| text.parse::<Endpoint>().unwrap().to_bind().map(|endpoint| endpoint.to_string());
+        let local = bound("tcp://localhost:7000").unwrap();
+        assert!(["tcp://127.0.0.1:7000", "tcp://[::1]:7000"].contains(&local.as_str()), "{local}");
+        assert!(bound("tcp://localhost:*").unwrap().ends_with(":*"));
+        assert_eq!(bound("tcp://[::1]:7000").unwrap(), "tcp://[::1]:7000");
+        let error = bound("tcp://no-such-host.invalid:7000").unwrap_err();
+        assert!(error.to_string().contains("no-such-host.invalid:7000"), "{error}");
+        assert_eq!(error.exit_code(), common::ExitCode::Config);
     }
 }

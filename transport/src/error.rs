@@ -19,6 +19,17 @@ pub enum TransportError {
         /// What the library says.
         source: zmq::Error,
     },
+    /// An address cannot be bound.
+    #[error(
+        "cannot bind {endpoint}: {source}; another program may listen there, or the address is not of this machine: end it, or \
+         give another address"
+    )]
+    Bind {
+        /// The address.
+        endpoint: String,
+        /// What the library says.
+        source: zmq::Error,
+    },
     /// An address cannot be understood.
     #[error("address `{text}`: {message}")]
     Address {
@@ -43,6 +54,14 @@ pub enum TransportError {
         path: PathBuf,
         /// What is wrong and what would be right.
         message: String,
+    },
+    /// A key file cannot be written.
+    #[error("key file {} cannot be written: {source}", path.display())]
+    KeyFile {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
     },
     /// CURVE is configured and the linked library cannot do it.
     #[error(
@@ -109,10 +128,11 @@ impl TransportError {
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            TransportError::Address { .. } => ExitCode::Config,
+            TransportError::Address { .. } | TransportError::Bind { .. } => ExitCode::Config,
             TransportError::InsecureBind { .. }
             | TransportError::Key { .. }
             | TransportError::NoCurve { .. } => ExitCode::Security,
+            TransportError::KeyFile { .. } => ExitCode::Storage,
             TransportError::Refused { .. } => ExitCode::Refused,
             TransportError::Unreachable { .. } | TransportError::Unflushed { .. } => ExitCode::Unreachable,
             TransportError::RunFinished => ExitCode::Success,

@@ -95,28 +95,62 @@ impl Keys {
     }
 }
 
-/// Makes a key folder with a fresh pair for each role and returns the files written.
+/// What [`make_keys`] found and made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MadeKeys {
+    /// Files of the pairs that were made.
+    pub made: Vec<PathBuf>,
+    /// Files of the pairs that were there and were left alone.
+    pub kept: Vec<PathBuf>,
+}
+
+/// Gives a key folder a pair for each role. Whole pairs that are there stay, unless `replace` is set.
 ///
 /// # Errors
-/// [`TransportError::Key`] when any of the files exists and `replace` is not set, or cannot be written.
-pub fn make_keys(folder: &Path, replace: bool) -> Result<Vec<PathBuf>, TransportError> {
-    fs::create_dir_all(folder).map_err(|error| key_error(folder, format!("cannot be made: {error}")))?;
-    let paths = Role::ALL.map(|role| (role, public_path(folder, role), secret_path(folder, role)));
-    if !replace {
-        for path in paths.iter().flat_map(|(_, public, secret)| [public, secret]) {
-            if path.exists() {
-                return Err(key_error(path, "exists; services that use it would be locked out".to_owned()));
-            }
+/// [`TransportError::Key`] when one half of a pair is there without the other or holds no key, [`TransportError::KeyFile`] when a
+/// file cannot be written. Nothing is made before everything was looked at.
+pub fn make_keys(folder: &Path, replace: bool) -> Result<MadeKeys, TransportError> {
+    fs::create_dir_all(folder)
+        .map_err(|source| TransportError::KeyFile { path: folder.to_owned(), source })?;
+    let (mut missing, mut keys) = (Vec::new(), MadeKeys::default());
+    for role in Role::ALL {
+        if !replace && has_pair(folder, role)? {
+            keys.kept.extend([public_path(folder, role), secret_path(folder, role)]);
+        } else {
+            missing.push(role);
         }
     }
-    let mut written = Vec::new();
-    for (_, public, secret) in paths {
+    for role in missing {
+        let (public, secret) = (public_path(folder, role), secret_path(folder, role));
         let pair = KeyPair::generate()?;
         write_key(&public, &pair.public, 0o644)?;
         write_key(&secret, &pair.secret, 0o600)?;
-        written.extend([public, secret]);
+        keys.made.extend([public, secret]);
     }
-    Ok(written)
+    Ok(keys)
+}
+
+/// Whether both halves of a role's pair are there, and are keys.
+fn has_pair(folder: &Path, role: Role) -> Result<bool, TransportError> {
+    let (public, secret) = (public_path(folder, role), secret_path(folder, role));
+    let lone = |there: &Path, missing: &Path| {
+        let message = format!(
+            "is half a pair: {} is missing; bring it back, or remove this file so that a new pair is made (`--force` makes all \
+             pairs anew)",
+            missing.display()
+        );
+        Err(key_error(there, message))
+    };
+    match (public.exists(), secret.exists()) {
+        (false, false) => Ok(false),
+        (true, false) => lone(&public, &secret),
+        (false, true) => lone(&secret, &public),
+        (true, true) => {
+            read_key(&public)?;
+            check_mode(&secret)?;
+            read_key(&secret).map(|_| true)
+        }
+    }
 }
 
 fn public_path(folder: &Path, role: Role) -> PathBuf {
@@ -151,7 +185,7 @@ fn check_mode(path: &Path) -> Result<(), TransportError> {
 
 fn write_key(path: &Path, key: &[u8; 32], mode: u32) -> Result<(), TransportError> {
     let text = zmq::z85_encode(key).map_err(|_| key_error(path, "the key cannot be encoded".to_owned()))?;
-    let write = || {
+    let write = || -> std::io::Result<()> {
         // The mode counts only for a file that is made: an old one might be open to others.
         if path.exists() {
             fs::remove_file(path)?;
@@ -160,7 +194,7 @@ fn write_key(path: &Path, key: &[u8; 32], mode: u32) -> Result<(), TransportErro
         writeln!(file, "{text}")?;
         file.sync_all()
     };
-    write().map_err(|error: std::io::Error| key_error(path, format!("cannot be written: {error}")))
+    write().map_err(|source| TransportError::KeyFile { path: path.to_owned(), source })
 }
 
 #[cfg(test)]
@@ -170,13 +204,40 @@ mod tests {
     #[test]
     fn keys_are_made_once_and_read_back() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(make_keys(folder.path(), false).unwrap().len(), 6);
+        let made = make_keys(folder.path(), false).unwrap();
+        assert_eq!((made.made.len(), made.kept.len()), (6, 0));
         let keys = Keys::load(folder.path(), Role::Actor).unwrap();
         assert_eq!(keys.role_of(keys.own().public()), Some(Role::Actor));
-        assert!(make_keys(folder.path(), false).unwrap_err().to_string().contains("exists"));
+        assert_eq!(make_keys(folder.path(), false).unwrap(), MadeKeys { made: Vec::new(), kept: made.made });
+        let same = Keys::load(folder.path(), Role::Actor).unwrap();
+        assert_eq!(same.own().public(), keys.own().public());
         make_keys(folder.path(), true).unwrap();
         let fresh = Keys::load(folder.path(), Role::Actor).unwrap();
         assert_ne!(fresh.own().public(), keys.own().public());
+    }
+
+    #[test]
+    fn missing_pairs_are_made_and_a_lone_half_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        make_keys(folder.path(), false).unwrap();
+        let learner = fs::read(secret_path(folder.path(), Role::Learner)).unwrap();
+        for path in [public_path(folder.path(), Role::Actor), secret_path(folder.path(), Role::Actor)] {
+            fs::remove_file(path).unwrap();
+        }
+        let keys = make_keys(folder.path(), false).unwrap();
+        assert_eq!((keys.made.len(), keys.kept.len()), (2, 4));
+        assert!(keys.made.iter().all(|path| path.to_string_lossy().contains("actor.")));
+        assert_eq!(fs::read(secret_path(folder.path(), Role::Learner)).unwrap(), learner);
+        fs::remove_file(secret_path(folder.path(), Role::Actor)).unwrap();
+        for path in [public_path(folder.path(), Role::Replay), secret_path(folder.path(), Role::Replay)] {
+            fs::remove_file(path).unwrap();
+        }
+        let error = make_keys(folder.path(), false).unwrap_err();
+        assert!(
+            error.to_string().contains("actor.public") && error.to_string().contains("half a pair"),
+            "{error}"
+        );
+        assert!(!public_path(folder.path(), Role::Replay).exists(), "nothing is made beside a lone half");
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub use directory::ShardDirectory;
 pub use endpoint::Endpoint;
 pub use error::TransportError;
 pub use frame::Frame;
-pub use keys::{KeyPair, Keys, make_keys};
+pub use keys::{KeyPair, Keys, MadeKeys, make_keys};
 pub use links::Links;
 pub use message::{
     Ack, Announcement, Batch, BulkDigest, Hello, Insert, Inserts, Item, MAX_BATCH_ITEMS, Message, NotReady,

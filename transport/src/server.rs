@@ -101,7 +101,7 @@ impl Server {
     /// Binds a replay shard's socket: learner and actors may connect.
     ///
     /// # Errors
-    /// [`TransportError::InsecureBind`], [`TransportError::Socket`].
+    /// [`TransportError::InsecureBind`], [`TransportError::Bind`], [`TransportError::Socket`].
     pub fn bind_shard(transport: &Transport, endpoint: &Endpoint) -> Result<Self, TransportError> {
         Server::bind(transport, endpoint, Domain::Shard)
     }

@@ -29,8 +29,9 @@ pub(crate) fn bind(
     domain: Domain,
 ) -> Result<zmq::Socket, TransportError> {
     let fail = |operation| TransportError::socket(operation, endpoint.as_str());
-    transport.check_bind(endpoint)?;
-    let socket = open(transport, kind).map_err(fail("open"))?;
+    let bound = endpoint.to_bind()?;
+    transport.check_bind(&bound)?;
+    let socket = open(transport, kind, &bound).map_err(fail("open"))?;
     if kind == zmq::ROUTER {
         // Otherwise what is sent to a peer that has gone is dropped without a word.
         socket.set_router_mandatory(true).map_err(fail("set up"))?;
@@ -44,7 +45,8 @@ pub(crate) fn bind(
         set().map_err(fail("encrypt"))?;
         transport.watch(&socket, endpoint)?;
     }
-    socket.bind(endpoint.as_str()).map_err(fail("bind"))?;
+    let refused = |source| TransportError::Bind { endpoint: endpoint.to_string(), source };
+    socket.bind(bound.as_str()).map_err(refused)?;
     Ok(socket)
 }
 
@@ -56,7 +58,7 @@ pub(crate) fn connect(
     server: Role,
 ) -> Result<zmq::Socket, TransportError> {
     let fail = |operation| TransportError::socket(operation, endpoint.as_str());
-    let socket = open(transport, kind).map_err(fail("open"))?;
+    let socket = open(transport, kind, endpoint).map_err(fail("open"))?;
     if kind == zmq::SUB {
         socket.set_subscribe(b"").map_err(fail("subscribe to"))?;
     }
@@ -72,8 +74,14 @@ pub(crate) fn connect(
     Ok(socket)
 }
 
-fn open(transport: &Transport, kind: zmq::SocketType) -> Result<zmq::Socket, zmq::Error> {
+fn open(
+    transport: &Transport,
+    kind: zmq::SocketType,
+    endpoint: &Endpoint,
+) -> Result<zmq::Socket, zmq::Error> {
     let socket = transport.context().socket(kind)?;
+    // Only where it must be: with it the library looks for IPv6 addresses of names first, which a peer may not listen on.
+    socket.set_ipv6(endpoint.is_ipv6())?;
     socket.set_linger(millis(LINGER))?;
     socket.set_sndhwm(HIGH_WATER_MARK)?;
     socket.set_rcvhwm(HIGH_WATER_MARK)?;

@@ -76,9 +76,15 @@ pub(super) fn compare(arguments: &EncoderArguments, json: bool) -> anyhow::Resul
             );
         }
     }
-    let temporary = tempfile::tempdir()?;
+    // Before anything is measured: hours of work should not end with a picture that cannot be written.
+    if let Some(path) = &arguments.picture {
+        durable::check_writable(path).with_context(|| format!("--picture {}", path.display()))?;
+    }
+    let temporary =
+        tempfile::tempdir().context("cannot make a temporary folder (TMPDIR names another place)")?;
     let graphs = arguments.graphs.clone().unwrap_or_else(|| temporary.path().to_owned());
-    std::fs::create_dir_all(&graphs).with_context(|| format!("cannot create {}", graphs.display()))?;
+    std::fs::create_dir_all(&graphs).with_context(|| format!("--graphs {}", graphs.display()))?;
+    tempfile::tempfile_in(&graphs).with_context(|| format!("--graphs {}", graphs.display()))?;
     let plan = Plan {
         edges: arguments.edges.clone(),
         kinds: arguments.kinds.clone(),
@@ -108,7 +114,7 @@ pub(super) fn measure(arguments: &MeasureArguments) -> anyhow::Result<()> {
     let device = policy::device(&arguments.device)?;
     let MeasureArguments { work, threads, storage, repeats, .. } = *arguments;
     let order = Order { work, pass, threads, device, repeats };
-    writeln!(std::io::stdout(), "{}", serde_json::to_string(&bench::measure(&order, storage)?)?)?;
+    writeln!(telemetry::stdout(), "{}", serde_json::to_string(&bench::measure(&order, storage)?)?)?;
     Ok(())
 }
 

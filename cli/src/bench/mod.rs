@@ -131,7 +131,7 @@ fn positive(text: &str) -> Result<f64, String> {
 }
 
 fn print(json: bool, figures: &[Figure]) -> anyhow::Result<()> {
-    let mut stdout = std::io::stdout().lock();
+    let mut stdout = telemetry::stdout();
     let width = figures.iter().map(|figure| figure.name.len()).max().unwrap_or(0).max(34);
     for figure in figures {
         if json {

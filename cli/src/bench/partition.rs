@@ -47,7 +47,7 @@ struct Case {
 pub(super) fn compare(arguments: &PartitionArguments, json: bool) -> anyhow::Result<()> {
     if !json {
         writeln!(
-            std::io::stdout(),
+            telemetry::stdout(),
             "{:10} {:>9} {:>5}  {:10} {:>10} {:>7} {:>9} {:>9}",
             "graph",
             "edges",
@@ -72,7 +72,7 @@ fn print(graph: Topology, row: &CutRow, json: bool) -> anyhow::Result<()> {
     let (graph, cut) = (graph.name(), row.cutter.name());
     let milliseconds = row.seconds * 1e3;
     let CutRow { edges, parts, quality, halo_rows, .. } = row;
-    let mut stdout = std::io::stdout().lock();
+    let mut stdout = telemetry::stdout();
     if json {
         let figure = Figure {
             schema: 1,

@@ -79,7 +79,7 @@ pub(super) fn measure(arguments: &MeasureArguments) -> anyhow::Result<()> {
         cutter: arguments.cutter,
         repeats: arguments.repeats,
     };
-    writeln!(std::io::stdout(), "{}", serde_json::to_string(&bench::run_rank(&order)?)?)?;
+    writeln!(telemetry::stdout(), "{}", serde_json::to_string(&bench::run_rank(&order)?)?)?;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use bench::replay::{Case, Load, Measurement, Plan, Row, SampleOrder, Turn, WriteOrder};
 
 use super::{Figure, at_least_one, positive, print};
@@ -74,6 +75,9 @@ pub(super) fn compare(arguments: &ReplayArguments, json: bool) -> anyhow::Result
             "--peers {}: there is no reverb/bin/python in it (bench/peers/replay/README.md says how to make it)",
             folder.display()
         );
+    }
+    if let Some(folder) = &arguments.disk {
+        tempfile::tempfile_in(folder).with_context(|| format!("--disk {}", folder.display()))?;
     }
     let program = std::env::current_exe()?;
     let shard_program = program.with_file_name("longshore-replay");

@@ -255,14 +255,13 @@ fn learnt(entrants: &[Entrant]) -> Vec<&str> {
 }
 
 fn print<T: Serialize>(records: &[T], json: bool, table: impl FnOnce() -> String) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = telemetry::stdout();
     if !json {
         write!(out, "{}", table())?;
         return Ok(());
     }
     for record in records {
-        serde_json::to_writer(&mut out, record)?;
-        writeln!(out)?;
+        writeln!(out, "{}", serde_json::to_string(record)?)?;
     }
     Ok(())
 }

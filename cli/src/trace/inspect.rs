@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use common::name::printable;
@@ -36,22 +36,26 @@ pub struct InspectArguments {
 /// Reads, prints and draws.
 ///
 /// # Errors
-/// When a file is missing, damaged or no trace, or the picture cannot be written.
+/// When a file is missing, damaged or no trace, too much of it was left out, or the picture cannot be written.
 pub fn run(arguments: &InspectArguments) -> anyhow::Result<()> {
+    if let Some(path) = &arguments.svg {
+        durable::check_writable(path).with_context(|| format!("--svg {}", path.display()))?;
+    }
     let files = arguments.trace.recognise()?;
     let summary = TraceSummary::read(files, arguments.trace.lenient).map_err(SimulatorError::from)?;
     if let Some(path) = &arguments.svg {
         durable::atomic_write(path, evaluation::trace_picture(&summary)?.as_bytes())
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
-    let mut out = std::io::stdout().lock();
+    let mut out = telemetry::stdout();
     if arguments.json {
-        serde_json::to_writer(&mut out, &summary)?;
-        writeln!(out)?;
+        writeln!(out, "{}", serde_json::to_string(&summary)?)?;
     } else {
         write!(out, "{}", table(&summary))?;
     }
-    Ok(())
+    // Shown all the same, so that it can be seen what is wrong.
+    let path = files.events.or(files.invocations).unwrap_or(Path::new(""));
+    Ok(summary.skipped.check(path).map_err(SimulatorError::from)?)
 }
 
 fn table(summary: &TraceSummary) -> String {
@@ -75,7 +79,12 @@ fn table(summary: &TraceSummary) -> String {
         );
     }
     if summary.incomplete > 0 {
-        let _ = writeln!(text, "incomplete  {} functions lack durations or memory", summary.incomplete);
+        let _ = writeln!(
+            text,
+            "incomplete  {} functions lack durations or memory ({:.2}% of the invocations)",
+            summary.incomplete,
+            100.0 * summary.incomplete_share
+        );
     }
     text.push_str(&describe(&summary.skipped));
     text.push_str(&quantiles(summary));

@@ -3,10 +3,11 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use common::RunSeed;
+use durable::DurableError;
 use simulator::SimulatorError;
-use simulator::serverless::trace::{Choice, Cut, SampledFile, sample};
+use simulator::serverless::trace::{Choice, Cut, sample};
 
 use super::TraceFileArguments;
 
@@ -69,26 +70,24 @@ impl From<ChoiceArgument> for Choice {
 /// When a file is missing, damaged or no trace, lacks the minutes, or a file is in the way or cannot be written.
 pub fn run(arguments: &SampleArguments) -> anyhow::Result<()> {
     let files = arguments.trace.recognise()?;
+    // Before a long trace is read.
+    refuse_harm(arguments)?;
     let cut = Cut {
-        functions: arguments.functions.map(|functions| functions as usize),
+        functions: arguments.functions.map(|functions| usize::try_from(functions).unwrap_or(usize::MAX)),
         minutes: arguments.minutes,
         choice: arguments.choose.into(),
         seed: RunSeed(arguments.seed),
     };
     let sampled = sample(files, &cut, arguments.trace.lenient).map_err(SimulatorError::from)?;
-    let targets: Vec<PathBuf> = sampled.iter().map(|file| target(&arguments.out, &file.source)).collect();
-    for (file, path) in sampled.iter().zip(&targets) {
-        refuse_harm(arguments, file, path)?;
-    }
-    if targets.iter().enumerate().any(|(place, path)| targets[..place].contains(path)) {
-        bail!("two of the files have the same name; rename one, for both would be written to one place");
-    }
-    std::fs::create_dir_all(&arguments.out)
-        .with_context(|| format!("cannot create {}", arguments.out.display()))?;
-    let mut out = std::io::stdout().lock();
-    for (file, path) in sampled.iter().zip(&targets) {
-        durable::atomic_write(path, &file.bytes)
-            .with_context(|| format!("cannot write {}", path.display()))?;
+    std::fs::create_dir_all(&arguments.out).map_err(|source| DurableError::Io {
+        operation: "create",
+        path: arguments.out.clone(),
+        source,
+    })?;
+    let mut out = telemetry::stdout();
+    for file in sampled {
+        let path = target(&arguments.out, &file.source);
+        durable::atomic_write(&path, &file.bytes)?;
         writeln!(out, "{}  {} rows", path.display(), file.rows)?;
     }
     Ok(())
@@ -102,16 +101,30 @@ fn target(folder: &Path, source: &Path) -> PathBuf {
 }
 
 /// Never writes over the trace itself, and over other files only with `--force`.
-fn refuse_harm(arguments: &SampleArguments, file: &SampledFile, path: &Path) -> anyhow::Result<()> {
-    if !path.exists() {
-        return Ok(());
+fn refuse_harm(arguments: &SampleArguments) -> anyhow::Result<()> {
+    let (out, sources) = (&arguments.out, &arguments.trace.files);
+    // Of `events.csv/small` the file is in the way, not the folder.
+    if let Some(file) = out.ancestors().find(|path| path.exists()).filter(|path| !path.is_dir()) {
+        bail!("--out {}: {} is a file; choose another folder", out.display(), file.display());
     }
-    let same = |source: &PathBuf| path.canonicalize().ok() == source.canonicalize().ok();
-    if same(&file.source) || arguments.trace.files.iter().any(same) {
-        bail!("{} is a file of the trace itself; choose another folder with --out", path.display());
-    }
-    if !arguments.force {
-        bail!("{} is there already; choose another folder with --out, or give --force", path.display());
+    let targets: Vec<PathBuf> = sources.iter().map(|source| target(out, source)).collect();
+    for (place, path) in targets.iter().enumerate() {
+        if targets[..place].contains(path) {
+            let (one, other) = (&sources[place], path.display());
+            bail!("{} and another file would both become {other}; rename one of them", one.display());
+        }
+        if !path.exists() {
+            continue;
+        }
+        if sources.iter().any(|source| path.canonicalize().ok() == source.canonicalize().ok()) {
+            bail!("{} is a file of the trace itself; choose another folder with --out", path.display());
+        }
+        if path.is_dir() {
+            bail!("{} is a folder; choose another folder with --out", path.display());
+        }
+        if !arguments.force {
+            bail!("{} is there already; choose another folder with --out, or give --force", path.display());
+        }
     }
     Ok(())
 }
@@ -139,5 +152,42 @@ mod tests {
     fn results_lose_the_ending_of_compression() {
         assert_eq!(target(Path::new("out"), Path::new("in/day.csv.gz")), Path::new("out/day.csv"));
         assert_eq!(target(Path::new("out"), Path::new("in/day.txt")), Path::new("out/day.txt"));
+    }
+
+    #[test]
+    fn nothing_is_written_over_and_files_are_no_folders() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| folder.path().join(name);
+        std::fs::write(file("events.csv"), "trace").unwrap();
+        std::fs::create_dir_all(file("taken/events.csv")).unwrap();
+        std::fs::create_dir_all(file("other")).unwrap();
+        std::fs::write(file("other/events.csv"), "another").unwrap();
+        let refused = |out: PathBuf, force: bool, files: Vec<PathBuf>| {
+            let arguments = SampleArguments {
+                trace: TraceFileArguments { files, lenient: false },
+                functions: None,
+                choose: ChoiceArgument::Top,
+                minutes: None,
+                seed: 1,
+                out,
+                force,
+            };
+            refuse_harm(&arguments).err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        let events = || vec![file("events.csv")];
+        for (out, words) in [
+            (folder.path().to_owned(), "is a file of the trace itself"),
+            (file("events.csv"), "events.csv is a file; choose another folder"),
+            (file("events.csv/small"), "events.csv is a file; choose another folder"),
+            (file("taken"), "taken/events.csv is a folder"),
+        ] {
+            let text = refused(out, true, events());
+            assert!(text.contains(words), "{text}");
+        }
+        assert!(refused(file("other"), false, events()).contains("is there already"));
+        assert_eq!(refused(file("other"), true, events()), "");
+        assert_eq!(refused(file("new/and/deep"), false, events()), "");
+        let twice = vec![file("events.csv"), file("a/events.csv.gz")];
+        assert!(refused(file("new"), false, twice).contains("would both become"));
     }
 }

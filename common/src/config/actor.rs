@@ -1,6 +1,8 @@
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 
+use super::addresses::is_metrics_address;
+
 /// How actors play.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
 #[serde(deny_unknown_fields, default)]
@@ -24,7 +26,7 @@ pub struct ActorConfig {
     #[garde(range(min = 1, max = 1_048_576))]
     pub spool_mib: u64,
     /// Where the actor's service listens for health checks and metrics, e.g. `127.0.0.1:9101`; none by default.
-    #[garde(skip)]
+    #[garde(inner(custom(is_metrics_address)))]
     pub metrics_address: Option<String>,
 }
 

@@ -2,6 +2,7 @@ use garde::Validate;
 use serde::{Deserialize, Serialize};
 
 use super::GroupConfig;
+use super::addresses::is_metrics_address;
 
 /// How the services take turns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,7 +133,7 @@ pub struct LearnerConfig {
     #[garde(range(min = 1))]
     pub partition_edges: u64,
     /// Where the learner's service listens for health checks and metrics; none by default.
-    #[garde(skip)]
+    #[garde(inner(custom(is_metrics_address)))]
     pub metrics_address: Option<String>,
 }
 

@@ -5,6 +5,9 @@ use garde::Validate;
 
 use super::Config;
 
+/// Bytes; a configuration has a few thousand.
+const LARGEST_FILE: u64 = 16 << 20;
+
 /// Why a configuration was refused. Every message names the file, the key and what would be right.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -59,7 +62,7 @@ pub enum ConfigError {
 /// # Errors
 /// See [`ConfigError`].
 pub fn load(path: &Path, settings: &[String]) -> Result<Config, ConfigError> {
-    let text = std::fs::read_to_string(path)
+    let text = crate::user_file::read_text(path, LARGEST_FILE)
         .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
     parse(&text, &path.display().to_string(), settings)
 }

@@ -1,6 +1,7 @@
 //! Configuration: one TOML file of `schema = 1`, with unknown keys refused and single values set from the command line.
 
 mod actor;
+mod addresses;
 mod evaluation;
 mod learner;
 mod load;
@@ -21,6 +22,7 @@ use garde::Validate;
 use serde::{Deserialize, Serialize};
 
 pub use actor::{ActorConfig, GroupConfig, GroupScale};
+pub use addresses::{Host, HostPort};
 pub use evaluation::EvaluationConfig;
 pub use learner::{Advantage, LearnerConfig, Mode, Schedule};
 pub use load::{ConfigError, load, parse};
@@ -79,7 +81,7 @@ pub struct Config {
     #[serde(default)]
     pub evaluation: EvaluationConfig,
     /// Where the services find each other.
-    #[garde(dive)]
+    #[garde(dive, custom(addresses::do_not_collide(&self.actor, &self.replay, &self.learner)))]
     #[serde(default)]
     pub transport: TransportConfig,
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 
+use super::addresses::{is_link, is_metrics_address};
 use super::table_checks::sound_names;
 use super::{LearnerConfig, RemoverConfig, SamplerConfig, TableConfig};
 
@@ -37,10 +38,10 @@ pub struct ReplayConfig {
     #[garde(range(min = 1, max = 4096))]
     pub segment_mib: u32,
     /// What a shard of its own process binds, where it is not its entry in `transport.shards` (e.g. `tcp://0.0.0.0:7710`).
-    #[garde(skip)]
+    #[garde(inner(custom(is_link)))]
     pub bind: Option<String>,
     /// Where a shard's service listens for health checks and metrics, e.g. `127.0.0.1:9110`; none by default.
-    #[garde(skip)]
+    #[garde(inner(custom(is_metrics_address)))]
     pub metrics_address: Option<String>,
 }
 

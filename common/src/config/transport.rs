@@ -3,26 +3,28 @@ use std::path::PathBuf;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 
+use super::addresses::is_link;
+
 /// Where the services find each other, and how long they are patient.
 ///
-/// Addresses are `tcp://HOST:PORT`. `longshore train` runs every service in one process and uses none of them.
+/// Addresses are `tcp://HOST:PORT`; HOST is a name, an IPv4 address or an IPv6 address in brackets. `longshore train` runs every service in one process and uses none of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
 #[serde(deny_unknown_fields, default)]
 pub struct TransportConfig {
     /// The replay shards, in the order of their ids. A host name with several addresses stands for a shard each.
-    #[garde(length(min = 1, max = 256), inner(custom(is_endpoint)))]
+    #[garde(length(min = 1, max = 256), inner(custom(is_link)))]
     pub shards: Vec<String>,
     /// Where the learner announces versions; what actors connect to.
-    #[garde(custom(is_endpoint))]
+    #[garde(custom(is_link))]
     pub weights_announce: String,
     /// Where actors pull weights from the learner.
-    #[garde(custom(is_endpoint))]
+    #[garde(custom(is_link))]
     pub weights_pull: String,
     /// What the learner binds for announcements, where it is not `weights_announce` (e.g. `tcp://0.0.0.0:7700`).
-    #[garde(inner(custom(is_endpoint)))]
+    #[garde(inner(custom(is_link)))]
     pub weights_announce_bind: Option<String>,
     /// What the learner binds for pulls, where it is not `weights_pull`.
-    #[garde(inner(custom(is_endpoint)))]
+    #[garde(inner(custom(is_link)))]
     pub weights_pull_bind: Option<String>,
     /// Whether shards fetch each version of the weights from the learner and give it to the actors, which ask the learner
     /// itself only when no shard gives it.
@@ -61,16 +63,4 @@ impl Default for TransportConfig {
             max_frame_mib: 256,
         }
     }
-}
-
-fn is_endpoint(text: &String, _context: &()) -> garde::Result {
-    let port = text
-        .strip_prefix("tcp://")
-        .and_then(|rest| rest.rsplit_once(':'))
-        .filter(|(host, _)| !host.is_empty())
-        .map(|(_, port)| port);
-    if port.is_some_and(|port| port == "*" || port.parse::<u16>().is_ok()) {
-        return Ok(());
-    }
-    Err(garde::Error::new(format!("`{text}` must look like tcp://HOST:PORT")))
 }

@@ -49,7 +49,7 @@ impl WeightsPublisher {
     /// Binds both addresses and begins to answer.
     ///
     /// # Errors
-    /// [`TransportError::InsecureBind`], [`TransportError::Socket`], [`TransportError::Thread`].
+    /// [`TransportError::InsecureBind`], [`TransportError::Bind`], [`TransportError::Socket`], [`TransportError::Thread`].
     pub fn bind(
         transport: &Transport,
         endpoints: &WeightsEndpoints,

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::error::{Damage, Fault, Judge, Skipped, TraceError};
+use super::error::{Damage, Fault, TraceError};
 use super::keyed::{APPLICATION_COLUMN, FUNCTION_COLUMN, FunctionKey, KeyColumns, read_once};
-use super::table::{Limits, Row, Table, shown};
+use super::skipped::{Judge, Loss};
+use super::table::{Limits, Row, Table};
 
 /// Columns of the percentiles of durations, milliseconds.
 const PERCENTILE_COLUMNS: [&str; 7] = [
@@ -24,7 +25,7 @@ pub(super) const MEMORY_COLUMN: &str = "AverageAllocatedMb";
 const TRIGGER_COLUMN: &str = "Trigger";
 
 pub(super) const COUNTS: Limits =
-    Limits { most: 1e8, expected: "a whole number of invocations in this minute, from 0 to 100000000" };
+    Limits { most: 1e7, expected: "a whole number of invocations in this minute, from 0 to 10000000" };
 const MILLISECONDS: Limits =
     Limits { most: 6.048e8, expected: "a number of milliseconds from 0 to 604800000 (a week)" };
 pub(super) const MEGABYTES: Limits =
@@ -73,8 +74,13 @@ impl Invocations {
                     .collect::<Result<_, _>>()?,
             })
         };
+        let lost = |table: &Table| Loss {
+            key: keys.rough(table),
+            invocations: rough_count(table, first_column),
+            ..Loss::default()
+        };
         let mut rows = Vec::new();
-        read_once(&mut table, keys, judge, read, |_, value| rows.push(value))?;
+        read_once(&mut table, keys, judge, read, lost, |_, value| rows.push(value))?;
         Ok(Invocations { path: path.to_owned(), first_minute, minutes, rows })
     }
 
@@ -95,6 +101,22 @@ impl Invocations {
     }
 }
 
+/// What can be made out of the counts of a damaged row.
+fn rough_count(table: &Table, first_column: usize) -> Option<f64> {
+    let counts = (first_column..table.rough_width()).filter_map(|column| table.rough_number(column, COUNTS));
+    counts.reduce(|sum, count| sum + count)
+}
+
+/// The mean of durations with these percentiles, seconds: they are piecewise linear between them.
+pub(super) fn mean_seconds(percentiles_ms: &[f64; 7]) -> f64 {
+    const SHARES: [f64; 7] = [0.0, 0.01, 0.25, 0.5, 0.75, 0.99, 1.0];
+    let part = |place: usize| {
+        let width = SHARES[place + 1] - SHARES[place];
+        width * (percentiles_ms[place] + percentiles_ms[place + 1]) / 2.0
+    };
+    (0..6).map(part).sum::<f64>() / 1000.0
+}
+
 /// The file of durations: seven percentiles in ms, ascending, by function.
 pub(super) fn read_durations(
     path: &Path,
@@ -105,7 +127,8 @@ pub(super) fn read_durations(
     let columns = percentile_columns(&table)?;
     let mut durations = HashMap::new();
     let read = |row: &Row<'_>| percentiles(row, &columns);
-    read_once(&mut table, keys, judge, read, |key, value| {
+    let lost = |table: &Table| Loss::of_property(keys.rough(table));
+    read_once(&mut table, keys, judge, read, lost, |key, value| {
         durations.insert(key, value);
     })?;
     Ok(durations)
@@ -151,7 +174,8 @@ impl Memory {
         let keys = KeyColumns { application, function: table.find(FUNCTION_COLUMN) };
         let mut megabytes = HashMap::new();
         let read = |row: &Row<'_>| row.amount(value, MEGABYTES);
-        read_once(&mut table, keys, judge, read, |key, value| {
+        let lost = |table: &Table| Loss::of_property(keys.rough(table));
+        read_once(&mut table, keys, judge, read, lost, |key, value| {
             megabytes.insert(key, value);
         })?;
         Ok(Memory { by_application: keys.function.is_none(), megabytes })
@@ -163,7 +187,7 @@ impl Memory {
     }
 
     /// Average MB of a function; an application's is shared equally by its functions.
-    fn of(&self, key: &FunctionKey, application_size: u32) -> Option<f64> {
+    pub(super) fn of(&self, key: &FunctionKey, application_size: u32) -> Option<f64> {
         if !self.by_application {
             return self.megabytes.get(key).copied();
         }
@@ -172,139 +196,7 @@ impl Memory {
     }
 }
 
-/// A function that all three files know.
-#[derive(Clone, Debug)]
-pub struct TraceFunction {
-    /// Its hashes.
-    pub key: FunctionKey,
-    /// Number of its application.
-    pub application: u32,
-    /// Functions of its application in the file of invocations.
-    pub application_size: u32,
-    /// Invocations by minute.
-    pub counts: Vec<u32>,
-    /// Percentiles 0, 1, 25, 50, 75, 99 and 100 of its durations, ms.
-    pub percentiles_ms: [f64; 7],
-    /// Average memory, MB.
-    pub memory_mb: f64,
-}
-
-/// The three files joined.
-#[derive(Clone, Debug)]
-pub struct Azure2019 {
-    /// Functions in the order of the file of invocations.
-    pub functions: Vec<TraceFunction>,
-    /// Number of the first minute column.
-    pub first_minute: u32,
-    /// Minutes.
-    pub minutes: u32,
-    /// Rows that were left out.
-    pub skipped: Skipped,
-}
-
-/// Where the three files are.
-#[derive(Clone, Copy, Debug)]
-pub struct Azure2019Paths<'a> {
-    /// Counts a minute by function.
-    pub invocations: &'a Path,
-    /// Percentiles of durations by function.
-    pub durations: &'a Path,
-    /// Memory by application or by function.
-    pub memory: &'a Path,
-}
-
-impl Azure2019 {
-    /// Reads and joins the files.
-    ///
-    /// # Errors
-    /// When a file is missing or its structure is damaged; when a row is damaged or a function lacks durations or memory,
-    /// unless `lenient`: such rows are then left out and counted.
-    pub fn read(paths: Azure2019Paths<'_>, lenient: bool) -> Result<Self, TraceError> {
-        let mut judge = Judge::new(lenient);
-        let durations = read_durations(paths.durations, &mut judge)?;
-        let memory = Memory::read(paths.memory, &mut judge)?;
-        let invocations = Invocations::read(paths.invocations, &mut judge)?;
-        let joined = Join { paths, durations: &durations, memory: &memory };
-        joined.join(invocations, judge)
-    }
-
-    /// First and last minute.
-    #[must_use]
-    pub fn range(&self) -> [u32; 2] {
-        [self.first_minute, self.first_minute + self.minutes - 1]
-    }
-
-    /// Refuses minutes that the file of invocations, `path`, does not have.
-    ///
-    /// # Errors
-    /// [`TraceError::Range`].
-    pub fn check_minutes(&self, path: &Path, [first, last]: [u32; 2]) -> Result<(), TraceError> {
-        let available = self.range();
-        if first >= available[0] && last <= available[1] {
-            return Ok(());
-        }
-        Err(TraceError::Range { path: path.to_owned(), first, last, available })
-    }
-}
-
-struct Join<'a> {
-    paths: Azure2019Paths<'a>,
-    durations: &'a HashMap<FunctionKey, [f64; 7]>,
-    memory: &'a Memory,
-}
-
-impl Join<'_> {
-    fn join(&self, invocations: Invocations, mut judge: Judge) -> Result<Azure2019, TraceError> {
-        let sizes: HashMap<String, u32> =
-            invocations.application_sizes().into_iter().map(|(name, size)| (name.to_owned(), size)).collect();
-        let mut numbers: HashMap<String, u32> = HashMap::new();
-        let mut functions = Vec::new();
-        for row in invocations.rows {
-            let application_size = sizes[&row.key.application];
-            let found = self.properties(&row, application_size);
-            let Some((percentiles_ms, memory_mb)) = judge.judge(found)? else { continue };
-            let next = numbers.len() as u32;
-            let application = *numbers.entry(row.key.application.clone()).or_insert(next);
-            functions.push(TraceFunction {
-                key: row.key,
-                application,
-                application_size,
-                counts: row.counts,
-                percentiles_ms,
-                memory_mb,
-            });
-        }
-        if functions.is_empty() {
-            let skipped = judge.skipped.to_string();
-            return Err(TraceError::NothingLeft { path: invocations.path, skipped });
-        }
-        let (first_minute, minutes) = (invocations.first_minute, invocations.minutes);
-        Ok(Azure2019 { functions, first_minute, minutes, skipped: judge.skipped })
-    }
-
-    fn properties(&self, row: &InvocationRow, application_size: u32) -> Result<([f64; 7], f64), Damage> {
-        let percentiles = *self
-            .durations
-            .get(&row.key)
-            .ok_or_else(|| self.lacking(row, FUNCTION_COLUMN, Fault::NoDurations))?;
-        let column = if self.memory.by_application { APPLICATION_COLUMN } else { FUNCTION_COLUMN };
-        let memory = self
-            .memory
-            .of(&row.key, application_size)
-            .ok_or_else(|| self.lacking(row, column, Fault::NoMemory))?;
-        Ok((percentiles, memory))
-    }
-
-    /// The complaint that another file has no sound row for this one.
-    fn lacking(&self, row: &InvocationRow, column: &str, fault: Fault) -> Damage {
-        let name = if column == APPLICATION_COLUMN { &row.key.application } else { &row.key.function };
-        let other = if fault == Fault::NoDurations { self.paths.durations } else { self.paths.memory };
-        let message = format!(
-            "`{}` has no row in {}; the whole trace has such functions, and reading it leniently leaves them out",
-            shown(name),
-            other.display()
-        );
-        let path = self.paths.invocations.to_owned();
-        Damage { path, row: row.row, column: column.to_owned(), fault, message }
-    }
+/// Invocations of all minutes.
+pub(super) fn total(counts: &[u32]) -> f64 {
+    counts.iter().map(|&count| f64::from(count)).sum()
 }

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::error::{Damage, Fault, Judge, Skipped, TraceError};
+use super::error::{Damage, Fault, TraceError};
 use super::keyed::{FunctionKey, refuse_nothing};
+use super::skipped::{Judge, Kept, Loss, Skipped};
 use super::table::{Limits, Row, Table};
 
 const APPLICATION_COLUMN: &str = "app";
@@ -13,12 +14,12 @@ const FUNCTION_COLUMN: &str = "func";
 pub(super) const END_COLUMN: &str = "end_timestamp";
 const DURATION_COLUMN: &str = "duration";
 
-const TIMESTAMPS: Limits =
-    Limits { most: 1e9, expected: "a number of seconds since the start of the trace, from 0 to 1000000000" };
+const TIMESTAMPS: Limits = Limits {
+    most: 1e8,
+    expected: "a number of seconds since the start of the trace, from 0 to 100000000 (three years)",
+};
 const DURATIONS: Limits =
     Limits { most: 604_800.0, expected: "a number of seconds from 0 to 604800 (a week)" };
-/// By how much a row may arrive before one above it, seconds: the trace is nearly sorted by arrival.
-const DISORDER_SECONDS: f64 = 60.0;
 /// Rounding of end and duration may put an arrival this far before the start of the trace.
 const ROUNDING_SECONDS: f64 = 0.01;
 const SECONDS_PER_MINUTE: f64 = 60.0;
@@ -54,7 +55,7 @@ pub struct EventFunction {
 /// The whole file.
 #[derive(Clone, Debug)]
 pub struct Azure2021 {
-    /// Functions in order of appearance.
+    /// Functions in the order of their first arrival.
     pub functions: Vec<EventFunction>,
     /// Invocations by arrival.
     pub events: Vec<TraceEvent>,
@@ -63,27 +64,36 @@ pub struct Azure2021 {
 }
 
 impl Azure2021 {
-    /// Reads the file and puts its invocations in the order of their arrivals.
+    /// Reads the file and puts its invocations in the order of their arrivals, whatever order its rows have.
     ///
     /// # Errors
-    /// When the file is missing or its structure is damaged, or, unless `lenient`, when a row is damaged.
+    /// When the file is missing or its structure is damaged, or when a row is damaged; `lenient`ly such rows are left out,
+    /// counted and told of in the log, unless they are too much of the trace.
     pub fn read(path: &Path, lenient: bool) -> Result<Self, TraceError> {
+        let trace = Self::read_any(path, lenient)?;
+        trace.skipped.check(path)?;
+        trace.skipped.tell(path);
+        Ok(trace)
+    }
+
+    /// The same, however much is left out.
+    pub(super) fn read_any(path: &Path, lenient: bool) -> Result<Self, TraceError> {
         let mut table = Table::open(path, END_COLUMN)?;
         let columns = EventColumns::of(&table)?;
         let mut judge = Judge::new(lenient);
-        let mut catalogue = Catalogue::default();
+        let mut names = Names::default();
         let mut events = Vec::new();
-        let (mut latest, mut rows) = (0.0_f64, 0);
+        let mut rows = 0;
         while let Some(row) = table.next()? {
             rows += 1;
-            let parsed = row.and_then(|row| columns.read(&row, latest));
-            let Some((key, event)) = judge.judge(parsed)? else { continue };
-            latest = latest.max(event.arrival);
-            events.push(TraceEvent { function: catalogue.number(key), ..event });
+            let parsed = row.and_then(|row| columns.read(&row));
+            let Some((key, event)) = judge.judge(parsed, || columns.loss(&table))? else { continue };
+            events.push(TraceEvent { function: names.number(key), ..event });
         }
         refuse_nothing(path, rows, events.len(), &judge)?;
-        events.sort_by(|a, b| a.arrival.total_cmp(&b.arrival));
-        Ok(Azure2021 { functions: catalogue.functions, events, skipped: judge.skipped })
+        let functions = names.sort(&mut events);
+        let skipped = judge.finish(Kept::of(events.iter().map(|event| (1.0, Some(event.seconds), None))));
+        Ok(Azure2021 { functions, events, skipped })
     }
 
     /// Refuses minutes that the file, `path`, does not have; minute 1 is the first.
@@ -124,8 +134,8 @@ impl EventColumns {
         })
     }
 
-    /// The invocation of a row, its function not yet numbered; `latest` is the latest arrival above it.
-    pub fn read(&self, row: &Row<'_>, latest: f64) -> Result<(FunctionKey, TraceEvent), Damage> {
+    /// The invocation of a row, its function not yet numbered.
+    pub fn read(&self, row: &Row<'_>) -> Result<(FunctionKey, TraceEvent), Damage> {
         let key =
             FunctionKey { application: row.text(self.application)?, function: row.text(self.function)? };
         let end = row.amount(self.end, TIMESTAMPS)?;
@@ -137,36 +147,53 @@ impl EventColumns {
             );
             return Err(row.damage(self.duration, Fault::BeforeStart, message));
         }
-        if arrival < latest - DISORDER_SECONDS {
-            let message = format!(
-                "arrives (end − duration) at {arrival:.3} s, {:.3} s before a row above it; rows may be at most \
-                 {DISORDER_SECONDS} s out of order, so sort the file by arrival",
-                latest - arrival
-            );
-            return Err(row.damage(self.end, Fault::Unsorted, message));
-        }
         Ok((key, TraceEvent { function: 0, arrival: arrival.max(0.0), seconds }))
+    }
+
+    /// What goes with the last row when it is left out.
+    fn loss(&self, table: &Table) -> Loss {
+        let seconds = table.rough_number(self.duration, DURATIONS);
+        Loss { invocations: Some(1.0), seconds, ..Loss::default() }
     }
 }
 
-/// Numbers functions and applications in order of appearance.
+/// Numbers functions in order of appearance.
 #[derive(Default)]
-struct Catalogue {
-    functions: Vec<EventFunction>,
+struct Names {
+    keys: Vec<FunctionKey>,
     numbers: HashMap<FunctionKey, u32>,
-    applications: HashMap<String, u32>,
 }
 
-impl Catalogue {
+impl Names {
     fn number(&mut self, key: FunctionKey) -> u32 {
         if let Some(&number) = self.numbers.get(&key) {
             return number;
         }
-        let number = self.functions.len() as u32;
-        let next = self.applications.len() as u32;
-        let application = *self.applications.entry(key.application.clone()).or_insert(next);
+        let number = self.keys.len() as u32;
         self.numbers.insert(key.clone(), number);
-        self.functions.push(EventFunction { key, application });
+        self.keys.push(key);
         number
+    }
+
+    /// Sorts invocations by arrival and numbers functions anew in that order, so that nothing depends on the order of the rows.
+    fn sort(self, events: &mut [TraceEvent]) -> Vec<EventFunction> {
+        let key = |event: &TraceEvent| &self.keys[event.function as usize];
+        events.sort_by(|a, b| {
+            let by_time = a.arrival.total_cmp(&b.arrival).then(a.seconds.total_cmp(&b.seconds));
+            by_time.then_with(|| key(a).cmp(key(b)))
+        });
+        let mut places: Vec<Option<u32>> = vec![None; self.keys.len()];
+        let mut applications: HashMap<&str, u32> = HashMap::new();
+        let mut functions = Vec::new();
+        for event in events {
+            let key = &self.keys[event.function as usize];
+            event.function = *places[event.function as usize].get_or_insert_with(|| {
+                let next = applications.len() as u32;
+                let application = *applications.entry(&key.application).or_insert(next);
+                functions.push(EventFunction { key: key.clone(), application });
+                functions.len() as u32 - 1
+            });
+        }
+        functions
     }
 }

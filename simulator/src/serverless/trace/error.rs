@@ -1,11 +1,11 @@
-//! Why a trace is refused, and what was left out of one that was read leniently.
+//! Why a trace is refused, and what may be wrong with a row of it.
 
-use std::collections::BTreeMap;
-use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
 use serde::Serialize;
+
+use super::source::LONGEST_LINE;
 
 /// Why a trace could not be read. Every message names the file; where a place in it is to blame, its row (the header is
 /// row 1) and its column too.
@@ -28,6 +28,14 @@ pub enum TraceError {
         row: u64,
         /// What the decoder says.
         source: io::Error,
+    },
+    /// It is no text, or no file.
+    #[error("{}: {problem}", path.display())]
+    NoText {
+        /// The file.
+        path: PathBuf,
+        /// What it is, and what to do about it.
+        problem: &'static str,
     },
     /// A plain file with the name of a compressed one.
     #[error("{}: is not gzip data although its name ends in `.gz`; remove the ending or compress the file", path.display())]
@@ -56,6 +64,31 @@ pub enum TraceError {
         path: PathBuf,
         /// Number of the column, from 1.
         column: usize,
+    },
+    /// Cells are not separated by commas.
+    #[error(
+        "{}: row 1: the cells of the header are separated by {found}; save the file with commas, and with points in its numbers",
+        path.display()
+    )]
+    Separator {
+        /// The file.
+        path: PathBuf,
+        /// What separates them.
+        found: &'static str,
+    },
+    /// Lines do not end as they should.
+    #[error("{}: row 1: its lines end with a carriage return alone; save the file with line ends LF or CRLF", path.display())]
+    LineEnds {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A line without an end in sight.
+    #[error("{}: row {row}: is longer than {} MiB; no row of a trace is", path.display(), LONGEST_LINE >> 20)]
+    LongLine {
+        /// The file.
+        path: PathBuf,
+        /// Its line.
+        row: u64,
     },
     /// A column is missing.
     #[error("{}: row 1: has no column `{column}`; its columns are {}", path.display(), found.join(", "))]
@@ -109,6 +142,26 @@ pub enum TraceError {
     NothingLeft {
         /// The file.
         path: PathBuf,
+        /// Why rows were left out.
+        skipped: String,
+    },
+    /// What was left out is too much for what is left to be the same workload.
+    #[error(
+        "{}: too much is left out even for lenient reading: {:.1}% of the invocations and {:.1}% of the work, where {:.0}% of \
+         each may be lost with {what}; left out: {skipped}",
+        path.display(), 100.0 * invocations, 100.0 * work, 100.0 * most
+    )]
+    TooMuchSkipped {
+        /// The file.
+        path: PathBuf,
+        /// Share of its invocations.
+        invocations: f64,
+        /// Share of its work.
+        work: f64,
+        /// The most that may be left out.
+        most: f64,
+        /// For what reason, and what would be right.
+        what: &'static str,
         /// Why rows were left out.
         skipped: String,
     },
@@ -176,13 +229,17 @@ pub enum Fault {
     NoDurations,
     /// The function or its application is in no row of the file of memory.
     NoMemory,
-    /// The row lies far behind rows that arrived later.
-    Unsorted,
     /// The duration reaches back to before the trace began.
     BeforeStart,
 }
 
 impl Fault {
+    /// Whether it is of a function that another file lacks, and not of a row that is damaged.
+    #[must_use]
+    pub fn is_incomplete(self) -> bool {
+        matches!(self, Fault::NoDurations | Fault::NoMemory)
+    }
+
     /// The fault in words that follow a count of rows.
     #[must_use]
     pub fn words(self) -> &'static str {
@@ -202,7 +259,6 @@ impl Fault {
             Fault::Duplicate => "that repeat another",
             Fault::NoDurations => "of functions without durations",
             Fault::NoMemory => "of functions without memory",
-            Fault::Unsorted => "out of order",
             Fault::BeforeStart => "that begin before the trace",
         }
     }
@@ -222,75 +278,4 @@ pub struct Damage {
     pub fault: Fault,
     /// What is wrong and what would be right.
     pub message: String,
-}
-
-/// Rows of one fault.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct SkippedRows {
-    /// How many.
-    pub rows: u64,
-    /// The first of them, as an error would have named it.
-    pub first: String,
-}
-
-/// Rows that were left out of a trace that was read leniently, by fault.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
-pub struct Skipped {
-    /// By fault; only those that occurred.
-    pub faults: BTreeMap<Fault, SkippedRows>,
-}
-
-impl Skipped {
-    /// Rows left out, all together.
-    #[must_use]
-    pub fn rows(&self) -> u64 {
-        self.faults.values().map(|skipped| skipped.rows).sum()
-    }
-
-    fn count(&mut self, damage: &Damage) {
-        let first = || SkippedRows { rows: 0, first: damage.to_string() };
-        self.faults.entry(damage.fault).or_insert_with(first).rows += 1;
-    }
-}
-
-impl fmt::Display for Skipped {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, (fault, skipped)) in self.faults.iter().enumerate() {
-            let separator = if place > 0 { "; " } else { "" };
-            write!(
-                formatter,
-                "{separator}{} rows {} (first: {})",
-                skipped.rows,
-                fault.words(),
-                skipped.first
-            )?;
-        }
-        if self.faults.is_empty() { formatter.write_str("no rows") } else { Ok(()) }
-    }
-}
-
-/// Decides what becomes of damaged rows: the first is an error, or, leniently, all are counted and left out.
-#[derive(Debug)]
-pub(super) struct Judge {
-    lenient: bool,
-    pub skipped: Skipped,
-}
-
-impl Judge {
-    pub fn new(lenient: bool) -> Self {
-        Judge { lenient, skipped: Skipped::default() }
-    }
-
-    /// The value of a sound row, `None` for one to leave out.
-    pub fn judge<T>(&mut self, row: Result<T, Damage>) -> Result<Option<T>, TraceError> {
-        match row {
-            Ok(value) => Ok(Some(value)),
-            Err(damage) if self.lenient => {
-                self.skipped.count(&damage);
-                Ok(None)
-            }
-            Err(damage) => Err(damage.into()),
-        }
-    }
 }

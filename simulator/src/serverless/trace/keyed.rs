@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::error::{Damage, Fault, Judge, TraceError};
+use super::error::{Damage, Fault, TraceError};
+use super::skipped::{Judge, Loss};
 use super::table::{Row, Table, shown};
 
 pub(super) const APPLICATION_COLUMN: &str = "HashApp";
@@ -37,14 +38,22 @@ impl KeyColumns {
             function: self.function.map(|column| row.text(column)).transpose()?.unwrap_or_default(),
         })
     }
+
+    /// Whose row the last one is, where that can be made out although it is damaged.
+    pub fn rough(self, table: &Table) -> Option<FunctionKey> {
+        let function = self.function.map_or(Some(""), |column| table.rough_text(column))?;
+        let application = table.rough_text(self.application)?;
+        Some(FunctionKey { application: application.to_owned(), function: function.to_owned() })
+    }
 }
 
-/// Reads all rows, one for each key, and hands the sound ones to `take`.
+/// Reads all rows, one for each key, and hands the sound ones to `take`; `lost` says what goes with one that is damaged.
 pub(super) fn read_once<T>(
     table: &mut Table,
     keys: KeyColumns,
     judge: &mut Judge,
     read: impl Fn(&Row<'_>) -> Result<T, Damage>,
+    lost: impl Fn(&Table) -> Loss,
     mut take: impl FnMut(FunctionKey, T),
 ) -> Result<(), TraceError> {
     let mut seen: HashMap<FunctionKey, u64> = HashMap::new();
@@ -60,7 +69,7 @@ pub(super) fn read_once<T>(
             seen.insert(key.clone(), row.number());
             Ok((key, value))
         });
-        if let Some((key, value)) = judge.judge(parsed)? {
+        if let Some((key, value)) = judge.judge(parsed, || lost(table))? {
             take(key, value);
         }
     }
@@ -83,7 +92,7 @@ pub(super) fn refuse_nothing(path: &Path, rows: u64, sound: usize, judge: &Judge
         return Err(TraceError::NoRows { path: path.to_owned() });
     }
     if sound == 0 {
-        let skipped = judge.skipped.to_string();
+        let skipped = judge.skipped().to_string();
         return Err(TraceError::NothingLeft { path: path.to_owned(), skipped });
     }
     Ok(())

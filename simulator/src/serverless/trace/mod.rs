@@ -1,22 +1,28 @@
 //! Recorded traces in files: what the Azure Functions traces of 2019 and 2021 hold, read so that every fault is named with
 //! its file, row and column, or counted where reading is lenient.
 //!
-//! Faults of a row can be skipped; faults of a file's structure (a missing column, a cut gzip file) never can. Files are
-//! plain or gzip; a byte order mark and CRLF line ends are accepted. Not here: arrivals, which `workloads` makes of a trace.
+//! Faults of a row can be skipped, up to a share of the trace; faults of a file's structure (a missing column, a cut gzip file)
+//! never can. Files are plain or gzip, of any number of members; a byte order mark and CRLF line ends are accepted. Rows may come
+//! in any order: whole files are held in memory and sorted there. Not here: arrivals, which `workloads` makes of a trace.
 
 mod azure2019;
 mod azure2021;
 mod error;
 mod format;
+mod joined;
 mod keyed;
 mod sample;
+mod skipped;
+mod source;
 mod summary;
 mod table;
 
-pub use azure2019::{Azure2019, Azure2019Paths, InvocationRow, Invocations, Memory, TraceFunction};
+pub use azure2019::{InvocationRow, Invocations, Memory};
 pub use azure2021::{Azure2021, EventFunction, TraceEvent};
-pub use error::{Damage, Fault, Skipped, SkippedRows, TraceError};
+pub use error::{Damage, Fault, TraceError};
 pub use format::{TraceFileKind, TraceFileSet};
+pub use joined::{Azure2019, Azure2019Paths, TraceFunction};
 pub use keyed::FunctionKey;
 pub use sample::{Choice, Cut, SampledFile, sample};
+pub use skipped::{Skipped, SkippedRows};
 pub use summary::{Largest, Quantiles, SHARES, TraceSummary};

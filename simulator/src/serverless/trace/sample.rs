@@ -7,14 +7,13 @@ use common::{RunSeed, Stream};
 use rand::Rng as _;
 use rand::seq::SliceRandom as _;
 
-use super::azure2019::{
-    Azure2019, Azure2019Paths, COUNTS, DURATIONS_COLUMN, MEGABYTES, MEMORY_COLUMN, percentile_columns,
-    percentiles,
-};
+use super::azure2019::{COUNTS, DURATIONS_COLUMN, MEGABYTES, MEMORY_COLUMN, percentile_columns, percentiles};
 use super::azure2021::{Azure2021, END_COLUMN, EventColumns};
-use super::error::{Damage, Judge, TraceError};
+use super::error::{Damage, TraceError};
 use super::format::TraceFileSet;
+use super::joined::{Azure2019, Azure2019Paths};
 use super::keyed::{APPLICATION_COLUMN, FUNCTION_COLUMN, FunctionKey, KeyColumns, read_once};
+use super::skipped::{Judge, Loss};
 use super::table::{Row, Table};
 
 /// How functions are chosen among those that are called in the chosen minutes.
@@ -173,19 +172,30 @@ fn copy(
 ) -> Result<SampledFile, TraceError> {
     let keys =
         KeyColumns { application: table.column(APPLICATION_COLUMN)?, function: table.find(FUNCTION_COLUMN) };
-    let memory: Vec<bool> = table.header().iter().map(|title| title.starts_with(MEMORY_COLUMN)).collect();
+    let is_memory = |title: &String| {
+        title.get(..MEMORY_COLUMN.len()).is_some_and(|start| start.eq_ignore_ascii_case(MEMORY_COLUMN))
+    };
+    let memory: Vec<bool> = table.header().iter().map(is_memory).collect();
     let mut output = Output::new(table, columns);
     let mut judge = Judge::new(lenient);
     let cells = |row: &Row<'_>| check(row).map(|()| row.cells());
-    read_once(table, keys, &mut judge, cells, |key, cells| {
-        if let Some(factor) = keep(&key) {
-            let cell = |&column: &usize| match cells[column].trim().parse::<f64>() {
-                Ok(value) if memory[column] && factor != 1.0 => (value * factor).to_string(),
-                _ => cells[column].clone(),
-            };
-            output.row(columns.iter().map(cell));
-        }
-    })?;
+    // How much is lost was judged when the trace was read.
+    read_once(
+        table,
+        keys,
+        &mut judge,
+        cells,
+        |_| Loss::default(),
+        |key, cells| {
+            if let Some(factor) = keep(&key) {
+                let cell = |&column: &usize| match cells[column].trim().parse::<f64>() {
+                    Ok(value) if memory[column] && factor != 1.0 => (value * factor).to_string(),
+                    _ => cells[column].clone(),
+                };
+                output.row(columns.iter().map(cell));
+            }
+        },
+    )?;
     Ok(output.finish())
 }
 
@@ -204,11 +214,9 @@ fn sample_events(path: &Path, cut: &Cut, lenient: bool) -> Result<Vec<SampledFil
     let all: Vec<usize> = (0..table.header().len()).collect();
     let mut output = Output::new(&table, &all);
     let mut judge = Judge::new(lenient);
-    let mut latest = 0.0_f64;
     while let Some(row) = table.next()? {
-        let parsed = row.and_then(|row| Ok((columns.read(&row, latest)?, row.cells())));
-        let Some(((key, event), cells)) = judge.judge(parsed)? else { continue };
-        latest = latest.max(event.arrival);
+        let parsed = row.and_then(|row| Ok((columns.read(&row)?, row.cells())));
+        let Some(((key, event), cells)) = judge.judge(parsed, Loss::default)? else { continue };
         if chosen.contains(&key) && (first..=last).contains(&event.minute()) {
             output.row(cells);
         }

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 
-use super::azure2019::{Invocations, Memory, read_durations};
+use super::azure2019::{Invocations, Memory, mean_seconds, read_durations, total};
 use super::azure2021::Azure2021;
-use super::error::{Judge, Skipped, TraceError};
+use super::error::TraceError;
 use super::format::TraceFileSet;
 use super::keyed::FunctionKey;
+use super::skipped::{Judge, Kept, Skipped};
 use crate::serverless::function::inverse_cdf;
 
 /// Shares at which a [`Quantiles`] states values.
@@ -90,6 +91,8 @@ pub struct TraceSummary {
     pub largest: Vec<Largest>,
     /// Functions of the main file that lack durations or memory, where those files were given.
     pub incomplete: usize,
+    /// Their share of all invocations.
+    pub incomplete_share: f64,
     /// Rows that were left out.
     pub skipped: Skipped,
 }
@@ -98,19 +101,43 @@ impl TraceSummary {
     /// Reads whatever files of a trace there are.
     ///
     /// # Errors
-    /// As reading the files one by one. Functions that another file lacks are counted and are no error.
+    /// As reading the files one by one. Functions that another file lacks are counted and are no error, and neither is how much
+    /// was left out: [`Skipped::check`] says whether it is too much.
     pub fn read(files: TraceFileSet<'_>, lenient: bool) -> Result<Self, TraceError> {
         if let Some(events) = files.events {
-            return Ok(of_events(&Azure2021::read(events, lenient)?));
+            return Ok(of_events(&Azure2021::read_any(events, lenient)?));
         }
         let mut judge = Judge::new(lenient);
         let invocations = files.invocations.map(|path| Invocations::read(path, &mut judge)).transpose()?;
         let durations = files.durations.map(|path| read_durations(path, &mut judge)).transpose()?;
         let memory = files.memory.map(|path| Memory::read(path, &mut judge)).transpose()?;
         let mut summary = of_parts(invocations.as_ref(), durations.as_ref(), memory.as_ref());
-        summary.skipped = judge.skipped;
+        summary.skipped = match &invocations {
+            Some(invocations) => finish(judge, invocations, durations.as_ref(), memory.as_ref()),
+            None => judge.skipped().clone(),
+        };
         Ok(summary)
     }
+}
+
+/// Shares of what was left out, as far as the files that were given tell.
+fn finish(
+    mut judge: Judge,
+    invocations: &Invocations,
+    durations: Option<&HashMap<FunctionKey, [f64; 7]>>,
+    memory: Option<&Memory>,
+) -> Skipped {
+    let sizes = invocations.application_sizes();
+    let properties = |key: &FunctionKey| {
+        let size = sizes.get(key.application.as_str()).copied().unwrap_or(1);
+        let percentiles = durations.and_then(|durations| durations.get(key));
+        (percentiles.map(mean_seconds), memory.and_then(|memory| memory.of(key, size)))
+    };
+    judge.complete(properties);
+    judge.finish(Kept::of(invocations.rows.iter().map(|row| {
+        let (seconds, megabytes) = properties(&row.key);
+        (total(&row.counts), seconds, megabytes)
+    })))
 }
 
 fn of_parts(
@@ -134,6 +161,7 @@ fn of_parts(
     summary.by_minute = vec![0; invocations.minutes as usize];
     let mut weighted = Vec::new();
     let mut sizes = Vec::new();
+    let mut lacking = 0;
     for row in &invocations.rows {
         row.counts.iter().zip(&mut summary.by_minute).for_each(|(count, sum)| *sum += u64::from(*count));
         if !row.trigger.is_empty() {
@@ -147,9 +175,14 @@ fn of_parts(
         sizes.push((row.key.function.clone(), count, work));
         let known = memory.is_none_or(|memory| memory.knows(&row.key));
         let incomplete = !known || (durations.is_some() && percentiles.is_none());
-        summary.incomplete += usize::from(incomplete);
+        if incomplete {
+            summary.incomplete += 1;
+            lacking += count;
+        }
     }
-    summary.invocations = Some(summary.by_minute.iter().sum());
+    let all: u64 = summary.by_minute.iter().sum();
+    summary.incomplete_share = lacking as f64 / all.max(1) as f64;
+    summary.invocations = Some(all);
     summary.duration_seconds = Quantiles::of(weighted);
     summary.largest = largest(sizes, durations.is_some());
     summary

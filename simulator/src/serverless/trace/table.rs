@@ -3,19 +3,20 @@
 //! A row is a line: no file of a trace has line breaks in quotes, so a stray quote costs one row and not the rest of the file.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use csv::{ByteRecord, StringRecord};
-use flate2::bufread::MultiGzDecoder;
 
 use super::error::{Damage, Fault, TraceError};
+use super::source::{LONGEST_LINE, Source};
 
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Columns that an error lists at most.
 const LISTED_COLUMNS: usize = 8;
+/// The last minute that a column may be of: two years.
+const LAST_MINUTE: u32 = 1_051_200;
+/// What separates cells in files that are no trace's.
+const OTHER_SEPARATORS: [(u8, &str); 3] = [(b';', "semicolons"), (b'\t', "tabs"), (b'|', "bars")];
 /// Characters of a cell that an error shows at most.
 const SHOWN_CHARACTERS: usize = 40;
 
@@ -29,8 +30,7 @@ pub(super) struct Limits {
 /// An open file below its header.
 pub(super) struct Table {
     path: PathBuf,
-    reader: Box<dyn BufRead>,
-    compressed: bool,
+    source: Source,
     header: Vec<String>,
     line: Vec<u8>,
     row: u64,
@@ -39,9 +39,8 @@ pub(super) struct Table {
 impl Table {
     /// Opens `path` and reads its header; `expected` is a column that an error about an empty file names.
     pub fn open(path: &Path, expected: &'static str) -> Result<Self, TraceError> {
-        let (reader, compressed) = open(path)?;
-        let mut table =
-            Table { path: path.to_owned(), reader, compressed, header: Vec::new(), line: Vec::new(), row: 0 };
+        let source = Source::open(path)?;
+        let mut table = Table { path: path.to_owned(), source, header: Vec::new(), line: Vec::new(), row: 0 };
         if !table.read_line()? {
             return Err(TraceError::Empty { path: table.path, expected });
         }
@@ -50,6 +49,7 @@ impl Table {
             TraceError::HeaderEncoding { path: path.to_owned(), column: error.utf8_error().field() + 1 }
         })?;
         table.header = header.iter().map(|title| title.trim().to_owned()).collect();
+        table.refuse_other_formats()?;
         table.refuse_duplicates()?;
         Ok(table)
     }
@@ -65,12 +65,12 @@ impl Table {
 
     /// Titles of the first columns, for errors.
     pub fn first_columns(&self) -> Vec<String> {
-        self.header.iter().take(LISTED_COLUMNS).cloned().collect()
+        self.header.iter().take(LISTED_COLUMNS).map(|title| shown(title)).collect()
     }
 
-    /// Place of a column that may be missing.
+    /// Place of a column that may be missing; capitals make no difference.
     pub fn find(&self, title: &str) -> Option<usize> {
-        self.header.iter().position(|one| one == title)
+        self.header.iter().position(|one| one.eq_ignore_ascii_case(title))
     }
 
     /// Place of a column.
@@ -84,7 +84,8 @@ impl Table {
 
     /// The first minute column and its minute, after a check that all columns behind it follow on.
     pub fn minutes(&self) -> Result<(usize, u32), TraceError> {
-        let number = |column: usize| self.header.get(column).and_then(|title| title.parse::<u32>().ok());
+        let minute = |title: &String| title.parse::<u32>().ok().filter(|minute| *minute <= LAST_MINUTE);
+        let number = |column: usize| self.header.get(column).and_then(minute);
         let Some((first_column, first)) =
             (0..self.header.len()).find_map(|column| number(column).map(|minute| (column, minute)))
         else {
@@ -143,12 +144,13 @@ impl Table {
     /// Reads the next line that is not blank, without its end; false at the end of the file.
     fn read_line(&mut self) -> Result<bool, TraceError> {
         loop {
-            self.line.clear();
-            let read = self.reader.read_until(b'\n', &mut self.line);
-            if read.map_err(|source| self.failed(source))? == 0 {
+            if !self.source.read_line(&mut self.line).map_err(|source| self.failed(source))? {
                 return Ok(false);
             }
             self.row += 1;
+            if self.line.len() > LONGEST_LINE {
+                return Err(TraceError::LongLine { path: self.path.clone(), row: self.row });
+            }
             while self.line.last().is_some_and(|&byte| byte == b'\n' || byte == b'\r') {
                 self.line.pop();
             }
@@ -160,16 +162,46 @@ impl Table {
 
     fn failed(&self, source: std::io::Error) -> TraceError {
         let path = self.path.clone();
-        if self.compressed {
+        if self.source.compressed {
             return TraceError::Gzip { path, row: self.row, source };
         }
         TraceError::Open { path, source }
     }
 
+    /// The number in a cell of the last row, sound or damaged, where it can be made out; the row is not checked.
+    pub fn rough_number(&self, column: usize, limits: Limits) -> Option<f64> {
+        let number = self.rough_text(column)?.parse::<f64>().ok()?;
+        (number >= 0.0 && number.is_finite()).then_some(number.min(limits.most))
+    }
+
+    /// The same for text.
+    pub fn rough_text(&self, column: usize) -> Option<&str> {
+        let cell = self.line.split(|&byte| byte == b',').nth(column)?;
+        let text = std::str::from_utf8(cell).ok()?;
+        Some(text.trim().trim_matches('"'))
+    }
+
+    /// Cells of the last row.
+    pub fn rough_width(&self) -> usize {
+        self.line.split(|&byte| byte == b',').count()
+    }
+
+    /// Other ways to write a table than that of a trace.
+    fn refuse_other_formats(&self) -> Result<(), TraceError> {
+        if self.line.contains(&b'\r') {
+            return Err(TraceError::LineEnds { path: self.path.clone() });
+        }
+        let has = |byte: u8| self.line.contains(&byte);
+        match OTHER_SEPARATORS.into_iter().find(|(byte, _)| has(*byte)) {
+            Some((_, found)) if !has(b',') => Err(TraceError::Separator { path: self.path.clone(), found }),
+            _ => Ok(()),
+        }
+    }
+
     fn refuse_duplicates(&self) -> Result<(), TraceError> {
         let mut seen = HashMap::new();
         for (place, title) in self.header.iter().enumerate() {
-            if let Some(first) = seen.insert(title, place) {
+            if let Some(first) = seen.insert(title.to_ascii_lowercase(), place) {
                 return Err(TraceError::DuplicateColumn {
                     path: self.path.clone(),
                     column: title.clone(),
@@ -268,20 +300,6 @@ impl Row<'_> {
 pub(super) fn shown(cell: &str) -> String {
     let short: String = cell.chars().take(SHOWN_CHARACTERS).flat_map(char::escape_debug).collect();
     if cell.chars().nth(SHOWN_CHARACTERS).is_some() { format!("{short}…") } else { short }
-}
-
-fn open(path: &Path) -> Result<(Box<dyn BufRead>, bool), TraceError> {
-    let fail = |source| TraceError::Open { path: path.to_owned(), source };
-    let mut reader = BufReader::new(File::open(path).map_err(fail)?);
-    let start = reader.fill_buf().map_err(fail)?;
-    if start.starts_with(&GZIP_MAGIC) {
-        return Ok((Box::new(BufReader::new(MultiGzDecoder::new(reader))), true));
-    }
-    let named = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gz"));
-    if named && !start.is_empty() {
-        return Err(TraceError::NotGzip { path: path.to_owned() });
-    }
-    Ok((Box::new(reader), false))
 }
 
 /// The fields of a line, whose quotes come in pairs.

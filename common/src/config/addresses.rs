@@ -1,0 +1,231 @@
+//! Addresses of services: how they are written, and which of them cannot be bound together.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::{ActorConfig, LearnerConfig, ReplayConfig, TransportConfig};
+
+const SCHEME: &str = "tcp://";
+
+/// The host of an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Host {
+    /// A numeric address; `*` is `0.0.0.0`.
+    Address(IpAddr),
+    /// A name in lower case; `localhost` stands for `127.0.0.1` where addresses are compared.
+    Name(String),
+}
+
+/// Host and port of an address `HOST:PORT`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostPort {
+    /// Who.
+    pub host: Host,
+    /// Where; `None` for any free port (`*` or 0).
+    pub port: Option<u16>,
+}
+
+impl HostPort {
+    /// Reads `HOST:PORT`: a name, an IPv4 address or an IPv6 address in brackets, and a port.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let (host, port) = text.rsplit_once(':').ok_or("has no port")?;
+        let port = match port {
+            "*" | "0" => None,
+            _ => {
+                // Signs and spaces would be read as part of a number.
+                let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+                let number = port.parse::<u16>().ok().filter(|number| digits && *number > 0);
+                Some(number.ok_or("has a port that is no number from 1 to 65535")?)
+            }
+        };
+        Ok(HostPort { host: Host::parse(host)?, port })
+    }
+
+    /// Reads `tcp://HOST:PORT`.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse_link(text: &str) -> Result<Self, &'static str> {
+        HostPort::parse(text.strip_prefix(SCHEME).ok_or("does not begin with tcp://")?)
+    }
+
+    /// Whether one machine, which both are of, cannot bind both.
+    fn collides(&self, other: &HostPort) -> bool {
+        let (one, two) = (self.host.comparable(), other.host.comparable());
+        self.port.is_some()
+            && self.port == other.port
+            && (one == two || self.host.is_wildcard() || other.host.is_wildcard())
+    }
+}
+
+impl Host {
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        if text == "*" {
+            return Ok(Host::Address(Ipv4Addr::UNSPECIFIED.into()));
+        }
+        if let Some(inner) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            // A zone, as in fe80::1%eth0, says through which interface.
+            let address = inner.split('%').next().unwrap_or(inner).parse::<Ipv6Addr>();
+            return address
+                .map(|six| Host::Address(six.into()))
+                .map_err(|_| "has no IPv6 address in its brackets");
+        }
+        if text.contains(':') {
+            return Err("has an IPv6 address without brackets: write [::1]:7700");
+        }
+        if let Ok(address) = text.parse::<Ipv4Addr>() {
+            return Ok(Host::Address(address.into()));
+        }
+        let is_part = |part: &str| {
+            !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+        };
+        let name = text.strip_suffix('.').unwrap_or(text);
+        let numeric = name.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        if numeric || !name.split('.').all(is_part) {
+            return Err("has a host that is neither a name nor an IP address");
+        }
+        Ok(Host::Name(name.to_ascii_lowercase()))
+    }
+
+    /// Whether nobody outside this machine can reach it.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        match self {
+            Host::Address(address) => address.to_canonical().is_loopback(),
+            Host::Name(name) => name == "localhost",
+        }
+    }
+
+    fn is_wildcard(&self) -> bool {
+        matches!(self, Host::Address(address) if address.is_unspecified())
+    }
+
+    /// Equal for two ways to write one host.
+    fn comparable(&self) -> Host {
+        match self {
+            Host::Address(address) => Host::Address(address.to_canonical()),
+            Host::Name(name) if name == "localhost" => Host::Address(Ipv4Addr::LOCALHOST.into()),
+            Host::Name(name) => Host::Name(name.clone()),
+        }
+    }
+}
+
+/// An address that others connect to, or that a service binds for them: `tcp://HOST:PORT`.
+pub(super) fn is_link(text: &String, _context: &()) -> garde::Result {
+    let problem = match HostPort::parse_link(text) {
+        Ok(HostPort { port: Some(_), .. }) => return Ok(()),
+        Ok(_) => "has no fixed port, so nobody could find it",
+        Err(problem) => problem,
+    };
+    Err(garde::Error::new(format!(
+        "`{text}` {problem}; it must look like tcp://HOST:PORT, e.g. tcp://127.0.0.1:7700 or tcp://[::1]:7700"
+    )))
+}
+
+/// An address for health checks and metrics: `HOST:PORT`.
+pub(super) fn is_metrics_address(text: &String, _context: &()) -> garde::Result {
+    let problem = match HostPort::parse(text) {
+        Ok(_) if text.starts_with('*') => "has `*` for a host: write 0.0.0.0",
+        Ok(HostPort { port: Some(_), .. }) => return Ok(()),
+        Ok(_) => "has no fixed port, so nobody could find it",
+        Err(_) if text.contains("://") => "has a scheme: leave it out",
+        Err(problem) => problem,
+    };
+    Err(garde::Error::new(format!(
+        "`{text}` {problem}; it must look like HOST:PORT, e.g. 127.0.0.1:9101 or [::1]:9101"
+    )))
+}
+
+/// A key with its address.
+type Keyed = (String, HostPort);
+
+/// Addresses that two services could not both have.
+pub(super) fn do_not_collide(
+    actor: &ActorConfig,
+    replay: &ReplayConfig,
+    learner: &LearnerConfig,
+) -> impl Fn(&TransportConfig, &()) -> garde::Result {
+    let metrics = [
+        ("learner.metrics_address", &learner.metrics_address),
+        ("replay.metrics_address", &replay.metrics_address),
+        ("actor.metrics_address", &actor.metrics_address),
+    ]
+    .map(|(key, address)| keyed(key, address.as_deref().map(HostPort::parse)));
+    let bound = keyed("replay.bind", replay.bind.as_deref().map(HostPort::parse_link));
+    move |transport, ()| {
+        let [of_learner, of_replay, of_actor] = metrics.clone();
+        let (links, learner) = (links(transport), learner_binds(transport));
+        distinct(&links)?;
+        distinct(&learner)?;
+        let [shards, _] = split(&links);
+        against(&of_learner, &learner)?;
+        against(&of_replay, if bound.is_empty() { shards } else { &bound })?;
+        // Services of one machine share its ports; those of several do not.
+        if links.iter().all(|(_, link)| link.host.is_loopback()) {
+            let all = [of_learner, of_replay, of_actor].concat();
+            distinct(&all)?;
+            against(&all, &links)?;
+        }
+        Ok(())
+    }
+}
+
+/// What others connect to: the shards, then the learner's two.
+fn links(transport: &TransportConfig) -> Vec<Keyed> {
+    let shards = transport.shards.iter().enumerate();
+    let mut links: Vec<Keyed> = shards
+        .flat_map(|(place, text)| {
+            keyed(&format!("transport.shards[{place}]"), Some(HostPort::parse_link(text)))
+        })
+        .collect();
+    links
+        .extend(keyed("transport.weights_announce", Some(HostPort::parse_link(&transport.weights_announce))));
+    links.extend(keyed("transport.weights_pull", Some(HostPort::parse_link(&transport.weights_pull))));
+    links
+}
+
+fn split(links: &[Keyed]) -> [&[Keyed]; 2] {
+    let shards = links.iter().take_while(|(key, _)| key.starts_with("transport.shards")).count();
+    [&links[..shards], &links[shards..]]
+}
+
+/// What the learner binds.
+fn learner_binds(transport: &TransportConfig) -> Vec<Keyed> {
+    let bind = |key: &str, bind: &Option<String>, otherwise: &str| match bind {
+        Some(bind) => keyed(&format!("transport.{key}_bind"), Some(HostPort::parse_link(bind))),
+        None => keyed(&format!("transport.{key}"), Some(HostPort::parse_link(otherwise))),
+    };
+    let mut binds = bind("weights_announce", &transport.weights_announce_bind, &transport.weights_announce);
+    binds.extend(bind("weights_pull", &transport.weights_pull_bind, &transport.weights_pull));
+    binds
+}
+
+/// What cannot be understood is complained about elsewhere.
+fn keyed(key: &str, address: Option<Result<HostPort, &'static str>>) -> Vec<Keyed> {
+    address.and_then(Result::ok).map(|address| (key.to_owned(), address)).into_iter().collect()
+}
+
+fn distinct(addresses: &[Keyed]) -> garde::Result {
+    addresses
+        .iter()
+        .enumerate()
+        .try_for_each(|(place, one)| against(std::slice::from_ref(one), &addresses[..place]))
+}
+
+fn against(some: &[Keyed], others: &[Keyed]) -> garde::Result {
+    for (key, address) in some {
+        if let Some((other, _)) = others.iter().find(|(_, other)| address.collides(other)) {
+            let port = address.port.unwrap_or_default();
+            return Err(garde::Error::new(format!(
+                "`{other}` and `{key}` are one address (port {port}); each service needs its own, so change one"
+            )));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "addresses_tests.rs"]
+mod tests;

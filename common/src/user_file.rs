@@ -1,0 +1,156 @@
+//! What a file is that somebody gave in place of text, said so that it can be mended.
+
+use std::fs::{File, FileType};
+use std::io::{self, Read as _};
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::Path;
+
+const BYTE_ORDER_MARK: &str = "\u{feff}";
+/// Where a tar archive says that it is one.
+const TAR_MARK: (usize, &[u8]) = (257, b"ustar");
+/// So much of a file is looked at.
+const LOOKED_AT: usize = 4096;
+
+const MAGICS: [(&[u8], &str); 16] = [
+    (
+        b"PK\x03\x04",
+        "is a zip archive (or a spreadsheet, which is one); unpack it first, or save it as plain text",
+    ),
+    (b"PK\x05\x06", "is an empty zip archive; give the file that should be in it"),
+    (b"7z\xbc\xaf\x27\x1c", "is a 7z archive; unpack it first"),
+    (b"Rar!\x1a\x07", "is a rar archive; unpack it first"),
+    (b"\xfd7zXZ\x00", "is compressed with xz; decompress it first: xz -d FILE"),
+    (b"\x28\xb5\x2f\xfd", "is compressed with zstd; decompress it first: zstd -d FILE"),
+    (b"BZh", "is compressed with bzip2; decompress it first: bzip2 -d FILE"),
+    (b"\x04\x22\x4d\x18", "is compressed with lz4; decompress it first: lz4 -d FILE"),
+    (b"\x1f\x9d", "is compressed with compress; decompress it first: uncompress FILE"),
+    (b"\x1f\x8b", "is compressed with gzip; decompress it first: gzip -d FILE"),
+    (b"PAR1", "is a Parquet file; save it as CSV"),
+    (b"SQLite format 3\0", "is an SQLite database; export a table of it as text"),
+    (b"%PDF", "is a PDF document; save it as plain text"),
+    (b"\x7fELF", "is a program; give a text file"),
+    (b"\xff\xfe", "is text in UTF-16; save it as UTF-8"),
+    (b"\xfe\xff", "is text in UTF-16; save it as UTF-8"),
+];
+
+/// What the beginning of a file says it is, where that is no text in UTF-8, and what to do about it.
+#[must_use]
+pub fn problem_of_content(start: &[u8]) -> Option<&'static str> {
+    if let Some((_, problem)) = MAGICS.iter().find(|(magic, _)| start.starts_with(magic)) {
+        return Some(problem);
+    }
+    if start.get(TAR_MARK.0..).is_some_and(|rest| rest.starts_with(TAR_MARK.1)) {
+        return Some("is a tar archive; unpack it first: tar -xf FILE");
+    }
+    let looked_at = &start[..start.len().min(LOOKED_AT)];
+    let zeros = looked_at.iter().filter(|&&byte| byte == 0).count();
+    // Every other byte of Western text in UTF-16 is zero; a stray zero in a line is a matter of that line.
+    if zeros * 3 > looked_at.len() {
+        let halves =
+            [0, 1].map(|odd| looked_at.iter().skip(odd).step_by(2).filter(|&&byte| byte == 0).count());
+        let is_wide = halves.contains(&0) && zeros * 2 + 2 >= looked_at.len();
+        return Some(if is_wide {
+            "is text in UTF-16; save it as UTF-8"
+        } else {
+            "is binary data, no text; give a text file"
+        });
+    }
+    let controls = looked_at.iter().filter(|&&byte| byte < 0x20 && !byte.is_ascii_whitespace()).count();
+    (controls * 20 > looked_at.len()).then_some("is binary data, no text; give a text file")
+}
+
+/// Why a path is not that of a file that can be read more than once: a folder, a pipe, a device.
+///
+/// # Errors
+/// Where there is no such path.
+pub fn problem_of_path(path: &Path) -> io::Result<Option<&'static str>> {
+    Ok(problem_of_type(std::fs::metadata(path)?.file_type()))
+}
+
+fn problem_of_type(kind: FileType) -> Option<&'static str> {
+    if kind.is_dir() {
+        return Some("is a folder; give a file");
+    }
+    if kind.is_fifo() {
+        return Some("is a pipe; write it to a file first and give that");
+    }
+    if kind.is_socket() || kind.is_char_device() || kind.is_block_device() {
+        return Some("is a device, not a file; give a file");
+    }
+    None
+}
+
+/// Reads a text that somebody wrote: UTF-8, with or without a byte order mark, of at most `most` bytes. What a shell hands over
+/// as a file (`<(…)`, `/dev/stdin`) is read, too.
+///
+/// # Errors
+/// What the system says, or what is wrong with the file and what would be right.
+pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
+    let fail = |problem: String| io::Error::new(io::ErrorKind::InvalidData, problem);
+    let is_handed_over =
+        path.starts_with("/dev/fd") || path.starts_with("/proc/self/fd") || path == Path::new("/dev/stdin");
+    if let Some(problem) = problem_of_path(path)?.filter(|_| !is_handed_over) {
+        return Err(fail(problem.to_owned()));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
+    if let Some(problem) = problem_of_content(&bytes) {
+        return Err(fail(problem.to_owned()));
+    }
+    if bytes.len() as u64 > most {
+        return Err(fail(format!("is larger than {} MiB, the most that is read of such a file", most >> 20)));
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let row = 1 + error.as_bytes()[..error.utf8_error().valid_up_to()]
+            .iter()
+            .filter(|&&byte| byte == b'\n')
+            .count();
+        fail(format!("is not UTF-8 (row {row}); save it as UTF-8"))
+    })?;
+    Ok(text.strip_prefix(BYTE_ORDER_MARK).map(str::to_owned).unwrap_or(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_text_is_told_by_its_beginning() {
+        let mut tar = vec![b'a'; 257];
+        tar.extend(b"ustar");
+        let utf16: Vec<u8> = "app,func".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let binary: Vec<u8> = (0..=255).cycle().take(2000).collect();
+        for (bytes, word) in [
+            (&b"PK\x03\x04rest"[..], "zip"),
+            (b"\xfd7zXZ\x00", "xz"),
+            (b"\xff\xfea\0", "UTF-16"),
+            (&utf16, "UTF-16"),
+            (&tar, "tar"),
+            (&[0; 100], "binary"),
+            (&binary, "binary"),
+        ] {
+            let problem = problem_of_content(bytes).expect(word);
+            assert!(problem.contains(word), "{problem}");
+        }
+        for text in ["", "a", "app,func\r\n\ta", "{\"a\": \"é\"}", "a,\0b,c,d,e,f,g,h,i,j,k,l"] {
+            assert_eq!(problem_of_content(text.as_bytes()), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn texts_are_read_or_refused_in_words() {
+        let folder = std::env::temp_dir().join(format!("longshore-user-file-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("text");
+        let read = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).unwrap();
+            read_text(&path, 10)
+        };
+        assert_eq!(read("\u{feff}a\r\n".as_bytes()).unwrap(), "a\r\n");
+        assert!(read(b"a\nb\xff").unwrap_err().to_string().contains("is not UTF-8 (row 2)"));
+        assert!(read(b"01234567890").unwrap_err().to_string().contains("is larger than"));
+        assert!(read_text(&folder, 10).unwrap_err().to_string().contains("is a folder"));
+        assert!(read_text(Path::new("/dev/zero"), 10).unwrap_err().to_string().contains("is a device"));
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}
