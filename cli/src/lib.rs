@@ -3,6 +3,7 @@
 mod arguments;
 pub mod bench;
 pub mod compare;
+pub mod config;
 pub mod doctor;
 pub mod evaluate;
 pub mod exit;

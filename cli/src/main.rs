@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use cli::{bench, compare, doctor, evaluate, exit, keygen, policies, report, trace, train};
+use cli::{bench, compare, config, doctor, evaluate, exit, keygen, policies, report, trace, train};
 
 /// Trains schedulers for serverless clusters and compares them with the best rules known.
 #[derive(Parser)]
@@ -21,6 +21,7 @@ enum Command {
     Compare(compare::CompareArguments),
     Report(report::ReportArguments),
     Trace(trace::TraceArguments),
+    Config(config::ConfigArguments),
     Bench(bench::BenchArguments),
     Doctor(doctor::DoctorArguments),
     Keygen(keygen::KeygenArguments),
@@ -50,6 +51,7 @@ fn start(arguments: &Arguments) -> anyhow::Result<common::ExitCode> {
         Command::Compare(arguments) => compare::run(arguments).map(|()| common::ExitCode::Success),
         Command::Report(arguments) => report::run(arguments).map(|()| common::ExitCode::Success),
         Command::Trace(arguments) => trace::run(arguments).map(|()| common::ExitCode::Success),
+        Command::Config(arguments) => config::run(arguments).map(|()| common::ExitCode::Success),
         Command::Bench(arguments) => bench::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments, policy::libtorch_check, policy::cuda_check),
         Command::Keygen(arguments) => keygen::run(arguments),

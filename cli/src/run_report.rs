@@ -106,7 +106,7 @@ fn compare_serverless(
     let evaluation = &config.evaluation;
     let plan = ServerlessPlan {
         part: Part::Test,
-        loads: vec![config.simulator.serverless.load * 100.0],
+        loads: vec![config.simulator.serverless.load_percent],
         seeds: evaluation.test_episodes,
         seed: config.seed,
         stream: Stream::Test,

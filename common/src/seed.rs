@@ -46,7 +46,7 @@ pub enum Stream {
 }
 
 /// The one seed of a run; or, derived from it, the seed of an episode.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct RunSeed(pub u64);
 

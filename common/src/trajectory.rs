@@ -7,7 +7,7 @@ use crate::seed::RunSeed;
 use crate::time::SimTime;
 
 /// Which scenario an episode plays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Scenario {
     /// Multi-resource job slots.

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::RunSeed;
-use common::config::{Config, parse};
+use common::config::{Config, parse_earlier};
 use common::ids::{LearnerEpoch, RunId};
 use durable::{FolderLock, atomic_write};
 use serde::{Deserialize, Serialize};
@@ -107,7 +107,7 @@ pub fn check_run_folder(path: &Path, config: &Config, init_from: Option<&Path>) 
     }
     let file = path.join("config.toml");
     let text = fs::read_to_string(&file).map_err(|source| file_error(&file, source))?;
-    let before = parse(&text, &file.display().to_string(), &[]).map_err(|error| {
+    let before = parse_earlier(&text, &file.display().to_string()).map_err(|error| {
         LearnerError::Config(format!(
             "this version cannot tell what the run was trained with: {error}; go on with the version that made it, or name \
              another run folder"

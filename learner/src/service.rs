@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use common::Shutdown;
-use common::config::{Advantage, Config, Mode};
+use common::config::Config;
 use common::ids::{Digest, PolicyVersion};
 use policy::schema_of;
 use tch::Device;
@@ -58,7 +58,6 @@ pub fn run(
     readiness: &Readiness,
     shutdown: &Shutdown,
 ) -> Result<LearnerSummary, LearnerError> {
-    check(config)?;
     readiness.unmet("trajectories", "no batch has arrived yet");
     match Service::start(config, options, links, readiness.clone(), shutdown) {
         Ok(service) => service.learn(),
@@ -68,33 +67,6 @@ pub fn run(
         }
         Err(error) => Err(error),
     }
-}
-
-/// What single values cannot show.
-fn check(config: &Config) -> Result<(), LearnerError> {
-    let learner = &config.learner;
-    let fail = |message: &str| Err(LearnerError::Config(message.to_owned()));
-    if learner.advantage == Advantage::Group && learner.group.is_none() {
-        return fail(
-            "learner.advantage = \"group\" needs learner.group, e.g. learner.group = { rollouts = 8 }",
-        );
-    }
-    if let Some(group) = &learner.group
-        && !config.actor.environments.is_multiple_of(group.rollouts)
-    {
-        return fail("learner.group.rollouts must divide actor.environments");
-    }
-    if learner.mode == Mode::Lockstep && learner.replayed_share > 0.0 {
-        return fail(
-            "learner.mode = \"lockstep\" needs learner.replayed_share = 0: a turn learns from its own episodes",
-        );
-    }
-    if learner.mode == Mode::Lockstep && learner.wall_limit_minutes > 0.0 {
-        return fail(
-            "learner.mode = \"lockstep\" needs learner.wall_limit_minutes = 0: a clock repeats nothing",
-        );
-    }
-    Ok(())
 }
 
 struct Service {

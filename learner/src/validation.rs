@@ -126,7 +126,7 @@ fn play_serverless(
     let evaluation = &config.evaluation;
     let plan = ServerlessPlan {
         part: Part::Validation,
-        loads: vec![config.simulator.serverless.load * 100.0],
+        loads: vec![config.simulator.serverless.load_percent],
         seeds: evaluation.validation_episodes,
         seed: config.seed,
         stream: Stream::Validation,

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::RunSeed;
-use common::config::Config;
+use common::config::{Config, bring_up_to_date};
 use common::ids::{Digest, PolicyVersion};
 use serde::{Deserialize, Serialize};
 
@@ -138,13 +138,16 @@ impl Checkpoint {
 }
 
 fn read_manifest(text: &[u8]) -> Result<Manifest, String> {
-    let value: serde_json::Value =
+    let mut value: serde_json::Value =
         serde_json::from_slice(text).map_err(|error| format!("no valid manifest: {error}"))?;
     let schema = value.get("schema").and_then(serde_json::Value::as_u64);
     match schema {
         Some(1) => {}
         Some(other) => return Err(format!("schema {other} where this version reads schema 1")),
         None => return Err("no valid manifest: key `schema` is missing".to_owned()),
+    }
+    if let Some(config) = value.get_mut("config") {
+        bring_up_to_date(config);
     }
     Manifest::deserialize(value).map_err(|error| {
         format!(

@@ -92,7 +92,12 @@ impl Episodes {
     #[must_use]
     pub fn training(&self, episode: RunSeed, interests: Interests) -> Simulation {
         if let Some(serverless) = &self.serverless {
-            return self.serverless(episode, Part::Training, serverless.config.load, interests);
+            return self.serverless(
+                episode,
+                Part::Training,
+                serverless.config.load_percent / 100.0,
+                interests,
+            );
         }
         let mut rng = episode.rng(Stream::Scenario, 0);
         let part = draw_part(&self.slots.training, &mut rng);

@@ -57,7 +57,7 @@ fn crowded() -> ServerlessConfig {
     };
     ServerlessConfig {
         nodes: vec![node(1024, 1.0), node(2048, 0.7)],
-        load: 0.9,
+        load_percent: 90.0,
         steady: SteadyConfig { functions: 8, ..SteadyConfig::default() },
         window_seconds: 60.0,
         warm_up_seconds: 10.0,

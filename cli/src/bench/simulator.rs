@@ -162,7 +162,7 @@ fn episodes(case: &Case, length: f64) -> anyhow::Result<Episodes> {
     let serverless = ServerlessConfig {
         nodes: vec![node; case.nodes],
         workload: WorkloadKind::Steady,
-        load: case.load,
+        load_percent: 100.0 * case.load,
         steady,
         window_seconds: length,
         warm_up_seconds: 0.0,

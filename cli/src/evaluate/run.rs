@@ -109,7 +109,7 @@ fn run_serverless(
     let (part, stream, part_name) = arguments.part.part();
     let workload = |(config, episodes)| {
         let Config { name, simulator, .. }: &Config = config;
-        let configured = || vec![100.0 * simulator.serverless.load];
+        let configured = || vec![simulator.serverless.load_percent];
         Workload {
             name: Arc::from(name.as_str()),
             episodes,

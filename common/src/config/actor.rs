@@ -1,10 +1,11 @@
 use garde::Validate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::addresses::is_metrics_address;
 
 /// How actors play.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ActorConfig {
     /// Actors that `longshore train` starts in its own process.
@@ -20,7 +21,7 @@ pub struct ActorConfig {
     #[garde(range(min = 1, max = 256))]
     pub threads: usize,
     /// Trajectories kept while shards are away; when it is full the actor pauses and says so.
-    #[garde(range(min = 1))]
+    #[garde(range(min = 1, max = 1_000_000))]
     pub spool: usize,
     /// Bytes of them, in MiB; a single larger trajectory is kept all the same.
     #[garde(range(min = 1, max = 1_048_576))]
@@ -45,7 +46,7 @@ impl Default for ActorConfig {
 }
 
 /// The same-seed group baseline: several rollouts of one arrival sequence, compared at equal simulated times.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GroupConfig {
     /// Rollouts of each arrival sequence; it divides `actor.environments`.
@@ -58,7 +59,7 @@ pub struct GroupConfig {
 }
 
 /// What the advantages of the group baseline are divided by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum GroupScale {
     /// The running root mean square over episodes of like load and length.

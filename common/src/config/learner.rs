@@ -1,11 +1,12 @@
 use garde::Validate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::GroupConfig;
 use super::addresses::is_metrics_address;
+use super::{ActorConfig, GroupConfig};
 
 /// How the services take turns.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// Everybody at their own pace; repeats statistically.
@@ -16,12 +17,14 @@ pub enum Mode {
 }
 
 /// A value that moves linearly with the share of the budget that is spent.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Schedule {
     /// At the start.
+    #[garde(range(min = 0.0, max = 1e15))]
     pub from: f64,
     /// At the end.
+    #[garde(range(min = 0.0, max = 1e15))]
     pub to: f64,
 }
 
@@ -34,7 +37,7 @@ impl Schedule {
 }
 
 /// Where the policy's advantage comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Advantage {
     /// V-trace, with the value network as baseline.
@@ -44,20 +47,20 @@ pub enum Advantage {
 }
 
 /// How the learner learns.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LearnerConfig {
     /// Turn-taking.
     #[garde(skip)]
     pub mode: Mode,
     /// Ends the run: environment steps (recorded decisions) learnt from.
-    #[garde(range(min = 1))]
+    #[garde(range(min = 1, max = 1_000_000_000_000_000_u64))]
     pub budget_steps: u64,
     /// Ends the run after this wall time, too; 0: no limit.
-    #[garde(range(min = 0.0))]
+    #[garde(range(min = 0.0, max = 1e7))]
     pub wall_limit_minutes: f64,
     /// Decisions in one batch; a version is published after each batch.
-    #[garde(range(min = 1))]
+    #[garde(range(min = 1, max = 16_777_216))]
     pub batch_steps: usize,
     /// Passes over each batch.
     #[garde(range(min = 1, max = 64))]
@@ -73,7 +76,7 @@ pub struct LearnerConfig {
     #[garde(range(min = 0.0, max = 1.0))]
     pub importance_exponent: f64,
     /// Items more than this many published versions old are dropped and counted.
-    #[garde(range(min = 1))]
+    #[garde(range(min = 1, max = 1_000_000))]
     pub max_lag: u64,
     /// What the policy gradient is weighted with.
     #[garde(skip)]
@@ -82,10 +85,10 @@ pub struct LearnerConfig {
     #[garde(dive)]
     pub group: Option<GroupConfig>,
     /// V-trace: truncation of the importance weight in the temporal difference.
-    #[garde(range(min = 0.0))]
+    #[garde(range(min = 0.001, max = 1000.0))]
     pub rho_bar: f64,
     /// V-trace: truncation of the trace's importance weight.
-    #[garde(range(min = 0.0))]
+    #[garde(range(min = 0.0, max = 1000.0))]
     pub c_bar: f64,
     /// V-trace: trace decay.
     #[garde(range(min = 0.0, max = 1.0))]
@@ -94,28 +97,31 @@ pub struct LearnerConfig {
     #[garde(range(min = 0.01, max = 10.0))]
     pub ratio_clip: f64,
     /// The target networks are copied every so many batches.
-    #[garde(range(min = 1))]
+    #[garde(range(min = 1, max = 1_000_000_000))]
+    #[schemars(extend("x-unit" = "batches"))]
     pub target_period: u64,
     /// Learning rate.
-    #[garde(skip)]
+    #[garde(dive, custom(not_nothing))]
     pub learning_rate: Schedule,
     /// Weight of the normalised entropy.
-    #[garde(skip)]
+    #[garde(dive)]
     pub entropy_cost: Schedule,
     /// Weight of the value loss.
-    #[garde(range(min = 0.0))]
+    #[garde(range(min = 0.0, max = 1e6), custom(baseline_learns(self.advantage)))]
     pub value_cost: f64,
     /// Gradients are scaled down to this norm.
-    #[garde(range(min = 1e-6))]
+    #[garde(range(min = 1e-6, max = 1e9))]
     pub max_gradient_norm: f64,
     /// Ends the run when this many updates in a row had to be skipped because they were not finite.
     #[garde(range(min = 1))]
     pub max_skipped_updates: u32,
     /// Evaluation on validation seeds every so many batches.
-    #[garde(range(min = 1))]
+    #[garde(range(min = 1, max = 1_000_000_000))]
+    #[schemars(extend("x-unit" = "batches"))]
     pub evaluate_every: u64,
     /// Checkpoint every so many batches.
-    #[garde(range(min = 1))]
+    #[garde(range(min = 1, max = 1_000_000_000))]
+    #[schemars(extend("x-unit" = "batches"))]
     pub checkpoint_every: u64,
     /// Newest checkpoints that are kept, beside the best.
     #[garde(range(min = 1, max = 1000))]
@@ -130,7 +136,8 @@ pub struct LearnerConfig {
     #[garde(range(min = 1.0, max = 3600.0))]
     pub rank_deadline_seconds: f64,
     /// States with at least so many edges (both directions counted) are spread over all ranks; smaller ones stay whole.
-    #[garde(range(min = 1))]
+    #[garde(range(min = 1, max = 1_000_000_000_000_000_u64))]
+    #[schemars(extend("x-unit" = "edges"))]
     pub partition_edges: u64,
     /// Where the learner's service listens for health checks and metrics; none by default.
     #[garde(inner(custom(is_metrics_address)))]
@@ -146,6 +153,49 @@ impl LearnerConfig {
         }
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         (cores / self.devices.len()).max(1)
+    }
+}
+
+/// Values that single keys cannot judge.
+pub(super) fn goes_together(actor: &ActorConfig) -> impl FnOnce(&LearnerConfig, &()) -> garde::Result {
+    move |learner, _context| {
+        let fail = |message: &str| Err(garde::Error::new(message));
+        if learner.advantage == Advantage::Group && learner.group.is_none() {
+            return fail("advantage = \"group\" needs learner.group, e.g. group = { rollouts = 8 }");
+        }
+        if let Some(group) = &learner.group
+            && group.rollouts > 0
+            && !actor.environments.is_multiple_of(group.rollouts)
+        {
+            return fail("group.rollouts must divide actor.environments");
+        }
+        if learner.mode == Mode::Lockstep && learner.replayed_share > 0.0 {
+            return fail("mode = \"lockstep\" needs replayed_share = 0: a turn learns from its own episodes");
+        }
+        if learner.mode == Mode::Lockstep && learner.wall_limit_minutes > 0.0 {
+            return fail("mode = \"lockstep\" needs wall_limit_minutes = 0: a clock repeats nothing");
+        }
+        Ok(())
+    }
+}
+
+fn not_nothing(rate: &Schedule, _context: &()) -> garde::Result {
+    if rate.from > 0.0 || rate.to > 0.0 {
+        return Ok(());
+    }
+    Err(garde::Error::new(
+        "is 0 from the start to the end: nothing would be learnt; give e.g. { from = 6e-4, to = 1e-4 }",
+    ))
+}
+
+fn baseline_learns(advantage: Advantage) -> impl FnOnce(&f64, &()) -> garde::Result {
+    move |cost, _context| {
+        if *cost > 0.0 || advantage == Advantage::Group {
+            return Ok(());
+        }
+        Err(garde::Error::new(
+            "is 0: with learner.advantage = \"vtrace\" the baseline would never learn; give e.g. 0.5",
+        ))
     }
 }
 

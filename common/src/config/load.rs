@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use garde::Validate;
 
-use super::Config;
+use super::{Config, check, renamed, schema};
 
 /// Bytes; a configuration has a few thousand.
 const LARGEST_FILE: u64 = 16 << 20;
@@ -76,43 +76,88 @@ pub fn parse(text: &str, origin: &str, settings: &[String]) -> Result<Config, Co
         origin: origin.to_owned(),
         message: error.to_string(),
     })?;
+    let given = table.clone();
     for setting in settings {
         apply(&mut table, setting)?;
     }
+    let from = |key: &str| origin_of(key, origin, settings, &given);
+    let faults = check::faults(&table);
+    if !faults.is_empty() {
+        let named = faults.iter().map(|fault| (fault.key.clone(), fault.message.clone()));
+        return Err(invalid(named, from));
+    }
     let config: Config = serde_path_to_error::deserialize(toml::Value::Table(table)).map_err(|error| {
         let key = error.path().to_string();
-        ConfigError::Key {
-            origin: origin_of(&key, origin, settings),
-            key,
-            message: error.into_inner().to_string().trim_end().to_owned(),
-        }
+        let message = error.into_inner().to_string().trim_end().to_owned();
+        ConfigError::Key { origin: from(&key), key, message }
     })?;
-    config.validate().map_err(|report| {
-        let mut message = String::new();
-        let mut origins = Vec::new();
-        for (key, error) in report.iter() {
-            let separator = if message.is_empty() { "" } else { "; " };
-            let _ = write!(message, "{separator}key `{key}`: {error}");
-            let from = origin_of(&key.to_string(), origin, settings);
-            if !origins.contains(&from) {
-                origins.push(from);
-            }
-        }
-        ConfigError::Invalid { origin: origins.join(", "), message }
-    })?;
+    let named = |report: garde::Report| {
+        let all: Vec<_> = report.iter().map(|(key, error)| (key.to_string(), error.to_string())).collect();
+        invalid(all.into_iter(), from)
+    };
+    config.validate().map_err(named)?;
     Ok(config)
 }
 
-/// Who gave the value of a key: the last `--set` of it or of what it lies in, else the file.
-fn origin_of(key: &str, origin: &str, settings: &[String]) -> String {
+/// [`parse`] for what this or an earlier version wrote itself: keys that were renamed since are understood.
+///
+/// # Errors
+/// See [`ConfigError`].
+pub fn parse_earlier(text: &str, origin: &str) -> Result<Config, ConfigError> {
+    let mut value: serde_json::Value = toml::from_str(text).map_err(|error: toml::de::Error| {
+        ConfigError::Syntax { origin: origin.to_owned(), message: error.to_string() }
+    })?;
+    renamed::bring_up_to_date(&mut value);
+    serde_path_to_error::deserialize(value).map_err(|error| ConfigError::Key {
+        origin: origin.to_owned(),
+        key: error.path().to_string(),
+        message: error.into_inner().to_string(),
+    })
+}
+
+/// One error of all that is wrong; `from` names who gave a key.
+fn invalid(faults: impl Iterator<Item = (String, String)>, from: impl Fn(&str) -> String) -> ConfigError {
+    let mut message = String::new();
+    let mut origins = Vec::new();
+    for (key, fault) in faults {
+        let separator = if message.is_empty() { "" } else { "; " };
+        let _ = write!(message, "{separator}key `{key}`: {fault}");
+        let origin = from(&key);
+        if !origins.contains(&origin) {
+            origins.push(origin);
+        }
+    }
+    ConfigError::Invalid { origin: origins.join(", "), message }
+}
+
+/// Who gave the value of a key: the last `--set` of it, of what it lies in, or, where the file has no such section, of what lies
+/// in it; else the file.
+fn origin_of(key: &str, origin: &str, settings: &[String], given: &toml::Table) -> String {
+    let within = |long: &str, short: &str| {
+        long.strip_prefix(short).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    };
+    // The outermost section around the key that the file does not have.
+    let ends = key.match_indices('.').map(|(end, _)| end).chain([key.len()]);
+    let missing = ends.map(|end| &key[..end]).find(|section| !holds(given, section));
     let gives = |setting: &&String| {
-        let given = setting.split_once('=').map_or("", |(given, _)| given.trim());
-        let within = |long: &str, short: &str| {
-            long.strip_prefix(short).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-        };
-        !given.is_empty() && within(key, given)
+        let set = setting.split_once('=').map_or("", |(set, _)| set.trim());
+        !set.is_empty() && (within(key, set) || missing.is_some_and(|section| within(set, section)))
     };
     settings.iter().rev().find(gives).map_or_else(|| origin.to_owned(), |setting| format!("--set {setting}"))
+}
+
+/// Whether the file gives this key, or anything in this section.
+fn holds(given: &toml::Table, key: &str) -> bool {
+    let mut here = given;
+    let mut parts = key.split('.').peekable();
+    while let Some(part) = parts.next() {
+        match here.get(part.split('[').next().unwrap_or(part)) {
+            Some(toml::Value::Table(table)) => here = table,
+            Some(_) => return parts.peek().is_none(),
+            None => return false,
+        }
+    }
+    true
 }
 
 fn apply(table: &mut toml::Table, setting: &str) -> Result<(), ConfigError> {
@@ -124,8 +169,9 @@ fn apply(table: &mut toml::Table, setting: &str) -> Result<(), ConfigError> {
     let mut parts: Vec<&str> = key.split('.').map(str::trim).collect();
     let last = parts.pop().filter(|part| !part.is_empty()).ok_or_else(|| fail("has no key".to_owned()))?;
     let mut here = table;
-    for part in parts {
-        let entry = here.entry(part).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+    for (place, part) in parts.iter().enumerate() {
+        // A section that the file leaves out has its defaults, and one of them is replaced.
+        let entry = here.entry(*part).or_insert_with(|| default_section(&parts[..=place]));
         here = entry.as_table_mut().ok_or_else(|| fail(format!("`{part}` is a value, not a section")))?;
     }
     here.insert(last.to_owned(), value);
@@ -139,4 +185,22 @@ fn parse_value(text: &str) -> toml::Value {
         .ok()
         .and_then(|mut table| table.remove("value"))
         .unwrap_or_else(|| toml::Value::String(text.to_owned()))
+}
+
+/// What a section that is left out holds, as far as it has to be written out.
+fn default_section(path: &[&str]) -> toml::Value {
+    let default = schema::default_at(path).filter(|default| default.is_object());
+    let table = default.and_then(|default| toml::Value::try_from(without_nulls(default)).ok());
+    table.unwrap_or_else(|| toml::Value::Table(toml::Table::new()))
+}
+
+/// TOML has no word for nothing: what is left out is not there.
+fn without_nulls(value: &serde_json::Value) -> serde_json::Value {
+    match value {
+        serde_json::Value::Object(members) => {
+            let given = members.iter().filter(|(_, value)| !value.is_null());
+            given.map(|(key, value)| (key.clone(), without_nulls(value))).collect()
+        }
+        value => value.clone(),
+    }
 }

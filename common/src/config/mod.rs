@@ -2,13 +2,17 @@
 
 mod actor;
 mod addresses;
+mod check;
 mod evaluation;
 mod learner;
 mod load;
 mod nodes;
 mod policy;
+mod reference;
+mod renamed;
 mod replay;
 mod reward;
+mod schema;
 mod serverless;
 mod simulator;
 mod table_checks;
@@ -19,16 +23,20 @@ mod workflow;
 mod workload;
 
 use garde::Validate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use actor::{ActorConfig, GroupConfig, GroupScale};
 pub use addresses::{Host, HostPort};
 pub use evaluation::EvaluationConfig;
 pub use learner::{Advantage, LearnerConfig, Mode, Schedule};
-pub use load::{ConfigError, load, parse};
+pub use load::{ConfigError, load, parse, parse_earlier};
 pub use policy::{PolicyConfig, Storage};
+pub use reference::{Entry, entries, reference};
+pub use renamed::bring_up_to_date;
 pub use replay::{Durability, FRESH_TABLE, REPLAYED_TABLE, ReplayConfig};
 pub use reward::RewardConfig;
+pub use schema::schema;
 pub use serverless::*;
 pub use simulator::*;
 pub use tables::{RemoverConfig, SamplerConfig, TableConfig, table_id};
@@ -41,7 +49,7 @@ use crate::name::sound_name;
 use crate::seed::RunSeed;
 
 /// The whole configuration of a training run; every service reads the part that it needs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Version of this file's layout; 1.
@@ -73,7 +81,7 @@ pub struct Config {
     #[serde(default)]
     pub replay: ReplayConfig,
     /// Who learns.
-    #[garde(dive)]
+    #[garde(dive, custom(learner::goes_together(&self.actor)))]
     #[serde(default)]
     pub learner: LearnerConfig,
     /// How policies are compared, while training and at the end.

@@ -1,5 +1,6 @@
 //! Worker nodes as a configuration file gives them: one entry for all that are alike.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
 use crate::cluster::NodeSpec;
@@ -8,18 +9,32 @@ use crate::cluster::NodeSpec;
 const MOST_NODES: usize = 100_000;
 
 /// `count` nodes with the keys of [`NodeSpec`].
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct NodeGroup {
+pub(super) struct NodeGroup {
+    /// How many of them there are.
     #[serde(default = "one")]
+    #[schemars(range(min = 0, max = 100_000))]
     count: usize,
+    /// CPU in thousandths of a vCPU.
+    #[schemars(range(min = 1, max = 1_000_000_000))]
     cpu_millicores: u32,
+    /// Memory.
+    #[schemars(range(min = 1, max = 1_000_000_000))]
     memory_mb: u32,
+    /// Network bandwidth.
+    #[schemars(range(min = 1, max = 1_000_000_000))]
     network_mbps: u32,
+    /// Speed factor against the reference machine.
+    #[schemars(range(min = 0.001, max = 1000.0))]
     speed: f64,
+    /// Multiplies the price of what runs here.
     #[serde(default = "crate::cluster::usual_price")]
+    #[schemars(range(min = 0.0, max = 1e6))]
     price_class: f64,
+    /// Zone, a place in the latency matrix.
     #[serde(default)]
+    #[schemars(range(min = 0, max = 1000))]
     zone: u32,
 }
 
@@ -70,7 +85,7 @@ mod tests {
         let none = nodes(&format!("{{ count = 0, {node} }}")).unwrap_err();
         assert!(none.contains("simulator.serverless.nodes"), "{none}");
         let many = nodes(&format!("{{ count = 4000000000, {node} }}")).unwrap_err();
-        assert!(many.contains("at most 100000"), "{many}");
+        assert!(many.contains("from 0 to 100000"), "{many}");
         let unknown = nodes(&format!("{{ cuont = 3, {node} }}")).unwrap_err();
         assert!(unknown.contains("cuont") && unknown.contains("count"), "{unknown}");
     }

@@ -2,10 +2,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use garde::Validate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What the rows that messages are made of are kept as.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Storage {
     /// Four bytes a number.
@@ -34,7 +35,7 @@ impl FromStr for Storage {
 }
 
 /// Shape of the graph networks. The value network has the policy's shape and weights of its own.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PolicyConfig {
     /// Width of every embedding; divisible by `heads`.
@@ -51,7 +52,8 @@ pub struct PolicyConfig {
     pub value_layers: usize,
     /// A node hears at most so many edges of each type, drawn anew for every decision (an edge stays where either of its ends draws
     /// it); 0: all. For large clusters: cost then follows nodes, not pairs of what waits and where it may go.
-    #[garde(skip)]
+    #[garde(range(max = 1_000_000))]
+    #[schemars(extend("x-unit" = "edges"))]
     pub neighbours: usize,
     /// Dropout on the attention output while learning; never on where importance ratios are computed.
     #[garde(range(min = 0.0, max = 0.9))]

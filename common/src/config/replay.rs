@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use garde::Validate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::addresses::{is_link, is_metrics_address};
@@ -14,7 +15,7 @@ pub const FRESH_TABLE: &str = "fresh";
 pub const REPLAYED_TABLE: &str = "replayed";
 
 /// How a replay shard stores and samples.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ReplayConfig {
     /// Shards that `longshore train` starts in its own process.
@@ -46,7 +47,7 @@ pub struct ReplayConfig {
 }
 
 /// When a trajectory is acknowledged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Durability {
     /// Once it is in the shard's memory.

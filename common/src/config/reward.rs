@@ -1,30 +1,31 @@
 use garde::Validate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::SimTime;
 use crate::trajectory::Reward;
 
 /// What is learnt from: fixed weights of the reward's parts, and a discount.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RewardConfig {
     /// Weight of −∫ Σ 1/T_ref: undiscounted it is minus the sum of slowdowns, the mean over invocations.
-    #[garde(range(min = 0.0))]
+    #[garde(range(min = 0.0, max = 1e9), custom(any_weight(self)))]
     pub latency: f64,
     /// Weight of the same with each job weighted towards the geometric mean over functions.
-    #[garde(range(min = 0.0))]
+    #[garde(range(min = 0.0, max = 1e9))]
     pub fairness: f64,
     /// Weight of the utilisation.
-    #[garde(range(min = 0.0))]
+    #[garde(range(min = 0.0, max = 1e9))]
     pub utilisation: f64,
     /// Weight of a violated objective.
-    #[garde(range(min = 0.0))]
+    #[garde(range(min = 0.0, max = 1e9))]
     pub slo: f64,
     /// Weight of a US dollar.
-    #[garde(range(min = 0.0))]
+    #[garde(range(min = 0.0, max = 1e9))]
     pub cost: f64,
     /// The discount over Δt seconds is exp(−Δt / this); 0: none.
-    #[garde(range(min = 0.0))]
+    #[garde(range(min = 0.0, max = 1e9))]
     pub discount_seconds: f64,
 }
 
@@ -62,5 +63,17 @@ impl RewardConfig {
             return 1.0;
         }
         (-elapsed.seconds() / self.discount_seconds).exp() as f32
+    }
+}
+
+fn any_weight(reward: &RewardConfig) -> impl FnOnce(&f64, &()) -> garde::Result {
+    let total = reward.latency + reward.fairness + reward.utilisation + reward.slo + reward.cost;
+    move |_latency, _context| {
+        if total > 0.0 {
+            return Ok(());
+        }
+        Err(garde::Error::new(
+            "is 0 like all other weights of the reward: nothing would be learnt; give one that is above 0",
+        ))
     }
 }

@@ -1,4 +1,5 @@
 use garde::Validate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::trace::TraceConfig;
@@ -10,22 +11,23 @@ use crate::cluster::NodeSpec;
 use crate::seed::RunSeed;
 
 /// A cluster of worker nodes that runs functions.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServerlessConfig {
     /// Worker nodes; in a file an entry with `count` stands for as many.
     #[garde(length(min = 1), inner(custom(sound_node)))]
     #[serde(deserialize_with = "super::nodes::expanded")]
+    #[schemars(with = "Vec<super::nodes::NodeGroup>")]
     pub nodes: Vec<NodeSpec>,
     /// Network time between zones in milliseconds; requests are dispatched from zone 0.
-    #[garde(custom(square(&self.nodes)))]
+    #[garde(custom(square(&self.nodes)), inner(inner(range(min = 0.0, max = 1e6))))]
     pub zone_latency_ms: Vec<Vec<f64>>,
     /// Which workload.
     #[garde(custom(has_its_section(&self.trace)))]
     pub workload: WorkloadKind,
-    /// Offered load to which rates are scaled; 1.0 is 100%.
-    #[garde(range(min = 0.0001, max = 100.0))]
-    pub load: f64,
+    /// Offered load to which rates are scaled, percent.
+    #[garde(range(min = 0.01, max = 10_000.0))]
+    pub load_percent: f64,
     /// `workload = "steady"`.
     #[garde(dive)]
     pub steady: SteadyConfig,
@@ -48,13 +50,13 @@ pub struct ServerlessConfig {
     #[garde(dive)]
     pub trace: Option<TraceConfig>,
     /// Length of a training episode (its arrivals) in seconds, warm-up included.
-    #[garde(range(min = 1.0, max = 1e7))]
+    #[garde(range(min = 1.0, max = 1e7), custom(beyond_warm_up(self.warm_up_seconds)))]
     pub window_seconds: f64,
     /// The same for validation; 0: the whole range of a trace.
-    #[garde(range(min = 0.0, max = 1e7))]
+    #[garde(range(min = 0.0, max = 1e7), custom(whole_or_beyond(self.warm_up_seconds)))]
     pub validation_window_seconds: f64,
     /// The same for tests; 0: the whole range of a trace.
-    #[garde(range(min = 0.0, max = 1e7))]
+    #[garde(range(min = 0.0, max = 1e7), custom(whole_or_beyond(self.warm_up_seconds)))]
     pub test_window_seconds: f64,
     /// Start of every episode that no figure counts. In training `sjf` plays it before the policy is asked.
     #[garde(range(min = 0.0, max = 1e6))]
@@ -82,13 +84,13 @@ pub struct ServerlessConfig {
     #[garde(range(min = 1, max = 60_000))]
     pub ask_again_ms: u64,
     /// Sizes that a scheduler may choose from, as multiples of a function's default memory, ascending.
-    #[garde(length(min = 1, max = 16), custom(ascending))]
+    #[garde(length(min = 1, max = 16), inner(range(min = 0.001, max = 1000.0)), custom(ascending))]
     pub size_multiples: Vec<f64>,
     /// Memory at which a container has one vCPU; CPU and bandwidth follow memory linearly.
-    #[garde(range(min = 1.0))]
+    #[garde(range(min = 1.0, max = 1e7))]
     pub mb_per_vcpu: f64,
     /// Bandwidth of a container that has one vCPU, in Mbit/s.
-    #[garde(range(min = 0.001))]
+    #[garde(range(min = 0.001, max = 1e9))]
     pub mbps_per_vcpu: f64,
     /// Observations of each function, at most, that history holds when an episode starts.
     #[garde(range(max = 1_000_000))]
@@ -97,7 +99,7 @@ pub struct ServerlessConfig {
     #[garde(skip)]
     pub oracle: bool,
     /// Runtimes with their cold starts.
-    #[garde(length(min = 1), dive)]
+    #[garde(length(min = 1, max = 1000), dive, custom(any_share))]
     pub runtimes: Vec<RuntimeConfig>,
     /// What is drawn once a function derives from it: runtime, priority, isolation tag, history; of synthetic workloads all
     /// the functions that tests are played with.
@@ -107,34 +109,34 @@ pub struct ServerlessConfig {
     #[garde(skip)]
     pub training_functions_seed: RunSeed,
     /// A function's objective is violated when latency exceeds this × the 95th percentile of its reference duration.
-    #[garde(range(min = 1.0))]
+    #[garde(range(min = 1.0, max = 1e6))]
     pub slo_factor: f64,
 }
 
 /// Nodes that fail. What ran there starts anew elsewhere and is counted as a retry.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FailureConfig {
     /// Mean of the exponential time that a node is up, seconds.
-    #[garde(range(min = 1.0))]
+    #[garde(range(min = 1.0, max = 1e9))]
     pub mean_up_seconds: f64,
     /// Mean of the exponential time that it is down, seconds.
-    #[garde(range(min = 0.001))]
+    #[garde(range(min = 0.001, max = 1e9))]
     pub mean_down_seconds: f64,
 }
 
 /// A runtime and how long its containers take to start.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RuntimeConfig {
     /// Name.
     #[garde(custom(crate::name::sound_name))]
     pub name: String,
     /// Relative share of the functions.
-    #[garde(range(min = 0.0))]
+    #[garde(range(min = 0.0, max = 1e9))]
     pub share: f64,
     /// Median of the log-normal cold start, milliseconds.
-    #[garde(range(min = 0.0))]
+    #[garde(range(min = 0.0, max = 1e7))]
     pub median_ms: f64,
     /// Its σ.
     #[garde(range(min = 0.0, max = 5.0))]
@@ -155,7 +157,7 @@ impl Default for ServerlessConfig {
             nodes: [1.0, 1.0, 1.25, 0.8].map(node).to_vec(),
             zone_latency_ms: vec![vec![0.0]],
             workload: WorkloadKind::Steady,
-            load: 0.7,
+            load_percent: 70.0,
             steady: SteadyConfig::default(),
             synthetic: SyntheticConfig::default(),
             bursty: BurstyConfig::default(),
@@ -231,6 +233,29 @@ fn square(nodes: &[NodeSpec]) -> impl FnOnce(&Vec<Vec<f64>>, &()) -> garde::Resu
             "must be {zones} rows of {zones} milliseconds, as many as there are zones"
         )))
     }
+}
+
+fn beyond_warm_up(warm_up: f64) -> impl FnOnce(&f64, &()) -> garde::Result {
+    move |window, _context| {
+        if *window > warm_up {
+            return Ok(());
+        }
+        Err(garde::Error::new(format!(
+            "is {window}, which warm_up_seconds = {warm_up} fills: nothing would be left to decide or to count; give more than that"
+        )))
+    }
+}
+
+/// 0 stands for the whole range of a trace.
+fn whole_or_beyond(warm_up: f64) -> impl FnOnce(&f64, &()) -> garde::Result {
+    move |window, context| if *window == 0.0 { Ok(()) } else { beyond_warm_up(warm_up)(window, context) }
+}
+
+fn any_share(runtimes: &[RuntimeConfig], _context: &()) -> garde::Result {
+    if runtimes.iter().any(|runtime| runtime.share > 0.0) {
+        return Ok(());
+    }
+    Err(garde::Error::new("has no runtime with a share above 0: no function could be given one"))
 }
 
 fn ascending(multiples: &[f64], _context: &()) -> garde::Result {

@@ -1,43 +1,45 @@
 //! Tables of a replay shard.
 
 use garde::Validate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A table of every replay shard. Every trajectory enters every table.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TableConfig {
     /// Which item is given out next: `"fifo"`, `"uniform"` or `{ prioritised = { exponent = 0.6 } }`.
-    #[garde(custom(sound_sampler))]
+    #[garde(skip)]
     pub sampler: SamplerConfig,
     /// Which item makes room: `"fifo"`, `"lowest_priority"` or `{ times_sampled = 1 }`.
     #[garde(custom(sound_remover))]
     #[serde(default)]
     pub remover: RemoverConfig,
     /// Items it holds.
-    #[garde(range(min = 1))]
+    #[garde(range(min = 1, max = 1_000_000_000))]
     #[serde(default = "default_max_items")]
     pub max_items: usize,
     /// Bytes it holds, in MiB. A single larger item is held all the same, alone.
-    #[garde(range(min = 1))]
+    #[garde(range(min = 1, max = 16_777_216))]
     #[serde(default = "default_max_mib")]
     pub max_mib: usize,
     /// Sampling begins with this many items; where fewer fill `max_mib`, when it is full.
-    #[garde(range(min = 1), custom(within_table(self.max_items)))]
+    #[garde(range(min = 1, max = 1_000_000_000), custom(within_table(self.max_items)))]
     #[serde(default = "default_min_items")]
     pub min_items: usize,
     /// Steps that are to be sampled for each step that is inserted; without it the two go at their own paces.
-    #[garde(custom(positive), custom(within_limit(self.remover)))]
+    #[garde(inner(range(min = 1e-6, max = 1e6)), custom(within_limit(self.remover)))]
+    #[schemars(range(min = 1e-6, max = 1e6))]
     pub samples_per_insert: Option<f64>,
     /// Steps by which samples may lag behind or run ahead of `samples_per_insert` × inserted steps. A learner that waits for
     /// more is served all the same.
-    #[garde(range(min = 1))]
+    #[garde(range(min = 1, max = 1_000_000_000_000_000_u64))]
     #[serde(default = "default_tolerance_steps")]
     pub tolerance_steps: u64,
 }
 
 /// Which item of a table is given out next.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum SamplerConfig {
     /// The oldest; the same again until it leaves the table.
@@ -46,13 +48,14 @@ pub enum SamplerConfig {
     Uniform,
     /// Any, with a probability in proportion to its priority to the power of `exponent` (Schaul et al. 2016).
     Prioritised {
-        /// 0 (all alike) to 4; 1 is in proportion.
+        /// 0 (all alike) to 4 (powers of `f32` beyond come near the ends of `f64`); 1 is in proportion.
+        #[schemars(range(min = 0.0, max = 4.0))]
         exponent: f64,
     },
 }
 
 /// Which item leaves a table.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum RemoverConfig {
     /// The oldest makes room.
@@ -109,16 +112,6 @@ fn default_tolerance_steps() -> u64 {
     8192
 }
 
-/// Powers of `f32` beyond the fourth would come near the ends of `f64`.
-fn sound_sampler(sampler: &SamplerConfig, _context: &()) -> garde::Result {
-    match sampler {
-        SamplerConfig::Prioritised { exponent } if !(0.0..=4.0).contains(exponent) => {
-            fail(format!("has prioritised.exponent = {exponent}; it must be a number from 0 to 4"))
-        }
-        _ => Ok(()),
-    }
-}
-
 fn sound_remover(remover: &RemoverConfig, _context: &()) -> garde::Result {
     match remover {
         RemoverConfig::TimesSampled(0) => fail(
@@ -134,15 +127,6 @@ fn within_table(max_items: usize) -> impl Fn(&usize, &()) -> garde::Result {
             return Ok(());
         }
         fail(format!("is {min_items}, more than max_items = {max_items}: sampling would never begin"))
-    }
-}
-
-fn positive(samples_per_insert: &Option<f64>, _context: &()) -> garde::Result {
-    match samples_per_insert {
-        Some(value) if !(value.is_finite() && *value > 0.0) => fail(format!(
-            "is {value}; it must be a positive number (or left out): sampling would stop for ever"
-        )),
-        _ => Ok(()),
     }
 }
 

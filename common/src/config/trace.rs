@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use garde::Validate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A recorded trace: the three files of Azure Functions 2019, or the one of 2021. Relative paths are relative to the
 /// current folder.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TraceConfig {
     /// 2019: counts a minute by function.
@@ -27,20 +28,22 @@ pub struct TraceConfig {
     #[serde(default)]
     pub lenient: bool,
     /// First and last minute that training episodes are drawn from: columns of 2019; minute 1 is the first of 2021.
-    #[garde(custom(ordered))]
+    #[garde(custom(ordered), inner(range(max = 10_000_000)))]
     pub training_minutes: [u32; 2],
     /// The same for validation.
-    #[garde(custom(ordered))]
+    #[garde(custom(ordered), inner(range(max = 10_000_000)))]
     pub validation_minutes: [u32; 2],
     /// The same for tests.
-    #[garde(custom(ordered))]
+    #[garde(custom(ordered), inner(range(max = 10_000_000)))]
     pub test_minutes: [u32; 2],
     /// Rates are scaled once so that these minutes have the configured load; the training minutes by default.
     #[garde(inner(custom(ordered)))]
+    #[schemars(inner(range(max = 10_000_000)))]
     #[serde(default)]
     pub scale_minutes: Option<[u32; 2]>,
     /// Share of the work (memory × time) to which each function is thinned down; off by default.
     #[garde(inner(range(min = 0.0001, max = 1.0)))]
+    #[schemars(range(min = 0.0001, max = 1.0))]
     #[serde(default)]
     pub max_function_share: Option<f64>,
     /// Share of a duration that is I/O; the rest is CPU.

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use garde::Validate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::addresses::is_link;
@@ -8,7 +9,7 @@ use super::addresses::is_link;
 /// Where the services find each other, and how long they are patient.
 ///
 /// Addresses are `tcp://HOST:PORT`; HOST is a name, an IPv4 address or an IPv6 address in brackets. `longshore train` runs every service in one process and uses none of them.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TransportConfig {
     /// The replay shards, in the order of their ids. A host name with several addresses stands for a shard each.

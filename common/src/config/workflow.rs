@@ -1,12 +1,13 @@
 //! The workload of workflows.
 
 use garde::Validate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::workload::low_then_high;
 
 /// Web services and data pipelines with Poisson arrivals.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct WorkflowConfig {
     /// Web services: chains of 2 to 4 short functions with little data.
@@ -28,16 +29,16 @@ pub struct WorkflowConfig {
     #[garde(range(min = 0.0, max = 3.0))]
     pub duration_sigma: f64,
     /// A service's objective is violated beyond this × its critical path.
-    #[garde(range(min = 1.0))]
+    #[garde(range(min = 1.0, max = 1e6))]
     pub service_slo_factor: f64,
     /// The same for a pipeline.
-    #[garde(range(min = 1.0))]
+    #[garde(range(min = 1.0, max = 1e6))]
     pub pipeline_slo_factor: f64,
     /// Least and greatest data between two stages of a service, Mbit; drawn log-uniformly.
-    #[garde(inner(range(min = 0.001)), custom(low_then_high))]
+    #[garde(inner(range(min = 0.001, max = 1e9)), custom(low_then_high))]
     pub service_megabits: [f64; 2],
     /// The same for a pipeline.
-    #[garde(inner(range(min = 0.001)), custom(low_then_high))]
+    #[garde(inner(range(min = 0.001, max = 1e9)), custom(low_then_high))]
     pub pipeline_megabits: [f64; 2],
     /// σ of the log-normal noise on every duration.
     #[garde(range(min = 0.0, max = 5.0))]

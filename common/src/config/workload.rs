@@ -1,10 +1,11 @@
 //! Synthetic workloads of `serverless`, and which kinds there are.
 
 use garde::Validate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Where the invocations of `serverless` come from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum WorkloadKind {
     /// Synthetic functions with nearly regular arrivals.
@@ -23,14 +24,14 @@ pub enum WorkloadKind {
 }
 
 /// Synthetic functions whose gaps between arrivals are normal with CV 0.3, truncated at 0.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SteadyConfig {
     /// Functions.
     #[garde(range(min = 1, max = 1_000_000))]
     pub functions: u32,
     /// Median of the log-normal mean duration of a function, seconds.
-    #[garde(range(min = 0.001))]
+    #[garde(range(min = 0.001, max = 86_400.0))]
     pub median_seconds: f64,
     /// Its σ.
     #[garde(range(min = 0.0, max = 5.0))]
@@ -68,7 +69,7 @@ impl Default for SteadyConfig {
 }
 
 /// Synthetic functions of `bursty` and `periodic`, drawn from the distributions measured in the Azure trace of 2019.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SyntheticConfig {
     /// Functions.
@@ -101,7 +102,7 @@ impl Default for SyntheticConfig {
 }
 
 /// Poisson arrivals whose rate is multiplied in spikes that all functions of an application share.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BurstyConfig {
     /// Mean of the exponential length of a spike, seconds.
@@ -122,7 +123,7 @@ impl Default for BurstyConfig {
 }
 
 /// Poisson arrivals with daily and hourly cycles, and timers; an episode begins at a random time of the day.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PeriodicConfig {
     /// Amplitude of the daily cycle as a share of the mean rate.
@@ -152,7 +153,7 @@ impl Default for PeriodicConfig {
 }
 
 /// Classes of functions with Poisson arrivals.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct MixedConfig {
     /// The classes.
@@ -190,14 +191,14 @@ impl Default for MixedConfig {
 }
 
 /// Functions of one kind.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClassConfig {
     /// Name; its functions are numbered behind it.
     #[garde(custom(crate::name::sound_name))]
     pub name: String,
     /// Share of all invocations, relative to the other classes.
-    #[garde(range(min = 1e-6))]
+    #[garde(range(min = 1e-6, max = 1e9))]
     pub share: f64,
     /// Functions.
     #[garde(range(min = 1, max = 100_000))]

@@ -117,7 +117,7 @@ impl Workload {
             self.cold_starts.push(drawn.cold_start);
             self.sizes.push(drawn.sizes);
         }
-        let scale = config.load / self.unscaled_load;
+        let scale = config.load_percent / 100.0 / self.unscaled_load;
         self.estimators = specs::history(config, described, &self.models, &self.cold_starts, scale);
         self.cluster.estimates = self.estimators.iter().map(Estimator::get).collect();
         Ok(())

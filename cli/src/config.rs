@@ -1,0 +1,65 @@
+//! `longshore config`: every key of a configuration, a schema for editors, and whether a file is right.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+/// What a configuration may hold, and whether one is right.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  longshore config reference | less\n  longshore config schema > longshore.schema.json\n  \
+                        longshore config check configs/train/slots.toml --set learner.epochs=4"
+)]
+pub struct ConfigArguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Every key with kind, unit, default, range and what it is for, as Markdown.
+    Reference {
+        /// One JSON object a line in place of the page.
+        #[arg(long)]
+        json: bool,
+    },
+    /// The JSON Schema of a configuration, for editors.
+    Schema,
+    /// Reads a file as every program does, and says what is wrong with it.
+    Check {
+        /// The configuration.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Sets one value, e.g. `learner.epochs=4`; may be given many times.
+        #[arg(long = "set", value_name = "KEY=VALUE")]
+        settings: Vec<String>,
+    },
+}
+
+/// Prints what was asked for.
+///
+/// # Errors
+/// [`common::config::ConfigError`] when the file is wrong.
+pub fn run(arguments: &ConfigArguments) -> anyhow::Result<()> {
+    let text = match &arguments.command {
+        Command::Reference { json: false } => common::config::reference(),
+        Command::Reference { json: true } => {
+            let lines: Result<Vec<String>, _> =
+                common::config::entries().iter().map(serde_json::to_string).collect();
+            lines?.join("\n") + "\n"
+        }
+        Command::Schema => serde_json::to_string_pretty(common::config::schema())? + "\n",
+        Command::Check { file, settings } => {
+            let config = common::config::load(file, settings)?;
+            format!(
+                "{}: right; run `{}`, scenario `{}`\n",
+                file.display(),
+                config.name,
+                config.simulator.scenario
+            )
+        }
+    };
+    telemetry::stdout().write_all(text.as_bytes())?;
+    Ok(())
+}
