@@ -1,7 +1,7 @@
 //! Given job sequences of `slots`: when each scheduler starts every job.
 
-use std::collections::BTreeMap;
-use std::ops::ControlFlow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{ControlFlow, RangeInclusive};
 use std::path::Path;
 
 use common::config::SlotsConfig;
@@ -73,10 +73,23 @@ pub fn read_jobs(path: &Path) -> Result<Vec<NamedJobs>, EvaluationError> {
     let mut reader = serde_json::Deserializer::from_str(&text);
     let file: File = serde_path_to_error::deserialize(&mut reader)
         .map_err(|error| fail(error.path().to_string(), error.inner().to_string()))?;
+    if file.sequences.is_empty() {
+        return Err(fail("sequences".to_owned(), "is empty; give at least one sequence".to_owned()));
+    }
     file.sequences
         .iter()
         .map(|given| named(given).map_err(|message| fail(given.name.clone(), message)))
         .collect()
+}
+
+/// Larger sizes are no machine's: a step of it would take seconds.
+const LARGEST: u32 = 10_000;
+
+fn bounded(what: &str, value: u32, range: RangeInclusive<u32>) -> Result<(), String> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    Err(format!("{what} is {value}; it must be from {} to {}", range.start(), range.end()))
 }
 
 fn named(given: &Given) -> Result<NamedJobs, String> {
@@ -84,8 +97,19 @@ fn named(given: &Given) -> Result<NamedJobs, String> {
     if capacity != other {
         return Err(format!("capacity is {:?}; both resources must have the same", given.capacity));
     }
-    if given.slots == 0 {
-        return Err("slots is 0; at least one is needed".to_owned());
+    bounded("capacity", capacity, 1..=LARGEST)?;
+    bounded("slots", given.slots, 1..=LARGEST)?;
+    bounded("steps", given.steps, 2..=LARGEST)?;
+    bounded("backlog", given.backlog, 0..=LARGEST)?;
+    if given.jobs.is_empty() {
+        return Err("jobs is empty; give at least one job".to_owned());
+    }
+    let mut ids = BTreeSet::new();
+    for job in &given.jobs {
+        bounded(&format!("length of job {}", job.id), job.length, 1..=LARGEST)?;
+        if !ids.insert(job.id) {
+            return Err(format!("id {} is that of two jobs; give each its own", job.id));
+        }
     }
     let job = |job: &GivenJob| Job {
         id: InvocationId(job.id),
