@@ -69,9 +69,13 @@ pub fn write(config: &Config, run_folder: &Path, json: bool) -> anyhow::Result<(
 }
 
 fn contenders<'a>(config: &Config, make: &'a MakeScheduler<'a>) -> anyhow::Result<Vec<Contender<'a>>> {
-    let mut contenders = Vec::new();
+    let mut contenders: Vec<Contender<'_>> = Vec::new();
     for name in &config.evaluation.schedulers {
-        contenders.push(Contender::by_name(name, config.simulator.scenario)?);
+        let contender = Contender::by_name(name, config.simulator.scenario)?;
+        // Two spellings of one scheduler are one line of the table.
+        if !contenders.iter().any(|one| one.name() == contender.name()) {
+            contenders.push(contender);
+        }
     }
     contenders.push(Contender::Made { name: "policy".to_owned(), make });
     Ok(contenders)

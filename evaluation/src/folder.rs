@@ -16,7 +16,8 @@ use crate::error::EvaluationError;
 use crate::manifest::{MANIFEST, Manifest, read_manifest};
 use crate::record::{Cell, EpisodeRecord};
 use crate::recording::Recording;
-use crate::results::{Results, summaries_csv};
+use crate::results::Results;
+use crate::results_csv::summaries_csv;
 
 const EPISODES: &str = "episodes.jsonl";
 const SUMMARY: &str = "results.csv";

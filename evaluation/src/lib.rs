@@ -23,6 +23,7 @@ mod recording;
 mod reference;
 mod report;
 mod results;
+mod results_csv;
 mod scaling_picture;
 mod serverless;
 mod slots;
@@ -51,7 +52,8 @@ pub use record::{Cell, EpisodeRecord};
 pub use recording::{ContainerState, Recording, Span, record_episode};
 pub use reference::{Reference, is_reference, shown_name};
 pub use report::{ReportInput, middle_load, report_html};
-pub use results::{Episode, Point, Results, Summary, summaries_csv};
+pub use results::{Episode, Point, Results, Summary};
+pub use results_csv::summaries_csv;
 pub use scaling_picture::{ScalingLine, ScalingPanel, scaling_picture};
 pub use serverless::{
     Difference, ServerlessPlan, ServerlessRecord, evaluate_serverless, serverless_records, serverless_table,

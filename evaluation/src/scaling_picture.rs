@@ -35,7 +35,8 @@ pub struct ScalingLine {
 /// # Errors
 /// When no panel has a line.
 pub fn scaling_picture(panels: &[ScalingPanel]) -> Result<String, EvaluationError> {
-    let panels: Vec<&ScalingPanel> = panels.iter().filter(|panel| !panel.lines.is_empty()).collect();
+    let panels: Vec<ScalingPanel> =
+        panels.iter().map(drawable).filter(|panel| !panel.lines.is_empty()).collect();
     if panels.is_empty() {
         return Err(EvaluationError::Picture("nothing was measured that could be drawn".to_owned()));
     }
@@ -44,7 +45,18 @@ pub fn scaling_picture(panels: &[ScalingPanel]) -> Result<String, EvaluationErro
     Ok(place(&charts, &styles))
 }
 
-fn styles(panels: &[&ScalingPanel]) -> Vec<Style> {
+/// The panel without what logarithmic axes have no place for.
+fn drawable(panel: &ScalingPanel) -> ScalingPanel {
+    let sound = |value: f64| value.is_finite() && value > 0.0;
+    let mut panel = panel.clone();
+    for line in &mut panel.lines {
+        line.points.retain(|(size, cost)| sound(*size) && sound(*cost));
+    }
+    panel.lines.retain(|line| !line.points.is_empty());
+    panel
+}
+
+fn styles(panels: &[ScalingPanel]) -> Vec<Style> {
     let mut styles: Vec<Style> = Vec::new();
     for line in panels.iter().flat_map(|panel| &panel.lines) {
         if styles.iter().all(|style| style.name != line.name) {
@@ -105,5 +117,11 @@ mod tests {
     #[test]
     fn nothing_to_draw_is_an_error() {
         assert!(scaling_picture(&[panel(&[])]).is_err());
+        let mut wrong = panel(&["ours"]);
+        wrong.lines[0].points = vec![(f64::NAN, 1.0), (1.0, f64::INFINITY), (0.0, 1.0), (1.0, -1.0)];
+        assert!(scaling_picture(&[wrong.clone()]).is_err());
+        wrong.lines[0].points.push((2.0, 3.0));
+        let svg = scaling_picture(&[wrong]).unwrap();
+        assert!(svg.contains("<circle") && !svg.contains("NaN") && !svg.contains("inf"), "one point is seen");
     }
 }

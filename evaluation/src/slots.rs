@@ -166,6 +166,9 @@ pub fn slots_table(points: &[SlotsPoint]) -> String {
 }
 
 fn cell(point: &SlotsPoint) -> String {
+    if point.jobs + point.dropped == 0 {
+        return "–".to_owned();
+    }
     let share = 100.0 * point.dropped_share;
     let dropped = if point.dropped == 0 { "0%".to_owned() } else { format!("{share:.1}%") };
     format!("{:.2} ± {:.2} ({dropped})", point.slowdown, point.slowdown_stderr)

@@ -46,9 +46,10 @@ impl Results {
     /// [`EvaluationError::Missing`] where there is none; it names those that there are.
     pub fn scheduler_called(&self, name: &str) -> Result<String, EvaluationError> {
         let known = self.schedulers();
-        let rule = canonical_name(name, self.scenario()).ok();
-        let policy = policy_name(name, self.scenario());
-        let spellings = [Some(name), rule.as_deref(), Some(policy.as_str())];
+        // What holds a `/` is a folder, and else a rule goes before a folder.
+        let rule = if name.contains('/') { None } else { canonical_name(name, self.scenario()).ok() };
+        let other = rule.unwrap_or_else(|| policy_name(name, self.scenario()));
+        let spellings = [Some(name), Some(other.as_str())];
         if let Some(found) = spellings.into_iter().flatten().find(|name| known.contains(name)) {
             return Ok(found.to_owned());
         }

@@ -124,4 +124,16 @@ mod tests {
         }
         assert!(trace_picture(&TraceSummary::default()).is_err());
     }
+
+    #[test]
+    fn a_single_minute_is_seen() {
+        let minute = TraceSummary {
+            invocations: Some(0),
+            minutes: Some([7, 7]),
+            by_minute: vec![0],
+            ..TraceSummary::default()
+        };
+        let svg = trace_picture(&minute).expect("there is a minute");
+        assert!(svg.contains(r#"class="m""#) && !svg.contains("NaN"), "{svg}");
+    }
 }

@@ -89,7 +89,12 @@ fn run_jobs(arguments: &SlotsArguments, path: &Path, load_policy: LoadPolicy<'_>
                 record.scheduler.clone(),
                 record.start.len().to_string(),
                 record.dropped.len().to_string(),
-                format!("{:.4}", record.slowdown),
+                // Where every job was dropped there is no slowdown.
+                if record.slowdown.is_finite() {
+                    format!("{:.4}", record.slowdown)
+                } else {
+                    "–".to_owned()
+                },
             ]);
         }
         table.to_string()

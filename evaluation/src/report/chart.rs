@@ -127,7 +127,9 @@ pub(crate) fn line_chart(title: &str, x: &Axis, y: &Axis, series: &[Series]) -> 
             let _ = write!(svg, r#"<path {} d="M{}"/>"#, ink::line(&one.style), path.join("L"));
         }
         let interval = ink::interval(&one.style);
-        for (place, value) in sound.iter().filter(|_| one.marked) {
+        // A line of one point would not be seen.
+        let marked = one.marked || sound.len() == 1;
+        for (place, value) in sound.iter().filter(|_| marked) {
             let column = across(x, *place);
             let (low, high) = ends(value);
             let (low, high) = (up(y, low), up(y, high));

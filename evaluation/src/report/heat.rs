@@ -14,6 +14,8 @@ const ROWS: usize = 32;
 const SHADES: usize = 20;
 /// Shares that the darkest shade may stand for; the least that holds all values is taken.
 const TOPS: [f64; 4] = [0.1, 0.2, 0.5, 1.0];
+/// Where all but a twentieth of the shares are above this part of the top, the scale begins with them.
+const CROWDED: f64 = 0.6;
 /// Sums of shares may miss 100% by so much.
 const ROUNDING: f64 = 0.005;
 /// Opacity of the least value above 100%.
@@ -73,6 +75,8 @@ fn heat_map(recording: &Recording, title: &str, shares: &[Vec<f64>]) -> String {
 /// Which colours shares have.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct HeatScale {
+    /// Share of the lightest shade; what is below has it too.
+    low: f64,
     /// Share of the darkest shade, 100% at most.
     top: f64,
     /// The greatest share above 100%, if any: those have a colour of their own.
@@ -90,9 +94,16 @@ enum Shade {
 
 impl HeatScale {
     fn of(shares: impl Iterator<Item = f64>) -> Self {
-        let greatest = shares.filter(|share| share.is_finite()).fold(0.0, f64::max);
+        let mut shares: Vec<f64> = shares.filter(|share| share.is_finite()).collect();
+        shares.sort_by(f64::total_cmp);
+        let greatest = shares.last().copied().unwrap_or(0.0);
+        let top = TOPS.into_iter().find(|top| greatest <= top + ROUNDING).unwrap_or(1.0);
+        // Where nearly all shares are high one shade would fill the picture.
+        let usual = shares.get(shares.len() / 20).copied().unwrap_or(0.0);
+        let low = if usual >= CROWDED * top { (usual * 10.0).floor() / 10.0 } else { 0.0 };
         HeatScale {
-            top: TOPS.into_iter().find(|top| greatest <= top + ROUNDING).unwrap_or(1.0),
+            low: low.min(0.9 * top),
+            top,
             over: Some(greatest).filter(|greatest| *greatest > 1.0 + ROUNDING),
         }
     }
@@ -103,7 +114,7 @@ impl HeatScale {
             Some(greatest) if share > 1.0 + ROUNDING => {
                 Shade::Over(of((share - 1.0) / (greatest - 1.0).max(f64::MIN_POSITIVE)))
             }
-            _ => Shade::Within(of(share / self.top)),
+            _ => Shade::Within(of((share - self.low) / (self.top - self.low))),
         }
     }
 
@@ -112,7 +123,9 @@ impl HeatScale {
         let width = 18.0;
         let room = if self.over.is_some() { 320.0 } else { 150.0 };
         let x = WIDTH - RIGHT - room;
-        let mut key = format!(r#"<text {TICK_END} x="{:.1}" y="17">0%</text>"#, x - 5.0);
+        let below = if self.low > 0.0 { "≤ " } else { "" };
+        let mut key =
+            format!(r#"<text {TICK_END} x="{:.1}" y="17">{below}{:.0}%</text>"#, x - 5.0, 100.0 * self.low);
         for step in 0..6_usize {
             let left = x + step as f64 * width;
             key.push_str(&box_of(Shade::Within(step * SHADES / 5), left, width));
@@ -172,13 +185,17 @@ mod tests {
     #[test]
     fn the_scale_is_that_of_the_shares_and_what_is_above_all_of_a_node_is_told_apart() {
         let scale = |shares: &[f64]| HeatScale::of(shares.iter().copied());
-        assert_eq!(scale(&[0.01, 0.08]), HeatScale { top: 0.1, over: None });
-        assert_eq!(scale(&[0.3, 1.0 + 1e-9]), HeatScale { top: 1.0, over: None });
-        assert_eq!(scale(&[]), HeatScale { top: 0.1, over: None });
+        assert_eq!(scale(&[0.01, 0.08]), HeatScale { low: 0.0, top: 0.1, over: None });
+        assert_eq!(scale(&[0.3, 1.0 + 1e-9]), HeatScale { low: 0.0, top: 1.0, over: None });
+        assert_eq!(scale(&[]), HeatScale { low: 0.0, top: 0.1, over: None });
         let crowded = scale(&[0.5, 1.2, 3.0]);
-        assert_eq!(crowded, HeatScale { top: 1.0, over: Some(3.0) });
+        assert_eq!(crowded, HeatScale { low: 0.0, top: 1.0, over: Some(3.0) });
         let shades = [0.5, 1.0, 1.2, 3.0].map(|share| crowded.shade(share));
         assert!(matches!(shades, [Shade::Within(10), Shade::Within(20), Shade::Over(2), Shade::Over(20)]));
+        let high: Vec<f64> = (0..40).map(|number| 0.85 + 0.003 * f64::from(number)).collect();
+        let full = scale(&high);
+        assert!(full.low == 0.8 && full.key().contains("≤ 80%") && full.shade(0.86) != full.shade(0.96));
+        assert_eq!(full.shade(0.1), Shade::Within(0));
         assert!(crowded.key().contains("up to 300%"));
     }
 }
