@@ -162,7 +162,8 @@ fn bad_files_and_names_are_named() {
     };
     std::fs::write(&path, text(job)).unwrap();
     let error = read_jobs(&path).err().unwrap().to_string();
-    assert!(error.contains("jobs.json: `s`: job 0: ") && error.contains("a demand at most 10"), "{error}");
+    let place = "jobs.json: `sequences[0].jobs[0].demand[0]`: is 11";
+    assert!(error.contains(place) && error.contains("from 0 to 10"), "{error}");
     std::fs::write(&path, text(&job.replace("2,", "\"two\","))).unwrap();
     let error = read_jobs(&path).err().unwrap().to_string();
     assert!(error.contains("sequences[0].jobs[0].length"), "{error}");

@@ -1,6 +1,7 @@
 //! Addresses of services: how they are written, and which of them cannot be bound together.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+// Of `core`: what an address is, without any socket.
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{ActorConfig, LearnerConfig, ReplayConfig, TransportConfig};
 
