@@ -32,6 +32,8 @@ pub(super) fn unknown(word: &str, what: &str, patterns: &[&str]) -> String {
 
 /// Those that differ by a few letters, the nearest first.
 fn nearest<'a>(word: &str, patterns: &[&'a str]) -> Vec<&'a str> {
+    // Names are in lower case and without blanks.
+    let word = &*word.trim().to_lowercase();
     let most = (word.chars().count() / 2).max(2);
     let mut close: Vec<(usize, &str)> = patterns
         .iter()
