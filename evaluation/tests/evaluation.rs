@@ -137,24 +137,6 @@ fn bad_files_and_names_are_named() {
     let path = folder.path().join("jobs.json");
     assert!(matches!(read_jobs(&path), Err(EvaluationError::Read { .. })));
     let job = r#"{"id": 0, "length": 2, "demand": [11, 1], "arrival": 3}"#;
-    let wrong = |sequence: &str, words: &str| {
-        std::fs::write(&path, format!(r#"{{"sequences": [{sequence}]}}"#)).unwrap();
-        let error = read_jobs(&path).err().unwrap();
-        assert_eq!(error.exit_code(), common::ExitCode::Input);
-        assert!(error.to_string().contains(words), "{error}");
-    };
-    let sequence = |steps: &str, slots: &str, jobs: &str| {
-        format!(
-            r#"{{"name": "n", "steps": {steps}, "slots": {slots}, "capacity": [10, 10], "backlog": 5, "jobs": [{jobs}]}}"#
-        )
-    };
-    let one = r#"{"id": 0, "length": 1, "demand": [1, 1], "arrival": 1}"#;
-    wrong("", "give at least one sequence");
-    wrong(&sequence("20", "3", ""), "jobs is empty");
-    wrong(&sequence("4294967295", "3", one), "steps is 4294967295; it must be from 2 to 10000");
-    wrong(&sequence("20", "4294967295", one), "slots is 4294967295");
-    wrong(&sequence("20", "3", &format!("{one}, {one}")), "id 0 is that of two jobs");
-    wrong(&sequence("20", "3", &one.replace(r#""length": 1"#, r#""length": 4000000000"#)), "length of job 0");
     let text = |job: &str| {
         format!(
             r#"{{"sequences": [{{"name": "s", "steps": 9, "slots": 5, "capacity": [10, 10], "backlog": 3, "jobs": [{job}]}}]}}"#

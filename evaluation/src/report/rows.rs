@@ -64,7 +64,8 @@ pub(crate) fn row_chart(title: &str, x: &Axis, rows: &[Row]) -> String {
         svg,
         r#"<path {AXES} d="M{left:.1} {TOP}V{bottom}H{:.1}"/><text {AXIS_LABEL} x="{:.1}" y="{:.1}">{}</text></svg>"#,
         WIDTH - RIGHT,
-        (left + WIDTH - RIGHT) / 2.0,
+        // Names on the left take so much room that a label in the middle of the axis would be cut off.
+        WIDTH / 2.0,
         bottom + BOTTOM - 10.0,
         escape(&x.label)
     );
