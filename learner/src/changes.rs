@@ -6,12 +6,13 @@ use common::config::Config;
 
 /// Keys that may change, with all that lies below them: how long the run goes on, where it computes, where its services keep
 /// files and find each other, and what its report shows. None of them changes what is learnt from or how.
-pub const MAY_CHANGE: [&str; 15] = [
+pub const MAY_CHANGE: [&str; 16] = [
     "learner.budget_steps",
     "learner.wall_limit_minutes",
     "learner.devices",
     "learner.threads",
     "learner.rank_deadline_seconds",
+    "learner.partition_edges",
     "learner.keep_checkpoints",
     "learner.metrics_address",
     "actor.threads",

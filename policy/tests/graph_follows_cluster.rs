@@ -11,7 +11,7 @@ use state_graph::{FrameBuilder, NodeType};
 
 fn episode(seed: u64) -> Simulation {
     let text = "schema = 1\nname = \"t\"\nseed = 1\n[simulator]\nscenario = \"serverless\"\n[simulator.serverless]\n\
-                load = 1.1\nwindow_seconds = 60.0\nwarm_up_seconds = 10.0\nsize_multiples = [1.0, 2.0]\n";
+                load_percent = 110.0\nwindow_seconds = 60.0\nwarm_up_seconds = 10.0\nsize_multiples = [1.0, 2.0]\n";
     let config = parse(text, "test", &[]).unwrap();
     Episodes::new(&config.simulator).unwrap().training(RunSeed(seed), Interests::EVENTS)
 }

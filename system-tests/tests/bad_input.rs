@@ -84,13 +84,17 @@ fn nothing_to_resume_is_refused_and_leaves_nothing_behind() {
 fn a_run_keeps_its_networks_and_what_it_was_made_with() {
     let folder = tempfile::tempdir().unwrap();
     let slots = root().join("configs/train/slots.toml");
-    fs::create_dir_all(folder.path().join("run")).unwrap();
+    fs::create_dir_all(folder.path().join("run/checkpoints/v00000001")).unwrap();
     let kept = folder.path().join("run/config.toml");
     fs::copy(&slots, &kept).unwrap();
     let slots = slots.display().to_string();
     let output = train_with(folder.path(), &slots, &["policy.layers=0"]);
-    refused(&output, 3, &["run/config.toml", "policy.layers = 1", "0 is asked for"]);
-    refused(&train_with(folder.path(), &azure(), &[]), 3, &["simulator.scenario = slots"]);
+    refused(&output, 3, &["/run: key `policy.layers`: the run has 1, asked for is 0"]);
+    refused(
+        &train_with(folder.path(), &azure(), &[]),
+        3,
+        &["key `actor.environments`: the run has 256, asked for is 64", " more;"],
+    );
     assert_eq!(fs::read(&kept).unwrap(), fs::read(root().join("configs/train/slots.toml")).unwrap());
 }
 

@@ -89,14 +89,17 @@ impl Run {
         std::thread::sleep(Duration::from_millis(delay));
     }
 
-    /// Goes on with one rank until it has learnt something, then with two to the end.
-    fn goes_on(&self, case: &str) {
+    /// Goes on with one rank until it has learnt something, then with two to the end. Of what it was started with, it keeps all but
+    /// its budget.
+    fn goes_on(&self, case: &str, settings: &[&str]) {
+        let kept: Vec<&str> =
+            settings.iter().copied().filter(|setting| ![ENDLESS, SHORT].contains(setting)).collect();
         let before = self.checkpoints();
-        let mut one = self.start("one", &[ENDLESS]);
+        let mut one = self.start("one", &[&kept[..], &[ENDLESS]].concat());
         until(case, &one, || (self.checkpoints() > before).then_some(()));
         signal("-TERM", one.id());
         assert_eq!(one.wait(PATIENCE), Some(130), "{case}: {}", one.log());
-        let mut two = self.start("two", &[SHORT, TWO]);
+        let mut two = self.start("two", &[&kept[..], &[SHORT, TWO]].concat());
         assert_eq!(two.wait(PATIENCE), Some(0), "{case}: {}", two.log());
         assert!(two.log().contains("resumed") && two.log().contains("the budget is spent"), "{}", two.log());
     }
@@ -166,7 +169,7 @@ fn rank_1_may_be_killed_at_any_point() {
         assert_eq!(code, Some(11), "{case}: {log}");
         let words = "rank 1 of the learner was lost: its process was ended by signal 9";
         assert!(log.contains(words), "{case}: {log}");
-        run.goes_on(&case);
+        run.goes_on(&case, settings);
     }
 }
 
@@ -191,6 +194,6 @@ fn rank_0_may_be_killed_at_any_point() {
         // On a busy machine the others may still be meeting it when it has said that all have met.
         let names = ["rank 0 of the learner was lost", "nothing was heard of rank 0"];
         assert!(names.iter().any(|name| service.log().contains(name)), "{case}: {}", service.log());
-        run.goes_on(&case);
+        run.goes_on(&case, settings);
     }
 }
