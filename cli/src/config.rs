@@ -3,7 +3,10 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use clap::Subcommand;
+use common::config::Config;
+use evaluation::Contender;
 
 /// What a configuration may hold, and whether one is right.
 #[derive(Debug, clap::Args)]
@@ -26,7 +29,7 @@ enum Command {
     },
     /// The JSON Schema of a configuration, for editors.
     Schema,
-    /// Reads a file as every program does, and says what is wrong with it.
+    /// Reads a file as every program does, with the traces, schedulers and devices that it names, and says what is wrong.
     Check {
         /// The configuration.
         #[arg(value_name = "FILE")]
@@ -37,10 +40,21 @@ enum Command {
     },
 }
 
+/// Refuses rules that the report could not play.
+///
+/// # Errors
+/// [`simulator::UnknownScheduler`], [`simulator::SchedulerError::WrongScenario`].
+pub fn check_schedulers(config: &Config) -> anyhow::Result<()> {
+    for name in &config.evaluation.schedulers {
+        Contender::by_name(name, config.simulator.scenario).context("key `evaluation.schedulers`")?;
+    }
+    Ok(())
+}
+
 /// Prints what was asked for.
 ///
 /// # Errors
-/// [`common::config::ConfigError`] when the file is wrong.
+/// [`common::config::ConfigError`] when the file is wrong, and what its traces, schedulers and devices are refused with.
 pub fn run(arguments: &ConfigArguments) -> anyhow::Result<()> {
     let text = match &arguments.command {
         Command::Reference { json: false } => common::config::reference(),
@@ -52,6 +66,9 @@ pub fn run(arguments: &ConfigArguments) -> anyhow::Result<()> {
         Command::Schema => serde_json::to_string_pretty(common::config::schema())? + "\n",
         Command::Check { file, settings } => {
             let config = common::config::load(file, settings)?;
+            check_schedulers(&config)?;
+            simulator::Episodes::new(&config.simulator)?;
+            learner::device(&config.learner, 0, None)?;
             format!(
                 "{}: right; run `{}`, scenario `{}`\n",
                 file.display(),

@@ -1,6 +1,6 @@
 //! Actors, shards and learner in one process: the very services that production starts, over `inproc://`.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::{Scope, ScopedJoinHandle};
 
@@ -9,7 +9,7 @@ use common::Shutdown;
 use common::config::{Config, Durability, Mode};
 use common::ids::{ActorId, ShardId};
 use learner::{LearnerOptions, LearnerSummary};
-use telemetry::{HealthServer, Readiness, TelemetryError};
+use telemetry::{HealthServer, Readiness};
 use transport::Links;
 
 /// Starts every service, learns, and ends them in order: the learner first, then those who serve it.
@@ -56,15 +56,20 @@ fn serve_health(
     config: &Config,
     readiness: &Readiness,
     shutdown: &Shutdown,
-) -> Result<Vec<HealthServer>, TelemetryError> {
-    let addresses =
-        [&config.learner.metrics_address, &config.replay.metrics_address, &config.actor.metrics_address];
+) -> anyhow::Result<Vec<HealthServer>> {
+    let addresses = [
+        ("learner", &config.learner.metrics_address),
+        ("replay", &config.replay.metrics_address),
+        ("actor", &config.actor.metrics_address),
+    ];
+    let given = addresses.into_iter().filter_map(|(section, address)| Some((address.as_ref()?, section)));
     // Services of machines of their own may name the same one.
-    let distinct: BTreeSet<&String> = addresses.into_iter().flatten().collect();
-    distinct
-        .into_iter()
-        .map(|address| HealthServer::start(address, readiness.clone(), shutdown.clone()))
-        .collect()
+    let distinct: BTreeMap<&String, &str> = given.collect();
+    let start = |(address, section): (&String, &str)| {
+        HealthServer::start(address, readiness.clone(), shutdown.clone())
+            .with_context(|| format!("key `{section}.metrics_address`"))
+    };
+    distinct.into_iter().map(start).collect()
 }
 
 /// Ends every service where this thread goes early, by an error or a panic: the scope waits for all of them.

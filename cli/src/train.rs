@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use common::ExitCode;
-use learner::{LearnerOptions, default_run_folder};
+use learner::{LearnerError, LearnerOptions, default_run_folder};
 
 use crate::{run_report, services};
 
@@ -62,7 +62,8 @@ pub fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
     let config = Arc::new(common::config::load(&arguments.config_file()?, &arguments.settings)?);
     let shutdown = telemetry::shutdown_on_signals()?;
     let run_folder = arguments.run_folder.clone().unwrap_or_else(|| default_run_folder(&config));
-    // Before anything is started: what is wrong should not be found by the learner among running services.
+    // Before anything is started: what is wrong should be found neither among running services nor after the training.
+    crate::config::check_schedulers(&config)?;
     learner::check_run_folder(&run_folder, &config, arguments.init_from.as_deref())?;
     if arguments.resume {
         learner::check_resumable(&run_folder)?;
@@ -78,7 +79,7 @@ pub fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
     };
     let summary = services::train(&config, &options, &shutdown)?;
     if !summary.finished {
-        return Ok(ExitCode::Interrupted);
+        return Err(LearnerError::Interrupted.into());
     }
     if !arguments.no_report {
         run_report::write(&config, &run_folder, arguments.json)?;

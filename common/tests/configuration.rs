@@ -172,6 +172,21 @@ fn a_section_that_is_left_out_can_be_set_in_part() {
 }
 
 #[test]
+fn a_setting_is_one_value_and_is_blamed_for_what_it_makes_wrong() {
+    let text = "schema = 1\nname = \"t\"\nseed = 3\n[simulator]\nscenario = \"slots\"\n[policy]\nwidth = 32\nheads = 4\n";
+    let refused = |setting: &str| parse(text, "file", &[setting.to_owned()]).unwrap_err().to_string();
+    // What follows a line's end is not dropped in silence.
+    let error = refused("learner.epochs=4\nfoo=1");
+    assert!(error.contains("--set learner.epochs=4\\nfoo=1") && error.contains("whole number"), "{error}");
+    let error = refused("learner.ep\nochs=4");
+    assert!(!error.contains('\n'), "{error}");
+    // The file gives the key that is named, and the setting made it wrong.
+    assert!(refused("policy.heads=5").starts_with("--set policy.heads=5: "), "{}", refused("policy.heads=5"));
+    let error = refused("learner.budget_steps=99999999999999999999999");
+    assert!(error.contains("more digits"), "{error}");
+}
+
+#[test]
 fn a_configuration_of_an_earlier_version_is_understood_where_programs_wrote_it() {
     let text = "schema = 1\nname = \"t\"\nseed = 3\n[simulator]\nscenario = \"serverless\"\n[simulator.serverless]\nload = 0.7\n";
     let config = common::config::parse_earlier(text, "config.toml").unwrap();

@@ -100,7 +100,7 @@ pub enum LearnerError {
         folder: String,
     },
     /// A shutdown ended it.
-    #[error("interrupted")]
+    #[error("interrupted; the same command goes on from the newest checkpoint")]
     Interrupted,
     /// Too many updates in a row were not finite.
     #[error(

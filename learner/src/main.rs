@@ -97,5 +97,5 @@ fn start(arguments: &Arguments) -> Result<common::ExitCode, Failure> {
         Links::of_learner(&config.transport).map_err(|error| Failure::new(error.exit_code(), &error))?;
     let options = LearnerOptions { run_folder, init_from: arguments.init_from.clone(), device, meeting };
     let summary = learner::run(&Arc::new(config), &options, &links, &readiness, &shutdown).map_err(failed)?;
-    Ok(if !summary.finished { common::ExitCode::Interrupted } else { common::ExitCode::Success })
+    if summary.finished { Ok(common::ExitCode::Success) } else { Err(failed(LearnerError::Interrupted)) }
 }

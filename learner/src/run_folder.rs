@@ -70,8 +70,16 @@ impl RunFolder {
         let text = serde_json::to_vec_pretty(&record)
             .map_err(|error| LearnerError::Config(format!("{}: {error}", file.display())))?;
         atomic_write(&file, &text)?;
-        write_config(path, record.epoch, config)?;
         Ok(RunFolder { path: path.to_owned(), record, run, _lock: lock })
+    }
+
+    /// Writes down the configuration that this epoch learns with. An epoch that finds its run finished learns nothing, and
+    /// leaves what the run was trained with as it is.
+    ///
+    /// # Errors
+    /// [`LearnerError::File`], [`LearnerError::Durable`].
+    pub fn keep(&self, config: &Config) -> Result<(), LearnerError> {
+        write_config(&self.path, self.record.epoch, config)
     }
 
     /// Where it lies.
@@ -160,6 +168,7 @@ mod tests {
         let (run, epoch) = (first.run(), first.epoch());
         drop(first);
         let second = RunFolder::open(folder.path(), &config, None).unwrap();
+        second.keep(&config).unwrap();
         assert_eq!((second.run(), second.epoch().0), (run, epoch.0 + 1));
         let written = fs::read_to_string(folder.path().join("config.toml")).unwrap();
         assert_eq!(parse(&written, "written", &[]).unwrap(), config);
@@ -170,7 +179,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let text = "schema = 1\nname = \"t\"\nseed = 3\n[simulator]\nscenario = \"slots\"\n";
         let with = |setting: &str| parse(text, "test", &[setting.to_owned()]).unwrap();
-        let open = |config: &Config, init_from| RunFolder::open(folder.path(), config, init_from);
+        let open = |config: &Config, init_from| {
+            let opened = RunFolder::open(folder.path(), config, init_from)?;
+            opened.keep(config).map(|()| opened)
+        };
         // Nothing was trained yet: the seed may be another, and the record says so.
         drop(open(&with("seed=5"), None).unwrap());
         drop(open(&with("seed=4"), None).unwrap());

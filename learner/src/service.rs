@@ -170,6 +170,9 @@ impl Service {
             tracing::info!("the budget was raised; the run goes on");
             self.progress.finished = false;
         }
+        if !self.progress.finished {
+            self.folder.keep(&self.config)?;
+        }
         self.publish()?;
         if self.progress.validation_due {
             self.validate_and_save()?;

@@ -155,3 +155,28 @@ fn after_a_kill_no_step_is_written_twice() {
     assert!(steps.windows(2).all(|pair| pair[0] < pair[1]), "{steps:?}");
     assert!(*steps.last().unwrap() >= 20_000);
 }
+
+#[test]
+fn what_the_report_could_not_play_is_refused_before_the_training() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = train(folder.path(), &["--set", "evaluation.schedulers=[\"srjf\"]"]);
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(3), "{text}");
+    assert!(text.contains("evaluation.schedulers") && text.contains("srjf"), "{text}");
+    assert!(!text.contains("learner starts"), "{text}");
+    let check = run(
+        "longshore",
+        &["config", "check", "configs/train/slots.toml", "--set", "evaluation.schedulers=[\"srjf\"]"],
+    );
+    assert_eq!(check.status.code(), Some(3), "{}", stderr(&check));
+}
+
+#[test]
+fn an_epoch_that_learns_nothing_leaves_the_record_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(train(folder.path(), &[]).status.code(), Some(0));
+    let record = fs::read(folder.path().join("run/config.toml")).unwrap();
+    assert_eq!(train(folder.path(), &["--set", "learner.budget_steps=1"]).status.code(), Some(0));
+    assert_eq!(fs::read(folder.path().join("run/config.toml")).unwrap(), record);
+    assert_eq!(fs::read_dir(folder.path().join("run/epochs")).unwrap().count(), 1);
+}

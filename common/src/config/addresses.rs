@@ -113,8 +113,20 @@ impl Host {
     }
 }
 
-/// An address that others connect to, or that a service binds for them: `tcp://HOST:PORT`.
-pub(super) fn is_link(text: &String, _context: &()) -> garde::Result {
+/// An address that others connect to: `tcp://HOST:PORT`.
+pub(super) fn is_link(text: &String, context: &()) -> garde::Result {
+    is_bind(text, context)?;
+    match text.strip_prefix(SCHEME) {
+        Some(rest) if rest.starts_with('*') => Err(garde::Error::new(format!(
+            "`{text}` is every address of a machine, so nobody can connect to it: name the host here, and give this to the key that \
+             ends in `bind`"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// An address that a service binds: the same, and `*` for every address of the machine.
+pub(super) fn is_bind(text: &String, _context: &()) -> garde::Result {
     let problem = match HostPort::parse_link(text) {
         Ok(HostPort { port: Some(_), .. }) => return Ok(()),
         Ok(_) => "has no fixed port, so nobody could find it",

@@ -6,6 +6,7 @@ use toml::{Table, Value};
 
 use super::renamed;
 use super::schema::{alternatives, items, members, resolve};
+use crate::name::printable;
 use crate::nearest;
 
 /// A key and what is wrong with it.
@@ -48,6 +49,9 @@ fn unknown(key: &str, path: &str, schema: &Schema) -> String {
         return format!("is no longer read: {instead}");
     }
     let known: Vec<&str> = members(schema).into_iter().flatten().map(|(key, _)| key.as_str()).collect();
+    if let Some(ours) = renamed::called_here(key) {
+        return format!("is unknown; here it is called {ours}");
+    }
     let close = nearest(key, known.iter().copied());
     if !close.is_empty() {
         return format!("is unknown; did you mean `{}`?", close.join("` or `"));
@@ -77,15 +81,26 @@ fn check(value: &Value, schema: &Schema, path: &str, faults: &mut Vec<Fault>) {
             check_number(*number as f64, &number.to_string(), schema, path, faults);
         }
         Value::Float(number) if takes(schema, "number") => {
-            check_number(*number, &value.to_string(), schema, path, faults);
+            check_number(*number, &format!("{number:?}").to_lowercase(), schema, path, faults);
         }
         Value::String(text) if takes(schema, "string") => check_text(text, schema, path, faults),
         Value::Boolean(_) if takes(schema, "boolean") => {}
         _ => faults.push(Fault {
             key: path.to_owned(),
-            message: format!("is {}; it must be {}", described(value), expected(schema)),
+            message: format!("is {}; it must be {}{}", described(value), expected(schema), example(path)),
         }),
     }
+}
+
+/// How a section looks, by its default.
+fn example(path: &str) -> String {
+    let default = super::schema::default_at(&path.split('.').collect::<Vec<_>>());
+    let members = default.and_then(Schema::as_object).filter(|members| members.len() <= 3);
+    let given = members.filter(|members| !members.is_empty() && members.values().all(Schema::is_number));
+    given.map_or_else(String::new, |members| {
+        let members: Vec<String> = members.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+        format!(", e.g. {{ {} }}", members.join(", "))
+    })
 }
 
 /// A choice: one of several words, or a table of one of them; or what may be left out.
@@ -176,9 +191,12 @@ fn takes(schema: &Schema, kind: &str) -> bool {
 /// A value as a person would call it.
 fn described(value: &Value) -> String {
     match value {
-        Value::String(_) => format!("the text {value}"),
+        Value::String(text) if text.len() > 18 && text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            format!("{text}, which has more digits than a whole number may have")
+        }
+        Value::String(text) => format!("the text \"{}\"", printable(text)),
         Value::Integer(_) => format!("the whole number {value}"),
-        Value::Float(_) => format!("the number {value}"),
+        Value::Float(number) => format!("the number {number:?}"),
         Value::Boolean(_) => format!("{value}"),
         Value::Datetime(_) => format!("the date {value}"),
         Value::Array(_) => "a list".to_owned(),

@@ -104,7 +104,7 @@ pub struct LearnerConfig {
     #[garde(dive, custom(not_nothing))]
     pub learning_rate: Schedule,
     /// Weight of the normalised entropy.
-    #[garde(dive)]
+    #[garde(dive, custom(leaves_something))]
     pub entropy_cost: Schedule,
     /// Weight of the value loss.
     #[garde(range(min = 0.0, max = 1e6), custom(baseline_learns(self.advantage)))]
@@ -169,6 +169,9 @@ pub(super) fn goes_together(actor: &ActorConfig) -> impl FnOnce(&LearnerConfig, 
         {
             return fail("group.rollouts must divide actor.environments");
         }
+        if learner.minibatches > learner.batch_steps {
+            return fail("minibatches must not be more than batch_steps: some would be empty");
+        }
         if learner.mode == Mode::Lockstep && learner.replayed_share > 0.0 {
             return fail("mode = \"lockstep\" needs replayed_share = 0: a turn learns from its own episodes");
         }
@@ -186,6 +189,19 @@ fn not_nothing(rate: &Schedule, _context: &()) -> garde::Result {
     Err(garde::Error::new(
         "is 0 from the start to the end: nothing would be learnt; give e.g. { from = 6e-4, to = 1e-4 }",
     ))
+}
+
+/// Beyond it the entropy drowns everything that is to be learnt: advantages and entropy are both of order one.
+const MOST_ENTROPY_COST: f64 = 100.0;
+
+fn leaves_something(cost: &Schedule, _context: &()) -> garde::Result {
+    if cost.from.max(cost.to) <= MOST_ENTROPY_COST {
+        return Ok(());
+    }
+    Err(garde::Error::new(format!(
+        "is {{ from = {}, to = {} }}; beyond {MOST_ENTROPY_COST} nothing but chance would be learnt",
+        cost.from, cost.to
+    )))
 }
 
 fn baseline_learns(advantage: Advantage) -> impl FnOnce(&f64, &()) -> garde::Result {

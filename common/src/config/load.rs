@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use garde::Validate;
 
 use super::{Config, check, renamed, schema};
+use crate::name::printable;
 
 /// Bytes; a configuration has a few thousand.
 const LARGEST_FILE: u64 = 16 << 20;
@@ -72,6 +73,24 @@ pub fn load(path: &Path, settings: &[String]) -> Result<Config, ConfigError> {
 /// # Errors
 /// See [`ConfigError`].
 pub fn parse(text: &str, origin: &str, settings: &[String]) -> Result<Config, ConfigError> {
+    let read = read(text, origin, settings);
+    match read {
+        // What is wrong may be named by a key of the file that only a setting made wrong.
+        Err(ConfigError::Invalid { origin: blamed, message })
+            if blamed == origin && !settings.is_empty() && self::read(text, origin, &[]).is_ok() =>
+        {
+            Err(ConfigError::Invalid { origin: listed(settings), message })
+        }
+        read => read,
+    }
+}
+
+/// The settings, as they were given.
+fn listed(settings: &[String]) -> String {
+    settings.iter().map(|setting| format!("--set {}", printable(setting))).collect::<Vec<_>>().join(" ")
+}
+
+fn read(text: &str, origin: &str, settings: &[String]) -> Result<Config, ConfigError> {
     let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| ConfigError::Syntax {
         origin: origin.to_owned(),
         message: error.to_string(),
@@ -121,7 +140,7 @@ fn invalid(faults: impl Iterator<Item = (String, String)>, from: impl Fn(&str) -
     let mut origins = Vec::new();
     for (key, fault) in faults {
         let separator = if message.is_empty() { "" } else { "; " };
-        let _ = write!(message, "{separator}key `{key}`: {fault}");
+        let _ = write!(message, "{separator}key `{}`: {fault}", printable(&key));
         let origin = from(&key);
         if !origins.contains(&origin) {
             origins.push(origin);
@@ -143,7 +162,11 @@ fn origin_of(key: &str, origin: &str, settings: &[String], given: &toml::Table) 
         let set = setting.split_once('=').map_or("", |(set, _)| set.trim());
         !set.is_empty() && (within(key, set) || missing.is_some_and(|section| within(set, section)))
     };
-    settings.iter().rev().find(gives).map_or_else(|| origin.to_owned(), |setting| format!("--set {setting}"))
+    settings
+        .iter()
+        .rev()
+        .find(gives)
+        .map_or_else(|| origin.to_owned(), |setting| format!("--set {}", printable(setting)))
 }
 
 /// Whether the file gives this key, or anything in this section.
@@ -161,10 +184,10 @@ fn holds(given: &toml::Table, key: &str) -> bool {
 }
 
 fn apply(table: &mut toml::Table, setting: &str) -> Result<(), ConfigError> {
-    let fail = |message: String| ConfigError::Set { argument: setting.to_owned(), message };
+    let fail = |message: String| ConfigError::Set { argument: printable(setting), message };
     let (key, text) = setting
         .split_once('=')
-        .ok_or_else(|| fail("must look like section.key=value, e.g. learner.entropy_cost=0.01".to_owned()))?;
+        .ok_or_else(|| fail("must look like section.key=value, e.g. learner.epochs=4".to_owned()))?;
     let value = parse_value(text);
     let mut parts: Vec<&str> = key.split('.').map(str::trim).collect();
     let last = parts.pop().filter(|part| !part.is_empty()).ok_or_else(|| fail("has no key".to_owned()))?;
@@ -181,8 +204,10 @@ fn apply(table: &mut toml::Table, setting: &str) -> Result<(), ConfigError> {
 /// A TOML value, or, where it is none, the text itself: `--set name=fast` needs no quotes.
 fn parse_value(text: &str) -> toml::Value {
     let parsed: Result<toml::Table, _> = format!("value = {text}").parse();
+    // More than one key means that the text went on behind the value.
     parsed
         .ok()
+        .filter(|table| table.len() == 1)
         .and_then(|mut table| table.remove("value"))
         .unwrap_or_else(|| toml::Value::String(text.to_owned()))
 }

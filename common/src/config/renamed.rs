@@ -14,6 +14,25 @@ const RENAMED: [(&str, &str); 5] = [
     ("replay.max_waiting_steps", "the rate belongs to a table; write `replay.tables.fresh.tolerance_steps`"),
 ];
 
+/// (what other systems call it, what it is called here).
+const CALLED: [(&str, &str); 10] = [
+    ("lr", "`learner.learning_rate`, e.g. { from = 6e-4, to = 1e-4 }"),
+    ("batch_size", "`learner.batch_steps`"),
+    ("train_batch_size", "`learner.batch_steps`"),
+    ("num_workers", "`actor.count`"),
+    ("num_envs", "`actor.environments`"),
+    ("gamma", "`reward.discount_seconds`: the discount over t seconds is exp(-t / this)"),
+    ("discount", "`reward.discount_seconds`: the discount over t seconds is exp(-t / this)"),
+    ("grad_clip", "`learner.max_gradient_norm`"),
+    ("total_timesteps", "`learner.budget_steps`"),
+    ("loads", "`evaluation.loads` (lists of percent) or `simulator.serverless.load_percent`"),
+];
+
+/// What something is called here that other systems call `key`.
+pub(super) fn called_here(key: &str) -> Option<&'static str> {
+    CALLED.iter().find(|(theirs, _)| *theirs == key).map(|(_, ours)| *ours)
+}
+
 /// What to write in place of an old key.
 pub(super) fn instead_of(key: &str) -> Option<&'static str> {
     RENAMED.iter().find(|(old, _)| *old == key).map(|(_, instead)| *instead)

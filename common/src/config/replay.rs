@@ -5,7 +5,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::addresses::{is_link, is_metrics_address};
+use super::addresses::{is_bind, is_metrics_address};
 use super::table_checks::sound_names;
 use super::{LearnerConfig, RemoverConfig, SamplerConfig, TableConfig};
 
@@ -39,7 +39,7 @@ pub struct ReplayConfig {
     #[garde(range(min = 1, max = 4096))]
     pub segment_mib: u32,
     /// What a shard of its own process binds, where it is not its entry in `transport.shards` (e.g. `tcp://0.0.0.0:7710`).
-    #[garde(inner(custom(is_link)))]
+    #[garde(inner(custom(is_bind)))]
     pub bind: Option<String>,
     /// Where a shard's service listens for health checks and metrics, e.g. `127.0.0.1:9110`; none by default.
     #[garde(inner(custom(is_metrics_address)))]

@@ -34,7 +34,7 @@ pub struct TraceConfig {
     #[garde(custom(ordered), inner(range(max = 10_000_000)))]
     pub validation_minutes: [u32; 2],
     /// The same for tests.
-    #[garde(custom(ordered), inner(range(max = 10_000_000)))]
+    #[garde(custom(ordered), inner(range(max = 10_000_000)), custom(unseen(self.training_minutes, self.validation_minutes)))]
     pub test_minutes: [u32; 2],
     /// Rates are scaled once so that these minutes have the configured load; the training minutes by default.
     #[garde(inner(custom(ordered)))]
@@ -123,6 +123,20 @@ fn one_format(trace: &TraceConfig) -> impl FnOnce(&Option<PathBuf>, &()) -> gard
 
 fn default_io_share() -> f64 {
     0.3
+}
+
+/// A test on minutes that were learnt from, or that chose the checkpoint, says nothing.
+fn unseen(training: [u32; 2], validation: [u32; 2]) -> impl FnOnce(&[u32; 2], &()) -> garde::Result {
+    move |test, _context| {
+        for (part, minutes) in [("training_minutes", training), ("validation_minutes", validation)] {
+            if test[0] <= minutes[1] && minutes[0] <= test[1] {
+                return Err(garde::Error::new(format!(
+                    "is {test:?} and shares minutes with {part} = {minutes:?}; a test needs minutes that nothing has seen"
+                )));
+            }
+        }
+        Ok(())
+    }
 }
 
 fn ordered(minutes: &[u32; 2], _context: &()) -> garde::Result {

@@ -4,7 +4,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::addresses::is_link;
+use super::addresses::{is_bind, is_link};
 
 /// Where the services find each other, and how long they are patient.
 ///
@@ -22,10 +22,10 @@ pub struct TransportConfig {
     #[garde(custom(is_link))]
     pub weights_pull: String,
     /// What the learner binds for announcements, where it is not `weights_announce` (e.g. `tcp://0.0.0.0:7700`).
-    #[garde(inner(custom(is_link)))]
+    #[garde(inner(custom(is_bind)))]
     pub weights_announce_bind: Option<String>,
     /// What the learner binds for pulls, where it is not `weights_pull`.
-    #[garde(inner(custom(is_link)))]
+    #[garde(inner(custom(is_bind)))]
     pub weights_pull_bind: Option<String>,
     /// Whether shards fetch each version of the weights from the learner and give it to the actors, which ask the learner
     /// itself only when no shard gives it.
