@@ -31,7 +31,8 @@ pub struct EvaluationConfig {
 impl Default for EvaluationConfig {
     fn default() -> Self {
         EvaluationConfig {
-            schedulers: vec!["fcfs".to_owned(), "sjf".to_owned()],
+            // Rules of both scenarios.
+            schedulers: vec!["sjf".to_owned(), "tetris".to_owned()],
             validation_episodes: 50,
             test_episodes: 500,
             loads: vec![10.0, 50.0, 90.0, 110.0, 130.0, 184.5],
