@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use crate::arguments::tolerance;
 use anyhow::Context as _;
-use evaluation::{ReportInput, read_recordings, read_results, report_html};
+use common::config::ConfigError;
+use evaluation::{ReportInput, is_results_file, read_recordings, read_results, report_html};
 
 /// Draws a results folder as one HTML file that needs no network: every metric against load, distributions, an episode's
 /// queue, nodes and containers, and paired differences.
@@ -33,6 +34,7 @@ pub struct ReportArguments {
 pub fn run(arguments: &ReportArguments) -> anyhow::Result<()> {
     durable::check_writable(&arguments.output)
         .with_context(|| format!("--output {}", arguments.output.display()))?;
+    refuse_results(arguments)?;
     let (manifest, results) = read_results(&arguments.results)?;
     let recordings = read_recordings(&arguments.results)?;
     let page = report_html(&ReportInput {
@@ -47,4 +49,34 @@ pub fn run(arguments: &ReportArguments) -> anyhow::Result<()> {
         .with_context(|| format!("cannot write {}", path.display()))?;
     tracing::info!(file = %path.display(), bytes = page.len(), "the report is written");
     Ok(())
+}
+
+/// A report never replaces what it is made of.
+fn refuse_results(arguments: &ReportArguments) -> Result<(), ConfigError> {
+    if !is_results_file(&arguments.results, &arguments.output) {
+        return Ok(());
+    }
+    let message = "is a file of the results folder itself; give another file, e.g. report.html".to_owned();
+    Err(ConfigError::Invalid { origin: format!("--output {}", arguments.output.display()), message })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_are_not_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let output = folder.path().join("episodes.jsonl");
+        std::fs::write(&output, "{}").unwrap();
+        let results = folder.path().to_owned();
+        let arguments = ReportArguments { results, output: output.clone(), baseline: None, tolerance: 0.05 };
+        let error = run(&arguments).unwrap_err();
+        assert!(
+            format!("{error:#}").contains("episodes.jsonl: is a file of the results folder"),
+            "{error:#}"
+        );
+        assert_eq!(crate::exit::code_of(&error), common::ExitCode::Config);
+        assert_eq!(std::fs::read(&output).unwrap(), b"{}");
+    }
 }

@@ -8,11 +8,48 @@ use std::path::{Path, PathBuf};
 use crate::{DurableError, at};
 
 /// Puts `bytes` at `path`, replacing what was there; the folder must exist. When it returns, the content survives a
-/// loss of power.
+/// loss of power. Links are followed; into what is no regular file (a device, a pipe) the bytes are written.
 ///
 /// # Errors
 /// [`DurableError::Io`]; the old content is then still there.
 pub fn atomic_write(path: &Path, bytes: &[u8]) -> Result<(), DurableError> {
+    match target(path)? {
+        Target::Special => write_into(path, bytes),
+        Target::File(file) => replace_file(&file, bytes),
+    }
+}
+
+/// What a path stands for.
+enum Target {
+    /// A regular file, there or not, at this path without links.
+    File(PathBuf),
+    /// A device, a pipe or a socket: to be written into, never to be replaced.
+    Special,
+}
+
+fn target(path: &Path) -> Result<Target, DurableError> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => Err(at("write", path)(std::io::ErrorKind::IsADirectory.into())),
+        Ok(found) if found.is_file() => {
+            Ok(Target::File(fs::canonicalize(path).map_err(at("resolve", path))?))
+        }
+        Ok(_) => Ok(Target::Special),
+        // Nothing is there, or a link that leads to nothing yet.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => match fs::read_link(path) {
+            Ok(next) => target(&parent(path).join(next)),
+            Err(_) => Ok(Target::File(path.to_owned())),
+        },
+        Err(error) => Err(at("write", path)(error)),
+    }
+}
+
+/// Writes into what is there, without a new file in its place.
+fn write_into(path: &Path, bytes: &[u8]) -> Result<(), DurableError> {
+    let mut file = fs::OpenOptions::new().write(true).open(path).map_err(at("open", path))?;
+    file.write_all(bytes).map_err(at("write", path))
+}
+
+fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), DurableError> {
     let temporary = temporary_name(path);
     let written = write_synced(&temporary, bytes)
         .and_then(|()| fs::rename(&temporary, path).map_err(at("rename to", path)));
@@ -29,10 +66,9 @@ pub fn atomic_write(path: &Path, bytes: &[u8]) -> Result<(), DurableError> {
 /// # Errors
 /// [`DurableError::Io`] that says why not; a folder is in the way, or there is none to write into.
 pub fn check_writable(path: &Path) -> Result<(), DurableError> {
-    if path.is_dir() {
-        return Err(at("write", path)(std::io::ErrorKind::IsADirectory.into()));
-    }
-    let temporary = temporary_name(path);
+    // To open a pipe would wait for its reader.
+    let Target::File(file) = target(path)? else { return Ok(()) };
+    let temporary = temporary_name(&file);
     File::create(&temporary).map_err(at("create", &temporary))?;
     fs::remove_file(&temporary).map_err(at("remove", &temporary))
 }
@@ -143,6 +179,47 @@ mod tests {
         atomic_write(&path, b"two").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_pipe_is_written_into_and_stays_a_pipe() {
+        use std::os::unix::fs::FileTypeExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink("pipe", &link).unwrap();
+        for path in [&path, &link] {
+            check_writable(path).unwrap();
+            let reader = std::thread::spawn({
+                let path = path.clone();
+                move || fs::read(path).unwrap()
+            });
+            atomic_write(path, b"bytes").unwrap();
+            assert_eq!(reader.join().unwrap(), b"bytes");
+        }
+        assert!(fs::symlink_metadata(&path).unwrap().file_type().is_fifo());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_link_stays_and_its_target_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let deep = folder.path().join("deep");
+        fs::create_dir(&deep).unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink("deep/second", &link).unwrap();
+        std::os::unix::fs::symlink("file", deep.join("second")).unwrap();
+        // Of a link that leads to nothing the target is made.
+        for content in ["one", "two"] {
+            check_writable(&link).unwrap();
+            atomic_write(&link, content.as_bytes()).unwrap();
+            assert_eq!(fs::read_to_string(deep.join("file")).unwrap(), content);
+        }
+        assert!(link.is_symlink() && deep.join("second").is_symlink());
+        assert_eq!(fs::read_dir(&deep).unwrap().count(), 2);
+        std::os::unix::fs::symlink("loop", folder.path().join("loop")).unwrap();
+        assert!(atomic_write(&folder.path().join("loop"), b"").unwrap_err().to_string().contains("loop"));
     }
 
     #[test]

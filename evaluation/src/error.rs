@@ -115,8 +115,8 @@ pub enum EvaluationError {
         /// What the system says.
         cause: std::io::Error,
     },
-    /// Somebody ended it before its end; what had finished is kept.
-    #[error("interrupted; what had finished is kept")]
+    /// Somebody ended it before its end.
+    #[error("interrupted")]
     Interrupted,
     /// A picture could not be drawn.
     #[error("the picture could not be drawn: {0}")]

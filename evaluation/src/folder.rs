@@ -126,6 +126,16 @@ pub fn read_results(path: &Path) -> Result<(Manifest, Results), EvaluationError>
     Ok((manifest, results))
 }
 
+/// Whether `path` is a file of the results folder that something else than a report lies in.
+#[must_use]
+pub fn is_results_file(folder: &Path, path: &Path) -> bool {
+    let is_page = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("html"));
+    match (folder.canonicalize(), path.canonicalize()) {
+        (Ok(folder), Ok(file)) => file.starts_with(folder) && file.is_file() && !is_page,
+        _ => false,
+    }
+}
+
 /// Puts a recording into a results folder.
 ///
 /// # Errors
@@ -218,6 +228,27 @@ fn read_episodes(folder: &Path, manifest: &Manifest) -> Result<(Results, u64), E
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_report_may_lie_in_the_folder_but_not_over_its_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| folder.path().join(name);
+        std::fs::create_dir(file(RECORDINGS)).unwrap();
+        for name in [EPISODES, "recordings/a.json", "report.html"] {
+            std::fs::write(file(name), "{}").unwrap();
+        }
+        std::os::unix::fs::symlink(EPISODES, file("link")).unwrap();
+        for (name, is_part) in [
+            (EPISODES, true),
+            ("recordings/../episodes.jsonl", true),
+            ("recordings/a.json", true),
+            ("link", true),
+            ("report.html", false),
+            ("new.html", false),
+        ] {
+            assert_eq!(is_results_file(folder.path(), &file(name)), is_part, "{name}");
+        }
+    }
 
     #[test]
     fn every_recording_has_a_file_of_its_own_in_the_folder() {

@@ -6,8 +6,9 @@ use std::path::Path;
 
 use common::config::SlotsConfig;
 use common::ids::InvocationId;
+use common::name::printable;
 use common::user_file::read_text;
-use serde::de::Error as _;
+use serde::de::{Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use simulator::slots::{Job, JobSequence, SlotsSimulation, clairvoyant_insertion};
@@ -42,12 +43,25 @@ pub struct NamedJobs {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct File {
+    #[serde(rename = "about")]
+    _about: Option<IgnoredAny>,
     sequences: Vec<Given>,
 }
 
+/// A sequence; what begins with `_` is told of it and changes nothing here.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Given {
+    #[serde(rename = "arrival_rate", default)]
+    _arrival_rate: Option<Rate>,
+    #[serde(rename = "end")]
+    _end: Option<IgnoredAny>,
+    #[serde(rename = "clairvoyant_insertion_slowdown")]
+    _slowdown: Option<IgnoredAny>,
+    #[serde(rename = "policies")]
+    _policies: Option<IgnoredAny>,
     name: String,
     steps: Whole,
     slots: Whole,
@@ -57,6 +71,7 @@ struct Given {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct GivenJob {
     id: Whole,
     length: Whole,
@@ -76,6 +91,19 @@ impl<'de> Deserialize<'de> for Whole {
     }
 }
 
+/// Jobs a step, from 0 on.
+struct Rate;
+
+impl<'de> Deserialize<'de> for Rate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        match value.as_f64() {
+            Some(rate) if rate >= 0.0 => Ok(Rate),
+            _ => Err(D::Error::custom(format!("is {}; a number from 0 on is needed", shown(&value)))),
+        }
+    }
+}
+
 /// Bytes of a file; some ten million jobs.
 const LARGEST_FILE: u64 = 1 << 30;
 /// Steps in which jobs may arrive, and that all jobs of a sequence run, each.
@@ -88,7 +116,8 @@ const MOST_CAPACITY: u64 = 1000;
 const LARGEST_ID: u64 = (1 << 53) - 1;
 
 /// Reads a JSON file of job sequences: `{"sequences": [{"name", "steps", "slots", "capacity", "backlog", "jobs":
-/// [{"id", "length", "demand", "arrival"}]}]}`; further keys are ignored.
+/// [{"id", "length", "demand", "arrival"}]}]}`; what `simulator/data/slots_fixtures.json` says
+/// besides may stand there too, other keys may not.
 ///
 /// # Errors
 /// When the file is missing or malformed, two sequences or two jobs of one have the same name, or a job can never run.
@@ -98,7 +127,7 @@ pub fn read_jobs(path: &Path) -> Result<Vec<NamedJobs>, EvaluationError> {
     let fail = |key: String, message: String| EvaluationError::Jobs { path: path.to_owned(), key, message };
     let mut reader = serde_json::Deserializer::from_str(&text);
     let file: File = serde_path_to_error::deserialize(&mut reader)
-        .map_err(|error| fail(error.path().to_string(), error.inner().to_string()))?;
+        .map_err(|error| fail(printable(&error.path().to_string()), error.inner().to_string()))?;
     reader.end().map_err(|error| fail(".".to_owned(), error.to_string()))?;
     if file.sequences.is_empty() {
         return Err(fail("sequences".to_owned(), "is empty; at least one sequence is needed".to_owned()));
@@ -107,6 +136,11 @@ pub fn read_jobs(path: &Path) -> Result<Vec<NamedJobs>, EvaluationError> {
     let mut sequences = Vec::new();
     for (place, given) in file.sequences.iter().enumerate() {
         let key = format!("sequences[{place}]");
+        if given.name.is_empty() || printable(&given.name) != given.name {
+            let message =
+                format!("is \"{}\"; a name has letters and no control characters", printable(&given.name));
+            return Err(fail(format!("{key}.name"), message));
+        }
         if let Some(first) = names.insert(&given.name, place) {
             let message = format!(
                 "\"{}\" is the name of sequences[{first}] too; results are known by it, so rename one",
@@ -195,11 +229,16 @@ fn jobs(given: &Given, key: &str, capacity: u64) -> Result<Vec<Job>, Wrong> {
         let [one, other] = [0, 1].map(|resource| {
             small(job.demand[resource], &format!("{}[{resource}]", part("demand")), 0, capacity)
         });
+        let demand = [one?, other?];
+        if demand == [0, 0] {
+            let message = "is [0, 0]; a job needs at least 1 of one resource".to_owned();
+            return Err(Wrong { key: part("demand"), message });
+        }
         jobs.push(Job {
             id: InvocationId(id),
             arrival: small(job.arrival, &part("arrival"), 1, MOST_STEPS)?,
             length,
-            demand: [one?, other?],
+            demand,
         });
     }
     Ok(jobs)

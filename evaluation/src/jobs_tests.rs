@@ -35,6 +35,18 @@ fn what_is_wrong_with_a_list_is_named_with_its_place() {
             "jobs[1].demand[1]`",
             "from 0 to 10",
         ),
+        (
+            r#""demand": [3, 1], "arrival": 4"#,
+            r#""demand": [0, 0], "arrival": 4"#,
+            "jobs[1].demand`",
+            "at least 1 of one",
+        ),
+        (r#""id": 2"#, r#""id": 2, "ID": 4"#, "sequences[0].jobs[1]", "unknown field `ID`"),
+        (r#""steps": 9"#, r#""steps": 9, "step": 1"#, "sequences[0]", "unknown field `step`"),
+        (r#""steps": 9"#, r#""steps": 9, "arrival_rate": -0.5"#, "arrival_rate`", "is -0.5; a number from 0"),
+        (r#""steps": 9"#, r#""steps": 9, "arrival_rate": "1""#, "arrival_rate`", "is \"1\"; a number from 0"),
+        (r#""name": "s""#, r#""name": "s\n\u001b[2J""#, "`sequences[0].name`", r"s\n\u{1b}[2J"),
+        (r#""name": "s""#, r#""name": """#, "`sequences[0].name`", "a name has letters"),
         (r#""arrival": 4"#, r#""arrival": 9"#, "`sequences[0].jobs`", "job 2: arrives at step 9"),
         (r#""arrival": 4"#, r#""arrival": 0"#, "jobs[1].arrival`", "is 0; a whole number from 1"),
         (r#""steps": 9"#, r#""steps": 4000000000"#, "`sequences[0].steps`", "from 1 to 10000000"),
@@ -57,6 +69,8 @@ fn what_is_wrong_with_a_list_is_named_with_its_place() {
         \"jobs\": [{\"id\": 1, \"length\": 1, \"demand\": [1, 1], \"arrival\": 1}]}, {\"name\"",
     );
     assert!(read(twice).unwrap_err().contains("\"s\" is the name of sequences[0] too"));
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/../simulator/data/slots_fixtures.json");
+    assert!(read(std::fs::read(fixtures).unwrap()).unwrap() > 0);
     assert!(read(r#"{"sequences": []}"#).unwrap_err().contains("at least one sequence"));
     assert!(read(format!("{SOUND}]")).unwrap_err().contains("trailing"));
     for (bytes, words) in [

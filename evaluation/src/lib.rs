@@ -40,7 +40,9 @@ pub use compare::{Comparison, ENOUGH_SEEDS, PairedDifference, Verdict, compare};
 pub use contender::{Contender, MakeScheduler};
 pub use decision_times::DecisionTimes;
 pub use error::EvaluationError;
-pub use folder::{ResultsFolder, read_recordings, read_results, recording_path, write_recording};
+pub use folder::{
+    ResultsFolder, is_results_file, read_recordings, read_results, recording_path, write_recording,
+};
 pub use grid::{Advance, Grid, Kind, Progress, Workload};
 pub use jobs::{JobsRecord, evaluate_jobs, read_jobs};
 pub use judged::Judged;

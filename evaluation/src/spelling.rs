@@ -58,8 +58,15 @@ impl Results {
                 "no episode has finished yet, so there are no results; let `longshore evaluate` end";
             return Err(EvaluationError::Missing(message.to_owned()));
         }
+        let near = common::nearest(name, known.iter().copied());
+        let meant = near.first().map(|near| format!("; did you mean `{}`?", printable(near)));
         let known: Vec<String> = known.into_iter().map(printable).collect();
-        let message = format!("no results of `{}`; there are those of {}", printable(name), known.join(", "));
+        let message = format!(
+            "no results of `{}`{}; there are those of {}",
+            printable(name),
+            meant.unwrap_or_default(),
+            known.join(", ")
+        );
         Err(EvaluationError::Missing(message))
     }
 
@@ -117,6 +124,8 @@ mod tests {
         }
         let error = results.scheduler_called("sjf").expect_err("only a folder is called so").to_string();
         assert!(error.contains("`sjf`") && error.contains("wait_warm"), "{error}");
+        let error = results.scheduler_called("wait_wram").expect_err("a typing error").to_string();
+        assert!(error.contains("did you mean `wait_warm`?"), "{error}");
         let error = Results::new(Scenario::Slots).baseline(None).expect_err("there is nothing").to_string();
         assert!(error.contains("no episode has finished yet"), "{error}");
         let references = crate::report::tests::results("steady", &[90.0], &["lp_bound"], |_, _| 1.0);

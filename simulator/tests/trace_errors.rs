@@ -521,7 +521,7 @@ fn a_damaged_row_of_properties_costs_its_functions_invocations() {
     });
     let error = read(folder.path(), true).unwrap_err().to_string();
     assert!(error.contains("50.0% of the invocations") && error.contains("damaged rows"), "{error}");
-    assert!(error.contains("1 rows with text in place of a number (50.00% of the invocations"), "{error}");
+    assert!(error.contains("1 row with text in place of a number (50.00% of the invocations"), "{error}");
     assert!(!error.contains("of functions without durations"), "{error}");
     // A row of counts that is damaged: what can be made out of it counts.
     let folder = written(|name, text| {

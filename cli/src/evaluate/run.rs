@@ -229,7 +229,9 @@ fn play(
             results.add(record);
             Ok(())
         };
-        grid.play(&mut contenders, &|_, _| false, &mut keep, &|advance| line.show(advance), stop)?;
+        let played =
+            grid.play(&mut contenders, &|_, _| false, &mut keep, &|advance| line.show(advance), stop);
+        interrupted(played, None)?;
         let (workloads, schedulers) = manifest.names();
         results.sort(&workloads, &schedulers);
         return Ok(results);
@@ -241,10 +243,22 @@ fn play(
     drop(line);
     // What finished counts, whatever ended the rest.
     let results = folder.into_inner().finish()?;
-    match played {
-        Err(EvaluationError::Interrupted) => Err(EvaluationError::Interrupted)
-            .context(format!("the same command goes on from {}", out.display())),
-        other => Ok(other.map(|()| results)?),
+    interrupted(played, Some(out))?;
+    Ok(results)
+}
+
+/// Says of what was interrupted whether anything is kept.
+fn interrupted(played: Result<(), EvaluationError>, out: Option<&Path>) -> anyhow::Result<()> {
+    match (played, out) {
+        (Err(EvaluationError::Interrupted), Some(out)) => {
+            let words = "what had finished is kept, and the same command goes on from";
+            Err(EvaluationError::Interrupted).context(format!("interrupted; {words} {}", out.display()))
+        }
+        (Err(EvaluationError::Interrupted), None) => {
+            let words = "interrupted; nothing is kept; with --out FOLDER what has finished would be";
+            Err(EvaluationError::Interrupted).context(words)
+        }
+        (other, _) => Ok(other?),
     }
 }
 
@@ -273,4 +287,24 @@ fn print<T: Serialize>(records: &[T], json: bool, table: impl FnOnce() -> String
 
 fn write_picture(path: &Path, svg: &str) -> anyhow::Result<()> {
     durable::atomic_write(path, svg.as_bytes()).with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interruption_says_what_is_kept() {
+        for (out, words, remedy) in [
+            (Some(Path::new("results/a")), "what had finished is kept", "goes on from results/a"),
+            (None, "nothing is kept", "--out FOLDER"),
+        ] {
+            let error = interrupted(Err(EvaluationError::Interrupted), out).unwrap_err();
+            let text = common::error_text(error.as_ref());
+            assert!(text.contains(words) && text.contains(remedy), "{text}");
+            assert_eq!(text.matches("interrupted").count(), 1, "{text}");
+            assert_eq!(crate::exit::code_of(&error), common::ExitCode::Interrupted);
+        }
+        assert!(interrupted(Ok(()), None).is_ok());
+    }
 }

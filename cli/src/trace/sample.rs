@@ -3,7 +3,6 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
 use common::RunSeed;
 use durable::DurableError;
 use simulator::SimulatorError;
@@ -101,32 +100,56 @@ fn target(folder: &Path, source: &Path) -> PathBuf {
 }
 
 /// Never writes over the trace itself, and over other files only with `--force`.
-fn refuse_harm(arguments: &SampleArguments) -> anyhow::Result<()> {
+fn refuse_harm(arguments: &SampleArguments) -> Result<(), DurableError> {
     let (out, sources) = (&arguments.out, &arguments.trace.files);
     // Of `events.csv/small` the file is in the way, not the folder.
     if let Some(file) = out.ancestors().find(|path| path.exists()).filter(|path| !path.is_dir()) {
-        bail!("--out {}: {} is a file; choose another folder", out.display(), file.display());
+        return Err(in_the_way(
+            out,
+            format!("{} is a file; choose another folder with --out", file.display()),
+        ));
     }
     let targets: Vec<PathBuf> = sources.iter().map(|source| target(out, source)).collect();
     for (place, path) in targets.iter().enumerate() {
         if targets[..place].contains(path) {
             let (one, other) = (&sources[place], path.display());
-            bail!("{} and another file would both become {other}; rename one of them", one.display());
+            return Err(in_the_way(
+                out,
+                format!("{} and another file would both become {other}; rename one of them", one.display()),
+            ));
         }
         if !path.exists() {
             continue;
         }
         if sources.iter().any(|source| path.canonicalize().ok() == source.canonicalize().ok()) {
-            bail!("{} is a file of the trace itself; choose another folder with --out", path.display());
+            return Err(in_the_way(
+                out,
+                format!("{} is a file of the trace itself; choose another folder with --out", path.display()),
+            ));
         }
         if path.is_dir() {
-            bail!("{} is a folder; choose another folder with --out", path.display());
+            return Err(in_the_way(
+                out,
+                format!("{} is a folder; choose another folder with --out", path.display()),
+            ));
         }
         if !arguments.force {
-            bail!("{} is there already; choose another folder with --out, or give --force", path.display());
+            return Err(in_the_way(
+                out,
+                format!(
+                    "{} is there already; choose another folder with --out, or give --force",
+                    path.display()
+                ),
+            ));
         }
     }
     Ok(())
+}
+
+/// A folder that cannot be written to for what lies there.
+fn in_the_way(out: &Path, words: String) -> DurableError {
+    let source = std::io::Error::new(std::io::ErrorKind::AlreadyExists, words);
+    DurableError::Io { operation: "write to", path: out.to_owned(), source }
 }
 
 fn minutes(text: &str) -> Result<[u32; 2], String> {
@@ -172,7 +195,13 @@ mod tests {
                 out,
                 force,
             };
-            refuse_harm(&arguments).err().map(|error| error.to_string()).unwrap_or_default()
+            refuse_harm(&arguments)
+                .err()
+                .map(|error| {
+                    assert_eq!(error.exit_code(), common::ExitCode::Storage);
+                    error.to_string()
+                })
+                .unwrap_or_default()
         };
         let events = || vec![file("events.csv")];
         for (out, words) in [

@@ -4,6 +4,7 @@ mod names;
 pub mod serverless;
 mod slots;
 
+use common::name::printable;
 use common::trajectory::Scenario;
 
 use crate::error::SchedulerError;
@@ -12,7 +13,7 @@ pub(crate) use serverless::warm_up;
 
 /// A name that no rule of the scenario has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown scheduler `{name}` for scenario `{scenario}`: {fault}; known are {}", known.join(", "))]
+#[error("unknown scheduler `{}` for scenario `{scenario}`: {}; {}", printable(name), printable(fault), self.choice())]
 pub struct UnknownScheduler {
     /// The name.
     pub name: String,
@@ -22,6 +23,16 @@ pub struct UnknownScheduler {
     pub fault: String,
     /// Names that are known there; X stands for a number.
     pub known: Vec<String>,
+}
+
+impl UnknownScheduler {
+    /// Which names there are, in a few words where one is near.
+    fn choice(&self) -> String {
+        if self.fault.contains(names::NEAREST) {
+            return "all names are in docs/schedulers.md".to_owned();
+        }
+        format!("known are {}", self.known.join(", "))
+    }
 }
 
 /// The rule called `name` in `scenario`.
@@ -75,4 +86,19 @@ pub fn known_heuristics(scenario: Scenario) -> Vec<String> {
 
 fn wrong_scenario(scheduler: &str, view: &ClusterView<'_>) -> SchedulerError {
     SchedulerError::WrongScenario { scheduler: scheduler.to_owned(), scenario: view.scenario() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_names_are_listed_only_where_none_is_near() {
+        let error = |name: &str| canonical_name(name, Scenario::Serverless).unwrap_err().to_string();
+        let near = error("drf+warmfirst");
+        assert!(near.contains("are `warm-first`") && near.ends_with("docs/schedulers.md"), "{near}");
+        assert!(error("zzzzzz").contains("known are"));
+        let hostile = error("zzzzzz\n\u{1b}[2J");
+        assert!(hostile.contains(r"zzzzzz\n\u{1b}[2J") && !hostile.contains('\n'), "{hostile}");
+    }
 }

@@ -2,6 +2,8 @@
 
 /// Largest number that a name may hold.
 const LARGEST: f64 = 1e6;
+/// Begins the names that somebody may have meant.
+pub(super) const NEAREST: &str = "the nearest are";
 
 /// The number behind `prefix` in a name like `tetris_k0.01`, if it is one between 0 and `most`.
 pub(super) fn knob(name: &str, prefix: &str, most: f64) -> Option<f64> {
@@ -12,6 +14,9 @@ pub(super) fn knob(name: &str, prefix: &str, most: f64) -> Option<f64> {
 
 /// What is wrong with a word that none of `patterns` is, in which X stands for a number, and what is next to it.
 pub(super) fn unknown(word: &str, what: &str, patterns: &[&str]) -> String {
+    if word.is_empty() {
+        return "a part of the name is empty; give names of parts with one `+` between them".to_owned();
+    }
     let numbered = patterns.iter().find(|pattern| {
         pattern
             .strip_suffix('X')
@@ -24,7 +29,7 @@ pub(super) fn unknown(word: &str, what: &str, patterns: &[&str]) -> String {
     let close = common::nearest(word, patterns.iter().copied());
     match close.as_slice() {
         [] => format!("`{word}` is no {what}"),
-        close => format!("`{word}` is no {what}; the nearest are `{}`", close.join("`, `")),
+        close => format!("`{word}` is no {what}; {NEAREST} `{}`", close.join("`, `")),
     }
 }
 

@@ -200,9 +200,10 @@ mod tests {
             ("tetris_k1.5", "in `tetris_kX` X is a number from 0 to 1"),
             ("fixed_", "is no part"),
             ("tetris_kX", "X is a number from 0 to 1"),
-            ("sjf+", "`` is no part"),
-            ("", "`` is no part"),
-            ("+", "`` is no part"),
+            ("sjf+", "a part of the name is empty"),
+            ("drf++warm-first", "a part of the name is empty"),
+            ("", "a part of the name is empty"),
+            ("+", "a part of the name is empty"),
             ("SJF", "the nearest"),
             ("sjf + hiku", "`sjf ` is no part"),
         ] {

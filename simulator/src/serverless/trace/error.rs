@@ -122,6 +122,14 @@ pub enum TraceError {
         /// The minute before it.
         after: u32,
     },
+    /// The header stands in the file again: files were put one behind the other.
+    #[error("{}: row {row}: a second header begins here; remove this row, or give a file with one header", path.display())]
+    SecondHeader {
+        /// The file.
+        path: PathBuf,
+        /// Its line.
+        row: u64,
+    },
     /// A row is damaged and the trace is not read leniently.
     #[error(transparent)]
     Row(#[from] Damage),

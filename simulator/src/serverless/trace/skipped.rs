@@ -106,7 +106,8 @@ impl fmt::Display for Skipped {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, (fault, skipped)) in self.faults.iter().enumerate() {
             let separator = if place > 0 { "; " } else { "" };
-            write!(formatter, "{separator}{} rows {} ({skipped})", skipped.rows, fault.words())?;
+            let rows = if skipped.rows == 1 { "row" } else { "rows" };
+            write!(formatter, "{separator}{} {rows} {} ({skipped})", skipped.rows, fault.words())?;
         }
         if self.faults.is_empty() { formatter.write_str("no rows") } else { Ok(()) }
     }

@@ -32,6 +32,8 @@ pub(super) struct Table {
     path: PathBuf,
     source: Source,
     header: Vec<String>,
+    /// The header as it stands there.
+    header_line: Vec<u8>,
     line: Vec<u8>,
     row: u64,
 }
@@ -40,7 +42,8 @@ impl Table {
     /// Opens `path` and reads its header; `expected` is a column that an error about an empty file names.
     pub fn open(path: &Path, expected: &'static str) -> Result<Self, TraceError> {
         let source = Source::open(path)?;
-        let mut table = Table { path: path.to_owned(), source, header: Vec::new(), line: Vec::new(), row: 0 };
+        let (header, header_line, line) = (Vec::new(), Vec::new(), Vec::new());
+        let mut table = Table { path: path.to_owned(), source, header, header_line, line, row: 0 };
         if !table.read_line()? {
             return Err(TraceError::Empty { path: table.path, expected });
         }
@@ -49,6 +52,7 @@ impl Table {
             TraceError::HeaderEncoding { path: path.to_owned(), column: error.utf8_error().field() + 1 }
         })?;
         table.header = header.iter().map(|title| title.trim().to_owned()).collect();
+        table.header_line = line.to_vec();
         table.refuse_other_formats()?;
         table.refuse_duplicates()?;
         Ok(table)
@@ -109,6 +113,9 @@ impl Table {
         if !self.read_line()? {
             return Ok(None);
         }
+        if self.line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&self.line) == self.header_line {
+            return Err(TraceError::SecondHeader { path: self.path.clone(), row: self.row });
+        }
         Ok(Some(self.parse()))
     }
 
@@ -168,10 +175,11 @@ impl Table {
         TraceError::Open { path, source }
     }
 
-    /// The number in a cell of the last row, sound or damaged, where it can be made out; the row is not checked.
+    /// The number in a cell of the last row, sound or damaged, where it can be made out and is one that a trace
+    /// may hold; the row is not checked.
     pub fn rough_number(&self, column: usize, limits: Limits) -> Option<f64> {
         let number = self.rough_text(column)?.parse::<f64>().ok()?;
-        (number >= 0.0 && number.is_finite()).then_some(number.min(limits.most))
+        (0.0..=limits.most).contains(&number).then_some(number)
     }
 
     /// The same for text.
