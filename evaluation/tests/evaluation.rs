@@ -130,7 +130,9 @@ fn given_jobs_are_played_as_known() {
 fn bad_files_and_names_are_named() {
     let error = Contender::by_name("sfj", Scenario::Slots).err().unwrap().to_string();
     assert!(
-        error.contains("`sfj`") && error.contains("sjf_waitX") && error.contains("clairvoyant"),
+        error.contains("`sfj`")
+            && error.contains("the nearest are `sjf`")
+            && error.contains("docs/schedulers.md"),
         "{error}"
     );
     let folder = tempfile::tempdir().unwrap();

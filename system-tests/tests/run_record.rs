@@ -117,10 +117,8 @@ fn a_signal_while_the_learner_waits_for_data_saves_what_was_learnt() {
         let newest = steps_of_updates(folder.path()).last().copied().unwrap();
         let checkpoints = fs::read_dir(folder.path().join("run/checkpoints")).unwrap().count();
         assert_eq!(checkpoints, 1, "SIG{name}: {}", service.log());
-        let output = train(
-            folder.path(),
-            &["--set", "learner.budget_steps=1", &more[2], &more[3], &more[4], &more[5]],
-        );
+        let output =
+            train(folder.path(), &["--set", "learner.budget_steps=1", more[2], more[3], more[4], more[5]]);
         assert!(stderr(&output).contains(&format!("steps={newest}")), "SIG{name}: {}", stderr(&output));
     }
 }

@@ -129,6 +129,19 @@ impl LogLine {
     }
 }
 
+impl LogLine {
+    /// Further lines of a message are marked as such, so that no name or path with a line's end in it can pass for a line of the
+    /// log. (JSON has no such lines.)
+    fn indent(&mut self) {
+        let Some((b'\n', message)) = self.bytes.split_last() else { return };
+        if message.contains(&b'\n') {
+            let lines: Vec<&[u8]> = message.split(|byte| *byte == b'\n').collect();
+            self.bytes = lines.join(&b"\n    | "[..]);
+            self.bytes.push(b'\n');
+        }
+    }
+}
+
 impl Write for LogLine {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.fate != Fate::LeaveOut {
@@ -147,6 +160,7 @@ impl Drop for LogLine {
             return;
         }
         self.remark();
+        self.indent();
         // A log that cannot be written has nobody left to tell.
         let _ = status_line::write_above(&self.bytes);
     }
@@ -172,6 +186,14 @@ mod tests {
         let json = remarked("{\"level\":\"WARN\"}\n", Fate::WriteLast);
         let read: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert!(read["left_out"].as_str().unwrap().contains("left out for 10 s"), "{json}");
+    }
+
+    #[test]
+    fn a_lines_end_in_a_message_begins_no_line_of_the_log() {
+        let mut line =
+            LogLine { bytes: b"ERROR no file a\n2026-01-01 ERROR forged\n".to_vec(), fate: Fate::LeaveOut };
+        line.indent();
+        assert_eq!(line.bytes, b"ERROR no file a\n    | 2026-01-01 ERROR forged\n");
     }
 
     #[test]

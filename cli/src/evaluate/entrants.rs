@@ -106,7 +106,10 @@ mod tests {
         let error = format!("{:#}", resolve("runs/slots").err().expect("there is no such run"));
         assert!(error.contains("asked for runs/slots"), "{error}");
         let error = format!("{:#}", resolve("sfj").err().expect("there is no such rule"));
-        assert!(error.contains("unknown scheduler `sfj`") && error.contains("sjf_waitX"), "{error}");
+        assert!(
+            error.contains("unknown scheduler `sfj`") && error.contains("the nearest are `sjf`"),
+            "{error}"
+        );
         let error = format!("{:#}", resolve("./sjf").err().expect("there is no such run"));
         assert!(error.contains("asked for ./sjf"), "{error}");
     }
