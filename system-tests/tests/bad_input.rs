@@ -188,10 +188,13 @@ fn a_start_from_nowhere_is_refused_before_anything_starts() {
 }
 
 #[test]
-fn an_unknown_scheduler_is_answered_with_the_known_ones() {
-    let arguments =
-        ["evaluate", "slots", "--load", "90", "--steps", "50", "--episodes", "2", "--scheduler", "sfj"];
-    refused(&run("longshore", &arguments), 3, &["sfj", "sjf", "tetris"]);
+fn an_unknown_scheduler_is_answered_with_the_nearest_or_with_all() {
+    let asked = |name: &'static str| {
+        let first = ["evaluate", "slots", "--load", "90", "--steps", "50", "--episodes", "2", "--scheduler"];
+        run("longshore", &[&first[..], &[name]].concat())
+    };
+    refused(&asked("sfj"), 3, &["sfj", "the nearest are `sjf`", "docs/schedulers.md"]);
+    refused(&asked("quantum-annealing"), 3, &["quantum-annealing", "sjf", "tetris"]);
 }
 
 #[test]
