@@ -2,8 +2,8 @@
 //! the same arrival sequence bring from the same simulated time on.
 
 use common::SimTime;
-use common::config::RewardConfig;
 use common::trajectory::GroupReturn;
+use configuration::RewardConfig;
 
 use crate::rollout::{Piece, Stretch};
 

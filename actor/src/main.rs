@@ -40,7 +40,7 @@ fn main() -> ExitCode {
 
 fn start(arguments: &Arguments) -> Result<common::ExitCode, Failure> {
     telemetry::set_up_logging(if arguments.log_json { LogFormat::Json } else { LogFormat::Plain })?;
-    let config = common::config::load(&arguments.config, &arguments.settings)
+    let config = configuration::load(&arguments.config, &arguments.settings)
         .map_err(|error| Failure::new(common::ExitCode::Config, &error))?;
     let shutdown = telemetry::shutdown_on_signals()?;
     let _health = match &config.actor.metrics_address {

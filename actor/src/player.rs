@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use common::config::{Config, Mode};
 use common::ids::{ActorId, GroupId, Incarnation, PolicyVersion, RunId, SequenceNumber};
 use common::trajectory::{TrajectoryBody, TrajectoryHeader};
 use common::{Decision, RunSeed, SimTime, Stream};
+use configuration::{Config, Mode};
 use policy::{PolicyScheduler, Record};
 use simulator::{DecisionRequest, Episodes, Progress, Scheduler, Simulation};
 
@@ -338,8 +338,8 @@ impl Environment {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use common::config::parse;
     use common::trajectory::Choice;
+    use configuration::parse;
     use policy::{Behaviour, PolicyNetwork, schema_of};
     use state_graph::FrameDecoder;
 

@@ -1,9 +1,9 @@
 //! Records one episode of one environment as pieces of bounded length.
 
 use common::SimTime;
-use common::config::RewardConfig;
 use common::ids::PolicyVersion;
 use common::trajectory::{Reward, Step};
+use configuration::RewardConfig;
 use policy::Record;
 use state_graph::{FrameEncoder, Schema};
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::config::{Config, Mode};
 use common::ids::{ActorId, Incarnation, PolicyVersion};
 use common::{RunSeed, Shutdown};
+use configuration::{Config, Mode};
 use policy::{Behaviour, PolicyNetwork, PolicyScheduler, schema_of};
 use simulator::Episodes;
 use transport::{

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use common::config::Storage;
+use configuration::Storage;
 use tch::Device;
 
 use crate::contender::{Contender, contenders};

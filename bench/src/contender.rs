@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::config::Storage;
+use configuration::Storage;
 use tch::Device;
 
 use crate::measure::Order;

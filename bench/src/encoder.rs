@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use common::RunSeed;
-use common::config::{PolicyConfig, Storage};
+use configuration::{PolicyConfig, Storage};
 use learner::Adam;
 use policy::{GraphBatch, ValueNetwork};
 use state_graph::Frame;

@@ -2,8 +2,8 @@
 //! squared error, Adam. Only the attention is this project's own.
 
 use anyhow::Result;
-use common::config::Storage;
 use common::seed::FastRng;
+use configuration::Storage;
 use tch::nn::{self, Module, OptimizerConfig};
 use tch::{Device, Kind, Reduction, Tensor};
 use torch_extension::attention::{Inputs, attend};

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Instant;
 
 use anyhow::Result;
-use common::config::Storage;
+use configuration::Storage;
 use serde::{Deserialize, Serialize};
 use tch::Device;
 

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use common::config::{PolicyConfig, Storage};
+use configuration::{PolicyConfig, Storage};
 use partition::{EdgeList, Quality};
 use policy::{Placement, collate_share, messages};
 use serde::{Deserialize, Serialize};

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use common::config::ConfigError;
+use configuration::ConfigError;
 
 /// Most episodes or seeds of a point.
 pub const MOST_EPISODES: i64 = 1_000_000;

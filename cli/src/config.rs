@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Subcommand;
-use common::config::Config;
+use configuration::Config;
 use evaluation::Contender;
 
 /// What a configuration may hold, and whether one is right.
@@ -54,18 +54,18 @@ pub fn check_schedulers(config: &Config) -> anyhow::Result<()> {
 /// Prints what was asked for.
 ///
 /// # Errors
-/// [`common::config::ConfigError`] when the file is wrong, and what its traces, schedulers and devices are refused with.
+/// [`configuration::ConfigError`] when the file is wrong, and what its traces, schedulers and devices are refused with.
 pub fn run(arguments: &ConfigArguments) -> anyhow::Result<()> {
     let text = match &arguments.command {
-        Command::Reference { json: false } => common::config::reference(),
+        Command::Reference { json: false } => configuration::reference(),
         Command::Reference { json: true } => {
             let lines: Result<Vec<String>, _> =
-                common::config::entries().iter().map(serde_json::to_string).collect();
+                configuration::entries().iter().map(serde_json::to_string).collect();
             lines?.join("\n") + "\n"
         }
-        Command::Schema => serde_json::to_string_pretty(common::config::schema())? + "\n",
+        Command::Schema => serde_json::to_string_pretty(configuration::schema())? + "\n",
         Command::Check { file, settings } => {
-            let config = common::config::load(file, settings)?;
+            let config = configuration::load(file, settings)?;
             check_schedulers(&config)?;
             simulator::Episodes::new(&config.simulator)?;
             learner::device(&config.learner, 0, None)?;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::ExitCode;
-use common::config::{Config, Durability, HostPort};
+use configuration::{Config, Durability, HostPort};
 use serde::Serialize;
 use transport::{Keys, Role, TransportError, curve_support};
 
@@ -68,7 +68,7 @@ pub fn run(
     cuda: impl FnOnce() -> String,
 ) -> anyhow::Result<ExitCode> {
     let config = match &arguments.config {
-        Some(path) => Some(common::config::load(path, &arguments.settings)?),
+        Some(path) => Some(configuration::load(path, &arguments.settings)?),
         None => None,
     };
     let mut checks = vec![
@@ -320,7 +320,7 @@ mod tests {
                     shards = [\"tcp://127.0.0.1:7910\", \"tcp://[::1]:7911\", \"tcp://localhost:7912\"]\n\
                     [learner]\nmetrics_address = \"127.0.0.1:7913\"\n[replay]\nmetrics_address = \"127.0.0.1:7914\"\n\
                     folder = \"/proc/version/replay\"";
-        let config = common::config::parse(text, "test", &[]).unwrap();
+        let config = configuration::parse(text, "test", &[]).unwrap();
         let checks = ports(&config);
         assert_eq!(checks.len(), 7, "{checks:?}");
         for key in [

@@ -1,7 +1,7 @@
 //! Which exit status an error becomes, and the list of them for `--help`.
 
 use common::ExitCode;
-use common::config::ConfigError;
+use configuration::ConfigError;
 use telemetry::{Failure, TelemetryError};
 
 /// How a command ends: output that nobody reads any more is no failure.

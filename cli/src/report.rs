@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::arguments::tolerance;
 use anyhow::Context as _;
-use common::config::ConfigError;
+use configuration::ConfigError;
 use evaluation::{ReportInput, is_results_file, read_recordings, read_results, report_html};
 
 /// Draws a results folder as one HTML file that needs no network: every metric against load, distributions, an episode's

@@ -6,9 +6,9 @@ use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::Context as _;
-use common::config::Config;
 use common::trajectory::Scenario;
 use common::{Shutdown, Stream};
+use configuration::Config;
 use evaluation::{
     Contender, MakeScheduler, Progress, ServerlessPlan, SlotsPlan, evaluate_serverless, evaluate_slots,
     serverless_picture, serverless_table, slots_picture, slots_table,

@@ -6,8 +6,8 @@ use std::thread::{Scope, ScopedJoinHandle};
 
 use anyhow::Context as _;
 use common::Shutdown;
-use common::config::{Config, Durability, Mode};
 use common::ids::{ActorId, ShardId};
+use configuration::{Config, Durability, Mode};
 use learner::{LearnerOptions, LearnerSummary};
 use telemetry::{HealthServer, Readiness};
 use transport::Links;

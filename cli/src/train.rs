@@ -59,7 +59,7 @@ impl TrainArguments {
 /// # Errors
 /// Whatever a service ends with.
 pub fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
-    let config = Arc::new(common::config::load(&arguments.config_file()?, &arguments.settings)?);
+    let config = Arc::new(configuration::load(&arguments.config_file()?, &arguments.settings)?);
     let shutdown = telemetry::shutdown_on_signals()?;
     let run_folder = arguments.run_folder.clone().unwrap_or_else(|| default_run_folder(&config));
     // Before anything is started: what is wrong should be found neither among running services nor after the training.

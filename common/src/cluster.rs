@@ -26,7 +26,9 @@ pub struct NodeSpec {
     pub zone: u32,
 }
 
-pub(crate) fn usual_price() -> f64 {
+/// Price class of a node that names none.
+#[must_use]
+pub fn usual_price() -> f64 {
     1.0
 }
 

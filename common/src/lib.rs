@@ -1,10 +1,9 @@
-//! The shared vocabulary of Longshore: ids, seeds, time, cluster events, actions, trajectories, configuration and
-//! exit codes; no I/O but the reading of configurations and of other texts that users write, no clock, no socket, no tensor.
+//! The shared vocabulary of Longshore: ids, seeds, time, cluster events, actions, trajectories and exit codes;
+//! no I/O but the reading of texts that users write, no clock, no socket, no tensor.
 
 pub mod action;
 pub mod checksum;
 pub mod cluster;
-pub mod config;
 mod error_text;
 mod exit_code;
 pub mod ids;

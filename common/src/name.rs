@@ -15,14 +15,6 @@ pub fn is_name(name: &str) -> bool {
         && name.chars().all(letter)
 }
 
-/// For `garde`: refuses what is no name.
-pub(crate) fn sound_name(name: &str, _context: &()) -> garde::Result {
-    if is_name(name) {
-        return Ok(());
-    }
-    Err(garde::Error::new(format!("is \"{}\"; {NAME_RULE}", printable(name))))
-}
-
 /// A text as it may be shown on a terminal and stand in a log line: what would move the cursor, end the line or turn the
 /// direction of writing is written out, as `\u{1b}`.
 #[must_use]
@@ -99,19 +91,5 @@ mod tests {
         assert_eq!(printable("\u{1b}[2Ja\r\nb\t\u{202e}c\0"), "\\u{1b}[2Ja\\r\\nb\\t\\u{202e}c\\u{0}");
         assert_eq!(printable("Größe <b> × 日本"), "Größe <b> × 日本");
         assert_eq!(printable_lines("a\u{7}\nb"), "a\\u{7}\nb");
-    }
-
-    #[test]
-    fn a_configuration_cannot_name_what_lies_elsewhere() {
-        let text =
-            |name: &str| format!("schema = 1\nname = '{name}'\nseed = 1\nsimulator.scenario = \"slots\"\n");
-        assert!(crate::config::parse(&text("fine-1"), "x.toml", &[]).is_ok());
-        for name in ["../x", "/etc/x", "a/../../b", "..", "=1+1", "a b"] {
-            let error = crate::config::parse(&text(name), "x.toml", &[]).unwrap_err().to_string();
-            assert!(
-                error.contains("key `name`") && error.contains(name) && error.contains("1 to 64"),
-                "{error}"
-            );
-        }
     }
 }

@@ -19,12 +19,13 @@ ENV CARGO_TARGET_DIR=/target
 COPY --from=manifests /src .
 RUN cargo build --release --locked -p longshore-replay
 COPY common common
+COPY configuration configuration
 COPY telemetry telemetry
 COPY durable durable
 COPY transport transport
 COPY replay replay
 # The empty crates look newer than the sources that take their place.
-RUN find common telemetry durable transport replay -name '*.rs' -exec touch {} + \
+RUN find common configuration telemetry durable transport replay -name '*.rs' -exec touch {} + \
     && cargo build --release --locked -p longshore-replay \
     && strip --strip-debug -o /longshore-replay /target/release/longshore-replay
 

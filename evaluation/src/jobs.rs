@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use common::config::SlotsConfig;
 use common::ids::InvocationId;
 use common::name::printable;
 use common::user_file::read_text;
+use configuration::SlotsConfig;
 use serde::de::{Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;

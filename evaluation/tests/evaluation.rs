@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
-use common::config::{ServerlessConfig, SimulatorConfig, SlotsConfig, SteadyConfig};
 use common::trajectory::Scenario;
 use common::{RunSeed, Shutdown, Stream};
+use configuration::{ServerlessConfig, SimulatorConfig, SlotsConfig, SteadyConfig};
 use evaluation::{
     Contender, EvaluationError, ServerlessPlan, SlotsPlan, SlotsPoint, evaluate_jobs, evaluate_serverless,
     evaluate_slots, read_jobs, serverless_picture, serverless_table, slots_picture, slots_table,

@@ -16,7 +16,7 @@ fn evaluated(workload: &str, loads: &[f64]) -> Vec<ServerlessRecord> {
     let file = format!("{}/../configs/evaluate/{workload}.toml", env!("CARGO_MANIFEST_DIR"));
     let short = ["window_seconds=90", "warm_up_seconds=10", "drain_limit_seconds=3600"];
     let settings = short.map(|one| format!("simulator.serverless.{one}"));
-    let config = common::config::load(Path::new(&file), &settings).unwrap();
+    let config = configuration::load(Path::new(&file), &settings).unwrap();
     let plan = ServerlessPlan {
         part: Part::Test,
         loads: loads.to_vec(),

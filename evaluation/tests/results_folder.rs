@@ -6,9 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use common::config::{ServerlessConfig, SimulatorConfig, SlotsConfig, SteadyConfig};
 use common::trajectory::Scenario;
 use common::{ExitCode, RunSeed, Shutdown, Stream};
+use configuration::{ServerlessConfig, SimulatorConfig, SlotsConfig, SteadyConfig};
 use evaluation::{
     Cell, Contender, EvaluationError, Grid, Interval, Kind, Manifest, ReportInput, Results, ResultsFolder,
     SchedulerEntry, Verdict, Workload, WorkloadEntry, compare, digest_of, read_recordings, read_results,

@@ -120,7 +120,7 @@ pub fn zero_gradients(parameters: &Parameters) {
 mod tests {
     use super::*;
     use common::RunSeed;
-    use common::config::PolicyConfig;
+    use configuration::PolicyConfig;
     use policy::ValueNetwork;
 
     /// Adam on plain numbers, as the paper's algorithm 1 reads.

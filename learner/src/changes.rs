@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use common::config::Config;
+use configuration::Config;
 
 /// Keys that may change, with all that lies below them: how long the run goes on, where it computes, where its services keep
 /// files and find each other, and what its report shows. None of them changes what is learnt from or how.
@@ -85,7 +85,7 @@ fn flatten(path: &str, table: &toml::Table, values: &mut BTreeMap<String, String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use common::config::parse;
+    use configuration::parse;
 
     fn config(settings: &[&str]) -> Config {
         let text = "schema = 1\nname = \"t\"\nseed = 3\n[simulator]\nscenario = \"slots\"\n";

@@ -4,8 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::config::Config;
 use common::ids::{LearnerEpoch, PolicyVersion, RunId};
+use configuration::Config;
 use policy::{Checkpoint, Manifest, Parameters, decode_tensors, encode_tensors, schema_of, write_checkpoint};
 use serde::{Deserialize, Serialize};
 
@@ -219,7 +219,7 @@ pub fn init_from(path: &Path, updater: &Updater) -> Result<(), LearnerError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use common::config::parse;
+    use configuration::parse;
 
     fn updater(seed: u64) -> (Config, Updater) {
         let text = format!(

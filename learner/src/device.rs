@@ -1,6 +1,6 @@
 //! What a rank computes on.
 
-use common::config::{LearnerConfig, Mode};
+use configuration::{LearnerConfig, Mode};
 use tch::Device;
 
 use crate::LearnerError;

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use common::config::{Config, FRESH_TABLE, Mode, REPLAYED_TABLE, SamplerConfig};
 use common::ids::PolicyVersion;
+use configuration::{Config, FRESH_TABLE, Mode, REPLAYED_TABLE, SamplerConfig};
 use state_graph::Schema;
 use transport::{Block, SampledItem, Selector, TrajectorySampler, TransportError, wire};
 

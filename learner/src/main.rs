@@ -67,7 +67,7 @@ fn start(arguments: &Arguments) -> Result<common::ExitCode, Failure> {
         return rank.run().map(|()| common::ExitCode::Success).map_err(failed);
     }
     let path = arguments.config.as_deref().unwrap_or(Path::new(""));
-    let config = common::config::load(path, &arguments.settings)
+    let config = configuration::load(path, &arguments.settings)
         .map_err(|error| Failure::new(common::ExitCode::Config, &error))?;
     let deadline = Duration::from_secs_f64(config.learner.rank_deadline_seconds);
     let insecure = config.transport.insecure;

@@ -7,8 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::RunSeed;
-use common::config::{Config, parse_earlier};
 use common::ids::{LearnerEpoch, RunId};
+use configuration::{Config, parse_earlier};
 use durable::{FolderLock, atomic_write};
 use serde::{Deserialize, Serialize};
 
@@ -156,7 +156,7 @@ pub(crate) fn file_error(path: &Path, source: std::io::Error) -> LearnerError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use common::config::parse;
+    use configuration::parse;
 
     #[test]
     fn a_reopened_folder_keeps_its_run_and_counts_its_epochs() {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use common::Shutdown;
-use common::config::Config;
 use common::ids::{Digest, PolicyVersion};
+use configuration::Config;
 use policy::schema_of;
 use tch::Device;
 use telemetry::{MetricsLog, Readiness, StatusLine};

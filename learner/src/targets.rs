@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use common::config::{Advantage, GroupScale};
 use common::trajectory::Choice;
+use configuration::{Advantage, GroupScale};
 use tch::Tensor;
 
 use crate::LearnerError;

@@ -1,8 +1,8 @@
 //! One round of learning: V-trace targets from the target networks, then several clipped passes over the batch.
 
-use common::config::{Advantage, Config, LearnerConfig};
 use common::trajectory::Choice;
 use common::{RunSeed, Stream};
+use configuration::{Advantage, Config, LearnerConfig};
 use policy::{GraphBatch, PolicyNetwork, ValueNetwork};
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};

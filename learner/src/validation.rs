@@ -1,8 +1,8 @@
 //! Scores a policy on validation seeds while it learns; the best checkpoint is chosen by this score.
 
-use common::config::Config;
 use common::trajectory::Scenario;
 use common::{RunSeed, Shutdown, Stream};
+use configuration::Config;
 use evaluation::{
     Contender, EvaluationError, ServerlessPlan, SlotsPlan, evaluate_serverless, evaluate_slots,
 };

@@ -8,8 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::RunSeed;
-use common::config::{Config, bring_up_to_date};
 use common::ids::{Digest, PolicyVersion};
+use configuration::{Config, bring_up_to_date};
 use serde::{Deserialize, Serialize};
 
 use crate::{Behaviour, PolicyError, PolicyNetwork, PolicyScheduler, schema_of};

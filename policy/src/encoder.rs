@@ -2,7 +2,7 @@
 //! multi-head attention over one typed edge list with edge features ([`torch_extension::attention`]), with skip connections
 //! and layer normalisation, then pooling to one context per graph that flows back to the decision heads.
 
-use common::config::{PolicyConfig, Storage};
+use configuration::{PolicyConfig, Storage};
 use state_graph::{EDGE_TYPES, NODE_TYPES, Schema};
 use tch::{Device, Kind, Tensor};
 use torch_extension::attention::{Inputs, attend};

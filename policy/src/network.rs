@@ -1,8 +1,8 @@
 //! The policy and value networks, for either scenario.
 
 use common::RunSeed;
-use common::config::PolicyConfig;
 use common::trajectory::Choice;
+use configuration::PolicyConfig;
 use state_graph::Schema;
 use tch::{Device, Kind, Tensor};
 use torch_extension::process_group::ProcessGroup;

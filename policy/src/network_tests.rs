@@ -1,8 +1,8 @@
 //! The networks against slow oracles: probabilities by their definition, gradients by finite differences.
 
 use common::RunSeed;
-use common::config::{PolicyConfig, Storage};
 use common::trajectory::Choice;
+use configuration::{PolicyConfig, Storage};
 use rand::Rng;
 use state_graph::{Frame, serverless};
 use tch::{Kind, Tensor};

@@ -1,11 +1,11 @@
 //! Turns what a scheduler may see into frames, for either scenario.
 
 use common::cluster::StartOption;
-use common::config::SimulatorConfig;
 use common::ids::NodeId;
 use common::slots::SlotsObservation;
 use common::trajectory::Scenario;
 use common::{Action, RunSeed, Stream};
+use configuration::SimulatorConfig;
 use simulator::serverless::ServerlessView;
 use simulator::slots::SlotsView;
 use simulator::{ClusterView, DecisionRequest};

@@ -5,8 +5,8 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use common::RunSeed;
-use common::config::{PolicyConfig, Storage};
 use common::trajectory::Choice;
+use configuration::{PolicyConfig, Storage};
 use rand::Rng;
 use state_graph::{Frame, Schema, serverless};
 use tch::{Kind, Tensor};

@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says by its panic what failed")]
 
-use common::config::parse;
 use common::{Action, RunSeed, Stream};
+use configuration::parse;
 use rand::Rng;
 use simulator::{ClusterView, Episodes, Interests, Progress, Simulation};
 use state_graph::serverless::{PENDING_WINDOW, ServerlessGraph, schema};

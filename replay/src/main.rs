@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Parser;
 use common::ExitCode;
-use common::config::{Config, ConfigError, Durability};
 use common::ids::ShardId;
+use configuration::{Config, ConfigError, Durability};
 use replay::{ReplayError, Shard};
 use telemetry::{Failure, HealthServer, LogFormat, Readiness, TelemetryError};
 use transport::{Endpoint, Role, Transport, TransportError, WeightsEndpoints};
@@ -48,7 +48,7 @@ fn main() -> std::process::ExitCode {
 
 fn serve(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     telemetry::set_up_logging(if arguments.log_json { LogFormat::Json } else { LogFormat::Plain })?;
-    let config = common::config::load(&arguments.config, &arguments.settings)?;
+    let config = configuration::load(&arguments.config, &arguments.settings)?;
     let endpoint = endpoint(arguments, &config)?;
     let shutdown = telemetry::shutdown_on_signals()?;
     let transport = Transport::from_config(&config.transport, Role::Replay)?;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::Shutdown;
-use common::config::{Config, Durability};
 use common::ids::ShardId;
+use configuration::{Config, Durability};
 use durable::{Disk, FolderDisk, FolderLock};
 use telemetry::Readiness;
 use transport::{Delivery, Endpoint, LinkOptions, Received, Server, Transport, WeightsEndpoints};

@@ -12,8 +12,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use common::config::FRESH_TABLE;
 use common::seed::{RunSeed, Stream};
+use configuration::FRESH_TABLE;
 use durable::FolderDisk;
 use rand::Rng as _;
 use replay::{Journal, Remembered};

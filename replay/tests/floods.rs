@@ -4,12 +4,12 @@
 
 use std::time::Duration;
 
-use common::config::FRESH_TABLE;
 use common::ids::{
     ActorId, Digest, Incarnation, LearnerEpoch, PolicyVersion, RunId, SequenceNumber, ShardId,
 };
 use common::seed::{RunSeed, Stream};
 use common::trajectory::{Scenario, TrajectoryHeader};
+use configuration::FRESH_TABLE;
 use rand::Rng as _;
 use replay::{Core, Effect, Outgoing, Remembered, Reply};
 use transport::{
@@ -27,7 +27,7 @@ struct Flooded {
 
 impl Flooded {
     fn new() -> Self {
-        let config = common::config::parse(
+        let config = configuration::parse(
             "schema = 1\nname = \"test\"\nseed = 1\n[simulator]\nscenario = \"slots\"\n",
             "test",
             &[],

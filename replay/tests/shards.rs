@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use common::Shutdown;
-use common::config::{FRESH_TABLE, REPLAYED_TABLE};
 use common::ids::{ActorId, LearnerEpoch, PolicyVersion, RunId};
+use configuration::{FRESH_TABLE, REPLAYED_TABLE};
 use support::{
     PATIENCE, RUN, RunningShard, curve, directory, fresh, insert, learner, link, pairs, plain, sampler,
     try_writer, wait_until, writer,

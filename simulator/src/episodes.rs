@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use common::config::{ServerlessConfig, SimulatorConfig, SlotsConfig, SlotsMixture, WorkloadKind};
 use common::trajectory::Scenario;
 use common::{RunSeed, SimTime, Stream};
+use configuration::{ServerlessConfig, SimulatorConfig, SlotsConfig, SlotsMixture, WorkloadKind};
 use rand::Rng;
 
 use crate::error::SimulatorError;

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 
 use common::RunSeed;
 use common::cluster::{ClusterEvent, NodeSpec};
-use common::config::{
+use common::trajectory::Scenario;
+use configuration::{
     BurstyConfig, ServerlessConfig, SimulatorConfig, SlotsConfig, TraceConfig, WorkloadKind,
 };
-use common::trajectory::Scenario;
 use simulator::heuristics::known_heuristics;
 use simulator::heuristics::serverless::{KEEP_ALIVES, ORDERS, PLACEMENTS, SIZES};
 use simulator::serverless::Part;

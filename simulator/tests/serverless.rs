@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use common::cluster::{ClusterEvent, NodeSpec, TimedEvent};
-use common::config::{
-    ServerlessConfig, SimulatorConfig, SlotsConfig, SteadyConfig, TraceConfig, WorkloadKind,
-};
 use common::ids::{ContainerId, InvocationId, NodeId};
 use common::trajectory::Scenario;
 use common::{Action, RunSeed, Stream};
+use configuration::{
+    ServerlessConfig, SimulatorConfig, SlotsConfig, SteadyConfig, TraceConfig, WorkloadKind,
+};
 use proptest::prelude::*;
 use rand::Rng;
 use simulator::serverless::{Part, ServerlessOutcome};

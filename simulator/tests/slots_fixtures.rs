@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use common::config::SlotsConfig;
 use common::ids::InvocationId;
 use common::trajectory::Scenario;
+use configuration::SlotsConfig;
 use serde::Deserialize;
 use simulator::slots::{Job, JobSequence, SlotsSimulation, clairvoyant_insertion};
 use simulator::{DecisionRequest, Progress, Simulation, heuristic};

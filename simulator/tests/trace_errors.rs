@@ -4,8 +4,8 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use common::config::{ServerlessConfig, SimulatorConfig, SlotsConfig, TraceConfig, WorkloadKind};
 use common::trajectory::Scenario;
+use configuration::{ServerlessConfig, SimulatorConfig, SlotsConfig, TraceConfig, WorkloadKind};
 use simulator::Episodes;
 use simulator::serverless::trace::{
     Azure2019, Azure2019Paths, Azure2021, EventFunction, Fault, Skipped, TraceError, TraceFileKind,

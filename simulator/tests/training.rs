@@ -4,10 +4,10 @@
 use std::path::PathBuf;
 
 use common::cluster::ClusterEvent;
-use common::config::{ServerlessConfig, SimulatorConfig, SlotsConfig, TraceConfig, WorkloadKind};
 use common::ids::FunctionId;
 use common::trajectory::Scenario;
 use common::{Action, RunSeed};
+use configuration::{ServerlessConfig, SimulatorConfig, SlotsConfig, TraceConfig, WorkloadKind};
 use simulator::serverless::{Part, ServerlessView};
 use simulator::{ClusterView, Episodes, Interests, Progress, Simulation, heuristic};
 

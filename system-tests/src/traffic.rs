@@ -6,10 +6,10 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use common::Shutdown;
-use common::config::FRESH_TABLE;
 use common::ids::{ActorId, Digest, Incarnation, LearnerEpoch, PolicyVersion, RunId, SequenceNumber};
 use common::seed::{RunSeed, Stream};
 use common::trajectory::{Scenario, TrajectoryHeader};
+use configuration::FRESH_TABLE;
 use rand::RngCore as _;
 use transport::{
     ActorIdentity, Block, Endpoint, LearnerIdentity, LinkOptions, SampledItem, Selector, ShardDirectory,

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::ExitCode;
-use common::config::TransportConfig;
+use configuration::TransportConfig;
 use system_tests::{Fault, Service, ShardProcess, Traffic, impatient};
 use transport::{Role, Security, Transport};
 

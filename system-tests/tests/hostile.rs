@@ -10,8 +10,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use common::Shutdown;
-use common::config::{FRESH_TABLE, TransportConfig};
 use common::ids::{ActorId, Incarnation, LearnerEpoch};
+use configuration::{FRESH_TABLE, TransportConfig};
 use rand::rngs::StdRng;
 use rand::{Rng as _, RngCore as _, SeedableRng as _};
 use system_tests::{RUN, SCHEMA, Service, ShardProcess, Traffic, impatient};

@@ -7,23 +7,28 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which of the project's crates each crate may name in its dependencies.
-const MAY_IMPORT: [(&str, &[&str]); 17] = [
+const MAY_IMPORT: [(&str, &[&str]); 18] = [
     ("common", &[]),
-    ("simulator", &["common"]),
+    ("configuration", &["common"]),
+    ("simulator", &["common", "configuration"]),
     ("state-graph", &["common"]),
     ("partition", &[]),
     ("durable", &["common"]),
     ("telemetry", &["common"]),
-    ("transport", &["common"]),
+    ("transport", &["common", "configuration"]),
     ("torch-extension", &[]),
-    ("policy", &["common", "simulator", "state-graph", "partition", "torch-extension", "durable"]),
-    ("evaluation", &["common", "simulator", "durable", "policy"]),
-    ("actor", &["common", "simulator", "state-graph", "policy", "transport", "telemetry"]),
-    ("replay", &["common", "transport", "telemetry", "durable"]),
+    (
+        "policy",
+        &["common", "configuration", "simulator", "state-graph", "partition", "torch-extension", "durable"],
+    ),
+    ("evaluation", &["common", "configuration", "simulator", "durable", "policy"]),
+    ("actor", &["common", "configuration", "simulator", "state-graph", "policy", "transport", "telemetry"]),
+    ("replay", &["common", "configuration", "transport", "telemetry", "durable"]),
     (
         "learner",
         &[
             "common",
+            "configuration",
             "simulator",
             "state-graph",
             "partition",
@@ -39,6 +44,7 @@ const MAY_IMPORT: [(&str, &[&str]); 17] = [
         "bench",
         &[
             "common",
+            "configuration",
             "state-graph",
             "partition",
             "torch-extension",
@@ -52,6 +58,7 @@ const MAY_IMPORT: [(&str, &[&str]); 17] = [
         "cli",
         &[
             "common",
+            "configuration",
             "simulator",
             "state-graph",
             "partition",
@@ -70,6 +77,7 @@ const MAY_IMPORT: [(&str, &[&str]); 17] = [
         "system-tests",
         &[
             "common",
+            "configuration",
             "simulator",
             "state-graph",
             "partition",
@@ -85,7 +93,7 @@ const MAY_IMPORT: [(&str, &[&str]); 17] = [
             "cli",
         ],
     ),
-    ("examples/own-scheduler", &["common", "simulator", "evaluation"]),
+    ("examples/own-scheduler", &["common", "configuration", "simulator", "evaluation"]),
 ];
 
 fn root() -> PathBuf {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use common::Shutdown;
-use common::config::{Config, parse};
+use configuration::{Config, parse};
 use learner::LearnerOptions;
 
 fn config(extra: &str) -> Arc<Config> {

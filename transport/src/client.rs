@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::config::TransportConfig;
+use configuration::TransportConfig;
 
 /// Whoever has nothing to say and nothing to hear learns only by this that a peer was restarted: together with the time that a
 /// lost connection takes to come back (0.4 s at most), he goes on within a second.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::str::FromStr;
 
-use common::config::{Host, HostPort};
+use configuration::{Host, HostPort};
 
 use crate::TransportError;
 

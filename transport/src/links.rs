@@ -1,6 +1,6 @@
 //! What a service needs to reach the others, as one argument: in one process or over TCP, the services are the same.
 
-use common::config::TransportConfig;
+use configuration::TransportConfig;
 
 use crate::message::Role;
 use crate::{Endpoint, ShardDirectory, Transport, TransportError, WeightsEndpoints};

@@ -2,9 +2,9 @@
 //! are read as those of protocol 2, and written for peers that speak nothing newer, so that services can be upgraded one
 //! at a time.
 
-use common::config::{FRESH_TABLE, REPLAYED_TABLE};
 use common::ids::PolicyVersion;
 use common::trajectory::TrajectoryHeader;
+use configuration::{FRESH_TABLE, REPLAYED_TABLE};
 use serde::{Deserialize, Serialize};
 
 use crate::Frame;

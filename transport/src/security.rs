@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use common::config::TransportConfig;
+use configuration::TransportConfig;
 
 use crate::refusals::HandshakeWatch;
 use crate::zap::ZapHandler;

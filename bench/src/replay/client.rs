@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use common::Shutdown;
-use common::config::REPLAYED_TABLE;
 use common::ids::{ActorId, Digest, Incarnation, LearnerEpoch, PolicyVersion, RunId, SequenceNumber};
 use common::seed::RunSeed;
 use common::trajectory::{Scenario, TrajectoryHeader};
+use configuration::REPLAYED_TABLE;
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use transport::{

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Result;
-use common::config::Durability;
+use configuration::Durability;
 
 use super::load::Load;
 use super::plan::{Case, Plan};

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use common::config::Durability;
+use configuration::Durability;
 use tempfile::TempDir;
 
 use super::client::{self, CREDITS};
@@ -162,8 +162,8 @@ mod tests {
         for keeps in [Keeps::Newest, Keeps::Mixed] {
             let text =
                 configuration(&addresses, Path::new("/tmp"), Durability::Disk, Load::Small, keeps).unwrap();
-            let config = common::config::parse(&text, "test", &[]).unwrap();
-            assert_eq!(config.replay.tables[common::config::REPLAYED_TABLE].max_items, 10_000);
+            let config = configuration::parse(&text, "test", &[]).unwrap();
+            assert_eq!(config.replay.tables[configuration::REPLAYED_TABLE].max_items, 10_000);
             assert_eq!(config.transport.shards, ["tcp://127.0.0.1:1", "tcp://127.0.0.1:2"]);
         }
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use bench::{Order, Outcome, Pass, Plan, Row, Work};
-use common::config::Storage;
+use configuration::Storage;
 
 use super::{Figure, at_least_one, print};
 

@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 use ::simulator::Episodes;
 use actor::{Identity, Player};
 use common::ExitCode;
-use common::config::Config;
 use common::ids::{ActorId, Incarnation, LearnerEpoch, PolicyVersion, RunId};
+use configuration::Config;
 use learner::{Batch, Decoded, Updater};
 use policy::{Behaviour, PolicyNetwork, PolicyScheduler, schema_of};
 use serde::Serialize;
@@ -158,7 +158,7 @@ struct Bench<'a> {
 
 impl<'a> Bench<'a> {
     fn new(arguments: &'a ServiceArguments) -> anyhow::Result<Self> {
-        let config = Arc::new(common::config::load(&arguments.config, &arguments.settings)?);
+        let config = Arc::new(configuration::load(&arguments.config, &arguments.settings)?);
         policy::set_threads(arguments.threads);
         let device = learner::device(&config.learner, 0, None)?;
         Ok(Bench { arguments, config, device })

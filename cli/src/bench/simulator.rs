@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use common::RunSeed;
 use common::cluster::NodeSpec;
-use common::config::{ServerlessConfig, SimulatorConfig, SlotsConfig, SteadyConfig, WorkloadKind};
 use common::trajectory::Scenario;
+use configuration::{ServerlessConfig, SimulatorConfig, SlotsConfig, SteadyConfig, WorkloadKind};
 use simulator::serverless::Part;
 use simulator::{DecisionRequest, Episodes, Interests, Progress, Simulation, heuristic};
 use state_graph::serverless::ServerlessGraph;

@@ -6,9 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use common::config::{Config, ConfigError, ServerlessConfig, SimulatorConfig, SlotsConfig};
 use common::trajectory::Scenario;
 use common::{RunSeed, Shutdown, Stream};
+use configuration::{Config, ConfigError, ServerlessConfig, SimulatorConfig, SlotsConfig};
 use evaluation::{
     Contender, EvaluationError, Grid, Kind, Manifest, Results, ResultsFolder, Workload, WorkloadEntry,
 };
@@ -169,7 +169,7 @@ fn warn_of_few_seeds(results: &Results) {
 fn load_configs(arguments: &ServerlessArguments) -> anyhow::Result<Vec<Config>> {
     let mut configs: Vec<Config> = Vec::new();
     for path in &arguments.config {
-        let config = common::config::load(path, &arguments.settings)?;
+        let config = configuration::load(path, &arguments.settings)?;
         if configs.iter().any(|known| known.name == config.name) {
             return Err(ConfigError::Invalid {
                 origin: path.display().to_string(),

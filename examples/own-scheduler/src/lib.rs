@@ -4,9 +4,9 @@ pub mod order;
 pub mod scheduler;
 pub mod workload;
 
-use common::config::{ServerlessConfig, SimulatorConfig, SlotsConfig};
 use common::trajectory::Scenario;
 use common::{RunSeed, Shutdown, Stream};
+use configuration::{ServerlessConfig, SimulatorConfig, SlotsConfig};
 use evaluation::{Contender, EvaluationError, ServerlessPlan, ServerlessRecord, evaluate_serverless};
 use simulator::heuristics::serverless::placement::WaitWarm;
 use simulator::heuristics::serverless::{Composed, Size};

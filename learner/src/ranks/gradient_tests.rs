@@ -3,11 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::time::Duration;
 
-use common::config::{Config, parse};
 use common::ids::InvocationId;
 use common::slots::{PROFILE, SlotsObservation, VisibleJob};
 use common::trajectory::{Choice, Reward, Step};
 use common::{Action, SimTime};
+use configuration::{Config, parse};
 use state_graph::{Frame, FrameBuilder, slots};
 use tch::Device;
 use torch_extension::process_group::{ProcessGroup, Store};

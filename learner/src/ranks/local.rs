@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use common::ExitCode;
-use common::config::LearnerConfig;
+use configuration::LearnerConfig;
 
 use super::meeting::Meeting;
 use super::member::serve_rank;

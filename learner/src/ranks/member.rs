@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::config::{Config, parse};
+use configuration::{Config, parse};
 use policy::schema_of;
 use state_graph::Schema;
 use tch::Device;

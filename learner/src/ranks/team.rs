@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::{Duration, Instant};
 
-use common::config::Config;
+use configuration::Config;
 use tch::Device;
 use torch_extension::process_group::{Heartbeat, ProcessGroup, Store, departure};
 

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::config::{FRESH_TABLE, ReplayConfig, TableConfig};
 use common::ids::{LearnerEpoch, PolicyVersion, ShardId};
 use common::seed::{RunSeed, Stream};
+use configuration::{FRESH_TABLE, ReplayConfig, TableConfig};
 use rand_chacha::ChaCha8Rng;
 use transport::{BulkDigest, Frame, Incoming, Message, PeerId, Prioritise, ShardStats, wire};
 

@@ -42,7 +42,7 @@ pub struct Given<C> {
 pub struct Departure {
     /// Its key.
     pub key: u64,
-    /// Id of the table ([`common::config::table_id`]).
+    /// Id of the table ([`configuration::table_id`]).
     pub table: u32,
     /// It is in no table any more: nobody will be given it again.
     pub last: bool,

@@ -1,6 +1,6 @@
 //! When actors may send more, and when learners may be given something.
 
-use common::config::{RemoverConfig, TableConfig};
+use configuration::{RemoverConfig, TableConfig};
 
 /// Keeps samples and inserts of a table in proportion, as Reverb's does (Cassirer et al. 2021, arXiv 2102.04736), but counted
 /// in steps, since trajectories differ in length.

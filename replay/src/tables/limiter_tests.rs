@@ -1,4 +1,4 @@
-use common::config::SamplerConfig;
+use configuration::SamplerConfig;
 
 use super::*;
 

@@ -30,8 +30,8 @@ mod uniform;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use common::config::TableConfig;
 use common::trajectory::TrajectoryHeader;
+use configuration::TableConfig;
 use dashmap::DashMap;
 use rand::RngCore;
 

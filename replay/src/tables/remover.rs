@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use common::config::RemoverConfig;
+use configuration::RemoverConfig;
 
 /// What a remover judges an item by.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,6 +1,6 @@
 //! Which item is given out next.
 
-use common::config::SamplerConfig;
+use configuration::SamplerConfig;
 use rand::RngCore;
 
 use super::fifo::Fifo;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use common::config::{TableConfig, table_id};
+use configuration::{TableConfig, table_id};
 use rand::RngCore;
 use transport::{MAX_BATCH_ITEMS, Pick, TableShare};
 

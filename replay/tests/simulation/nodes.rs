@@ -4,12 +4,12 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::config::{Config, FRESH_TABLE, REPLAYED_TABLE};
 use common::ids::{
     ActorId, Digest, Incarnation, LearnerEpoch, PolicyVersion, RunId, SequenceNumber, ShardId,
 };
 use common::seed::RunSeed;
 use common::trajectory::{Scenario, TrajectoryHeader};
+use configuration::{Config, FRESH_TABLE, REPLAYED_TABLE};
 use durable::SimulatedDisk;
 use replay::{Change, Core, Effect, Journal, Outgoing};
 use transport::{
@@ -33,7 +33,7 @@ pub fn config() -> Config {
                 remover = { times_sampled = 1 }\nsamples_per_insert = 1.0\ntolerance_steps = 40\nmax_items = 12\n\
                 [replay.tables.replayed]\nsampler = { prioritised = { exponent = 0.7 } }\nremover = \"lowest_priority\"\n\
                 max_items = 20\n";
-    common::config::parse(text, "simulated", &[]).unwrap()
+    configuration::parse(text, "simulated", &[]).unwrap()
 }
 
 fn link() -> LinkOptions {

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use common::config::Config;
 use common::seed::{RunSeed, Stream};
+use configuration::Config;
 use rand::Rng as _;
 use rand_chacha::ChaCha8Rng;
 use replay::{Effect, Outgoing};
@@ -171,7 +171,7 @@ impl World {
             let body = item.body.open().unwrap();
             assert_eq!(*body, identity.2.to_le_bytes());
             assert_eq!(*item.states.open().unwrap(), [identity.2 as u8; 300]);
-            if &*item.table == common::config::FRESH_TABLE {
+            if &*item.table == configuration::FRESH_TABLE {
                 assert!(self.given.insert(identity), "{identity:?} was given twice");
             }
         }

@@ -5,12 +5,12 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use common::Shutdown;
-use common::config::{Config, Durability};
 use common::ids::{
     ActorId, Digest, Incarnation, LearnerEpoch, PolicyVersion, RunId, SequenceNumber, ShardId,
 };
 use common::seed::RunSeed;
 use common::trajectory::{Scenario, TrajectoryHeader};
+use configuration::{Config, Durability};
 use replay::{ReplaySummary, Shard};
 use telemetry::Readiness;
 use transport::{
@@ -83,7 +83,7 @@ impl RunningShard {
 pub fn config(settings: &[&str]) -> Config {
     let settings: Vec<_> = settings.iter().map(|setting| (*setting).to_owned()).collect();
     let text = "schema = 1\nname = \"test\"\nseed = 1\n[simulator]\nscenario = \"slots\"\n";
-    common::config::parse(text, "test", &settings).unwrap()
+    configuration::parse(text, "test", &settings).unwrap()
 }
 
 /// The setting of a queue that tolerates so many steps that nobody has sampled.

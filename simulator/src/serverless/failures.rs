@@ -3,9 +3,9 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use common::config::FailureConfig;
 use common::seed::FastRng;
 use common::{RunSeed, SimTime, Stream};
+use configuration::FailureConfig;
 use rand_distr::{Distribution, Exp1};
 
 /// Stream numbers of the nodes lie behind those of everything else that happens in an episode.

@@ -2,7 +2,7 @@
 
 use common::Stream;
 use common::cluster::{DurationEstimate, FunctionSpec, Priority};
-use common::config::{RuntimeConfig, ServerlessConfig};
+use configuration::{RuntimeConfig, ServerlessConfig};
 use rand::Rng;
 
 use super::estimates::Estimator;

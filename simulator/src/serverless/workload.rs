@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use common::cluster::{ClusterSpec, NodeSpec};
-use common::config::ServerlessConfig;
 use common::seed::FastRng;
 use common::{RunSeed, SimTime};
+use configuration::ServerlessConfig;
 use rand::SeedableRng as _;
 use rand_distr::{Distribution, StandardNormal};
 

@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 
-use common::config::SlotsConfig;
 use common::ids::InvocationId;
 use common::slots::{ARRIVAL_MEMORY, RESOURCES};
 use common::trajectory::Reward;
 use common::{Action, SimTime};
+use configuration::SlotsConfig;
 
 use super::jobs::{Job, JobSequence};
 use super::view::SlotsView;

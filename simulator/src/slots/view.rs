@@ -141,8 +141,8 @@ fn earliest_fit(job: &Job, free: [u32; RESOURCES], running: &[RunningJob]) -> u3
 
 #[cfg(test)]
 mod tests {
-    use common::config::SlotsConfig;
     use common::{Action, ids::NodeId};
+    use configuration::SlotsConfig;
 
     use super::super::{Job, JobSequence, SlotsSimulation};
     use super::*;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use common::SimTime;
 use common::cluster::{ClusterEvent, ClusterSpec, GoneReason, StageOf, TimedEvent};
-use common::config::ServerlessConfig;
 use common::ids::{ContainerId, FunctionId, InvocationId, NodeId};
+use configuration::ServerlessConfig;
 use simulator::serverless::{ServerlessOutcome, ServerlessView, Work};
 
 const USD_PER_GB_SECOND: f64 = 1.66667e-5;

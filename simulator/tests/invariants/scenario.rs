@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use common::cluster::{DataEdge, NodeSpec, StageSpec, WorkflowSpec};
-use common::config::{FailureConfig, RuntimeConfig, ServerlessConfig, SimulatorConfig, SlotsConfig};
 use common::ids::FunctionId;
 use common::seed::FastRng;
 use common::trajectory::Scenario as Kind;
 use common::{RunSeed, Stream};
+use configuration::{FailureConfig, RuntimeConfig, ServerlessConfig, SimulatorConfig, SlotsConfig};
 use proptest::prelude::*;
 use rand::Rng;
 use rand_distr::{Distribution, Exp1};

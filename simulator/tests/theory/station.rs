@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use common::cluster::{ClusterEvent, NodeSpec, TimedEvent};
-use common::config::{RuntimeConfig, ServerlessConfig, SimulatorConfig, SlotsConfig};
 use common::ids::InvocationId;
 use common::trajectory::Scenario;
 use common::{RunSeed, SimTime};
+use configuration::{RuntimeConfig, ServerlessConfig, SimulatorConfig, SlotsConfig};
 use simulator::serverless::Part;
 use simulator::{ClusterView, DecisionRequest, Episodes, Interests, Progress, Simulation, heuristic};
 

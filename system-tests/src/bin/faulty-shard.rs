@@ -27,7 +27,7 @@ fn serve(arguments: &[String]) -> Result<(), Box<dyn std::error::Error>> {
         return Err("usage: faulty-shard CONFIG ENDPOINT FAULT AT".into());
     };
     telemetry::set_up_logging(LogFormat::Plain)?;
-    let config = common::config::load(config.as_ref(), &[])?;
+    let config = configuration::load(config.as_ref(), &[])?;
     let transport = Transport::from_config(&config.transport, Role::Replay)?;
     let folder = config.replay.folder.join("shard-0");
     std::fs::create_dir_all(&folder)?;

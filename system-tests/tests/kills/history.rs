@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use common::config::{FRESH_TABLE, table_id};
+use configuration::{FRESH_TABLE, table_id};
 use durable::FolderDisk;
 use replay::{Journal, Remembered};
 use system_tests::{REPLAYED, Traffic};

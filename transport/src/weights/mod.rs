@@ -8,8 +8,8 @@ pub use publisher::WeightsPublisher;
 
 use std::sync::Arc;
 
-use common::config::TransportConfig;
 use common::ids::PolicyVersion;
+use configuration::TransportConfig;
 
 use crate::{Endpoint, TransportError};
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use common::config::{self, Config};
+use configuration::{self, Config};
 use proptest::prelude::*;
 use rand::Rng as _;
 
@@ -72,7 +72,7 @@ fn accepted() -> impl Strategy<Value = Config> {
                 [("fresh", fresh), ("other", other), ("replayed", replayed)]
                     .map(|(name, table)| (name.to_owned(), table)),
             );
-            config::parse(&toml(&tables, share), "test", &[])
+            configuration::parse(&toml(&tables, share), "test", &[])
                 .ok()
                 .inspect(|read| assert_eq!(read.replay.tables, tables))
         },

@@ -5,10 +5,10 @@ mod model;
 
 use std::collections::BTreeMap;
 
-use common::config::{RemoverConfig, SamplerConfig, TableConfig, table_id};
 use common::ids::{ActorId, Digest, Incarnation, PolicyVersion, RunId, SequenceNumber};
 use common::seed::{RunSeed, Stream};
 use common::trajectory::{Scenario, TrajectoryHeader};
+use configuration::{RemoverConfig, SamplerConfig, TableConfig, table_id};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use common::config::{RemoverConfig, SamplerConfig, TableConfig, table_id};
+use configuration::{RemoverConfig, SamplerConfig, TableConfig, table_id};
 use proptest::prelude::*;
 use rand::Rng as _;
 

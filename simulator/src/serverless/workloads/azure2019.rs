@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use common::RunSeed;
-use common::config::TraceConfig;
+use configuration::TraceConfig;
 
 use super::trace::{MINUTE, Minutes, Recorded, RecordedMinutes, Scaled, TraceParts, kept_shares, work};
 use super::{FunctionDescription, Part, Span, WorkloadSource};

@@ -5,9 +5,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use common::config::TraceConfig;
 use common::seed::FastRng;
 use common::{RunSeed, Stream};
+use configuration::TraceConfig;
 use rand::Rng as _;
 
 use super::measured;

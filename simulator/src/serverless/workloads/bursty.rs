@@ -1,9 +1,9 @@
 //! Workload *bursty*: Poisson arrivals whose rate is multiplied in spikes of random factor, length and distance. All
 //! functions of an application spike together, as they do when what calls the application spikes.
 
-use common::config::{BurstyConfig, SyntheticConfig};
 use common::seed::FastRng;
 use common::{RunSeed, Stream};
+use configuration::{BurstyConfig, SyntheticConfig};
 use rand::Rng as _;
 
 use super::poisson::exponential;

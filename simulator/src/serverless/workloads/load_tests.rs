@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use common::cluster::NodeSpec;
-use common::config::{ServerlessConfig, TraceConfig, WorkloadKind};
 use common::seed::FastRng;
 use common::{RunSeed, Stream};
+use configuration::{ServerlessConfig, TraceConfig, WorkloadKind};
 use rand::SeedableRng as _;
 
 use super::Part;
@@ -142,7 +142,7 @@ fn the_trace_of_2021_hits_its_load() {
 fn bundled(name: &str) -> ServerlessConfig {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let file = root.join(format!("configs/evaluate/{name}.toml"));
-    let mut config = common::config::load(&file, &[]).expect("it is valid").simulator.serverless;
+    let mut config = configuration::load(&file, &[]).expect("it is valid").simulator.serverless;
     if let Some(trace) = &mut config.trace {
         let files = [&mut trace.invocations, &mut trace.durations, &mut trace.memory, &mut trace.events];
         files.into_iter().flatten().for_each(|path| *path = root.join(&*path));

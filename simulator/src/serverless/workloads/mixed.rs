@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use common::config::{ClassConfig, MixedConfig};
 use common::{RunSeed, Stream};
+use configuration::{ClassConfig, MixedConfig};
 use rand_distr::{Distribution, StandardNormal};
 
 use super::poisson::Poisson;

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use common::RunSeed;
 use common::cluster::WorkflowSpec;
-use common::config::{ServerlessConfig, TraceConfig, TraceFiles, WorkloadKind};
+use configuration::{ServerlessConfig, TraceConfig, TraceFiles, WorkloadKind};
 
 use super::arrivals::ArrivalProcess;
 use super::function::{MemoryShares, WorkLaw};

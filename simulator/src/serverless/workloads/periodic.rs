@@ -2,9 +2,9 @@
 
 use std::f64::consts::TAU;
 
-use common::config::{PeriodicConfig, SyntheticConfig};
 use common::seed::FastRng;
 use common::{RunSeed, Stream};
+use configuration::{PeriodicConfig, SyntheticConfig};
 use rand::Rng as _;
 
 use super::poisson::exponential;

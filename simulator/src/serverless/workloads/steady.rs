@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use common::config::SteadyConfig;
 use common::seed::FastRng;
 use common::{RunSeed, Stream};
+use configuration::SteadyConfig;
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use common::config::SyntheticConfig;
 use common::{RunSeed, Stream};
+use configuration::SyntheticConfig;
 use rand::Rng;
 
 use super::trace::{kept_shares, work};

@@ -1,8 +1,8 @@
 //! What the workloads made of traces share: parts of a trace, scaling by thinning and replication, and shares of the work.
 
-use common::config::TraceConfig;
 use common::seed::FastRng;
 use common::{RunSeed, Stream};
+use configuration::TraceConfig;
 use rand::Rng;
 
 use super::{FunctionDescription, Part, Span};

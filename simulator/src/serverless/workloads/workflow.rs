@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use common::cluster::{DataEdge, StageSpec, WorkflowSpec};
-use common::config::WorkflowConfig;
 use common::ids::FunctionId;
 use common::{RunSeed, Stream};
+use configuration::WorkflowConfig;
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 

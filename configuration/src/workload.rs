@@ -195,7 +195,7 @@ impl Default for MixedConfig {
 #[serde(deny_unknown_fields)]
 pub struct ClassConfig {
     /// Name; its functions are numbered behind it.
-    #[garde(custom(crate::name::sound_name))]
+    #[garde(custom(crate::names::sound_name))]
     pub name: String,
     /// Share of all invocations, relative to the other classes.
     #[garde(range(min = 1e-6, max = 1e9))]
@@ -218,7 +218,7 @@ pub struct ClassConfig {
 }
 
 /// Refuses a range that ends before it begins.
-pub(super) fn low_then_high(range: &[f64; 2], _context: &()) -> garde::Result {
+pub(crate) fn low_then_high(range: &[f64; 2], _context: &()) -> garde::Result {
     if range[0] <= range[1] {
         return Ok(());
     }

@@ -3,7 +3,7 @@
 // Of `core`: what an address is, without any socket.
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{ActorConfig, LearnerConfig, ReplayConfig, TransportConfig};
+use crate::{ActorConfig, LearnerConfig, ReplayConfig, TransportConfig};
 
 const SCHEME: &str = "tcp://";
 
@@ -114,7 +114,7 @@ impl Host {
 }
 
 /// An address that others connect to: `tcp://HOST:PORT`.
-pub(super) fn is_link(text: &String, context: &()) -> garde::Result {
+pub(crate) fn is_link(text: &String, context: &()) -> garde::Result {
     is_bind(text, context)?;
     match text.strip_prefix(SCHEME) {
         Some(rest) if rest.starts_with('*') => Err(garde::Error::new(format!(
@@ -126,7 +126,7 @@ pub(super) fn is_link(text: &String, context: &()) -> garde::Result {
 }
 
 /// An address that a service binds: the same, and `*` for every address of the machine.
-pub(super) fn is_bind(text: &String, _context: &()) -> garde::Result {
+pub(crate) fn is_bind(text: &String, _context: &()) -> garde::Result {
     let problem = match HostPort::parse_link(text) {
         Ok(HostPort { port: Some(_), .. }) => return Ok(()),
         Ok(_) => "has no fixed port, so nobody could find it",
@@ -138,7 +138,7 @@ pub(super) fn is_bind(text: &String, _context: &()) -> garde::Result {
 }
 
 /// An address for health checks and metrics: `HOST:PORT`.
-pub(super) fn is_metrics_address(text: &String, _context: &()) -> garde::Result {
+pub(crate) fn is_metrics_address(text: &String, _context: &()) -> garde::Result {
     let problem = match HostPort::parse(text) {
         Ok(_) if text.starts_with('*') => "has `*` for a host: write 0.0.0.0",
         Ok(HostPort { port: Some(_), .. }) => return Ok(()),
@@ -155,7 +155,7 @@ pub(super) fn is_metrics_address(text: &String, _context: &()) -> garde::Result 
 type Keyed = (String, HostPort);
 
 /// Addresses that two services could not both have.
-pub(super) fn do_not_collide(
+pub(crate) fn do_not_collide(
     actor: &ActorConfig,
     replay: &ReplayConfig,
     learner: &LearnerConfig,

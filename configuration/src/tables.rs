@@ -93,7 +93,7 @@ impl TableConfig {
 /// What a table is called in files: CRC32C of its name.
 #[must_use]
 pub fn table_id(name: &str) -> u32 {
-    crate::checksum::crc32c(name.as_bytes())
+    common::checksum::crc32c(name.as_bytes())
 }
 
 fn default_max_items() -> usize {

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::config::{Entry, entries, parse, reference, schema};
+use configuration::{Entry, entries, parse, reference, schema};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -189,7 +189,7 @@ fn a_setting_is_one_value_and_is_blamed_for_what_it_makes_wrong() {
 #[test]
 fn a_configuration_of_an_earlier_version_is_understood_where_programs_wrote_it() {
     let text = "schema = 1\nname = \"t\"\nseed = 3\n[simulator]\nscenario = \"serverless\"\n[simulator.serverless]\nload = 0.7\n";
-    let config = common::config::parse_earlier(text, "config.toml").unwrap();
+    let config = configuration::parse_earlier(text, "config.toml").unwrap();
     assert_eq!(config.simulator.serverless.load_percent, 70.0);
     let error = parse(text, "config.toml", &[]).unwrap_err().to_string();
     assert!(error.contains("load_percent = 70"), "{error}");

@@ -1,4 +1,4 @@
-use crate::config::parse;
+use crate::parse;
 
 fn refused(settings: &[&str]) -> String {
     let text = "schema = 1\nname = \"x\"\nseed = 1\n[simulator]\nscenario = \"slots\"\n";

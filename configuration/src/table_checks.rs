@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{
+use crate::{
     ActorConfig, FRESH_TABLE, LearnerConfig, Mode, REPLAYED_TABLE, RemoverConfig, ReplayConfig,
     SamplerConfig, TableConfig, table_id,
 };
@@ -10,7 +10,7 @@ use super::{
 const MAX_TABLES: usize = 8;
 const MAX_NAME: usize = 32;
 /// Names that can be told apart, by people and by their ids.
-pub(super) fn sound_names(tables: &BTreeMap<String, TableConfig>, _context: &()) -> garde::Result {
+pub(crate) fn sound_names(tables: &BTreeMap<String, TableConfig>, _context: &()) -> garde::Result {
     if tables.len() > MAX_TABLES {
         return fail(format!("has {} tables; at most {MAX_TABLES} are possible", tables.len()));
     }
@@ -32,7 +32,7 @@ pub(super) fn sound_names(tables: &BTreeMap<String, TableConfig>, _context: &())
 }
 
 /// Tables that the learner can learn from, and that neither side waits for in vain.
-pub(super) fn serve_all(
+pub(crate) fn serve_all(
     actor: &ActorConfig,
     learner: &LearnerConfig,
 ) -> impl Fn(&ReplayConfig, &()) -> garde::Result {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::{Config, LearnerConfig, ReplayConfig, parse};
+use crate::{Config, LearnerConfig, ReplayConfig, parse};
 
 fn read(text: &str) -> Config {
     let head = "schema = 1\nname = \"x\"\nseed = 1\nsimulator.scenario = \"slots\"\n";

@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 
-use super::check::{expected, range};
-use super::schema::{alternatives, items, members, resolve, schema};
+use crate::check::{expected, range};
+use crate::schema::{alternatives, items, members, resolve, schema};
 
 /// A key of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]

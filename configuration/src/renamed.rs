@@ -29,12 +29,12 @@ const CALLED: [(&str, &str); 10] = [
 ];
 
 /// What something is called here that other systems call `key`.
-pub(super) fn called_here(key: &str) -> Option<&'static str> {
+pub(crate) fn called_here(key: &str) -> Option<&'static str> {
     CALLED.iter().find(|(theirs, _)| *theirs == key).map(|(_, ours)| *ours)
 }
 
 /// What to write in place of an old key.
-pub(super) fn instead_of(key: &str) -> Option<&'static str> {
+pub(crate) fn instead_of(key: &str) -> Option<&'static str> {
     RENAMED.iter().find(|(old, _)| *old == key).map(|(_, instead)| *instead)
 }
 

@@ -3,8 +3,8 @@ use std::path::{Path, PathBuf};
 
 use garde::Validate;
 
-use super::{Config, check, renamed, schema};
-use crate::name::printable;
+use crate::{Config, check, renamed, schema};
+use common::name::printable;
 
 /// Bytes; a configuration has a few thousand.
 const LARGEST_FILE: u64 = 16 << 20;
@@ -63,7 +63,7 @@ pub enum ConfigError {
 /// # Errors
 /// See [`ConfigError`].
 pub fn load(path: &Path, settings: &[String]) -> Result<Config, ConfigError> {
-    let text = crate::user_file::read_text(path, LARGEST_FILE)
+    let text = common::user_file::read_text(path, LARGEST_FILE)
         .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
     parse(&text, &path.display().to_string(), settings)
 }

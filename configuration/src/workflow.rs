@@ -4,7 +4,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::workload::low_then_high;
+use crate::workload::low_then_high;
 
 /// Web services and data pipelines with Poisson arrivals.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]

@@ -2,13 +2,13 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::trace::TraceConfig;
-use super::workflow::WorkflowConfig;
-use super::workload::{
+use crate::trace::TraceConfig;
+use crate::workflow::WorkflowConfig;
+use crate::workload::{
     BurstyConfig, MixedConfig, PeriodicConfig, SteadyConfig, SyntheticConfig, WorkloadKind,
 };
-use crate::cluster::NodeSpec;
-use crate::seed::RunSeed;
+use common::cluster::NodeSpec;
+use common::seed::RunSeed;
 
 /// A cluster of worker nodes that runs functions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
@@ -16,8 +16,8 @@ use crate::seed::RunSeed;
 pub struct ServerlessConfig {
     /// Worker nodes; in a file an entry with `count` stands for as many.
     #[garde(length(min = 1), inner(custom(sound_node)))]
-    #[serde(deserialize_with = "super::nodes::expanded")]
-    #[schemars(with = "Vec<super::nodes::NodeGroup>")]
+    #[serde(deserialize_with = "crate::nodes::expanded")]
+    #[schemars(with = "Vec<crate::nodes::NodeGroup>")]
     pub nodes: Vec<NodeSpec>,
     /// Network time between zones in milliseconds; requests are dispatched from zone 0.
     #[garde(custom(square(&self.nodes)), inner(inner(range(min = 0.0, max = 1e6))))]
@@ -130,7 +130,7 @@ pub struct FailureConfig {
 #[serde(deny_unknown_fields)]
 pub struct RuntimeConfig {
     /// Name.
-    #[garde(custom(crate::name::sound_name))]
+    #[garde(custom(crate::names::sound_name))]
     pub name: String,
     /// Relative share of the functions.
     #[garde(range(min = 0.0, max = 1e9))]

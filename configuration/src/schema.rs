@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use serde_json::{Map, Value};
 
-use super::Config;
+use crate::Config;
 
 /// The schema of [`Config`] (JSON Schema 2020-12). Ranges are those of the `garde` attributes, descriptions the doc comments.
 #[must_use]
@@ -36,30 +36,30 @@ fn bound_whole_numbers(schema: &mut Value) {
 }
 
 /// What `$ref` leads to; the schema itself where there is none.
-pub(super) fn resolve(part: &Value) -> &Value {
+pub(crate) fn resolve(part: &Value) -> &Value {
     let target = part.get("$ref").and_then(Value::as_str).and_then(|path| path.strip_prefix("#/$defs/"));
     target.and_then(|name| schema().get("$defs")?.get(name)).unwrap_or(part)
 }
 
 /// The members of an object.
-pub(super) fn members(part: &Value) -> Option<&Map<String, Value>> {
+pub(crate) fn members(part: &Value) -> Option<&Map<String, Value>> {
     resolve(part).get("properties").and_then(Value::as_object)
 }
 
 /// What each entry of a list is.
-pub(super) fn items(part: &Value) -> Option<&Value> {
+pub(crate) fn items(part: &Value) -> Option<&Value> {
     part.get("items").filter(|items| items.is_object())
 }
 
 /// The alternatives of a choice, without the one to leave the key out.
-pub(super) fn alternatives(part: &Value) -> Option<Vec<&Value>> {
+pub(crate) fn alternatives(part: &Value) -> Option<Vec<&Value>> {
     let several = part.get("oneOf").or_else(|| part.get("anyOf"))?.as_array()?;
     let given = several.iter().filter(|one| one.get("type").is_none_or(|kind| kind != "null"));
     Some(given.map(resolve).collect())
 }
 
 /// The default of the key at a dotted path, where the schema states one.
-pub(super) fn default_at(path: &[&str]) -> Option<&'static Value> {
+pub(crate) fn default_at(path: &[&str]) -> Option<&'static Value> {
     let mut here = schema();
     let mut default = None;
     for key in path {

@@ -4,7 +4,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::addresses::{is_bind, is_link};
+use crate::addresses::{is_bind, is_link};
 
 /// Where the services find each other, and how long they are patient.
 ///

@@ -6,6 +6,7 @@ mod check;
 mod evaluation;
 mod learner;
 mod load;
+mod names;
 mod nodes;
 mod policy;
 mod reference;
@@ -45,8 +46,8 @@ pub use transport::TransportConfig;
 pub use workflow::WorkflowConfig;
 pub use workload::*;
 
-use crate::name::sound_name;
-use crate::seed::RunSeed;
+use crate::names::sound_name;
+use common::seed::RunSeed;
 
 /// The whole configuration of a training run; every service reads the part that it needs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]

@@ -2,8 +2,8 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ServerlessConfig;
-use crate::trajectory::Scenario;
+use crate::ServerlessConfig;
+use common::trajectory::Scenario;
 
 /// What is simulated.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
@@ -54,7 +54,7 @@ pub struct SlotsMixture {
     #[garde(range(min = 2, max = 100_000))]
     pub steps: u32,
     /// Lowest and highest load, percent.
-    #[garde(inner(range(min = 1.0, max = 368.0)), custom(super::workload::low_then_high))]
+    #[garde(inner(range(min = 1.0, max = 368.0)), custom(crate::workload::low_then_high))]
     #[schemars(extend("x-unit" = "%"))]
     pub loads: [f64; 2],
 }

@@ -5,9 +5,9 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::addresses::{is_bind, is_metrics_address};
-use super::table_checks::sound_names;
-use super::{LearnerConfig, RemoverConfig, SamplerConfig, TableConfig};
+use crate::addresses::{is_bind, is_metrics_address};
+use crate::table_checks::sound_names;
+use crate::{LearnerConfig, RemoverConfig, SamplerConfig, TableConfig};
 
 /// The table that gives each trajectory once, oldest first: what the learner learns from first.
 pub const FRESH_TABLE: &str = "fresh";

@@ -2,8 +2,8 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::addresses::is_metrics_address;
-use super::{ActorConfig, GroupConfig};
+use crate::addresses::is_metrics_address;
+use crate::{ActorConfig, GroupConfig};
 
 /// How the services take turns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -157,7 +157,7 @@ impl LearnerConfig {
 }
 
 /// Values that single keys cannot judge.
-pub(super) fn goes_together(actor: &ActorConfig) -> impl FnOnce(&LearnerConfig, &()) -> garde::Result {
+pub(crate) fn goes_together(actor: &ActorConfig) -> impl FnOnce(&LearnerConfig, &()) -> garde::Result {
     move |learner, _context| {
         let fail = |message: &str| Err(garde::Error::new(message));
         if learner.advantage == Advantage::Group && learner.group.is_none() {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use common::config::parse;
+use configuration::parse;
 
 #[test]
 fn every_invalid_configuration_is_refused_with_its_reason() {

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
-use crate::cluster::NodeSpec;
+use common::cluster::NodeSpec;
 
 /// Most nodes of a cluster.
 const MOST_NODES: usize = 100_000;
@@ -11,7 +11,7 @@ const MOST_NODES: usize = 100_000;
 /// `count` nodes with the keys of [`NodeSpec`].
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NodeGroup {
+pub(crate) struct NodeGroup {
     /// How many of them there are.
     #[serde(default = "one")]
     #[schemars(range(min = 0, max = 100_000))]
@@ -29,7 +29,7 @@ pub(super) struct NodeGroup {
     #[schemars(range(min = 0.001, max = 1000.0))]
     speed: f64,
     /// Multiplies the price of what runs here.
-    #[serde(default = "crate::cluster::usual_price")]
+    #[serde(default = "common::cluster::usual_price")]
     #[schemars(range(min = 0.0, max = 1e6))]
     price_class: f64,
     /// Zone, a place in the latency matrix.
@@ -43,7 +43,7 @@ fn one() -> usize {
 }
 
 /// Every node, one by one.
-pub(super) fn expanded<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<NodeSpec>, D::Error> {
+pub(crate) fn expanded<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<NodeSpec>, D::Error> {
     let groups = Vec::<NodeGroup>::deserialize(deserializer)?;
     let total = groups.iter().fold(0_usize, |total, group| total.saturating_add(group.count));
     if total > MOST_NODES {
@@ -67,7 +67,7 @@ pub(super) fn expanded<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec
 
 #[cfg(test)]
 mod tests {
-    use crate::config::parse;
+    use crate::parse;
 
     fn nodes(groups: &str) -> Result<usize, String> {
         let text = format!(

@@ -4,22 +4,22 @@
 use serde_json::Value as Schema;
 use toml::{Table, Value};
 
-use super::renamed;
-use super::schema::{alternatives, items, members, resolve};
-use crate::name::printable;
-use crate::nearest;
+use crate::renamed;
+use crate::schema::{alternatives, items, members, resolve};
+use common::name::printable;
+use common::nearest;
 
 /// A key and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(crate) struct Fault {
     pub key: String,
     pub message: String,
 }
 
 /// Everything that is wrong with `table` by the schema.
-pub(super) fn faults(table: &Table) -> Vec<Fault> {
+pub(crate) fn faults(table: &Table) -> Vec<Fault> {
     let mut faults = Vec::new();
-    check_table(table, super::schema::schema(), "", &mut faults);
+    check_table(table, crate::schema::schema(), "", &mut faults);
     faults
 }
 
@@ -94,7 +94,7 @@ fn check(value: &Value, schema: &Schema, path: &str, faults: &mut Vec<Fault>) {
 
 /// How a section looks, by its default.
 fn example(path: &str) -> String {
-    let default = super::schema::default_at(&path.split('.').collect::<Vec<_>>());
+    let default = crate::schema::default_at(&path.split('.').collect::<Vec<_>>());
     let members = default.and_then(Schema::as_object).filter(|members| members.len() <= 3);
     let given = members.filter(|members| !members.is_empty() && members.values().all(Schema::is_number));
     given.map_or_else(String::new, |members| {
@@ -205,7 +205,7 @@ fn described(value: &Value) -> String {
 }
 
 /// What a value must be, as a person would call it.
-pub(super) fn expected(schema: &Schema) -> String {
+pub(crate) fn expected(schema: &Schema) -> String {
     let schema = resolve(schema);
     if let Some(alternatives) = alternatives(schema) {
         return alternatives.iter().map(|one| expected(one)).collect::<Vec<_>>().join(" or ");
@@ -241,7 +241,7 @@ pub(super) fn expected(schema: &Schema) -> String {
 }
 
 /// ` from A to B`, as far as there are bounds.
-pub(super) fn range(schema: &Schema) -> String {
+pub(crate) fn range(schema: &Schema) -> String {
     let bound = |name: &str| schema.get(name).filter(|bound| bound.is_number()).map(plain);
     match (bound("minimum"), bound("maximum")) {
         (Some(least), Some(most)) => format!(" from {least} to {most}"),

@@ -2,8 +2,8 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::SimTime;
-use crate::trajectory::Reward;
+use common::SimTime;
+use common::trajectory::Reward;
 
 /// What is learnt from: fixed weights of the reward's parts, and a discount.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
