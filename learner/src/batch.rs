@@ -11,16 +11,16 @@ use crate::LearnerError;
 use crate::ranks::KIND_HEADER;
 use crate::scale::Condition;
 
-/// A piece of an episode within a batch.
+/// Where the steps of one trajectory lie within a batch.
 #[derive(Clone, Debug)]
-pub struct Piece {
-    /// Its steps.
+pub struct TrajectorySpan {
+    /// Its steps, as places in [`Batch::steps`].
     pub steps: Range<usize>,
     /// The state after its last step, as a place in [`Batch::frames`]; none where the episode ended.
     pub bootstrap: Option<usize>,
-    /// Which episodes it is like.
+    /// Load and length of its episode, for scales.
     pub condition: Condition,
-    /// Where it came from, to tell its new priority; none where nobody asks.
+    /// The item that it was sampled as, whose priority is updated; none where priorities are not used.
     pub source: Option<Source>,
     /// Importance weight of its losses, above 0 and at most 1.
     pub weight: f32,
@@ -38,12 +38,12 @@ pub struct Source {
 /// What one round of learning works on.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// Steps of all pieces, one piece after the other.
+    /// Steps of all trajectories, one trajectory after the other.
     pub steps: Vec<Step>,
     /// The state of each step, then the bootstrap states.
     pub frames: Vec<Frame>,
-    /// The pieces.
-    pub pieces: Vec<Piece>,
+    /// The trajectories.
+    pub trajectories: Vec<TrajectorySpan>,
     versions: Vec<(u64, usize)>,
 }
 
@@ -91,7 +91,7 @@ impl Decoded {
         Ok(Decoded { version: header.first_version, body, frames, source: None, weight: 1.0 })
     }
 
-    /// The same as an item that a shard gave, with the importance weight of its losses.
+    /// The same as an item that was sampled from a shard, with the importance weight of its losses.
     #[must_use]
     pub fn sampled(self, source: Source, weight: f32) -> Self {
         Decoded { source: Some(source), weight, ..self }
@@ -125,7 +125,7 @@ impl Decoded {
         self.body.steps.len()
     }
 
-    /// Whether there was nothing to decide in the whole episode.
+    /// Whether it has no step: there was nothing to decide in the whole episode.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.body.steps.is_empty()
@@ -142,13 +142,13 @@ impl Batch {
             let start = batch.steps.len();
             let mut frames = trajectory.frames;
             if !trajectory.body.ended {
-                bootstraps.extend(frames.pop().map(|frame| (batch.pieces.len(), frame)));
+                bootstraps.extend(frames.pop().map(|frame| (batch.trajectories.len(), frame)));
             }
             let condition = Condition::new(trajectory.body.load, trajectory.body.horizon.seconds());
             batch.versions.push((trajectory.version.number, trajectory.body.steps.len()));
             batch.steps.extend(trajectory.body.steps);
             batch.frames.extend(frames);
-            batch.pieces.push(Piece {
+            batch.trajectories.push(TrajectorySpan {
                 steps: start..batch.steps.len(),
                 bootstrap: None,
                 condition,
@@ -156,12 +156,13 @@ impl Batch {
                 weight: trajectory.weight,
             });
         }
-        for (piece, frame) in bootstraps {
-            batch.pieces[piece].bootstrap = Some(batch.frames.len());
+        for (place, frame) in bootstraps {
+            batch.trajectories[place].bootstrap = Some(batch.frames.len());
             batch.frames.push(frame);
         }
         batch
     }
+
     /// Mean over the steps of how many versions their trajectory began behind `newest`.
     #[must_use]
     pub fn mean_lag(&self, newest: u64) -> f64 {
@@ -179,11 +180,11 @@ impl Batch {
         (f64::from(nodes) / count, f64::from(edges) / count)
     }
 
-    /// Mean undiscounted weighted reward of an episode, judged by the rewards of all pieces and the number of ends.
+    /// Mean undiscounted weighted reward of an episode, estimated from the rewards of all trajectories and the number of ends.
     #[must_use]
     pub fn mean_return(&self) -> f64 {
         let total: f64 = self.steps.iter().map(|step| f64::from(step.weighted_reward)).sum();
-        let ends = self.pieces.iter().filter(|piece| piece.bootstrap.is_none()).count();
+        let ends = self.trajectories.iter().filter(|span| span.bootstrap.is_none()).count();
         total / ends.max(1) as f64
     }
 }

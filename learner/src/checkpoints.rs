@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::LearnerError;
 use crate::adam::Adam;
-use crate::update::{Scales, Updater};
+use crate::scale::Scales;
+use crate::update::Updater;
 
 const STATE: &str = "learner.json";
 
@@ -55,7 +56,7 @@ impl Checkpoints {
         Checkpoints { folder: run_folder.join("checkpoints"), run, epoch, config: config.clone() }
     }
 
-    /// Writes a checkpoint under its version's number, and as `best` where `is_best`; then lets old ones go.
+    /// Writes a checkpoint under its version's number, and as `best` where `is_best`; then deletes old ones.
     ///
     /// # Errors
     /// [`LearnerError::Policy`] when the disk refuses.
@@ -160,12 +161,18 @@ pub(crate) fn contents(
         .map_err(|error| LearnerError::Config(format!("the learner's state cannot be written: {error}")))?;
     let optimizer = |adam: &Adam, parameters: &Parameters| encode_tensors(&adam.state(parameters), &[]);
     Ok(vec![
-        ("policy.safetensors", updater.policy.parameters().to_bytes(&[])?),
-        ("value.safetensors", updater.value.parameters().to_bytes(&[])?),
-        ("target_policy.safetensors", updater.target_policy.parameters().to_bytes(&[])?),
-        ("target_value.safetensors", updater.target_value.parameters().to_bytes(&[])?),
-        ("policy_optimizer.safetensors", optimizer(&updater.policy_optimizer, updater.policy.parameters())?),
-        ("value_optimizer.safetensors", optimizer(&updater.value_optimizer, updater.value.parameters())?),
+        ("policy.safetensors", updater.networks.policy.parameters().to_bytes(&[])?),
+        ("value.safetensors", updater.networks.value.parameters().to_bytes(&[])?),
+        ("target_policy.safetensors", updater.networks.target_policy.parameters().to_bytes(&[])?),
+        ("target_value.safetensors", updater.networks.target_value.parameters().to_bytes(&[])?),
+        (
+            "policy_optimizer.safetensors",
+            optimizer(&updater.optimisers.policy, updater.networks.policy.parameters())?,
+        ),
+        (
+            "value_optimizer.safetensors",
+            optimizer(&updater.optimisers.value, updater.networks.value.parameters())?,
+        ),
         (STATE, state),
     ])
 }
@@ -192,13 +199,19 @@ pub(crate) fn restore_from<'a>(
     let progress: Progress = serde_json::from_slice(file(STATE)?).map_err(LearnerError::State)?;
     let read =
         |parameters: &Parameters, name: &str| Ok::<_, LearnerError>(parameters.read_bytes(file(name)?)?);
-    read(updater.policy.parameters(), "policy.safetensors")?;
-    read(updater.value.parameters(), "value.safetensors")?;
-    read(updater.target_policy.parameters(), "target_policy.safetensors")?;
-    read(updater.target_value.parameters(), "target_value.safetensors")?;
+    read(updater.networks.policy.parameters(), "policy.safetensors")?;
+    read(updater.networks.value.parameters(), "value.safetensors")?;
+    read(updater.networks.target_policy.parameters(), "target_policy.safetensors")?;
+    read(updater.networks.target_value.parameters(), "target_value.safetensors")?;
     let state = |name: &str| Ok::<_, LearnerError>(decode_tensors(file(name)?)?);
-    updater.policy_optimizer.restore(updater.policy.parameters(), &state("policy_optimizer.safetensors")?)?;
-    updater.value_optimizer.restore(updater.value.parameters(), &state("value_optimizer.safetensors")?)?;
+    updater
+        .optimisers
+        .policy
+        .restore(updater.networks.policy.parameters(), &state("policy_optimizer.safetensors")?)?;
+    updater
+        .optimisers
+        .value
+        .restore(updater.networks.value.parameters(), &state("value_optimizer.safetensors")?)?;
     updater.rounds = progress.rounds;
     updater.scales = progress.scales.clone();
     Ok(progress)
@@ -210,8 +223,8 @@ pub(crate) fn restore_from<'a>(
 /// [`LearnerError::Policy`] where they are damaged or of another shape.
 pub fn init_from(path: &Path, updater: &Updater) -> Result<(), LearnerError> {
     let checkpoint = Checkpoint::open(&policy::find_checkpoint(path)?)?;
-    updater.policy.parameters().read_bytes(checkpoint.file("policy.safetensors")?)?;
-    updater.value.parameters().read_bytes(checkpoint.file("value.safetensors")?)?;
+    updater.networks.policy.parameters().read_bytes(checkpoint.file("policy.safetensors")?)?;
+    updater.networks.value.parameters().read_bytes(checkpoint.file("value.safetensors")?)?;
     tracing::info!(checkpoint = %checkpoint.folder().display(), "starts from these weights");
     Ok(())
 }
@@ -250,10 +263,10 @@ mod tests {
         let bytes = fs::read(&damaged).unwrap();
         fs::write(&damaged, &bytes[..bytes.len() / 2]).unwrap();
         let (_, mut second) = updater(2);
-        assert_ne!(sum(first.policy.parameters()), sum(second.policy.parameters()));
+        assert_ne!(sum(first.networks.policy.parameters()), sum(second.networks.policy.parameters()));
         let progress = checkpoints.restore(&mut second).unwrap().unwrap();
         assert_eq!((progress.version, second.rounds), (3, 3));
-        assert_eq!(sum(first.policy.parameters()), sum(second.policy.parameters()));
+        assert_eq!(sum(first.networks.policy.parameters()), sum(second.networks.policy.parameters()));
         // Both damaged: an error that names the newest one's file.
         fs::remove_file(folder.path().join("checkpoints/v00000003/manifest.json")).unwrap();
         let error = checkpoints.restore(&mut second).unwrap_err();

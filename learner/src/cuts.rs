@@ -1,4 +1,4 @@
-//! How states that are too large for one rank are cut over all of them.
+//! States that are too large for one rank, cut over all ranks.
 
 use std::num::NonZeroU32;
 
@@ -9,38 +9,37 @@ use tch::{Kind, Tensor};
 use torch_extension::process_group::ProcessGroup;
 
 use crate::LearnerError;
-use crate::share::{edges_of, nodes_of, ranks_of};
 
 /// The rank of each node of the states of a batch that are spread over ranks; made once for all passes over the batch.
 #[derive(Debug, Default)]
 pub(crate) struct Cuts(Vec<Option<Vec<u32>>>);
 
 impl Cuts {
-    /// Cuts the states that have `at_least` so many edges. Every rank cuts some of them and tells the others.
+    /// Cuts the states that have `at_least` so many edges. Each rank cuts some of them and sends the result to the others.
     pub(crate) fn of(
         frames: &[Frame],
         at_least: u64,
-        group: Option<&ProcessGroup>,
+        ranks: Option<&ProcessGroup>,
     ) -> Result<Self, LearnerError> {
-        let Some(group) = group.filter(|group| group.size() > 1) else { return Ok(Cuts::default()) };
+        let Some(ranks) = ranks.filter(|ranks| ranks.size() > 1) else { return Ok(Cuts::default()) };
         let is_large = |frame: &&Frame| edges_of(frame) >= at_least;
         let large: Vec<&Frame> = frames.iter().filter(is_large).collect();
         if large.is_empty() {
             return Ok(Cuts::default());
         }
-        let parts = ranks_of(group);
+        let parts = ranks_of(ranks);
         let mut table = Vec::new();
         for (place, frame) in large.iter().enumerate() {
             let nodes = nodes_of(frame) as usize;
-            if place % group.size() == group.rank() {
+            if place % ranks.size() == ranks.rank() {
                 table.extend(owners(frame, nodes, parts)?.into_iter().map(|owner| owner as i32));
             } else {
                 table.resize(table.len() + nodes, 0);
             }
         }
-        // Everybody else's entries are zero.
+        // The entries of the other ranks are zero.
         let table = Tensor::from_slice(&table).to_kind(Kind::Int);
-        group.all_reduce(&table)?;
+        ranks.all_reduce(&table)?;
         let mut owners = Vec::<i32>::try_from(&table)?.into_iter().map(|owner| owner as u32);
         let cut = |frame: &Frame| {
             is_large(&frame).then(|| owners.by_ref().take(nodes_of(frame) as usize).collect())
@@ -60,4 +59,19 @@ fn owners(frame: &Frame, nodes: usize, parts: NonZeroU32) -> Result<Vec<u32>, Le
     let (sources, targets) = messages(frame);
     let list = EdgeList::new(nodes, &sources, &targets).map_err(policy::PolicyError::from)?;
     Ok(partition::stream(&list, parts))
+}
+
+/// As many parts as there are ranks.
+pub(crate) fn ranks_of(ranks: &ProcessGroup) -> NonZeroU32 {
+    NonZeroU32::new(ranks.size() as u32).unwrap_or(NonZeroU32::MIN)
+}
+
+/// Nodes of a state.
+pub(crate) fn nodes_of(frame: &Frame) -> u64 {
+    frame.nodes.iter().map(|&count| u64::from(count)).sum()
+}
+
+/// Edges of a state, both directions counted.
+pub(crate) fn edges_of(frame: &Frame) -> u64 {
+    2 * frame.edges.iter().map(|&count| u64::from(count)).sum::<u64>()
 }

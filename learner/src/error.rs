@@ -34,10 +34,10 @@ pub enum LearnerError {
     },
     /// The ranks could not be started, or did not meet.
     #[error("{0}")]
-    NoGroup(String),
+    RanksNotMet(String),
     /// Ranks do not understand each other.
     #[error("{0}")]
-    Group(String),
+    RankMessage(String),
     /// Ranks would meet beyond loopback.
     #[error(
         "MASTER_ADDR leads to {address}, which is not loopback: ranks neither encrypt nor ask who comes; on a network of your \
@@ -180,7 +180,7 @@ impl LearnerError {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             LearnerError::RankLost { .. } => ExitCode::RankLost,
-            LearnerError::NoGroup(_) => ExitCode::Unreachable,
+            LearnerError::RanksNotMet(_) => ExitCode::Unreachable,
             LearnerError::InsecureRanks { .. } => ExitCode::Security,
             LearnerError::Policy(error) => error.exit_code(),
             LearnerError::OptimizerState(_) | LearnerError::NothingToResume { .. } => ExitCode::Checkpoint,

@@ -135,15 +135,14 @@ impl Feed {
         self.encoded.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    /// Tells the shards what was learnt of `batch`, where they sample by priority: of each piece the mean magnitude of its
-    /// temporal differences.
+    /// Updates the priorities of the trajectories of `batch` where shards sample by priority.
     ///
     /// # Errors
     /// [`LearnerError::Transport`].
-    pub fn prioritise(&mut self, batch: &Batch, priorities: &[f32]) -> Result<(), LearnerError> {
+    pub fn update_priorities(&mut self, batch: &Batch, priorities: &[f32]) -> Result<(), LearnerError> {
         if self.prioritises {
-            let sources = batch.pieces.iter().zip(priorities).filter_map(|(piece, priority)| {
-                piece.source.map(|source| (source.shard, source.key, *priority))
+            let sources = batch.trajectories.iter().zip(priorities).filter_map(|(span, priority)| {
+                span.source.map(|source| (source.shard, source.key, *priority))
             });
             self.sampler.prioritise(REPLAYED_TABLE, sources)?;
         }

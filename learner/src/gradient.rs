@@ -1,14 +1,15 @@
-//! The gradient of one minibatch's loss: each rank differentiates its share of the sum, and the shares are added up.
+//! The gradient of one minibatch's loss: each rank differentiates its part of the sum, and the gradients are added up.
 
 use common::trajectory::Choice;
-use tch::{Kind, Tensor};
-use torch_extension::process_group::PendingSum;
+use policy::{PolicyNetwork, ValueNetwork};
+use tch::{Device, Kind, Tensor};
+use torch_extension::process_group::{PendingSum, ProcessGroup};
 
 use crate::LearnerError;
 use crate::batch::Batch;
-use crate::share::Share;
+use crate::networks::Networks;
+use crate::rank_states::RankStates;
 use crate::targets::Targets;
-use crate::update::Updater;
 
 /// Where the acting policy gave an action much less weight than the target policy does, the ratio is taken to the
 /// acting one instead (IMPACT, Luo et al. 2020, with its ρ = 2).
@@ -20,7 +21,20 @@ pub(crate) struct Minibatch<'a> {
     pub(crate) targets: &'a Targets,
     /// Its steps, as places in the batch; the loss is a mean over all of them.
     pub(crate) places: &'a [usize],
+}
+
+/// Which loss is differentiated.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Loss {
+    /// The ratio of probabilities is clipped to 1 ± this.
+    pub(crate) ratio_clip: f64,
+    /// Weight of the entropy bonus.
     pub(crate) entropy_cost: f64,
+    /// Weight of the value network's loss.
+    pub(crate) value_cost: f64,
+    /// Fraction of the policy's hidden units that are left out.
+    pub(crate) dropout: f64,
+    /// Whether the value network learns, too.
     pub(crate) learn_value: bool,
 }
 
@@ -40,73 +54,89 @@ pub(crate) struct Sums {
 }
 
 impl Sums {
-    /// Whether all of what the loss is made of is.
+    /// Whether every term of the loss is finite.
     pub(crate) fn are_finite(&self) -> bool {
         [self.objective, self.entropy, self.value].iter().all(|number| number.is_finite())
     }
+
+    fn over(self, ranks: Option<&ProcessGroup>) -> Result<Self, LearnerError> {
+        let Some(ranks) = ranks else { return Ok(self) };
+        let table = Tensor::from_slice(&[self.objective, self.entropy, self.value, self.clipped, self.moved]);
+        ranks.all_reduce(&table)?;
+        let of = |place| table.double_value(&[place]);
+        Ok(Sums { objective: of(0), entropy: of(1), value: of(2), clipped: of(3), moved: of(4) })
+    }
 }
 
-impl Updater {
-    /// Adds the gradient of the minibatch's loss to those of both networks; afterwards all ranks have the same bits there.
-    /// While the policy is differentiated, the value network's gradient is already on its way.
-    pub(crate) fn differentiate(
-        &self,
-        minibatch: &Minibatch<'_>,
-        share: &Share,
-    ) -> Result<Sums, LearnerError> {
-        let mut sums = Sums::default();
-        let mut pending = Vec::new();
-        if minibatch.learn_value {
-            self.differentiate_value(minibatch, share, &mut sums)?;
-            pending.extend(self.start_sum(self.value.parameters().gradients())?);
-        }
-        self.differentiate_policy(minibatch, share, &mut sums)?;
-        pending.extend(self.start_sum(self.policy.parameters().gradients())?);
-        let sums = self.summed(sums)?;
-        pending.into_iter().try_for_each(PendingSum::wait)?;
-        Ok(sums)
+/// Adds the gradient of the minibatch's loss to those of both networks; afterwards all ranks have the same bits there.
+/// The sum of the value network's gradients is under way while the policy is differentiated.
+pub(crate) fn differentiate(
+    networks: &Networks,
+    loss: &Loss,
+    minibatch: &Minibatch<'_>,
+    states: &RankStates,
+    ranks: Option<&ProcessGroup>,
+) -> Result<Sums, LearnerError> {
+    let part = Part { minibatch, states, ranks, device: networks.device() };
+    let mut sums = Sums::default();
+    let mut pending = Vec::new();
+    if loss.learn_value {
+        sums.value = part.differentiate_value(&networks.value, loss)?;
+        pending.extend(start_sum(networks.value.parameters().gradients(), ranks)?);
     }
+    part.differentiate_policy(&networks.policy, loss, &mut sums)?;
+    pending.extend(start_sum(networks.policy.parameters().gradients(), ranks)?);
+    let sums = sums.over(ranks)?;
+    pending.into_iter().try_for_each(PendingSum::wait)?;
+    Ok(sums)
+}
 
-    fn differentiate_value(
-        &self,
-        minibatch: &Minibatch<'_>,
-        share: &Share,
-        sums: &mut Sums,
-    ) -> Result<(), LearnerError> {
-        let Some(graph) = &share.graph else { return Ok(()) };
-        let values = self.value.forward(graph, self.group.as_ref())?;
-        let difference = values - self.column(minibatch, share, &minibatch.targets.values);
-        let weights = self.column(minibatch, share, &minibatch.targets.weights);
-        let sum = (difference.square() * weights).sum(Kind::Float) * 0.5;
-        (&sum * (self.config.value_cost / minibatch.places.len() as f64)).f_backward()?;
-        sums.value = sum.double_value(&[]);
-        Ok(())
+fn start_sum(gradients: &Tensor, ranks: Option<&ProcessGroup>) -> Result<Option<PendingSum>, LearnerError> {
+    Ok(ranks.map(|ranks| ranks.start_all_reduce(gradients)).transpose()?)
+}
+
+/// This rank's part of a minibatch.
+struct Part<'a> {
+    minibatch: &'a Minibatch<'a>,
+    states: &'a RankStates,
+    ranks: Option<&'a ProcessGroup>,
+    device: Device,
+}
+
+impl Part<'_> {
+    /// Half the squared difference of value and target, summed over this rank's steps.
+    fn differentiate_value(&self, network: &ValueNetwork, loss: &Loss) -> Result<f64, LearnerError> {
+        let Some(graph) = &self.states.graph else { return Ok(0.0) };
+        let targets = self.minibatch.targets;
+        let difference = network.forward(graph, self.ranks)? - self.column(&targets.values);
+        let sum = (difference.square() * self.column(&targets.weights)).sum(Kind::Float) * 0.5;
+        (&sum * (loss.value_cost / self.minibatch.places.len() as f64)).f_backward()?;
+        Ok(sum.double_value(&[]))
     }
 
     fn differentiate_policy(
         &self,
-        minibatch: &Minibatch<'_>,
-        share: &Share,
+        network: &PolicyNetwork,
+        loss: &Loss,
         sums: &mut Sums,
     ) -> Result<(), LearnerError> {
-        let Some(graph) = &share.graph else { return Ok(()) };
-        let targets = minibatch.targets;
-        let choice = |&place: &usize| minibatch.batch.steps[minibatch.places[place]].choice;
-        let choices: Vec<Choice> = share.places.iter().map(choice).collect();
-        let evaluation = self.policy.evaluate(graph, &choices, self.dropout, self.group.as_ref())?;
-        let behaviour = self.column(minibatch, share, &targets.behaviour);
+        let Some(graph) = &self.states.graph else { return Ok(()) };
+        let Minibatch { batch, targets, places } = self.minibatch;
+        let choice = |&place: &usize| batch.steps[places[place]].choice;
+        let choices: Vec<Choice> = self.states.places.iter().map(choice).collect();
+        let evaluation = network.evaluate(graph, &choices, loss.dropout, self.ranks)?;
+        let behaviour = self.column(&targets.behaviour);
         let objective = clipped_objective(
             &evaluation.log_probability,
             &behaviour,
-            &self.column(minibatch, share, &targets.target),
-            &self.column(minibatch, share, &targets.advantages),
-            self.config.ratio_clip,
+            &self.column(&targets.target),
+            &self.column(&targets.advantages),
+            loss.ratio_clip,
         );
-        let weights = self.column(minibatch, share, &targets.weights);
-        let sum = (objective.value * weights).sum(Kind::Float);
+        let sum = (objective.value * self.column(&targets.weights)).sum(Kind::Float);
         let entropy = evaluation.entropy.sum(Kind::Float);
-        let gain = &sum + &entropy * minibatch.entropy_cost;
-        (gain * (-1.0 / minibatch.places.len() as f64)).f_backward()?;
+        let gain = &sum + &entropy * loss.entropy_cost;
+        (gain * (-1.0 / places.len() as f64)).f_backward()?;
         sums.objective = sum.double_value(&[]);
         sums.entropy = entropy.double_value(&[]);
         sums.clipped = objective.clipped;
@@ -115,22 +145,10 @@ impl Updater {
         Ok(())
     }
 
-    fn start_sum(&self, gradients: &Tensor) -> Result<Option<PendingSum>, LearnerError> {
-        Ok(self.group.as_ref().map(|group| group.start_all_reduce(gradients)).transpose()?)
-    }
-
-    fn summed(&self, sums: Sums) -> Result<Sums, LearnerError> {
-        let Some(group) = &self.group else { return Ok(sums) };
-        let table = Tensor::from_slice(&[sums.objective, sums.entropy, sums.value, sums.clipped, sums.moved]);
-        group.all_reduce(&table)?;
-        let of = |place| table.double_value(&[place]);
-        Ok(Sums { objective: of(0), entropy: of(1), value: of(2), clipped: of(3), moved: of(4) })
-    }
-
-    /// `values`, which has an entry a step of the batch, of the steps that are in `share`.
-    fn column(&self, minibatch: &Minibatch<'_>, share: &Share, values: &[f32]) -> Tensor {
-        let value = |&place: &usize| values[minibatch.places[place]];
-        Tensor::from_slice(&share.places.iter().map(value).collect::<Vec<_>>()).to_device(self.device)
+    /// The entries of `values` (one a step of the batch) of this rank's steps.
+    fn column(&self, values: &[f32]) -> Tensor {
+        let value = |&place: &usize| values[self.minibatch.places[place]];
+        Tensor::from_slice(&self.states.places.iter().map(value).collect::<Vec<_>>()).to_device(self.device)
     }
 }
 

@@ -11,7 +11,7 @@ pub struct Pace {
     started: Instant,
     last: Instant,
     steps: u64,
-    share_at_start: Option<f64>,
+    spent_at_start: Option<f64>,
     steps_per_second: Option<f64>,
     updates_per_second: Option<f64>,
     mean_return: Option<f64>,
@@ -27,7 +27,7 @@ impl Pace {
             started: now,
             last: now,
             steps,
-            share_at_start: None,
+            spent_at_start: None,
             steps_per_second: None,
             updates_per_second: None,
             mean_return: None,
@@ -54,11 +54,11 @@ impl Pace {
         self.slowdown = Some(slowdown);
     }
 
-    /// Time to the end, judged by how fast the budget went so far; `share` of it is spent.
-    pub fn remaining(&mut self, share: f64) -> Option<Duration> {
-        let first = *self.share_at_start.get_or_insert(share);
+    /// Time to the end, estimated from how fast the budget was spent so far; `spent` is the fraction of it that is.
+    pub fn remaining(&mut self, spent: f64) -> Option<Duration> {
+        let first = *self.spent_at_start.get_or_insert(spent);
         let elapsed = self.started.elapsed().as_secs_f64();
-        (share > first).then(|| Duration::from_secs_f64(elapsed * (1.0 - share) / (share - first)))
+        (spent > first).then(|| Duration::from_secs_f64(elapsed * (1.0 - spent) / (spent - first)))
     }
 
     /// For the metrics.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// Share of the old magnitude that survives a batch.
+/// Fraction of the old magnitude that survives a batch.
 const DECAY: f64 = 0.9;
 
 /// A running root mean square.
@@ -35,7 +35,7 @@ impl RunningRms {
     }
 }
 
-/// Which episodes are alike enough to share a magnitude: load in steps of 10%, length in powers of two.
+/// Which episodes are alike enough for one magnitude: load in steps of 10%, length in powers of two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Condition {
     load: u16,
@@ -103,6 +103,20 @@ impl RunningTypical {
     }
 }
 
+/// The magnitudes that learning keeps beside its networks.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Scales {
+    /// Of V-trace targets; values are learnt in its units.
+    pub returns: RunningRms,
+    /// Of V-trace advantages.
+    pub advantages: RunningRms,
+    /// Of group advantages, by condition.
+    pub group_advantages: RmsByCondition,
+    /// Typical magnitude within one group.
+    #[serde(default)]
+    pub group_spread: RunningTypical,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_typical_is_no_matter_of_outliers() {
+    fn outliers_do_not_move_the_typical_value() {
         let mut typical = RunningTypical::default();
         assert_eq!(typical.value(), 1.0);
         typical.update([2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2e4].into_iter());

@@ -17,9 +17,10 @@ use crate::batch::Batch;
 use crate::checkpoints::{Checkpoints, Progress, contents, init_from};
 use crate::feed::{Feed, Window};
 use crate::pace::Pace;
-use crate::ranks::{Meeting, Team};
+use crate::ranks::{Meeting, OtherRanks};
 use crate::run_folder::RunFolder;
-use crate::update::{Learnt, Statistics, Updater};
+use crate::statistics::Statistics;
+use crate::update::{Round, Updater};
 use crate::validation::Validator;
 
 /// What a learner did.
@@ -60,7 +61,7 @@ pub fn run(
 ) -> Result<LearnerSummary, LearnerError> {
     readiness.unmet("trajectories", "no batch has arrived yet");
     match Service::start(config, options, links, readiness.clone(), shutdown) {
-        Ok(service) => service.learn(),
+        Ok(service) => service.train(),
         // Nothing was learnt yet, so nothing is lost.
         Err(error) if error.is_interruption() => {
             Ok(LearnerSummary { finished: false, environment_steps: 0, best: None })
@@ -74,7 +75,8 @@ struct Service {
     folder: RunFolder,
     checkpoints: Checkpoints,
     updater: Updater,
-    team: Option<Team>,
+    /// Where there are several.
+    other_ranks: Option<OtherRanks>,
     progress: Progress,
     feed: Feed,
     publisher: WeightsPublisher,
@@ -106,14 +108,14 @@ impl Service {
             init_from(path, &updater)?;
         }
         let progress = restored.unwrap_or_default();
-        let mut team = None;
-        if let Some((mut others, mut group)) = Team::gather(config, options.meeting.as_ref())? {
+        let mut other_ranks = None;
+        if let Some((mut others, mut group)) = OtherRanks::gather(config, options.meeting.as_ref())? {
             let files = contents(&updater, &progress)?;
             others
-                .tell_start(&mut group, config, &files, options.device)
+                .send_start(&mut group, config, &files, options.device)
                 .map_err(|error| others.explain(error))?;
-            updater.group = Some(group);
-            team = Some(others);
+            updater.join(group);
+            other_ranks = Some(others);
         }
         let identity = LearnerIdentity {
             run: folder.run(),
@@ -130,14 +132,14 @@ impl Service {
         let sampler = TrajectorySampler::connect(&links.transport, &links.shards, identity, link, shutdown)?;
         let metrics = MetricsLog::open(folder.path(), progress.environment_steps)?;
         let mut feed = Feed::new(sampler, schema, config);
-        if team.is_some() {
+        if other_ranks.is_some() {
             feed.keep_encoded();
         }
         Ok(Service {
             config: Arc::clone(config),
             checkpoints,
             updater,
-            team,
+            other_ranks,
             feed,
             publisher,
             validator: Validator::new(config)?,
@@ -154,18 +156,18 @@ impl Service {
         })
     }
 
-    fn learn(mut self) -> Result<LearnerSummary, LearnerError> {
-        let learnt = self.learn_until_over().and_then(|()| self.finish_run());
-        match learnt {
+    fn train(mut self) -> Result<LearnerSummary, LearnerError> {
+        let trained = self.train_until_budget_is_spent().and_then(|()| self.finish_run());
+        match trained {
             Ok(()) => {}
-            // Whoever waits is woken by a shutdown; what was learnt until then is kept.
+            // A shutdown also ends the waits inside; what was learnt until then is kept.
             Err(error) if error.is_interruption() => self.save(false)?,
             Err(error) => return Err(error),
         }
-        self.end()
+        self.close()
     }
 
-    fn learn_until_over(&mut self) -> Result<(), LearnerError> {
+    fn train_until_budget_is_spent(&mut self) -> Result<(), LearnerError> {
         if self.progress.finished && !self.is_over() {
             tracing::info!("the budget was raised; the run goes on");
             self.progress.finished = false;
@@ -185,29 +187,30 @@ impl Service {
             match self.feed.next(window)? {
                 Some((batch, lag)) => {
                     self.readiness.met("trajectories");
-                    let Learnt { statistics, priorities } = self.learn_from(&batch)?;
-                    self.after(&batch, lag, statistics)?;
-                    self.feed.prioritise(&batch, &priorities)?;
+                    let Round { statistics, priorities } = self.round(&batch)?;
+                    self.finish_round(&batch, lag, statistics)?;
+                    self.feed.update_priorities(&batch, &priorities)?;
                 }
                 None => {
-                    self.team.as_mut().map_or(Ok(()), Team::check)?;
+                    self.other_ranks.as_mut().map_or(Ok(()), OtherRanks::check)?;
                     self.feed.check_arrivals()?;
-                    self.show();
+                    self.update_status_line();
                 }
             }
         }
         Ok(())
     }
 
-    /// Learns from `batch`, with all ranks.
-    fn learn_from(&mut self, batch: &Batch) -> Result<Learnt, LearnerError> {
-        let share = self.share();
-        let (Some(team), Some(group)) = (&mut self.team, &self.updater.group) else {
-            return self.updater.learn(batch, share);
+    /// One round on `batch`, with all ranks.
+    fn round(&mut self, batch: &Batch) -> Result<Round, LearnerError> {
+        let spent = self.spent();
+        let (Some(others), Some(ranks)) = (&mut self.other_ranks, self.updater.ranks()) else {
+            return self.updater.round(batch, spent);
         };
-        team.tell_batch(group, share, &self.feed.encoded())
-            .and_then(|()| self.updater.learn(batch, share))
-            .map_err(|error| team.explain(error))
+        others
+            .send_batch(ranks, spent, &self.feed.encoded())
+            .and_then(|()| self.updater.round(batch, spent))
+            .map_err(|error| others.explain(error))
     }
 
     fn window(&self) -> Window {
@@ -218,8 +221,8 @@ impl Service {
         }
     }
 
-    /// Share of the budget that is spent: of the steps, or of the wall time where that is ahead.
-    fn share(&self) -> f64 {
+    /// Fraction of the budget that is spent: of the steps, or of the wall time where that is ahead.
+    fn spent(&self) -> f64 {
         let learner = &self.config.learner;
         let steps = self.progress.environment_steps as f64 / learner.budget_steps as f64;
         let limit = learner.wall_limit_minutes * 60.0;
@@ -228,7 +231,7 @@ impl Service {
     }
 
     fn is_over(&self) -> bool {
-        self.share() >= 1.0
+        self.spent() >= 1.0
     }
 
     fn wall_seconds(&self) -> f64 {
@@ -236,13 +239,14 @@ impl Service {
     }
 
     fn publish(&self) -> Result<(), LearnerError> {
-        let weights = Arc::new(self.updater.policy.parameters().to_bytes(&[])?);
-        self.publisher.publish(self.window().newest, weights, self.share() as f32);
+        let weights = Arc::new(self.updater.networks.policy.parameters().to_bytes(&[])?);
+        self.publisher.publish(self.window().newest, weights, self.spent() as f32);
         metrics::gauge!("longshore_policy_version").set(self.progress.version as f64);
         Ok(())
     }
 
-    fn after(&mut self, batch: &Batch, lag: f64, statistics: Statistics) -> Result<(), LearnerError> {
+    /// Counts the round, publishes its weights and, when it is time, validates and writes a checkpoint.
+    fn finish_round(&mut self, batch: &Batch, lag: f64, statistics: Statistics) -> Result<(), LearnerError> {
         self.progress.version += 1;
         self.progress.environment_steps += batch.steps.len() as u64;
         self.progress.rounds = self.updater.rounds;
@@ -252,12 +256,12 @@ impl Service {
         metrics::counter!("longshore_updates_total").increment(statistics.updates);
         self.pace.learnt(self.progress.environment_steps, statistics.updates, batch.mean_return(), lag);
         let round = self.progress.rounds;
-        self.log(&statistics)?;
+        self.write_metrics(&statistics)?;
         let is_best = round.is_multiple_of(self.config.learner.evaluate_every) && self.validate()?;
         if is_best || round.is_multiple_of(self.config.learner.checkpoint_every) {
             self.save(is_best)?;
         }
-        self.show();
+        self.update_status_line();
         Ok(())
     }
 
@@ -269,7 +273,7 @@ impl Service {
     /// Whether the policy is the best so far on the validation seeds.
     fn validate(&mut self) -> Result<bool, LearnerError> {
         self.progress.validation_due = true;
-        let score = self.validator.score(self.updater.policy.parameters(), &self.shutdown)?;
+        let score = self.validator.score(self.updater.networks.policy.parameters(), &self.shutdown)?;
         self.progress.validation_due = false;
         let figures: Vec<(&str, f64)> =
             score.figures.iter().map(|(name, value)| (name.as_str(), *value)).collect();
@@ -290,9 +294,9 @@ impl Service {
         self.checkpoints.save(&self.updater, &self.progress, is_best)
     }
 
-    fn log(&mut self, statistics: &Statistics) -> Result<(), LearnerError> {
+    fn write_metrics(&mut self, statistics: &Statistics) -> Result<(), LearnerError> {
         let dropped = self.feed.dropped;
-        let share = self.share();
+        let spent = self.spent();
         let learner = &self.config.learner;
         let mut values = vec![
             ("train/policy_loss", statistics.policy_loss),
@@ -302,8 +306,8 @@ impl Service {
             ("train/divergence", statistics.divergence),
             ("train/clipped_share", statistics.clipped),
             ("train/skipped_updates", statistics.skipped as f64),
-            ("train/learning_rate", learner.learning_rate.at(share)),
-            ("train/entropy_cost", learner.entropy_cost.at(share)),
+            ("train/learning_rate", learner.learning_rate.at(spent)),
+            ("train/entropy_cost", learner.entropy_cost.at(spent)),
             ("data/dropped_lagging", dropped.lagging as f64),
             ("data/dropped_fenced", dropped.fenced as f64),
             ("data/dropped_damaged", dropped.damaged as f64),
@@ -313,9 +317,9 @@ impl Service {
         Ok(())
     }
 
-    fn show(&mut self) {
+    fn update_status_line(&mut self) {
         let (gathered, wanted) = self.feed.gathered();
-        let remaining = self.pace.remaining(self.share());
+        let remaining = self.pace.remaining(self.spent());
         let (pace, steps) = (&self.pace, self.progress.environment_steps);
         self.status.update(|| pace.line(steps, gathered, wanted, remaining));
     }
@@ -335,7 +339,7 @@ impl Service {
         Ok(())
     }
 
-    fn end(mut self) -> Result<LearnerSummary, LearnerError> {
+    fn close(mut self) -> Result<LearnerSummary, LearnerError> {
         self.status.clear();
         let steps = self.progress.environment_steps;
         let finished = self.progress.finished;

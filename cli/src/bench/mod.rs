@@ -235,13 +235,13 @@ impl<'a> Bench<'a> {
         let mut updater = Updater::new(&schema, &self.config, self.device);
         let mut player = self.player()?;
         let version = PolicyVersion { epoch: LearnerEpoch(1), number: 0 };
-        player.follow(version, &updater.policy.parameters().to_bytes(&[])?)?;
+        player.follow(version, &updater.networks.policy.parameters().to_bytes(&[])?)?;
         let batch = self.batch(&mut player, self.config.learner.batch_steps)?;
         let graph = batch.mean_size();
-        updater.learn(&batch, 0.0)?;
+        updater.round(&batch, 0.0)?;
         let (start, mut rounds) = (Instant::now(), 0);
         while rounds == 0 || start.elapsed().as_secs_f64() < self.arguments.seconds {
-            updater.learn(&batch, 0.0)?;
+            updater.round(&batch, 0.0)?;
             rounds += 1;
         }
         let seconds = start.elapsed().as_secs_f64();

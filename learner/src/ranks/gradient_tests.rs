@@ -12,10 +12,11 @@ use state_graph::{Frame, FrameBuilder, slots};
 use tch::Device;
 use torch_extension::process_group::{ProcessGroup, Store};
 
-use crate::batch::{Batch, Piece};
+use crate::batch::{Batch, TrajectorySpan};
+use crate::cuts::edges_of;
 use crate::scale::Condition;
-use crate::share::edges_of;
-use crate::update::{Statistics, Updater};
+use crate::statistics::Statistics;
+use crate::update::Updater;
 
 const DEADLINE: Duration = Duration::from_secs(20);
 /// In minibatches of three and two: with four ranks some have no state in them.
@@ -64,7 +65,7 @@ fn batch() -> Batch {
     batch.steps = (0..STEPS).map(step).collect();
     // One more state to go on from.
     batch.frames = (0..=STEPS).map(frame).collect();
-    batch.pieces = vec![Piece {
+    batch.trajectories = vec![TrajectorySpan {
         steps: 0..STEPS,
         bootstrap: Some(STEPS),
         condition: Condition::new(1.0, 50.0),
@@ -83,12 +84,14 @@ fn learnt_on(device: Device, group: Option<ProcessGroup>, partition_edges: u64) 
     let mut config = config();
     config.learner.partition_edges = partition_edges;
     let mut updater = Updater::new(&slots::schema(), &config, device);
-    updater.group = group;
+    if let Some(group) = group {
+        updater.join(group);
+    }
     for _ in 0..2 {
-        let statistics = updater.learn(&batch(), 0.0).unwrap().statistics;
+        let statistics = updater.round(&batch(), 0.0).unwrap().statistics;
         assert_eq!((statistics.updates, statistics.skipped), (4, 0));
     }
-    let weights = [updater.policy.parameters(), updater.value.parameters()];
+    let weights = [updater.networks.policy.parameters(), updater.networks.value.parameters()];
     weights.into_iter().flat_map(|weights| Vec::<f32>::try_from(weights.values()).unwrap()).collect()
 }
 
@@ -108,15 +111,15 @@ fn learnt_by(size: usize, partition_edges: u64) -> Vec<Vec<f32>> {
     ranks.into_iter().map(|rank| rank.join().unwrap()).collect()
 }
 
-/// Importance weights make a piece's losses smaller, and leave what there is to learn from it as it is.
+/// Importance weights make a trajectory's losses smaller, and leave what there is to learn from it as it is.
 #[test]
 fn losses_are_weighted_and_priorities_are_not() {
     let mut config = config();
     (config.learner.epochs, config.learner.minibatches) = (1, 1);
     let learn = |weight: f32| {
         let mut batch = batch();
-        batch.pieces[0].weight = weight;
-        Updater::new(&slots::schema(), &config, Device::Cpu).learn(&batch, 0.0).unwrap()
+        batch.trajectories[0].weight = weight;
+        Updater::new(&slots::schema(), &config, Device::Cpu).round(&batch, 0.0).unwrap()
     };
     let (whole, quarter) = (learn(1.0), learn(0.25));
     let ratio = |of: fn(&Statistics) -> f64| of(&quarter.statistics) / of(&whole.statistics);

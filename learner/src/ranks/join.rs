@@ -98,7 +98,7 @@ impl Meeting {
     }
 
     fn missed(&self, error: &impl Display) -> LearnerError {
-        LearnerError::NoGroup(format!(
+        LearnerError::RanksNotMet(format!(
             "{} ranks did not meet at {} within {:.0} s: {error}",
             self.size,
             self.master,

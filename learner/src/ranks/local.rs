@@ -60,7 +60,7 @@ impl Children {
     pub(super) fn start(master: SocketAddr, learner: &LearnerConfig) -> Result<Self, LearnerError> {
         let mut children = Children::default();
         for (rank, device) in learner.devices.iter().enumerate().skip(1) {
-            let fail = |error| LearnerError::NoGroup(format!("rank {rank} cannot be started: {error}"));
+            let fail = |error| LearnerError::RanksNotMet(format!("rank {rank} cannot be started: {error}"));
             let mut command = Command::new(std::env::current_exe().map_err(fail)?);
             command
                 .args(["rank", "--deadline", &learner.rank_deadline_seconds.to_string()])

@@ -71,7 +71,7 @@ impl Meeting {
             SocketAddr::V6(master) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, master.port())),
         };
         TcpListener::bind(address).map_err(|error| {
-            LearnerError::NoGroup(format!(
+            LearnerError::RanksNotMet(format!(
                 "rank 0 cannot listen on {address} (MASTER_ADDR, MASTER_PORT): {error}"
             ))
         })
@@ -92,7 +92,7 @@ impl Meeting {
             socket.local_addr()
         };
         find().map(|address| address.ip()).map_err(|error| {
-            LearnerError::NoGroup(format!("no way from here to rank 0 at {}: {error}", self.master))
+            LearnerError::RanksNotMet(format!("no way from here to rank 0 at {}: {error}", self.master))
         })
     }
 }

@@ -34,7 +34,7 @@ pub fn serve_rank(meeting: &Meeting, threads: usize, device: Device) -> Result<(
     let (config, mut updater) = start(&bytes, device)?;
     join_gpus(&mut group, &store, device, meeting.deadline)
         .map_err(|error| explain(error, &store, meeting.rank, &heartbeat))?;
-    updater.group = Some(group);
+    updater.join(group);
     let schema = schema_of(&config.simulator);
     let learnt = learn(&mut updater, &schema, meeting, &store, &heartbeat)
         .map_err(|error| explain(error, &store, meeting.rank, &heartbeat));
@@ -50,8 +50,9 @@ pub fn serve_rank(meeting: &Meeting, threads: usize, device: Device) -> Result<(
 
 /// The configuration and the updater that rank 0 told.
 fn start(bytes: &[u8], device: Device) -> Result<(Config, Updater), LearnerError> {
-    let wrong =
-        |message: String| LearnerError::Group(format!("rank 0 told something else than a start: {message}"));
+    let wrong = |message: String| {
+        LearnerError::RankMessage(format!("rank 0 told something else than a start: {message}"))
+    };
     let parts = unpack(bytes)?;
     let (text, files) = parts.split_first().ok_or_else(|| wrong("nothing".to_owned()))?;
     let text = std::str::from_utf8(text).map_err(|error| wrong(error.to_string()))?;
@@ -77,11 +78,11 @@ fn learn(
             break;
         }
         let mut bytes = Vec::new();
-        if let Some(group) = &updater.group {
-            broadcast(group, &mut bytes)?;
+        if let Some(ranks) = updater.ranks() {
+            broadcast(ranks, &mut bytes)?;
         }
-        let (share, batch) = batch(&bytes, schema)?;
-        updater.learn(&batch, share)?;
+        let (spent, batch) = batch(&bytes, schema)?;
+        updater.round(&batch, spent)?;
     }
     Ok(())
 }
@@ -100,10 +101,10 @@ fn next(round: u64, meeting: &Meeting, store: &Store, heartbeat: &Heartbeat) -> 
 }
 
 fn batch(bytes: &[u8], schema: &Schema) -> Result<(f64, Batch), LearnerError> {
-    let wrong = || LearnerError::Group("rank 0 told something else than a batch".to_owned());
+    let wrong = || LearnerError::RankMessage("rank 0 told something else than a batch".to_owned());
     let parts = unpack(bytes)?;
-    let (share, encoded) = parts.split_first().ok_or_else(wrong)?;
-    let share = f64::from_le_bytes((*share).try_into().map_err(|_| wrong())?);
+    let (spent, encoded) = parts.split_first().ok_or_else(wrong)?;
+    let spent = f64::from_le_bytes((*spent).try_into().map_err(|_| wrong())?);
     let decode = |trajectory: &&[u8]| match unpack(trajectory)?[..] {
         [weight, header, body, frames] => {
             let weight = f32::from_le_bytes(weight.try_into().map_err(|_| wrong())?);
@@ -114,5 +115,5 @@ fn batch(bytes: &[u8], schema: &Schema) -> Result<(f64, Batch), LearnerError> {
         _ => Err(wrong()),
     };
     let trajectories: Vec<Decoded> = encoded.iter().map(decode).collect::<Result<_, _>>()?;
-    Ok((share, Batch::new(trajectories)))
+    Ok((spent, Batch::new(trajectories)))
 }

@@ -9,14 +9,14 @@ mod join;
 mod local;
 mod meeting;
 mod member;
+mod others;
 mod parcel;
-mod team;
 
 pub use local::RankArguments;
 pub use meeting::Meeting;
 pub use member::serve_rank;
+pub(crate) use others::OtherRanks;
 pub(crate) use parcel::{KIND_HEADER, encode};
-pub(crate) use team::Team;
 
 use std::time::Duration;
 

@@ -31,7 +31,7 @@ pub(super) fn pack<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
 
 /// The byte strings that were packed.
 pub(super) fn unpack(mut bytes: &[u8]) -> Result<Vec<&[u8]>, LearnerError> {
-    let short = || LearnerError::Group("rank 0 sent bytes that end too early".to_owned());
+    let short = || LearnerError::RankMessage("rank 0 sent bytes that end too early".to_owned());
     let mut parts = Vec::new();
     while !bytes.is_empty() {
         let (length, rest) = bytes.split_first_chunk::<8>().ok_or_else(short)?;

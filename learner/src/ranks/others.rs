@@ -18,7 +18,7 @@ use crate::LearnerError;
 const FAREWELL: Duration = Duration::from_secs(5);
 
 /// The other ranks, as rank 0 sees them.
-pub(crate) struct Team {
+pub(crate) struct OtherRanks {
     store: Store,
     heartbeat: Heartbeat,
     children: Children,
@@ -27,7 +27,7 @@ pub(crate) struct Team {
     round: u64,
 }
 
-impl Team {
+impl OtherRanks {
     /// Meets the ranks that `meeting` names, or starts one for each device after the first; `None` where there is one rank.
     pub(crate) fn gather(
         config: &Config,
@@ -48,7 +48,8 @@ impl Team {
         if size < 2 {
             return Ok(None);
         }
-        let fail = |error| LearnerError::NoGroup(format!("no port on loopback for {size} ranks: {error}"));
+        let fail =
+            |error| LearnerError::RanksNotMet(format!("no port on loopback for {size} ranks: {error}"));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(fail)?;
         let master = listener.local_addr().map_err(fail)?;
         let children = Children::start(master, learner)?;
@@ -66,11 +67,11 @@ impl Team {
         let Joined { store, group, heartbeat } =
             joined.map_err(|error| children.lost_soon().unwrap_or(error))?;
         tracing::info!(ranks = size, master = %meeting.master, "all ranks have met");
-        Ok((Team { store, heartbeat, children, deadline, size, round: 0 }, group))
+        Ok((OtherRanks { store, heartbeat, children, deadline, size, round: 0 }, group))
     }
 
     /// Tells the others where learning starts: the configuration and all that a checkpoint holds. Then GPUs meet.
-    pub(crate) fn tell_start(
+    pub(crate) fn send_start(
         &self,
         group: &mut ProcessGroup,
         config: &Config,
@@ -85,15 +86,15 @@ impl Team {
     }
 
     /// Tells the others a batch, as the encoded trajectories that it is made of, and how much of the budget is spent.
-    pub(crate) fn tell_batch(
+    pub(crate) fn send_batch(
         &mut self,
         group: &ProcessGroup,
-        share: f64,
+        spent: f64,
         encoded: &[Vec<u8>],
     ) -> Result<(), LearnerError> {
         self.say(BATCH)?;
-        let share = share.to_le_bytes();
-        let parts = [share.as_slice()].into_iter().chain(encoded.iter().map(Vec::as_slice));
+        let spent = spent.to_le_bytes();
+        let parts = [spent.as_slice()].into_iter().chain(encoded.iter().map(Vec::as_slice));
         broadcast(group, &mut pack(parts))
     }
 
@@ -129,7 +130,7 @@ impl Team {
     }
 }
 
-impl Drop for Team {
+impl Drop for OtherRanks {
     fn drop(&mut self) {
         // They look for it in the store that this process serves, so it stays until they have seen it.
         if self.say(END).is_ok() {

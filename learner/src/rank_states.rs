@@ -3,29 +3,29 @@
 use std::num::NonZeroU32;
 use std::ops::Range;
 
-use policy::{GraphBatch, Placement, collate_share};
+use policy::{GraphBatch, Placement, collate_part};
 use state_graph::{Frame, Schema};
 use tch::Device;
 use torch_extension::process_group::ProcessGroup;
 
 use crate::LearnerError;
-use crate::cuts::Cuts;
-use crate::update::Updater;
+use crate::cuts::{Cuts, edges_of, nodes_of, ranks_of};
 
 /// States in one forward pass where no gradient is needed.
 const CHUNK: usize = 2048;
 /// Edges in one such pass, unless a single state has more.
 const CHUNK_EDGES: u64 = 2_000_000;
 
-/// What one rank computes of a set of states.
-pub(crate) struct Share {
+/// The part of a set of states that one rank computes.
+pub(crate) struct RankStates {
     /// Its states, and its parts of those that are spread; `None` where it has neither.
     pub(crate) graph: Option<GraphBatch>,
-    /// The places, in the set, of the states that it says something of, in the order of the graph's.
+    /// Places in the set of the states whose outputs this rank reports, in the order of the graph's states.
     pub(crate) places: Vec<usize>,
 }
 
-/// Puts this rank's shares into tensors; knows nothing of networks, so that it can work beside them.
+/// Puts this rank's states into tensors. It does not know the networks, so that it can work while they compute.
+#[derive(Clone, Debug)]
 pub(crate) struct Collator {
     schema: Schema,
     device: Device,
@@ -33,26 +33,30 @@ pub(crate) struct Collator {
     rank: Option<(u32, NonZeroU32)>,
 }
 
-impl Updater {
-    pub(crate) fn collator(&self) -> Collator {
-        let rank = self.group.as_ref().map(|group| (group.rank() as u32, ranks_of(group)));
-        Collator { schema: self.schema.clone(), device: self.device, rank }
-    }
-}
-
 impl Collator {
-    /// This rank's share of the states at `places` of `frames`: all of them where it is alone; else whole states, evenly by
-    /// nodes and edges, and its parts of those that are cut.
-    pub(crate) fn share_of(
+    /// For a rank of `ranks`, or for a learner that is alone.
+    pub(crate) fn new(schema: Schema, device: Device, ranks: Option<&ProcessGroup>) -> Self {
+        let rank = ranks.map(|ranks| (ranks.rank() as u32, ranks_of(ranks)));
+        Collator { schema, device, rank }
+    }
+
+    /// The layout of the states.
+    pub(crate) fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// This rank's part of the states at `places` of `frames`: all of them where it is alone; else some whole states,
+    /// balanced by nodes and edges, and its parts of those that are cut.
+    pub(crate) fn collate(
         &self,
         frames: &[Frame],
         cuts: &Cuts,
         places: &[usize],
-    ) -> Result<Share, LearnerError> {
+    ) -> Result<RankStates, LearnerError> {
         let states: Vec<&Frame> = places.iter().map(|&place| &frames[place]).collect();
         let Some((rank, ranks)) = self.rank else {
             let graph = GraphBatch::collate(&self.schema, &states).to_device(self.device);
-            return Ok(Share { graph: Some(graph), places: (0..places.len()).collect() });
+            return Ok(RankStates { graph: Some(graph), places: (0..places.len()).collect() });
         };
         let placements = placements(&states, |state| cuts.owners(places[state]), ranks);
         let takes_part = |placement: &Placement| match placement {
@@ -60,19 +64,14 @@ impl Collator {
             Placement::Spread { .. } => true,
         };
         if !placements.iter().any(takes_part) {
-            return Ok(Share { graph: None, places: Vec::new() });
+            return Ok(RankStates { graph: None, places: Vec::new() });
         }
-        let (graph, places) = collate_share(&self.schema, &states, &placements, rank, ranks)?;
-        Ok(Share { graph: Some(graph.to_device(self.device)), places })
+        let (graph, places) = collate_part(&self.schema, &states, &placements, rank, ranks)?;
+        Ok(RankStates { graph: Some(graph.to_device(self.device)), places })
     }
 }
 
-/// As many parts as there are ranks.
-pub(crate) fn ranks_of(group: &ProcessGroup) -> NonZeroU32 {
-    NonZeroU32::new(group.size() as u32).unwrap_or(NonZeroU32::MIN)
-}
-
-/// Decisions on states that are spread go round; whole states are shared out by what they cost.
+/// Whole states are divided by their cost; the ranks take turns in deciding on states that are cut.
 fn placements<'a>(
     states: &[&Frame],
     owners: impl Fn(usize) -> Option<&'a [u32]>,
@@ -94,17 +93,7 @@ fn placements<'a>(
     (0..states.len()).map(&mut placement).collect()
 }
 
-/// Nodes of a state.
-pub(crate) fn nodes_of(frame: &Frame) -> u64 {
-    frame.nodes.iter().map(|&count| u64::from(count)).sum()
-}
-
-/// Edges of a state, both directions counted.
-pub(crate) fn edges_of(frame: &Frame) -> u64 {
-    2 * frame.edges.iter().map(|&count| u64::from(count)).sum::<u64>()
-}
-
-/// Consecutive frames that may be computed at once where no gradient is needed.
+/// Ranges of consecutive states that are small enough for one forward pass without gradients.
 pub(crate) fn chunks(frames: &[Frame]) -> Vec<Range<usize>> {
     let mut ranges = Vec::new();
     let (mut start, mut edges) = (0, 0);
