@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use configuration::{PolicyConfig, Storage};
 use partition::{EdgeList, Quality};
-use policy::{Placement, collate_share, messages};
+use policy::{Placement, collate_part, messages};
 use serde::{Deserialize, Serialize};
 use state_graph::Frame;
 use tch::{Device, Kind, Tensor};
@@ -109,7 +109,7 @@ pub fn run_rank(order: &RankOrder) -> Result<RankMeasurement> {
     let (owners, mut found) = cut(order, &frame, &group)?;
     let placement = Placement::Spread { owners, decider: 0 };
     let ranks = parts(order.ranks);
-    let (batch, places) = collate_share(&schema(), &[&frame], &[placement], order.rank as u32, ranks)?;
+    let (batch, places) = collate_part(&schema(), &[&frame], &[placement], order.rank as u32, ranks)?;
     let rows = batch.exchanged_rows();
     let config = production(Storage::F32);
     let mut network = ProductionEncoder::of_share(&config, batch, places.len(), 1, Some(group), Device::Cpu);

@@ -3,6 +3,7 @@
 mod actor;
 mod addresses;
 mod check;
+mod collisions;
 mod evaluation;
 mod learner;
 mod load;
@@ -90,7 +91,7 @@ pub struct Config {
     #[serde(default)]
     pub evaluation: EvaluationConfig,
     /// Where the services find each other.
-    #[garde(dive, custom(addresses::do_not_collide(&self.actor, &self.replay, &self.learner)))]
+    #[garde(dive, custom(collisions::do_not_collide(&self.actor, &self.replay, &self.learner)))]
     #[serde(default)]
     pub transport: TransportConfig,
 }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::addresses::{is_bind, is_metrics_address};
-use crate::table_checks::sound_names;
+use crate::tables::sound_names;
 use crate::{LearnerConfig, RemoverConfig, SamplerConfig, TableConfig};
 
 /// The table that gives each trajectory once, oldest first: what the learner learns from first.

@@ -4,32 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::{
     ActorConfig, FRESH_TABLE, LearnerConfig, Mode, REPLAYED_TABLE, RemoverConfig, ReplayConfig,
-    SamplerConfig, TableConfig, table_id,
+    SamplerConfig, TableConfig,
 };
-
-const MAX_TABLES: usize = 8;
-const MAX_NAME: usize = 32;
-/// Names that can be told apart, by people and by their ids.
-pub(crate) fn sound_names(tables: &BTreeMap<String, TableConfig>, _context: &()) -> garde::Result {
-    if tables.len() > MAX_TABLES {
-        return fail(format!("has {} tables; at most {MAX_TABLES} are possible", tables.len()));
-    }
-    let mut ids = BTreeMap::new();
-    for name in tables.keys() {
-        let sound = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
-        if name.is_empty() || name.len() > MAX_NAME || !name.bytes().all(sound) {
-            return fail(format!(
-                "has a table \"{name}\"; a name has 1 to {MAX_NAME} characters out of a-z, 0-9, _ and -"
-            ));
-        }
-        if let Some(other) = ids.insert(table_id(name), name) {
-            return fail(format!(
-                "has tables \"{other}\" and \"{name}\", whose names have the same CRC32C, by which files know them; rename one"
-            ));
-        }
-    }
-    Ok(())
-}
 
 /// Tables that the learner can learn from, and that neither side waits for in vain.
 pub(crate) fn serve_all(

@@ -1,8 +1,13 @@
 //! Tables of a replay shard.
 
+use std::collections::BTreeMap;
+
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+const MAX_TABLES: usize = 8;
+const MAX_NAME: usize = 32;
 
 /// A table of every replay shard. Every trajectory enters every table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
@@ -94,6 +99,28 @@ impl TableConfig {
 #[must_use]
 pub fn table_id(name: &str) -> u32 {
     common::checksum::crc32c(name.as_bytes())
+}
+
+/// For `garde`: names of tables that people and ids can tell apart.
+pub(crate) fn sound_names(tables: &BTreeMap<String, TableConfig>, _context: &()) -> garde::Result {
+    if tables.len() > MAX_TABLES {
+        return fail(format!("has {} tables; at most {MAX_TABLES} are possible", tables.len()));
+    }
+    let mut ids = BTreeMap::new();
+    for name in tables.keys() {
+        let sound = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
+        if name.is_empty() || name.len() > MAX_NAME || !name.bytes().all(sound) {
+            return fail(format!(
+                "has a table \"{name}\"; a name has 1 to {MAX_NAME} characters out of a-z, 0-9, _ and -"
+            ));
+        }
+        if let Some(other) = ids.insert(table_id(name), name) {
+            return fail(format!(
+                "has tables \"{other}\" and \"{name}\", whose names have the same CRC32C, by which files know them; rename one"
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn default_max_items() -> usize {

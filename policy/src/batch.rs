@@ -7,10 +7,10 @@ use torch_extension::EdgeLayout;
 
 use crate::choices::Choices;
 use crate::edge_list::EdgeList;
+use crate::exchange::{ExchangedRows, Spread};
 use crate::segment::index;
-use crate::spread::{ExchangedRows, Spread};
 
-/// A minibatch of states as one graph, or what one rank computes of it ([`crate::collate_share`]).
+/// A minibatch of states as one graph, or what one rank computes of it ([`crate::collate_part`]).
 #[derive(Debug)]
 pub struct GraphBatch {
     /// Graphs that something is said of.

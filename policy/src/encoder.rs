@@ -11,10 +11,10 @@ use torch_extension::process_group::ProcessGroup;
 use crate::PolicyError;
 use crate::batch::GraphBatch;
 use crate::edge_list::edge_feature_width;
+use crate::exchange::Across;
 use crate::layers::{LayerNorm, Linear};
 use crate::parameters::Initialiser;
 use crate::segment::{self, index};
-use crate::spread::Across;
 
 /// What the encoder makes of a batch.
 #[derive(Debug)]
@@ -86,7 +86,7 @@ impl Encoder {
         group: Option<&ProcessGroup>,
         dropout: f64,
     ) -> Result<Embeddings, PolicyError> {
-        let across = Across::of(batch, group)?;
+        let across = Across::of(batch.spread.as_ref(), group)?;
         let mut nodes = self.embed_nodes(batch);
         let edges = self.edge_inputs.embed();
         for layer in &self.layers {

@@ -5,8 +5,7 @@ use torch_extension::inference;
 use torch_extension::linear::{Then, linear};
 
 use crate::PolicyError;
-use crate::inference::numbers;
-use crate::parameters::Initialiser;
+use crate::parameters::{Initialiser, numbers};
 
 /// `x W + b`.
 #[derive(Debug)]

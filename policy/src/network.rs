@@ -10,11 +10,11 @@ use torch_extension::process_group::ProcessGroup;
 use crate::PolicyError;
 use crate::batch::GraphBatch;
 use crate::encoder::{Embeddings, Encoder};
+use crate::exchange::Across;
 use crate::heads::{ActionHeads, StageRows};
 use crate::layers::Linear;
 use crate::parameters::{Initialiser, Parameters};
 use crate::segment::{self, index};
-use crate::spread::Across;
 
 /// Streams of initial values are this far apart between networks.
 const NETWORK_STREAMS: u64 = 1 << 20;
@@ -100,7 +100,7 @@ impl PolicyNetwork {
         group: Option<&ProcessGroup>,
     ) -> Result<Evaluation, PolicyError> {
         let mut embeddings = self.encoder.forward(batch, group, dropout)?;
-        if let Some(across) = Across::of(batch, group)? {
+        if let Some(across) = Across::of(batch.spread.as_ref(), group)? {
             embeddings.nodes = across.with_decisive(&embeddings.nodes)?;
         }
         let width = self.schema.options.len();

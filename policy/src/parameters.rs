@@ -245,6 +245,11 @@ impl Initialiser {
     }
 }
 
+/// The numbers of a tensor, row by row.
+pub(crate) fn numbers(tensor: &Tensor) -> Result<Vec<f32>, PolicyError> {
+    Ok(Vec::try_from(&tensor.f_contiguous()?.f_view([-1])?)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

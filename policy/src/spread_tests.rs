@@ -12,7 +12,7 @@ use state_graph::{Frame, Schema, serverless};
 use tch::{Kind, Tensor};
 use torch_extension::process_group::{ProcessGroup, Store};
 
-use super::{Placement, collate_share, messages};
+use super::{Placement, collate_part, messages};
 use crate::random_states::{SIZES, frame, frame_of, rng};
 use crate::{GraphBatch, PolicyError, PolicyNetwork, ValueNetwork};
 
@@ -103,7 +103,7 @@ fn together(
         let group = ProcessGroup::gloo(&store, rank as usize, ranks as usize, host, DEADLINE).unwrap();
         let frame_references: Vec<&Frame> = frames.iter().collect();
         let size = NonZeroU32::new(ranks).unwrap();
-        let (batch, places) = collate_share(schema, &frame_references, placements, rank, size).unwrap();
+        let (batch, places) = collate_part(schema, &frame_references, placements, rank, size).unwrap();
         let said = say(schema, frames, &(batch.to_kind(numbers.0), places), numbers, Some(&group));
         group.barrier().unwrap();
         said
@@ -207,10 +207,10 @@ fn a_spread_batch_is_not_computed_alone() {
     let owners = (0..state.nodes.iter().sum()).map(|node: u32| node % 2).collect();
     let placements = [Placement::Spread { owners, decider: 0 }];
     let (batch, _) =
-        collate_share(&schema, &[&state], &placements, 0, NonZeroU32::MIN.saturating_add(1)).unwrap();
+        collate_part(&schema, &[&state], &placements, 0, NonZeroU32::MIN.saturating_add(1)).unwrap();
     let value = ValueNetwork::new(&schema, &config(), RunSeed(1));
     assert!(matches!(value.forward(&batch, None), Err(PolicyError::Alone)));
     let wrong = [Placement::Spread { owners: vec![0], decider: 0 }];
-    let refused = collate_share(&schema, &[&state], &wrong, 0, NonZeroU32::MIN);
+    let refused = collate_part(&schema, &[&state], &wrong, 0, NonZeroU32::MIN);
     assert!(matches!(refused, Err(PolicyError::Partition(_))), "an owner for each node");
 }

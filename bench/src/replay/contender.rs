@@ -1,26 +1,15 @@
 //! Who is compared.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::Result;
 use configuration::Durability;
 
 use super::load::Load;
 use super::plan::{Case, Plan};
-use super::process::Process;
 use super::reverb::Reverb;
+use super::service::{Keeps, Service};
 use super::shards::Shards;
-
-/// Which items a table keeps.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Keeps {
-    /// The newest: what was written together dies together, and nothing is ever cleaned.
-    #[default]
-    Newest,
-    /// Each for a time of its own, drawn from an exponential distribution: segments die by halves.
-    Mixed,
-}
 
 /// A service that is measured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +61,7 @@ impl Contender {
     }
 }
 
-/// Those that take part in a case.
+/// The services that take part in a case.
 #[must_use]
 pub fn contenders(case: Case, shards: &[usize], peers: Option<&Path>) -> Vec<Contender> {
     let ours = |durability, shards, keeps| Contender::Longshore { durability, shards, keeps };
@@ -86,20 +75,6 @@ pub fn contenders(case: Case, shards: &[usize], peers: Option<&Path>) -> Vec<Con
     let mut all: Vec<Contender> = shards.iter().filter(spread).flat_map(of_count).collect();
     all.extend(peers.map(|folder| Contender::Reverb(folder.join("reverb/bin/python"))));
     all
-}
-
-/// A service that has been started and holds nothing yet; it ends with this value.
-pub(super) trait Service {
-    /// Its processes.
-    fn servers(&self) -> &[Process];
-    /// Where their clients' complaints go.
-    fn folder(&self) -> &Path;
-    /// The process that fills it and then inserts for `seconds`, with `window` items not acknowledged at most.
-    fn writer(&self, window: usize, seconds: f64) -> Command;
-    /// The process that samples for `seconds`.
-    fn sampler(&self, seconds: f64) -> Command;
-    /// Bytes that it has copied so far, to free its disk of what is dead.
-    fn cleaned_bytes(&self) -> Result<u64>;
 }
 
 #[cfg(test)]

@@ -11,12 +11,16 @@ mod load;
 mod plan;
 mod process;
 mod reverb;
+mod rounds;
+mod service;
 mod shards;
 mod turn;
 
 pub use client::{SampleOrder, WriteOrder, sample, write};
-pub use contender::{Contender, Keeps, contenders};
+pub use contender::{Contender, contenders};
 pub use load::Load;
-pub use plan::{Case, Plan, Row, compare};
+pub use plan::{Case, Plan};
 pub use process::Measurement;
+pub use rounds::{Row, compare};
+pub use service::Keeps;
 pub use turn::Turn;

@@ -1,13 +1,9 @@
-//! Everyone in turn on everything.
+//! What is compared: cases, loads, and for how long.
 
 use std::fmt;
 use std::path::PathBuf;
 
-use anyhow::Result;
-
-use super::contender::{Contender, contenders};
 use super::load::Load;
-use super::turn::{Turn, turn};
 
 /// What is done to a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -26,7 +22,7 @@ pub enum Case {
 
 impl Case {
     /// Whether it is for such items: small ones take minutes until a segment is worth cleaning.
-    fn takes(self, load: Load) -> bool {
+    pub(super) fn takes(self, load: Load) -> bool {
         self != Case::Cleaning || load == Load::Trajectory
     }
 
@@ -89,48 +85,4 @@ pub struct Plan {
     pub disk: PathBuf,
     /// This program; that of the shards lies beside it.
     pub program: PathBuf,
-}
-
-/// How one contender fared in one case.
-#[derive(Clone, Debug)]
-pub struct Row {
-    /// What was done.
-    pub case: Case,
-    /// With what.
-    pub load: Load,
-    /// By whom.
-    pub contender: Contender,
-    /// Its turns, or why it has none.
-    pub turns: Result<Vec<Turn>, String>,
-}
-
-/// Measures all of `plan`. `done` gets the rows of each case and load.
-///
-/// # Errors
-/// When `done` fails.
-pub fn compare(plan: &Plan, mut done: impl FnMut(&[Row]) -> Result<()>) -> Result<()> {
-    for &load in &plan.loads {
-        for &case in plan.cases.iter().filter(|case| case.takes(load)) {
-            done(&take_turns(plan, case, load))?;
-        }
-    }
-    Ok(())
-}
-
-/// Every contender once a round, so that whatever else the machine does falls on all alike.
-fn take_turns(plan: &Plan, case: Case, load: Load) -> Vec<Row> {
-    let new = |contender| Row { case, load, contender, turns: Ok(Vec::new()) };
-    let mut rows: Vec<Row> =
-        contenders(case, &plan.shards, plan.peers.as_deref()).into_iter().map(new).collect();
-    for round in 1..=plan.rounds {
-        for row in &mut rows {
-            let Ok(turns) = &mut row.turns else { continue };
-            tracing::info!(%case, %load, contender = row.contender.name(), round, rounds = plan.rounds, "measuring");
-            match turn(plan, case, load, &row.contender) {
-                Ok(turn) => turns.push(turn),
-                Err(error) => row.turns = Err(format!("{error:#}")),
-            }
-        }
-    }
-    rows
 }

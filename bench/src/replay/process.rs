@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -126,6 +127,12 @@ fn cpu_seconds(stat: &str) -> Option<f64> {
     let mut times = fields.split_whitespace().skip(11);
     let mut time = || times.next()?.parse::<u64>().ok();
     Some((time()? + time()?) as f64 / TICKS_PER_SECOND)
+}
+
+/// A port of loopback that nobody listened on a moment ago.
+pub(super) fn free_port() -> Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port on loopback")?;
+    Ok(listener.local_addr()?.port())
 }
 
 #[cfg(test)]

@@ -7,10 +7,9 @@ use std::time::Duration;
 use anyhow::Result;
 use tempfile::TempDir;
 
-use super::contender::Service;
 use super::load::Load;
-use super::process::Process;
-use super::shards::free_port;
+use super::process::{Process, free_port};
+use super::service::Service;
 
 /// Where the peer's program lies, seen from the repository's root.
 const SCRIPT: &str = "bench/peers/replay/reverb_process.py";

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use configuration::Durability;
 use tempfile::TempDir;
 
 use super::client::{self, CREDITS};
-use super::contender::{Keeps, Service};
 use super::load::Load;
 use super::plan::Plan;
-use super::process::Process;
+use super::process::{Process, free_port};
+use super::service::{Keeps, Service};
 
 const START: Duration = Duration::from_secs(20);
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -98,12 +98,6 @@ impl Service for Shards {
     fn cleaned_bytes(&self) -> Result<u64> {
         self.metrics.iter().map(|address| cleaned_bytes(*address)).sum()
     }
-}
-
-/// A port of loopback that nobody listened on a moment ago.
-pub(super) fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port on loopback")?;
-    Ok(listener.local_addr()?.port())
 }
 
 /// All shards together hold as much as one alone. `fresh` is what a shard cannot be without; items that are to live for

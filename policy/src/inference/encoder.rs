@@ -3,11 +3,12 @@
 use state_graph::{EdgeType, Frame, NODE_TYPES, NodeType, Schema};
 use torch_extension::inference::{GraphAttention, LayerNorm, Linear, SortedEdges};
 
-use super::{numbers, sized};
+use super::sized;
 use crate::PolicyError;
 use crate::choices::Choices;
 use crate::edge_list::edge_feature_width;
 use crate::encoder::{AttentionLayer, Encoder};
+use crate::parameters::numbers;
 
 /// Graphs are embedded in groups of about so many nodes, whose rows stay in the second-level cache.
 const GROUP_NODES: usize = 256;

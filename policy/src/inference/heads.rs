@@ -3,9 +3,10 @@
 use torch_extension::inference::Linear;
 
 use super::encoder::States;
-use super::{gather, numbers, sized};
+use super::{gather, sized};
 use crate::PolicyError;
 use crate::heads::{ActionHeads, StageHead, StageRows};
+use crate::parameters::numbers;
 
 #[derive(Debug)]
 pub(super) struct PlainHeads {

@@ -5,7 +5,6 @@ mod encoder;
 mod heads;
 
 use state_graph::{Frame, Schema};
-use tch::Tensor;
 
 use crate::PolicyError;
 use crate::choices::Choices;
@@ -60,11 +59,6 @@ impl Inference {
     pub(crate) fn node(&mut self, rows: &StageRows) -> &[f32] {
         self.heads.node(&self.states, rows)
     }
-}
-
-/// The numbers of a tensor, row by row.
-pub(crate) fn numbers(tensor: &Tensor) -> Result<Vec<f32>, PolicyError> {
-    Ok(Vec::try_from(&tensor.f_contiguous()?.f_view([-1])?)?)
 }
 
 /// `values` as `length` numbers of unknown content.
