@@ -1,64 +1,29 @@
 //! `/healthz`, `/readyz` and `/metrics` of a service.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use axum::{Json, Router};
 use common::Shutdown;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use crate::TelemetryError;
-use crate::http::{self, Response};
+use crate::readiness::Readiness;
 
 const MAX_CONNECTIONS: usize = 32;
 const UPKEEP: Duration = Duration::from_secs(5);
-
-/// What a service still lacks before it can do its work: named conditions, each met or with a reason why not.
-#[derive(Clone, Debug, Default)]
-pub struct Readiness {
-    conditions: Arc<Mutex<BTreeMap<&'static str, Option<String>>>>,
-}
-
-impl Readiness {
-    /// No conditions: ready.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Says that `condition` is met.
-    pub fn met(&self, condition: &'static str) {
-        self.set(condition, None);
-    }
-
-    /// Says why `condition` is not met.
-    pub fn unmet(&self, condition: &'static str, reason: impl Into<String>) {
-        self.set(condition, Some(reason.into()));
-    }
-
-    /// Whether every condition is met.
-    #[must_use]
-    pub fn is_ready(&self) -> bool {
-        self.conditions.lock().unwrap_or_else(PoisonError::into_inner).values().all(Option::is_none)
-    }
-
-    fn set(&self, condition: &'static str, reason: Option<String>) {
-        self.conditions.lock().unwrap_or_else(PoisonError::into_inner).insert(condition, reason);
-    }
-
-    fn response(&self) -> Response {
-        let conditions = self.conditions.lock().unwrap_or_else(PoisonError::into_inner);
-        let ready = conditions.values().all(Option::is_none);
-        let reasons: BTreeMap<_, _> =
-            conditions.iter().filter_map(|(name, reason)| reason.as_ref().map(|text| (name, text))).collect();
-        let body = serde_json::json!({ "ready": ready, "reasons": reasons });
-        let status = if ready { 200 } else { 503 };
-        Response { status, content_type: "application/json", body: format!("{body}\n") }
-    }
-}
+/// A connection is closed when its request and answer take longer.
+const DEADLINE: Duration = Duration::from_secs(5);
 
 /// Answers health checks on a thread of its own until shutdown (or until it is dropped).
 #[derive(Debug)]
@@ -85,7 +50,8 @@ impl HealthServer {
         let address = listener.local_addr().map_err(fail)?;
         let ended = Arc::new(tokio::sync::Notify::new());
         let end = Arc::clone(&ended);
-        let serve = move || runtime.block_on(serve(listener, metrics, readiness, shutdown, end));
+        let sources = Sources { metrics, readiness };
+        let serve = move || runtime.block_on(serve(listener, sources, shutdown, end));
         std::thread::Builder::new().name("health".to_owned()).spawn(serve).map_err(fail)?;
         tracing::info!(%address, "answering /healthz, /readyz and /metrics");
         Ok(HealthServer { address, ended })
@@ -113,25 +79,47 @@ fn recorder() -> Result<PrometheusHandle, TelemetryError> {
         .map_err(|message| TelemetryError::Process { what: "the registry of metrics", message })
 }
 
-async fn serve(
-    listener: TcpListener,
+/// What the answers are made of.
+#[derive(Clone)]
+struct Sources {
     metrics: PrometheusHandle,
     readiness: Readiness,
-    shutdown: Shutdown,
-    end: Arc<tokio::sync::Notify>,
-) {
+}
+
+fn routes(sources: Sources) -> Router {
+    Router::new()
+        .route("/healthz", get(async || "alive\n"))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .fallback(async || (StatusCode::NOT_FOUND, "there are /healthz, /readyz and /metrics\n"))
+        .with_state(sources)
+}
+
+async fn readyz(State(sources): State<Sources>) -> impl IntoResponse {
+    let reasons = sources.readiness.reasons();
+    let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(serde_json::json!({ "ready": reasons.is_empty(), "reasons": reasons })))
+}
+
+async fn metrics(State(sources): State<Sources>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], sources.metrics.render())
+}
+
+async fn serve(listener: TcpListener, sources: Sources, shutdown: Shutdown, end: Arc<tokio::sync::Notify>) {
     let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let upkeep_of = sources.metrics.clone();
     let mut upkeep = tokio::time::interval(UPKEEP);
+    let routes = routes(sources);
     while !shutdown.is_triggered() {
         tokio::select! {
             () = end.notified() => return,
-            _ = upkeep.tick() => metrics.run_upkeep(),
+            _ = upkeep.tick() => upkeep_of.run_upkeep(),
             Ok((stream, _)) = listener.accept() => {
-                // When all are busy the peer is dropped: a health check that waits says nothing of use.
+                // When all are busy the connection is closed: a health check that waits says nothing of use.
                 let Ok(permit) = Arc::clone(&connections).try_acquire_owned() else { continue };
-                let (metrics, readiness) = (metrics.clone(), readiness.clone());
+                let routes = routes.clone();
                 tokio::spawn(async move {
-                    http::serve(stream, |path| answer(path, &metrics, &readiness)).await;
+                    answer(stream, routes).await;
                     drop(permit);
                 });
             }
@@ -139,16 +127,17 @@ async fn serve(
     }
 }
 
-fn answer(path: &str, metrics: &PrometheusHandle, readiness: &Readiness) -> Response {
-    match path {
-        "/healthz" => http::plain(200, "alive\n"),
-        "/readyz" => readiness.response(),
-        "/metrics" => Response {
-            status: 200,
-            content_type: "text/plain; version=0.0.4; charset=utf-8",
-            body: metrics.render(),
-        },
-        _ => http::plain(404, "there are /healthz, /readyz and /metrics\n"),
+/// Answers one request; a peer that is slow to send it is disconnected.
+async fn answer(stream: TcpStream, routes: Router) {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(DEADLINE)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
+    match tokio::time::timeout(DEADLINE, connection).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "a health check failed"),
+        Err(_) => tracing::debug!("a health check took too long"),
     }
 }
 
@@ -182,6 +171,17 @@ mod tests {
         assert!(get(server.address(), "/readyz").starts_with("HTTP/1.1 200"));
         assert!(get(server.address(), "/metrics").contains("longshore_test_total 3"));
         assert!(get(server.address(), "/nothing").starts_with("HTTP/1.1 404"));
+    }
+
+    #[test]
+    fn a_request_that_is_none_is_refused_and_the_next_one_answered() {
+        let server = HealthServer::start("127.0.0.1:0", Readiness::new(), Shutdown::new()).unwrap();
+        let mut stream = std::net::TcpStream::connect(server.address()).unwrap();
+        stream.write_all(b"\xff\xfe\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+        assert!(get(server.address(), "/healthz").starts_with("HTTP/1.1 200"));
     }
 
     #[test]

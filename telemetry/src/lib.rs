@@ -6,11 +6,11 @@
 //! the status line.
 
 mod health;
-mod http;
 mod logging;
 mod metrics_log;
 mod output;
 mod program;
+mod readiness;
 mod signals;
 mod status_line;
 mod tensorboard;
@@ -19,11 +19,12 @@ mod throttle;
 use std::path::PathBuf;
 
 pub use common::Shutdown;
-pub use health::{HealthServer, Readiness};
+pub use health::HealthServer;
 pub use logging::{LogFormat, set_up_logging};
 pub use metrics_log::MetricsLog;
 pub use output::{Output, OutputError, is_cut_short, is_of_output, stdout};
 pub use program::{Failure, run_program};
+pub use readiness::Readiness;
 pub use signals::shutdown_on_signals;
 pub use status_line::StatusLine;
 pub use tensorboard::EventFile;

@@ -40,7 +40,7 @@ pub fn shutdown_on_signals() -> Result<Shutdown, TelemetryError> {
         runtime.block_on(async {
             tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {}, _ = hang_up.recv() => {} }
             if !raised.is_triggered() {
-                tracing::info!("ending in order; once more to end at once");
+                tracing::info!("shutting down; press Ctrl-C again to exit now");
                 raised.trigger();
                 tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {}, _ = hang_up.recv() => {} }
             }
