@@ -8,13 +8,13 @@ pub enum ActorError {
     Policy(#[from] policy::PolicyError),
     /// The network could not decide.
     #[error(transparent)]
-    Scheduler(#[from] simulator::SchedulerError),
+    Scheduler(#[from] engine::SchedulerError),
     /// The network decided what is not possible.
     #[error("the policy decided what the cluster refuses: {0}")]
-    Action(#[from] simulator::ActionError),
+    Action(#[from] engine::ActionError),
     /// The workload could not be loaded.
     #[error(transparent)]
-    Simulator(#[from] simulator::SimulatorError),
+    Simulator(#[from] workloads::WorkloadError),
     /// Links to shards and learner.
     #[error(transparent)]
     Transport(#[from] transport::TransportError),

@@ -6,8 +6,9 @@ use common::ids::{ActorId, GroupId, Incarnation, PolicyVersion, RunId, SequenceN
 use common::trajectory::{TrajectoryBody, TrajectoryHeader};
 use common::{Decision, RunSeed, SimTime, Stream};
 use configuration::{Config, Mode};
+use engine::{DecisionRequest, Progress, Scheduler, Simulation};
 use policy::{PolicyScheduler, Record};
-use simulator::{DecisionRequest, Episodes, Progress, Scheduler, Simulation};
+use workloads::Episodes;
 
 use crate::ActorError;
 use crate::group::fill_group_returns;

@@ -7,11 +7,11 @@ use common::ids::{ActorId, Incarnation, PolicyVersion};
 use common::{RunSeed, Shutdown};
 use configuration::{Config, Mode};
 use policy::{Behaviour, PolicyNetwork, PolicyScheduler, schema_of};
-use simulator::Episodes;
 use transport::{
     ActorIdentity, LinkOptions, Links, Role, TrajectoryWriter, TransportError, VersionedWeights,
     WeightsFollower, WriterOptions, wire,
 };
+use workloads::Episodes;
 
 use crate::player::{Identity, Outgoing, Player};
 use crate::{ActorError, Counters};

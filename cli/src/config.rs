@@ -43,7 +43,7 @@ enum Command {
 /// Refuses rules that the report could not play.
 ///
 /// # Errors
-/// [`simulator::UnknownScheduler`], [`simulator::SchedulerError::WrongScenario`].
+/// [`heuristics::UnknownScheduler`], [`engine::SchedulerError::WrongScenario`].
 pub fn check_schedulers(config: &Config) -> anyhow::Result<()> {
     for name in &config.evaluation.schedulers {
         Contender::by_name(name, config.simulator.scenario).context("key `evaluation.schedulers`")?;
@@ -67,7 +67,7 @@ pub fn run(arguments: &ConfigArguments) -> anyhow::Result<()> {
         Command::Check { file, settings } => {
             let config = configuration::load(file, settings)?;
             check_schedulers(&config)?;
-            simulator::Episodes::new(&config.simulator)?;
+            workloads::Episodes::new(&config.simulator)?;
             learner::device(&config.learner, 0, None)?;
             format!(
                 "{}: right; run `{}`, scenario `{}`\n",

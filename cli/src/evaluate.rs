@@ -8,7 +8,7 @@ mod run;
 use std::path::PathBuf;
 
 use common::Stream;
-use simulator::serverless::Part;
+use engine::serverless::Part;
 
 use crate::arguments::{MOST_EPISODES, MOST_STEPS, MOST_THREADS, MOST_TOGETHER, Names, names, percent};
 

@@ -24,12 +24,12 @@ pub fn code_of(error: &anyhow::Error) -> ExitCode {
 
 fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<ExitCode> {
     if cause.is::<ConfigError>()
-        || cause.is::<simulator::UnknownScheduler>()
-        || matches!(cause.downcast_ref(), Some(simulator::SchedulerError::WrongScenario { .. }))
+        || cause.is::<heuristics::UnknownScheduler>()
+        || matches!(cause.downcast_ref(), Some(engine::SchedulerError::WrongScenario { .. }))
     {
         return Some(ExitCode::Config);
     }
-    if cause.is::<simulator::SimulatorError>() {
+    if cause.is::<workloads::WorkloadError>() || cause.is::<engine::SetUpError>() {
         return Some(ExitCode::Input);
     }
     if let Some(error) = cause.downcast_ref::<evaluation::EvaluationError>() {

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use common::ids::Digest;
 use common::trajectory::Scenario;
+use engine::{Scheduler, SchedulerError};
 use evaluation::MakeScheduler;
 use policy::{Checkpoint, find_checkpoint};
-use simulator::{Scheduler, SchedulerError};
 
 /// A policy that can be made anew for each thread.
 pub struct LoadedPolicy {

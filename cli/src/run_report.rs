@@ -9,14 +9,14 @@ use anyhow::Context as _;
 use common::trajectory::Scenario;
 use common::{Shutdown, Stream};
 use configuration::Config;
+use engine::serverless::Part;
 use evaluation::{
     Contender, MakeScheduler, Progress, ServerlessPlan, SlotsPlan, evaluate_serverless, evaluate_slots,
     serverless_picture, serverless_table, slots_picture, slots_table,
 };
 use policy::{Checkpoint, find_checkpoint};
 use serde::Serialize;
-use simulator::Episodes;
-use simulator::serverless::Part;
+use workloads::Episodes;
 
 use crate::evaluate::ProgressLine;
 use crate::policies::maker;

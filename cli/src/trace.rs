@@ -6,8 +6,8 @@ mod sample;
 use std::path::PathBuf;
 
 use common::name::printable;
-use simulator::SimulatorError;
-use simulator::serverless::trace::{Skipped, TraceFileSet};
+use workloads::WorkloadError;
+use workloads::trace::{Skipped, TraceFileSet};
 
 /// Looks at recorded traces (Azure Functions 2019 and 2021), and cuts small ones from big ones.
 #[derive(Debug, clap::Args)]
@@ -39,7 +39,7 @@ pub struct TraceFileArguments {
 
 impl TraceFileArguments {
     /// Recognises the files by their headers.
-    fn recognise(&self) -> Result<TraceFileSet<'_>, SimulatorError> {
+    fn recognise(&self) -> Result<TraceFileSet<'_>, WorkloadError> {
         Ok(TraceFileSet::recognise(self.files.iter().map(PathBuf::as_path))?)
     }
 }

@@ -1,7 +1,8 @@
 //! Who takes part.
 
 use common::trajectory::Scenario;
-use simulator::{Scheduler, SchedulerError, UnknownScheduler, canonical_name};
+use engine::{Scheduler, SchedulerError};
+use heuristics::{UnknownScheduler, canonical_name};
 
 use crate::reference::Reference;
 

@@ -1,7 +1,8 @@
 use std::path::PathBuf;
 
 use common::{Action, ExitCode};
-use simulator::{ActionError, SchedulerError, SimulatorError, UnknownScheduler};
+use engine::{ActionError, SchedulerError, SetUpError};
+use heuristics::UnknownScheduler;
 
 /// Why an evaluation could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +51,7 @@ pub enum EvaluationError {
     },
     /// A simulation could not be made.
     #[error(transparent)]
-    Simulator(#[from] SimulatorError),
+    Simulator(#[from] SetUpError),
     /// A file of jobs could not be read.
     #[error("{}: {cause}", path.display())]
     Read {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use common::ids::Digest;
 use durable::FolderLock;
-use simulator::canonical_name;
+use heuristics::canonical_name;
 
 use crate::error::EvaluationError;
 use crate::manifest::{MANIFEST, Manifest, read_manifest};

@@ -5,8 +5,9 @@ use std::sync::atomic::AtomicBool;
 
 use common::trajectory::Scenario;
 use common::{RunSeed, Shutdown, Stream};
-use simulator::serverless::Part;
-use simulator::{Episodes, Interests, Simulation};
+use engine::serverless::Part;
+use engine::{Interests, Simulation};
+use workloads::Episodes;
 
 use crate::contender::Contender;
 use crate::error::EvaluationError;

@@ -8,11 +8,13 @@ use common::ids::InvocationId;
 use common::name::printable;
 use common::user_file::read_text;
 use configuration::SlotsConfig;
+use engine::slots::{Job, JobSequence, SlotsSimulation};
+use engine::{Scheduler, Simulation};
+use heuristics::heuristic;
+use heuristics::references::slots_insertion;
 use serde::de::{Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
-use simulator::slots::{Job, JobSequence, SlotsSimulation, clairvoyant_insertion};
-use simulator::{Scheduler, Simulation, heuristic};
 
 use crate::contender::Contender;
 use crate::error::EvaluationError;
@@ -295,7 +297,7 @@ fn played(sequence: &NamedJobs, scheduler: &mut dyn Scheduler) -> Result<JobsRec
 }
 
 fn inserted(sequence: &NamedJobs, scheduler: String) -> JobsRecord {
-    let starts = clairvoyant_insertion(&sequence.jobs, sequence.config.capacity);
+    let starts = slots_insertion(&sequence.jobs, sequence.config.capacity);
     let jobs = sequence.jobs.jobs();
     let slowdowns = jobs
         .iter()

@@ -5,8 +5,8 @@ use std::path::Path;
 use common::ids::Digest;
 use common::name::printable;
 use common::trajectory::Scenario;
+use heuristics::canonical_name;
 use serde::{Deserialize, Serialize};
-use simulator::canonical_name;
 
 use crate::error::EvaluationError;
 

@@ -1,7 +1,7 @@
 //! The figures of an episode: metrics, and the sums from which many episodes can be pooled exactly.
 
 use common::trajectory::Scenario;
-use simulator::serverless::{Resource, ServerlessOutcome, Usage};
+use engine::serverless::{Resource, ServerlessOutcome, Usage};
 
 /// A figure of one episode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

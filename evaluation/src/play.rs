@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use common::Decision;
-use simulator::{DecisionRequest, Progress as Advanced, Scheduler, Simulation};
+use engine::{DecisionRequest, Progress as Advanced, Scheduler, Simulation};
 
 use crate::decision_times::DecisionTimes;
 use crate::error::EvaluationError;

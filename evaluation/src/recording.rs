@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use common::SimTime;
 use common::cluster::{ClusterEvent, NodeSpec, TimedEvent};
 use common::ids::{ContainerId, InvocationId};
+use engine::serverless::ServerlessView;
+use engine::{ClusterView, DecisionRequest, Progress, Scheduler, Simulation};
 use serde::{Deserialize, Serialize};
-use simulator::serverless::ServerlessView;
-use simulator::{ClusterView, DecisionRequest, Progress, Scheduler, Simulation};
 
 use crate::bins::Bins;
 use crate::error::EvaluationError;

@@ -3,8 +3,9 @@
 
 use common::name::printable;
 use common::trajectory::Scenario;
-use simulator::Simulation;
-use simulator::serverless::references::{self, Offered};
+use engine::Simulation;
+use engine::serverless::Offered;
+use heuristics::references;
 
 use crate::grid::Workload;
 use crate::metrics::{METRICS, SUMS, figures, sums};
@@ -83,7 +84,7 @@ pub(crate) fn has_references(workload: &Workload<'_>) -> bool {
 /// Slowdowns and latencies are known; cost, memory and the like are not.
 fn inserted(offered: &Offered) -> Summary {
     let functions = offered.jobs.iter().map(|job| job.function as usize + 1).max().unwrap_or(0);
-    let outcome = references::clairvoyant_insertion(offered, functions);
+    let outcome = references::serverless_insertion(offered, functions);
     let (all, totals) = (figures(&outcome), sums(&outcome));
     let known = |key: &str| key.starts_with("slowdown") || key.starts_with("latency");
     let mut summary = unknown(totals[0]);

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use common::name::printable;
 use common::trajectory::Scenario;
 use common::{RunSeed, Shutdown, Stream};
+use engine::serverless::Part;
 use serde::Serialize;
-use simulator::Episodes;
-use simulator::serverless::Part;
+use workloads::Episodes;
 
 use crate::contender::Contender;
 use crate::error::EvaluationError;

@@ -3,7 +3,7 @@
 use common::trajectory::Scenario;
 use common::{RunSeed, Shutdown, Stream};
 use serde::{Deserialize, Serialize};
-use simulator::Episodes;
+use workloads::Episodes;
 
 use crate::contender::Contender;
 use crate::error::EvaluationError;

@@ -4,7 +4,7 @@ use std::path::{Component, Path};
 
 use common::name::printable;
 use common::trajectory::Scenario;
-use simulator::canonical_name;
+use heuristics::canonical_name;
 
 use crate::error::EvaluationError;
 use crate::reference::Reference;

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 
 use common::Shutdown;
-use simulator::{Interests, Scheduler, Simulation, heuristic};
+use engine::{Interests, Scheduler, Simulation};
+use heuristics::heuristic;
 
 use crate::contender::{Contender, MakeScheduler};
 use crate::decision_times::DecisionTimes;

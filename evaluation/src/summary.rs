@@ -1,7 +1,8 @@
 //! What is kept of an episode that ended.
 
-use simulator::Simulation;
-use simulator::slots::{Job, SlotsSimulation, clairvoyant_insertion};
+use engine::Simulation;
+use engine::slots::{Job, SlotsSimulation};
+use heuristics::references::slots_insertion;
 
 use crate::metrics::{figures, sums};
 use crate::record::PARTS;
@@ -44,7 +45,7 @@ fn of_slots(slowdown_sum: f64, finished: u64, dropped: u64) -> Summary {
 /// The same for the clairvoyant insertion of its jobs.
 pub(crate) fn inserted_slots(slots: &SlotsSimulation) -> Summary {
     let jobs = slots.sequence().jobs();
-    let starts = clairvoyant_insertion(slots.sequence(), slots.capacity());
+    let starts = slots_insertion(slots.sequence(), slots.capacity());
     let slowdown =
         |(job, start): (&Job, u32)| f64::from(start + job.length - job.arrival) / f64::from(job.length);
     of_slots(jobs.iter().zip(starts).map(slowdown).sum(), jobs.len() as u64, 0)

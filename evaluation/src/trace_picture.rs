@@ -1,7 +1,7 @@
 //! A trace at a glance, as one SVG: invocations a minute, distributions of durations and memory, and how much of it belongs to
 //! the largest functions.
 
-use simulator::serverless::trace::{Quantiles, TraceSummary};
+use workloads::trace::{Quantiles, TraceSummary};
 
 use crate::error::EvaluationError;
 use crate::picture::place;
@@ -104,7 +104,7 @@ fn line(number: usize, points: &[(f64, f64)]) -> Series {
 mod tests {
     use std::path::Path;
 
-    use simulator::serverless::trace::TraceFileSet;
+    use workloads::trace::TraceFileSet;
 
     use super::*;
 

@@ -6,12 +6,13 @@ use std::path::Path;
 use common::trajectory::Scenario;
 use common::{RunSeed, Shutdown, Stream};
 use configuration::{ServerlessConfig, SimulatorConfig, SlotsConfig, SteadyConfig};
+use engine::serverless::Part;
 use evaluation::{
     Contender, EvaluationError, ServerlessPlan, SlotsPlan, SlotsPoint, evaluate_jobs, evaluate_serverless,
     evaluate_slots, read_jobs, serverless_picture, serverless_table, slots_picture, slots_table,
 };
-use simulator::serverless::Part;
-use simulator::{Episodes, heuristic};
+use heuristics::heuristic;
+use workloads::Episodes;
 
 fn episodes(scenario: Scenario) -> Episodes {
     let serverless = ServerlessConfig {

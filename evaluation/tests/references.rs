@@ -5,9 +5,9 @@ use std::path::Path;
 
 use common::trajectory::Scenario;
 use common::{RunSeed, Shutdown, Stream};
+use engine::serverless::Part;
 use evaluation::{Contender, ServerlessPlan, ServerlessRecord, evaluate_serverless, serverless_table};
-use simulator::Episodes;
-use simulator::serverless::Part;
+use workloads::Episodes;
 
 const SCHEDULERS: [&str; 6] = ["fcfs", "sjf", "tetris", "wait_warm_0.5", "clairvoyant_insertion", "lp_bound"];
 

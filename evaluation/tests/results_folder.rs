@@ -9,13 +9,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use common::trajectory::Scenario;
 use common::{ExitCode, RunSeed, Shutdown, Stream};
 use configuration::{ServerlessConfig, SimulatorConfig, SlotsConfig, SteadyConfig};
+use engine::Interests;
+use engine::serverless::Part;
 use evaluation::{
     Cell, Contender, EvaluationError, Grid, Interval, Kind, Manifest, ReportInput, Results, ResultsFolder,
     SchedulerEntry, Verdict, Workload, WorkloadEntry, compare, digest_of, read_recordings, read_results,
     record_episode, report_html, strongest, write_recording,
 };
-use simulator::serverless::Part;
-use simulator::{Episodes, Interests, heuristic};
+use heuristics::heuristic;
+use workloads::Episodes;
 
 const SCHEDULERS: [&str; 3] = ["fcfs", "sjf", "wait_warm_0.5"];
 

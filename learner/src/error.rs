@@ -132,7 +132,7 @@ pub enum LearnerError {
     },
     /// The simulator could not be set up.
     #[error(transparent)]
-    Simulator(#[from] simulator::SimulatorError),
+    Simulator(#[from] workloads::WorkloadError),
     /// Validation failed.
     #[error("validation failed: {0}")]
     Validation(#[source] evaluation::EvaluationError),

@@ -3,11 +3,12 @@
 use common::trajectory::Scenario;
 use common::{RunSeed, Shutdown, Stream};
 use configuration::Config;
+use engine::serverless::Part;
 use evaluation::{
     Contender, EvaluationError, ServerlessPlan, SlotsPlan, evaluate_serverless, evaluate_slots,
 };
 use policy::{Behaviour, Parameters, PolicyNetwork, PolicyScheduler, schema_of};
-use simulator::{Episodes, serverless::Part};
+use workloads::Episodes;
 
 use crate::LearnerError;
 

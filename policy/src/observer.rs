@@ -6,9 +6,9 @@ use common::slots::SlotsObservation;
 use common::trajectory::Scenario;
 use common::{Action, RunSeed, Stream};
 use configuration::SimulatorConfig;
-use simulator::serverless::ServerlessView;
-use simulator::slots::SlotsView;
-use simulator::{ClusterView, DecisionRequest};
+use engine::serverless::ServerlessView;
+use engine::slots::SlotsView;
+use engine::{ClusterView, DecisionRequest};
 use state_graph::serverless::{self, PENDING_WINDOW, ServerlessGraph, TrackerError};
 use state_graph::{Frame, FrameBuilder, Schema, slots};
 

@@ -2,8 +2,8 @@
 
 use common::trajectory::{Choice, Scenario};
 use common::{Action, Decision, RunSeed, Stream};
+use engine::{DecisionRequest, Interests, Scheduler, SchedulerError};
 use rand_chacha::ChaCha8Rng;
-use simulator::{DecisionRequest, Interests, Scheduler, SchedulerError};
 use state_graph::{Frame, Schema};
 
 use crate::choices::Choices;

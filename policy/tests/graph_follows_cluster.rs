@@ -4,10 +4,11 @@
 
 use common::{Action, RunSeed, Stream};
 use configuration::parse;
+use engine::{ClusterView, Interests, Progress, Simulation};
 use rand::Rng;
-use simulator::{ClusterView, Episodes, Interests, Progress, Simulation};
 use state_graph::serverless::{PENDING_WINDOW, ServerlessGraph, schema};
 use state_graph::{FrameBuilder, NodeType};
+use workloads::Episodes;
 
 fn episode(seed: u64) -> Simulation {
     let text = "schema = 1\nname = \"t\"\nseed = 1\n[simulator]\nscenario = \"serverless\"\n[simulator.serverless]\n\

@@ -12,7 +12,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ::simulator::Episodes;
 use actor::{Identity, Player};
 use common::ExitCode;
 use common::ids::{ActorId, Incarnation, LearnerEpoch, PolicyVersion, RunId};
@@ -20,6 +19,7 @@ use configuration::Config;
 use learner::{Batch, Decoded, Updater};
 use policy::{Behaviour, PolicyNetwork, PolicyScheduler, schema_of};
 use serde::Serialize;
+use workloads::Episodes;
 
 /// Measures one part of the system alone.
 #[derive(Debug, clap::Args)]

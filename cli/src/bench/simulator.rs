@@ -7,9 +7,11 @@ use common::RunSeed;
 use common::cluster::NodeSpec;
 use common::trajectory::Scenario;
 use configuration::{ServerlessConfig, SimulatorConfig, SlotsConfig, SteadyConfig, WorkloadKind};
-use simulator::serverless::Part;
-use simulator::{DecisionRequest, Episodes, Interests, Progress, Simulation, heuristic};
+use engine::serverless::{Part, ServerlessSimulation};
+use engine::{ClusterView, DecisionRequest, Interests, Progress, Simulation};
+use heuristics::heuristic;
 use state_graph::serverless::ServerlessGraph;
+use workloads::Episodes;
 
 use super::Figure;
 
@@ -197,7 +199,7 @@ fn play(case: &Case, length: f64, with_graph: bool) -> anyhow::Result<Played> {
     let start = Instant::now();
     while simulation.advance() == Progress::Decision {
         let view = simulation.view();
-        if let (Some(graph), simulator::ClusterView::Serverless(view)) = (&mut graph, view) {
+        if let (Some(graph), ClusterView::Serverless(view)) = (&mut graph, view) {
             let before = Instant::now();
             graph.apply(view.events())?;
             played.graph_seconds += before.elapsed().as_secs_f64();
@@ -217,7 +219,7 @@ fn play(case: &Case, length: f64, with_graph: bool) -> anyhow::Result<Played> {
 }
 
 fn invocations(simulation: &Simulation) -> u64 {
-    simulation.as_serverless().map_or(0, simulator::serverless::ServerlessSimulation::arrived)
+    simulation.as_serverless().map_or(0, ServerlessSimulation::arrived)
 }
 
 /// Peak memory of this process so far, MB; 0 where the system does not tell.

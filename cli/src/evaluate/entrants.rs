@@ -4,8 +4,9 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use common::trajectory::Scenario;
+use engine::SchedulerError;
 use evaluation::{Contender, MakeScheduler, Reference, SchedulerEntry, policy_name};
-use simulator::{SchedulerError, UnknownScheduler};
+use heuristics::UnknownScheduler;
 
 use crate::policies::LoadPolicy;
 

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use common::name::printable;
 use common::trajectory::Scenario;
+use engine::{Interests, Scheduler};
 use evaluation::{Cell, Contender, EvaluationError, Grid, Results, Workload, middle_load, strongest};
-use simulator::{Interests, Scheduler, heuristic};
+use heuristics::heuristic;
 
 /// See [`strongest`].
 const TOLERANCE: f64 = 0.05;

@@ -13,7 +13,7 @@ use evaluation::{
     Contender, EvaluationError, Grid, Kind, Manifest, Results, ResultsFolder, Workload, WorkloadEntry,
 };
 use serde::Serialize;
-use simulator::Episodes;
+use workloads::Episodes;
 
 use super::entrants::Entrant;
 use super::record::record;

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use common::name::printable;
-use simulator::SimulatorError;
-use simulator::serverless::trace::{Quantiles, SHARES, TraceSummary};
+use workloads::WorkloadError;
+use workloads::trace::{Quantiles, SHARES, TraceSummary};
 
 use super::{TraceFileArguments, describe};
 
@@ -42,7 +42,7 @@ pub fn run(arguments: &InspectArguments) -> anyhow::Result<()> {
         durable::check_writable(path).with_context(|| format!("--svg {}", path.display()))?;
     }
     let files = arguments.trace.recognise()?;
-    let summary = TraceSummary::read(files, arguments.trace.lenient).map_err(SimulatorError::from)?;
+    let summary = TraceSummary::read(files, arguments.trace.lenient).map_err(WorkloadError::from)?;
     if let Some(path) = &arguments.svg {
         durable::atomic_write(path, evaluation::trace_picture(&summary)?.as_bytes())
             .with_context(|| format!("cannot write {}", path.display()))?;
@@ -55,7 +55,7 @@ pub fn run(arguments: &InspectArguments) -> anyhow::Result<()> {
     }
     // Shown all the same, so that it can be seen what is wrong.
     let path = files.events.or(files.invocations).unwrap_or(Path::new(""));
-    Ok(summary.skipped.check(path).map_err(SimulatorError::from)?)
+    Ok(summary.skipped.check(path).map_err(WorkloadError::from)?)
 }
 
 fn table(summary: &TraceSummary) -> String {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use common::RunSeed;
 use durable::DurableError;
-use simulator::SimulatorError;
-use simulator::serverless::trace::{Choice, Cut, sample};
+use workloads::WorkloadError;
+use workloads::trace::{Choice, Cut, sample};
 
 use super::TraceFileArguments;
 
@@ -77,7 +77,7 @@ pub fn run(arguments: &SampleArguments) -> anyhow::Result<()> {
         choice: arguments.choose.into(),
         seed: RunSeed(arguments.seed),
     };
-    let sampled = sample(files, &cut, arguments.trace.lenient).map_err(SimulatorError::from)?;
+    let sampled = sample(files, &cut, arguments.trace.lenient).map_err(WorkloadError::from)?;
     std::fs::create_dir_all(&arguments.out).map_err(|source| DurableError::Io {
         operation: "create",
         path: arguments.out.clone(),

@@ -7,11 +7,12 @@ pub mod workload;
 use common::trajectory::Scenario;
 use common::{RunSeed, Shutdown, Stream};
 use configuration::{ServerlessConfig, SimulatorConfig, SlotsConfig};
+use engine::serverless::Part;
+use engine::{Scheduler, SchedulerError, SetUpError};
 use evaluation::{Contender, EvaluationError, ServerlessPlan, ServerlessRecord, evaluate_serverless};
-use simulator::heuristics::serverless::placement::WaitWarm;
-use simulator::heuristics::serverless::{Composed, Size};
-use simulator::serverless::Part;
-use simulator::{Episodes, Scheduler, SchedulerError, SimulatorError};
+use heuristics::serverless::placement::WaitWarm;
+use heuristics::serverless::{Composed, Size};
+use workloads::Episodes;
 
 use order::EarliestDeadline;
 use scheduler::WarmOldest;
@@ -21,7 +22,7 @@ use workload::Photos;
 ///
 /// # Errors
 /// When a function fits on no node.
-pub fn episodes() -> Result<Episodes, SimulatorError> {
+pub fn episodes() -> Result<Episodes, SetUpError> {
     let serverless = ServerlessConfig { test_window_seconds: 600.0, ..ServerlessConfig::default() };
     let config =
         SimulatorConfig { scenario: Scenario::Serverless, slots: SlotsConfig::default(), serverless };

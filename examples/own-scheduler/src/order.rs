@@ -1,8 +1,8 @@
 //! An order: who goes first. Size, placement and keep-alive come from parts that are there already.
 
 use common::ids::InvocationId;
-use simulator::heuristics::serverless::order::Order;
-use simulator::serverless::{PendingGroup, ServerlessView};
+use engine::serverless::{PendingGroup, ServerlessView};
+use heuristics::serverless::order::Order;
 
 /// Earliest deadline first (Jackson 1955): what came first, plus the latency at which its objective breaks by the estimates.
 pub struct EarliestDeadline;

@@ -2,8 +2,8 @@
 
 use common::cluster::StartOption;
 use common::{Action, Decision};
-use simulator::serverless::ServerlessView;
-use simulator::{ClusterView, DecisionRequest, Scheduler, SchedulerError};
+use engine::serverless::ServerlessView;
+use engine::{ClusterView, DecisionRequest, Scheduler, SchedulerError};
 
 /// Functions that it looks at in one decision.
 const WINDOW: usize = 16;
@@ -42,8 +42,7 @@ impl Scheduler for WarmOldest {
     ) -> Result<(), SchedulerError> {
         for request in requests {
             let ClusterView::Serverless(view) = request.view else {
-                let scheduler = self.name().to_owned();
-                return Err(SchedulerError::WrongScenario { scheduler, scenario: request.view.scenario() });
+                return Err(SchedulerError::wrong_scenario(self.name(), &request.view));
             };
             decisions.push(Decision::certain(self.choose(&view)));
         }

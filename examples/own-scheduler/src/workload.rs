@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use common::RunSeed;
 use common::seed::FastRng;
-use rand::Rng;
-use simulator::serverless::{
+use engine::serverless::{
     ArrivalProcess, FunctionDescription, InputScaled, NextArrival, Span, Work, WorkloadSource,
 };
+use rand::Rng;
 
 /// Photos a second and reports a second, before the rates are scaled to a load.
 const RATES: [f64; 2] = [10.0, 0.5];

@@ -1,0 +1,37 @@
+//! What an episode is played by.
+
+use common::SimTime;
+use configuration::FailureConfig;
+
+use crate::interests::Interests;
+
+/// What varies between episodes of one configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EpisodeRules {
+    /// Offered load that the arrivals were made for; 1.0 is 100%.
+    pub load: f64,
+    /// How long an idle container is kept, unless the scheduler decides that.
+    pub keep_alive: SimTime,
+    /// After a *wait* somebody is asked again after so long at the latest.
+    pub ask_again: SimTime,
+    /// How often a scheduler that pre-warms and releases is asked about it.
+    pub pool_tick: SimTime,
+    /// What has not finished so long after the horizon never will.
+    pub drain_limit: SimTime,
+    /// Network time between zones; requests are dispatched from zone 0.
+    pub zone_latency: Vec<Vec<SimTime>>,
+    /// Reward and outcome count from here on, and arrivals from here on count.
+    pub counts_from: SimTime,
+    /// The fallback rule decides until here.
+    pub asks_from: SimTime,
+    /// So long after the horizon the fallback rule takes over and decides about what is left.
+    pub asks_after_horizon: SimTime,
+    /// Schedulers see true durations.
+    pub oracle: bool,
+    /// Functions of different isolation tags never share a node.
+    pub isolation: bool,
+    /// What the scheduler needs or decides beside starts.
+    pub interests: Interests,
+    /// When nodes fail; `None`: never.
+    pub failures: Option<FailureConfig>,
+}

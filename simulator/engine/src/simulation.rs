@@ -1,0 +1,120 @@
+//! One episode of either scenario behind one face.
+
+use common::trajectory::{Reward, Scenario};
+use common::{Action, SimTime};
+
+use crate::error::ActionError;
+use crate::progress::Progress;
+use crate::scheduler::ClusterView;
+use crate::serverless::ServerlessSimulation;
+use crate::slots::SlotsSimulation;
+
+/// One episode, played by alternating [`Simulation::advance`] and [`Simulation::apply`].
+pub enum Simulation {
+    /// Job slots.
+    Slots(Box<SlotsSimulation>),
+    /// Worker nodes running functions.
+    Serverless(Box<ServerlessSimulation>),
+}
+
+impl Simulation {
+    /// Runs time on until a start is possible or the episode is over. Waits without alternative are never asked.
+    pub fn advance(&mut self) -> Progress {
+        loop {
+            if let Some(progress) = self.tick() {
+                return progress;
+            }
+        }
+    }
+
+    /// Runs on to the next instant at which something happens, for whoever wants to see the reward in between; `None`
+    /// when there was nothing to decide on the way.
+    pub fn tick(&mut self) -> Option<Progress> {
+        match self {
+            Simulation::Slots(slots) => slots.tick(),
+            Simulation::Serverless(serverless) => serverless.tick(),
+        }
+    }
+
+    /// What a scheduler may see now.
+    #[must_use]
+    pub fn view(&self) -> ClusterView<'_> {
+        match self {
+            Simulation::Slots(slots) => ClusterView::Slots(slots.view()),
+            Simulation::Serverless(serverless) => ClusterView::Serverless(serverless.view()),
+        }
+    }
+
+    /// Does what was decided.
+    ///
+    /// # Errors
+    /// When it is not possible now; the simulation is unchanged then.
+    pub fn apply(&mut self, action: Action) -> Result<(), ActionError> {
+        match self {
+            Simulation::Slots(slots) => slots.apply(action),
+            Simulation::Serverless(serverless) => serverless.apply(action),
+        }
+    }
+
+    /// Parts of the reward accumulated since the last call.
+    pub fn take_reward(&mut self) -> Reward {
+        match self {
+            Simulation::Slots(slots) => slots.take_reward(),
+            Simulation::Serverless(serverless) => serverless.take_reward(),
+        }
+    }
+
+    /// Simulated time.
+    #[must_use]
+    pub fn now(&self) -> SimTime {
+        match self {
+            Simulation::Slots(slots) => slots.now(),
+            Simulation::Serverless(serverless) => serverless.now(),
+        }
+    }
+
+    /// Offered load; 1.0 is 100%.
+    #[must_use]
+    pub fn load(&self) -> f64 {
+        match self {
+            Simulation::Slots(slots) => slots.load(),
+            Simulation::Serverless(serverless) => serverless.load(),
+        }
+    }
+
+    /// Length of the episode's arrivals.
+    #[must_use]
+    pub fn horizon(&self) -> SimTime {
+        match self {
+            Simulation::Slots(slots) => SimTime::from_seconds(f64::from(slots.sequence().steps())),
+            Simulation::Serverless(serverless) => serverless.horizon(),
+        }
+    }
+
+    /// Which scenario it plays.
+    #[must_use]
+    pub fn scenario(&self) -> Scenario {
+        match self {
+            Simulation::Slots(_) => Scenario::Slots,
+            Simulation::Serverless(_) => Scenario::Serverless,
+        }
+    }
+
+    /// The `slots` episode inside, for what only that scenario reports.
+    #[must_use]
+    pub fn as_slots(&self) -> Option<&SlotsSimulation> {
+        match self {
+            Simulation::Slots(slots) => Some(slots),
+            Simulation::Serverless(_) => None,
+        }
+    }
+
+    /// The `serverless` episode inside, likewise.
+    #[must_use]
+    pub fn as_serverless(&self) -> Option<&ServerlessSimulation> {
+        match self {
+            Simulation::Slots(_) => None,
+            Simulation::Serverless(serverless) => Some(serverless),
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Who goes first. An order ranks the pending invocations of each function; the lowest rank goes first, ties go to the
+//! lowest id.
+
+use common::SimTime;
+use common::cluster::Priority;
+use common::ids::{FunctionId, InvocationId};
+
+use super::alignment;
+use engine::serverless::{PendingGroup, ServerlessView};
+
+/// Estimates are taken for at least this, seconds, where they divide.
+const SHORTEST_ESTIMATE: f64 = 0.001;
+
+/// The invocation of a function that an order prefers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Candidate {
+    /// Which.
+    pub invocation: InvocationId,
+    /// Its function.
+    pub function: FunctionId,
+    /// When the oldest of its function came.
+    pub arrived: SimTime,
+    /// The lowest goes first.
+    pub rank: f64,
+}
+
+/// Ranks what waits.
+pub trait Order: Send {
+    /// The rank of the first of a group, with who it is; `None` while it is not to start.
+    fn rank(&self, view: &ServerlessView<'_>, group: &PendingGroup) -> Option<(f64, InvocationId)>;
+}
+
+/// First come, first served, skipping what does not fit.
+pub struct Fcfs;
+
+impl Order for Fcfs {
+    fn rank(&self, _view: &ServerlessView<'_>, group: &PendingGroup) -> Option<(f64, InvocationId)> {
+        Some((group.arrived.seconds(), group.oldest))
+    }
+}
+
+/// Shortest estimated duration first.
+pub struct ShortestJob;
+
+impl Order for ShortestJob {
+    fn rank(&self, view: &ServerlessView<'_>, group: &PendingGroup) -> Option<(f64, InvocationId)> {
+        let (invocation, seconds) = view.shortest(group);
+        Some((seconds, invocation))
+    }
+}
+
+/// Shortest remaining processing time (Schrage 1968), on estimates and without preemption: what is left of the longest path of
+/// the invocation's workflow, and a cold start where no container waits for it.
+pub struct ShortestRemaining;
+
+impl Order for ShortestRemaining {
+    fn rank(&self, view: &ServerlessView<'_>, group: &PendingGroup) -> Option<(f64, InvocationId)> {
+        let (invocation, seconds) = view.shortest(group);
+        let remaining = match view.stage(invocation) {
+            Some(_) => view.remaining_path_seconds(invocation, group.function),
+            None => seconds,
+        };
+        let cold = view.warm_nodes(group.function).next().is_none();
+        let start = if cold { view.estimate(group.function).cold_start } else { 0.0 };
+        Some((remaining + start, invocation))
+    }
+}
+
+/// Weighted shortest processing time (Smith 1956): estimate / weight, with weights 1, 2 and 4 for low, normal and high
+/// priority.
+pub struct WeightedShortest;
+
+impl Order for WeightedShortest {
+    fn rank(&self, view: &ServerlessView<'_>, group: &PendingGroup) -> Option<(f64, InvocationId)> {
+        let (invocation, seconds) = view.shortest(group);
+        let weight = match view.spec().functions[group.function.0 as usize].priority {
+            Priority::Low => 1.0,
+            Priority::Normal => 2.0,
+            Priority::High => 4.0,
+        };
+        Some((seconds / weight, invocation))
+    }
+}
+
+/// Smallest volume first: estimate × memory.
+pub struct SmallestVolume;
+
+impl Order for SmallestVolume {
+    fn rank(&self, view: &ServerlessView<'_>, group: &PendingGroup) -> Option<(f64, InvocationId)> {
+        let (invocation, seconds) = view.shortest(group);
+        Some((
+            seconds * f64::from(view.spec().functions[group.function.0 as usize].default_memory_mb),
+            invocation,
+        ))
+    }
+}
+
+/// Highest response ratio next (Brinch Hansen 1971): longest wait relative to the estimate first.
+pub struct HighestResponseRatio;
+
+impl Order for HighestResponseRatio {
+    fn rank(&self, view: &ServerlessView<'_>, group: &PendingGroup) -> Option<(f64, InvocationId)> {
+        let waited = view.now().since(group.arrived).seconds();
+        let seconds = view.estimate(group.function).mean.max(SHORTEST_ESTIMATE);
+        Some((-(waited + seconds) / seconds.max(0.1), group.oldest))
+    }
+}
+
+/// Shortest first, but what is expected to take longer than `longer_than` seconds is withheld until it has waited `patience` ×
+/// its estimate, so that it does not take the place of the short ones of the next burst.
+pub struct Withhold {
+    /// Seconds.
+    pub longer_than: f64,
+    /// Multiples of the estimate.
+    pub patience: f64,
+}
+
+impl Order for Withhold {
+    fn rank(&self, view: &ServerlessView<'_>, group: &PendingGroup) -> Option<(f64, InvocationId)> {
+        let (invocation, seconds) = view.shortest(group);
+        let waited = view.now().since(group.arrived).seconds();
+        let withheld = seconds > self.longer_than && waited < self.patience * seconds;
+        (!withheld).then_some((seconds, invocation))
+    }
+}
+
+/// Dominant resource fairness (Ghodsi et al., NSDI 2011): the tenant whose larger share of memory or CPU is the smallest goes
+/// first; its invocations in the order of arrival.
+pub struct DominantShare;
+
+impl Order for DominantShare {
+    fn rank(&self, view: &ServerlessView<'_>, group: &PendingGroup) -> Option<(f64, InvocationId)> {
+        let functions = &view.spec().functions;
+        let tenant = functions[group.function.0 as usize].tenant;
+        let own = functions.iter().enumerate().filter(|(_, function)| function.tenant == tenant);
+        let held: f64 = own
+            .map(|(place, function)| {
+                f64::from(view.busy_containers(FunctionId(place as u32)) * function.default_memory_mb)
+            })
+            .sum();
+        let total = |of: fn(&common::cluster::NodeSpec) -> u32| -> f64 {
+            view.spec().nodes.iter().map(|node| f64::from(of(node))).sum()
+        };
+        let memory = held / total(|node| node.memory_mb);
+        let cpu = held / view.shares().mb_per_vcpu * 1000.0 / total(|node| node.cpu_millicores);
+        Some((memory.max(cpu), group.oldest))
+    }
+}
+
+/// Longest remaining path of its workflow first (critical path; with placement `earliest-finish` this is HEFT, Topcuoglu et al.
+/// 2002).
+pub struct CriticalPath;
+
+impl Order for CriticalPath {
+    fn rank(&self, view: &ServerlessView<'_>, group: &PendingGroup) -> Option<(f64, InvocationId)> {
+        Some((-view.remaining_path_seconds(group.oldest, group.function), group.oldest))
+    }
+}
+
+/// Tetris (Grandl et al., SIGCOMM 2014): knob × alignment of demand and free resources on the best node + (1 − knob) /
+/// estimate, the largest first. With knob 1 it is `packer`.
+pub struct Tetris {
+    /// From 0 to 1.
+    pub knob: f64,
+}
+
+impl Order for Tetris {
+    fn rank(&self, view: &ServerlessView<'_>, group: &PendingGroup) -> Option<(f64, InvocationId)> {
+        let size = view.default_size(group.function);
+        let (invocation, seconds) = view.shortest(group);
+        let (alignment, _) = alignment::best_aligned(view, group.function, size)?;
+        Some((-(self.knob * alignment + (1.0 - self.knob) / seconds.max(SHORTEST_ESTIMATE)), invocation))
+    }
+}

@@ -1,0 +1,178 @@
+//! The rules of scenario `slots`. Each scores the visible jobs that fit now and starts the best with a score above
+//! zero, the lowest slot among equals.
+
+use common::ids::NodeId;
+use common::slots::RESOURCES;
+use common::{Action, Decision};
+
+use crate::names::{knob, unknown};
+use engine::slots::{SlotsView, WaitingJob};
+use engine::{ClusterView, DecisionRequest, Scheduler, SchedulerError};
+
+/// Names that [`by_name`] knows; X stands for a number.
+pub(super) const NAMES: &[&str] = &[
+    "sjf",
+    "packer",
+    "tetris",
+    "tetris_kX",
+    "tetris_hold",
+    "fcfs_skip",
+    "fcfs_strict",
+    "svf",
+    "wspt",
+    "sjf_waitX",
+];
+
+/// The best fixed knob of Tetris, tuned on seeds of its own.
+const TETRIS_KNOB: f64 = 0.001;
+/// Jobs of this length or longer are the ones that are worth holding back.
+const LONG: u32 = 10;
+
+/// What a rule prefers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Rule {
+    /// Shortest first.
+    Sjf,
+    /// Largest alignment of demand and free units.
+    Packer,
+    /// Alignment weighted by the knob, shortness by the rest.
+    Tetris(f64),
+    /// Tetris, but no long job before the last step in which one may arrive, which it knows.
+    TetrisHold,
+    /// Arrival order, skipping what does not fit.
+    FcfsSkip,
+    /// Arrival order, the head of the line blocks.
+    FcfsStrict,
+    /// Smallest volume first.
+    Svf,
+    /// Weighted shortest processing time.
+    Wspt,
+    /// Shortest first, but a long job is held back until it has waited so many steps.
+    SjfWait(f64),
+}
+
+struct SlotsHeuristic {
+    name: String,
+    rule: Rule,
+}
+
+/// The rule that is called so.
+fn rule_named(name: &str) -> Result<Rule, String> {
+    Ok(match name {
+        "sjf" => Rule::Sjf,
+        "packer" => Rule::Packer,
+        "tetris" => Rule::Tetris(TETRIS_KNOB),
+        "tetris_hold" => Rule::TetrisHold,
+        "fcfs_skip" => Rule::FcfsSkip,
+        "fcfs_strict" => Rule::FcfsStrict,
+        "svf" => Rule::Svf,
+        "wspt" => Rule::Wspt,
+        _ => knob(name, "tetris_k", 1.0)
+            .map(Rule::Tetris)
+            .or_else(|| knob(name, "sjf_wait", f64::INFINITY).map(Rule::SjfWait))
+            .ok_or_else(|| unknown(name, "rule", NAMES))?,
+    })
+}
+
+/// The one name of the rule that is called so: its number in one form, and without it where it is the tuned one.
+///
+/// # Errors
+/// What is wrong with the name.
+pub(super) fn canonical(name: &str) -> Result<String, String> {
+    Ok(match rule_named(name)? {
+        Rule::Tetris(TETRIS_KNOB) => "tetris".to_owned(),
+        Rule::Tetris(1.0) => "packer".to_owned(),
+        Rule::Tetris(knob) => format!("tetris_k{knob}"),
+        Rule::SjfWait(steps) => format!("sjf_wait{steps}"),
+        _ => name.to_owned(),
+    })
+}
+
+/// The scheduler that is called so.
+pub(super) fn by_name(name: &str) -> Result<Box<dyn Scheduler>, String> {
+    Ok(Box::new(SlotsHeuristic { name: canonical(name)?, rule: rule_named(name)? }))
+}
+
+impl Scheduler for SlotsHeuristic {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn decide(
+        &mut self,
+        requests: &[DecisionRequest<'_>],
+        decisions: &mut Vec<Decision>,
+    ) -> Result<(), SchedulerError> {
+        for request in requests {
+            let ClusterView::Slots(view) = request.view else {
+                return Err(SchedulerError::wrong_scenario(&self.name, &request.view));
+            };
+            decisions.push(Decision::certain(self.rule.choose(&view)));
+        }
+        Ok(())
+    }
+}
+
+impl Rule {
+    fn choose(self, view: &SlotsView<'_>) -> Action {
+        let chosen = match self {
+            Rule::FcfsStrict => view.waiting().min_by_key(|job| job.id).filter(|job| job.fits),
+            _ => self.best(view),
+        };
+        chosen.map_or(Action::Wait, |job| Action::Start { invocation: job.id, memory_mb: 0, node: NodeId(0) })
+    }
+
+    fn best(self, view: &SlotsView<'_>) -> Option<WaitingJob> {
+        let free = view.free();
+        let hold = self == Rule::TetrisHold && !view.horizon_reached();
+        let mut best = None;
+        let mut best_score = 0.0;
+        for job in view.waiting().filter(|job| job.fits) {
+            let score = if hold && job.length >= LONG { 0.0 } else { self.score(&job, free) };
+            if score > best_score {
+                best_score = score;
+                best = Some(job);
+            }
+        }
+        best
+    }
+
+    fn score(self, job: &WaitingJob, free: [u32; RESOURCES]) -> f64 {
+        let length = f64::from(job.length);
+        let alignment: u32 = free.iter().zip(job.demand).map(|(free, need)| free * need).sum();
+        let tetris = |knob: f64| knob * f64::from(alignment) + (1.0 - knob) / length;
+        match self {
+            Rule::Sjf => 1.0 / length,
+            Rule::Packer => f64::from(alignment),
+            Rule::Tetris(knob) => tetris(knob),
+            Rule::TetrisHold => tetris(TETRIS_KNOB),
+            // Never zero, and larger for a lower number.
+            Rule::FcfsSkip | Rule::FcfsStrict => 1.0 / (job.id.0 as f64 + 1.0),
+            Rule::Svf => 1.0 / (length * f64::from(job.demand.iter().sum::<u32>())),
+            Rule::Wspt => 1.0 / (length * length * f64::from(job.demand.iter().copied().max().unwrap_or(0))),
+            Rule::SjfWait(steps) if job.length >= LONG && f64::from(job.waited) < steps => 0.0,
+            Rule::SjfWait(_) => 1.0 / length,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_with_a_knob_are_read_and_others_refused() {
+        for name in ["tetris_k0.01", "sjf_wait40", "sjf"] {
+            assert_eq!(by_name(name).unwrap().name(), name);
+        }
+        for name in ["tetris_k", "tetris_k2", "tetris_k-1", "sjf_waitx", "fcfs9"] {
+            assert!(by_name(name).is_err(), "{name}");
+        }
+        for (given, right) in
+            [("tetris_k0.0010", "tetris"), ("tetris_k1", "packer"), ("sjf_wait40.0", "sjf_wait40")]
+        {
+            assert_eq!(by_name(given).unwrap().name(), right);
+        }
+        assert!(by_name("sfj").err().unwrap().contains("the nearest are `sjf`"));
+    }
+}

@@ -1,0 +1,49 @@
+//! The state graph that events keep up to date, against one rebuilt from scratch and against what the simulation shows.
+
+use common::ids::{FunctionId, NodeId};
+use engine::serverless::ServerlessView;
+use proptest::prelude::*;
+use state_graph::serverless::{GraphCounts, ServerlessGraph};
+
+use crate::scenario::scenarios;
+use crate::{play, start, view};
+
+/// What the graph should count, taken from the view.
+fn shown(view: &ServerlessView<'_>) -> GraphCounts {
+    let functions = view.spec().functions.len() as u32;
+    let mut counts = GraphCounts {
+        pending: vec![0; functions as usize],
+        busy: (0..functions).map(|function| view.busy_containers(FunctionId(function))).collect(),
+        bound_mb: view.nodes().map(|node| node.bound_mb).collect(),
+        idle_mb: view.nodes().map(|node| node.evictable_mb).collect(),
+        ..GraphCounts::default()
+    };
+    for group in view.groups() {
+        counts.pending[group.function.0 as usize] = group.count;
+    }
+    for node in 0..view.spec().nodes.len() {
+        for one in view.idle_on(NodeId(node as u32)) {
+            let group = counts.idle.entry((one.function.0 as usize, node)).or_insert((0, one.expires));
+            *group = (group.0 + 1, group.1.min(one.expires));
+        }
+    }
+    let busy: u32 = counts.busy.iter().sum();
+    counts.edges = counts.idle.len() + 2 * busy as usize + view.pending_count();
+    counts
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
+    #[test]
+    fn the_graph_kept_from_events_equals_a_rebuild_and_what_is_shown(scenario in scenarios()) {
+        let episodes = scenario.episodes();
+        let mut simulation = start(&episodes, &scenario);
+        let mut graph = ServerlessGraph::new(view(&simulation).spec());
+        play(&mut simulation, &scenario, |simulation| {
+            graph.apply(view(simulation).events()).unwrap();
+            let kept = graph.counts();
+            assert_eq!(kept, graph.recount());
+            assert_eq!(kept, shown(&view(simulation)));
+        });
+    }
+}
