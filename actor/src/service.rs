@@ -69,7 +69,7 @@ impl Service {
         let network = PolicyNetwork::new(&schema, &config.policy, RunSeed::default());
         let scheduler = PolicyScheduler::new("policy", network, Behaviour::Sample);
         let link = LinkOptions::from(&config.transport);
-        let (mut follower, run, _) = WeightsFollower::connect(
+        let (mut follower, run) = WeightsFollower::connect(
             &links.transport,
             &links.weights,
             Role::Actor,
@@ -95,8 +95,7 @@ impl Service {
             WriterOptions { spool: config.actor.spool, spool_bytes: config.actor.spool_mib << 20, link },
             shutdown,
         )?;
-        let player =
-            Player::new(Arc::clone(&config), Identity { run, actor, incarnation }, scheduler, episodes);
+        let player = Player::new(Arc::clone(&config), Identity { actor, incarnation }, scheduler, episodes);
         Ok(Service {
             config,
             player,

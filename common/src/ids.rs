@@ -52,10 +52,6 @@ number! {
     SequenceNumber(u64)
 }
 number! {
-    /// A group of rollouts that play one arrival sequence.
-    GroupId(u64)
-}
-number! {
     /// The fencing epoch of a learner: one more at each start on the same run folder.
     LearnerEpoch(u32)
 }

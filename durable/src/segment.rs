@@ -3,7 +3,7 @@
 use common::checksum::{crc32c, crc32c_of};
 
 /// The version of the format that this program writes, and the only one that it reads.
-pub const SEGMENT_VERSION: u16 = 1;
+pub const SEGMENT_VERSION: u16 = 2;
 /// Length of a segment's header in bytes.
 pub const SEGMENT_HEADER: usize = 20;
 /// Length of a record's header in bytes.

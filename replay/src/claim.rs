@@ -14,15 +14,12 @@ pub struct Claim {
     pub schema: Digest,
 }
 
-/// What holds for every hello, whoever speaks: the protocol to go on with.
-pub(crate) fn check_peer(hello: &Hello, proven: Option<Role>) -> Result<u16, Refused> {
+/// Checks that a peer's key is that of the role it says it has; without CURVE no role is proven.
+pub(crate) fn check_role(hello: &Hello, proven: Option<Role>) -> Result<(), Refused> {
     if proven.is_some_and(|role| role != hello.role) {
         return Err(refused(Refusal::WrongRole, format!("the key is not that of a {}", hello.role)));
     }
-    hello.common_protocol().ok_or_else(|| {
-        let message = format!("this shard speaks protocol {}", transport::wire::PROTOCOL);
-        refused(Refusal::Protocol, message)
-    })
+    Ok(())
 }
 
 /// The claim after a learner's hello.
@@ -85,13 +82,11 @@ mod tests {
     }
 
     #[test]
-    fn other_schemas_keys_and_protocols_are_refused() {
+    fn other_schemas_and_keys_are_refused() {
         let first = claim(None, &learner(1, 3)).unwrap();
         let stranger = Hello { schema: Digest([2; 32]), ..learner(1, 3) };
         assert_eq!(check_run(first, &stranger).unwrap_err().reason, Refusal::OtherSchema);
-        assert_eq!(check_peer(&learner(1, 3), Some(Role::Actor)).unwrap_err().reason, Refusal::WrongRole);
-        let future = Hello { protocol: 99, protocol_oldest: 98, ..learner(1, 3) };
-        assert_eq!(check_peer(&future, None).unwrap_err().reason, Refusal::Protocol);
+        assert_eq!(check_role(&learner(1, 3), Some(Role::Actor)).unwrap_err().reason, Refusal::WrongRole);
         let nameless = Hello { run: None, ..learner(1, 3) };
         assert_eq!(claim(None, &nameless).unwrap_err().reason, Refusal::Incomplete);
     }

@@ -24,13 +24,14 @@ use std::path::PathBuf;
 use common::ExitCode;
 use common::ids::RunId;
 use durable::DurableError;
-use transport::{ShardStats, TransportError};
+use transport::TransportError;
 
 pub use claim::Claim;
 pub use core::Core;
 pub use effect::{Change, Effect, Outgoing, Reply};
 pub use item::{Content, Item};
 pub use journal::{Journal, Remembered, RememberedItem};
+pub use report::ShardStats;
 pub use service::Shard;
 pub use sessions::SessionKey;
 use storage::StorageError;

@@ -176,8 +176,8 @@ impl Shard {
         }
         if let (Some(relay), Some(claim)) = (&mut self.weights, self.core.claim()) {
             relay.follow(claim.schema)?;
-            if let Some(Relayed { version, bytes, budget_share }) = relay.take() {
-                self.core.relay_weights(version, bytes, budget_share);
+            if let Some(Relayed { version, bytes }) = relay.take() {
+                self.core.relay_weights(version, bytes);
             }
         }
         for peer in self.server.take_gone() {

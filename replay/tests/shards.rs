@@ -5,6 +5,8 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use common::Shutdown;
@@ -67,12 +69,10 @@ fn everything_arrives_once(
         replayed.len() >= 10 && replayed.iter().all(|item| (item.probability - 1.0 / 200.0).abs() < 1e-9)
     );
     assert!(replayed.iter().all(|item| item.population == 200));
-    let stats = sampler.stats().unwrap();
-    assert_eq!(stats.iter().map(|shard| shard.inserted).sum::<u64>(), 200);
-    assert!(stats.len() == 2 && stats.iter().all(|shard| shard.inserted >= 50), "{stats:?}");
-    for shard in shards {
-        assert!(!shard.stop().run_finished);
-    }
+    let summaries = shards.map(RunningShard::stop);
+    assert!(summaries.iter().all(|shard| !shard.run_finished));
+    let inserted = summaries.map(|shard| shard.stats.inserted);
+    assert!(inserted.iter().sum::<u64>() == 200 && inserted.iter().all(|count| *count >= 50), "{inserted:?}");
 }
 
 #[test]
@@ -152,7 +152,8 @@ fn a_stranger_is_turned_away() {
     .unwrap();
     let error = actor.sample(FRESH, 1, PATIENCE).unwrap_err();
     assert!(matches!(error, TransportError::Refused { reason: Refusal::WrongRole, .. }), "{error}");
-    assert_eq!(sampler.stats().unwrap().len(), 1);
+    sampler.poll().unwrap();
+    assert_eq!(sampler.live_shards(), 1);
     shard.stop();
 }
 
@@ -240,14 +241,20 @@ fn actors_do_not_run_ahead_of_a_learner_that_does_not_ask() {
     let addresses = endpoints(&[&shard]);
     let mut sampler = sampler(&transport, &addresses);
     let mut writer = writer(&transport, &addresses, 1, RUN);
+    let inserted = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&inserted);
     let actor = std::thread::spawn(move || {
-        (0..100).for_each(|ordinal| insert(&mut writer, 1, ordinal, 1).unwrap());
+        for ordinal in 0..100 {
+            insert(&mut writer, 1, ordinal, 1).unwrap();
+            counter.store(ordinal + 1, Ordering::SeqCst);
+        }
         writer.flush(PATIENCE)
     });
-    wait_until(|| sampler.stats().unwrap()[0].waiting_steps >= 50);
+    wait_until(|| inserted.load(Ordering::SeqCst) >= 5);
     std::thread::sleep(Duration::from_millis(100));
-    let waiting = sampler.stats().unwrap()[0].waiting_steps;
-    assert!((50..=70).contains(&waiting), "{waiting} steps wait: at most two credits more than the limit");
+    // Of ten steps each.
+    let ahead = inserted.load(Ordering::SeqCst);
+    assert!((5..=7).contains(&ahead), "{ahead} trajectories: at most two credits more than the limit");
     // More than the limit is served all the same when the learner asks for it.
     let batch = sampler.sample(FRESH, 900, PATIENCE).unwrap();
     assert!(batch.len() >= 90);
@@ -268,10 +275,10 @@ fn the_end_of_the_run_ends_shards_and_releases_actors() {
     let addresses = endpoints(&[&shard]);
     let mut sampler = sampler(&transport, &addresses);
     let mut writer = writer(&transport, &addresses, 1, RUN);
+    insert(&mut writer, 1, 0, 1).unwrap();
     let actor = std::thread::spawn(move || {
-        (0..).map(|ordinal| insert(&mut writer, 1, ordinal, 1)).find_map(Result::err).unwrap()
+        (1..).map(|ordinal| insert(&mut writer, 1, ordinal, 1)).find_map(Result::err).unwrap()
     });
-    wait_until(|| sampler.stats().unwrap()[0].items > 0);
     sampler.finish().unwrap();
     let summary = shard.join();
     assert!(summary.run_finished && summary.run == Some(RUN));
@@ -299,7 +306,7 @@ fn shards_relay_weights() {
     let learner_addresses = WeightsEndpoints { announce: any(), pull: any() };
     let publisher = WeightsPublisher::bind(&transport, &learner_addresses, learner(RUN, 1)).unwrap();
     let version = |number| PolicyVersion { epoch: LearnerEpoch(1), number };
-    publisher.publish(version(1), vec![1; 1000].into(), 0.1);
+    publisher.publish(version(1), vec![1; 1000].into());
     let shard = RunningShard::start_relaying(&transport, 0, ANY_PORT, &[], publisher.endpoints().clone());
     let addresses = endpoints(&[&shard]);
     let _sampler = sampler(&transport, &addresses);
@@ -322,14 +329,14 @@ fn shards_relay_weights() {
     // Asked for before it is there.
     let publishes = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(100));
-        publisher.publish(version(2), vec![2; 1000].into(), 0.2);
+        publisher.publish(version(2), vec![2; 1000].into());
         publisher
     });
     assert_eq!(relayed(Some(version(1))), version(2));
     // An actor follows through its shard, and through the learner where the shard is gone.
     let publisher = publishes.join().unwrap();
     shard.stop();
-    let (mut follower, ..) = WeightsFollower::connect(
+    let (mut follower, _) = WeightsFollower::connect(
         &transport,
         publisher.endpoints(),
         Role::Actor,
@@ -340,7 +347,7 @@ fn shards_relay_weights() {
     .unwrap();
     follower.ask_shards_first();
     assert_eq!(follower.wait_newer(None, PATIENCE).unwrap().unwrap().0, version(2));
-    publisher.publish(version(3), vec![3; 1000].into(), 0.3);
+    publisher.publish(version(3), vec![3; 1000].into());
     assert_eq!(follower.wait_newer(None, PATIENCE).unwrap().unwrap().0, version(3));
 }
 
@@ -391,8 +398,7 @@ fn a_shard_on_a_disk_goes_on_where_it_stopped() {
         next.poll().unwrap();
         next.live_shards() == 1
     });
-    assert_eq!(next.stats().unwrap()[0].items, 0);
-    shard.stop();
+    assert_eq!(shard.stop().stats.items, 0);
 }
 
 /// A shard that comes up for another run, say with another's folder, costs its share and no more.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use common::Shutdown;
 use common::ids::{ActorId, Digest, Incarnation, LearnerEpoch, PolicyVersion, RunId, SequenceNumber};
 use common::seed::{RunSeed, Stream};
-use common::trajectory::{Scenario, TrajectoryHeader};
+use common::trajectory::TrajectoryHeader;
 use configuration::FRESH_TABLE;
 use rand::RngCore as _;
 use transport::{
@@ -60,8 +60,7 @@ impl Traffic {
         let actor = ActorIdentity { run: RUN, actor: ACTOR, incarnation: LIFE, schema: SCHEMA };
         let bounds = WriterOptions { spool, spool_bytes: 1 << 30, link: options };
         let writer = TrajectoryWriter::connect(of_actor, shards, actor, bounds, &Shutdown::new());
-        let learner =
-            LearnerIdentity { run: RUN, epoch: LearnerEpoch(1), schema: SCHEMA, config: Digest([0; 32]) };
+        let learner = LearnerIdentity { run: RUN, epoch: LearnerEpoch(1), schema: SCHEMA };
         let sampler = TrajectorySampler::connect(of_learner, shards, learner, options, &Shutdown::new());
         Traffic {
             writer: writer.expect("an actor can connect"),
@@ -195,18 +194,13 @@ impl fmt::Debug for Traffic {
 fn header(ordinal: u64) -> TrajectoryHeader {
     let version = PolicyVersion { epoch: LearnerEpoch(1), number: 1 };
     TrajectoryHeader {
-        run: RUN,
         actor: ACTOR,
         incarnation: LIFE,
         sequence: SequenceNumber(0),
         ordinal,
-        scenario: Scenario::Slots,
-        episode: RunSeed(ordinal),
-        group: None,
         first_version: version,
         last_version: version,
         priority: 1.0,
-        schema: SCHEMA,
         steps: STEPS,
     }
 }

@@ -105,9 +105,8 @@ fn rubbish(rng: &mut StdRng) -> Vec<Vec<u8>> {
 
 /// Any payload in a sound envelope.
 fn sealed(kind: u16, payload: &[u8]) -> Vec<u8> {
-    let protocol: u16 = if (24..32).contains(&kind) || kind > 256 { 2 } else { 1 };
     let mut bytes = b"LSHR".to_vec();
-    bytes.extend(protocol.to_le_bytes());
+    bytes.extend(transport::wire::PROTOCOL.to_le_bytes());
     bytes.extend(kind.to_le_bytes());
     bytes.extend((payload.len() as u32).to_le_bytes());
     bytes.extend(common::checksum::crc32c(payload).to_le_bytes());
@@ -218,7 +217,7 @@ impl Field {
             hostile.say(&sample());
             hostile.say(&Message::RunFinished(()));
             hostile.say(&prioritise(f32::NAN));
-            hostile.say(&Message::StatsRequest(()));
+            hostile.say(&Message::Ping(()));
             hostile.say(&hello(667));
         }
         hostile.reconnect();

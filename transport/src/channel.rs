@@ -9,6 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::client::{Complaint, LinkOptions};
 use crate::message::{Hello, Message, NotReady, Refusal, Refused, Role, Welcome};
 use crate::port::Port;
+use crate::wire::WireError;
 use crate::{Endpoint, Frame, TransportError, wire};
 
 /// What a link has to tell its owner.
@@ -52,8 +53,6 @@ pub(crate) struct Channel<P> {
     hello: Hello,
     options: LinkOptions,
     state: State,
-    /// The protocol that was agreed on.
-    protocol: u16,
     /// Since when the peer owes us something.
     owed_since: Option<Duration>,
     last_sent: Duration,
@@ -77,7 +76,6 @@ impl<P: Port> Channel<P> {
             port,
             endpoint: endpoint.clone(),
             server,
-            protocol: hello.protocol_oldest,
             hello,
             options,
             state: State::Away(Duration::ZERO),
@@ -111,11 +109,6 @@ impl<P: Port> Channel<P> {
         &mut self.port
     }
 
-    /// The protocol that the peer speaks, as of the last handshake.
-    pub(crate) fn protocol(&self) -> u16 {
-        self.protocol
-    }
-
     /// What the next hello will say.
     pub(crate) fn hello_mut(&mut self) -> &mut Hello {
         &mut self.hello
@@ -128,7 +121,7 @@ impl<P: Port> Channel<P> {
         bulk: Vec<Frame>,
         now: Duration,
     ) -> Result<bool, TransportError> {
-        let frames = wire::pack(message, bulk, self.protocol)?;
+        let frames = wire::pack(message, bulk)?;
         Ok(self.is_ready() && self.send_frames(frames, now))
     }
 
@@ -150,6 +143,12 @@ impl<P: Port> Channel<P> {
                     if let Some(event) = self.take(message, frames, now) {
                         return Ok(Some(event));
                     }
+                }
+                // The peer answers a hello that it cannot read in its own protocol.
+                Err(error @ WireError::Protocol { .. }) if self.state == State::Greeting => {
+                    self.state = State::Refused;
+                    let refused = Refused { reason: Refusal::Protocol, message: error.to_string() };
+                    return Ok(Some(Event::Refused(refused)));
                 }
                 Err(error) => {
                     metrics::counter!("longshore_malformed_messages_total").increment(1);
@@ -177,7 +176,6 @@ impl<P: Port> Channel<P> {
             Message::Welcome(welcome) if self.state == State::Greeting => {
                 self.state = State::Ready;
                 self.owed_since = None;
-                self.protocol = welcome.protocol;
                 if self.failures > 0 {
                     tracing::info!(endpoint = %self.endpoint, "the {} is back", self.server);
                 }

@@ -16,7 +16,6 @@ mod keys;
 mod links;
 mod message;
 mod port;
-mod protocol_one;
 mod refusals;
 mod sampler;
 mod security;
@@ -38,7 +37,7 @@ pub use keys::{KeyPair, Keys, MadeKeys, make_keys};
 pub use links::Links;
 pub use message::{
     Ack, Announcement, Batch, BulkDigest, Hello, Insert, Inserts, Item, MAX_BATCH_ITEMS, Message, NotReady,
-    Pick, Prioritise, Pull, Refusal, Refused, Role, Sample, ShardStats, TableShare, Weights, Welcome,
+    Pick, Prioritise, Pull, Refusal, Refused, Role, Sample, TableSize, Weights, Welcome,
 };
 pub use port::{Port, SocketPort};
 pub use sampler::{LearnerIdentity, SampledItem, Selector, TrajectorySampler};

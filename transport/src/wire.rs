@@ -1,5 +1,4 @@
-//! The one envelope: magic, protocol version, kind, length and CRC32C, then the payload. It says the protocol that brought
-//! its kind, so that peers of the protocol before read what has not changed since.
+//! The one envelope: magic, protocol version, kind, length and CRC32C, then the payload.
 //!
 //! The payload's encoding (bincode) is named nowhere else; golden files in `tests/golden` pin it, so that a compatible
 //! encoder can take its place.
@@ -13,12 +12,9 @@ use serde::de::DeserializeOwned;
 
 use crate::Frame;
 use crate::message::{BulkDigest, Message};
-use crate::protocol_one;
 
-/// The newest protocol that this program speaks.
-pub const PROTOCOL: u16 = 2;
-/// The oldest protocol that it speaks.
-pub const PROTOCOL_OLDEST: u16 = 1;
+/// The protocol of this program, and the only one that it reads.
+pub const PROTOCOL: u16 = 3;
 
 const MAGIC: [u8; 4] = *b"LSHR";
 const HEADER_BYTES: usize = 16;
@@ -44,8 +40,10 @@ pub enum WireError {
         /// The first bytes.
         found: [u8; 4],
     },
-    /// A protocol that this program does not speak.
-    #[error("protocol {found} is not among those that are spoken here ({PROTOCOL_OLDEST} to {PROTOCOL})")]
+    /// Another protocol than this program speaks.
+    #[error(
+        "the peer speaks protocol {found}, and this program {PROTOCOL}: all services must be of one version"
+    )]
     Protocol {
         /// The envelope's protocol.
         found: u16,
@@ -69,14 +67,6 @@ pub enum WireError {
         expected: u16,
         /// What came.
         found: u16,
-    },
-    /// The peer's protocol has no such message.
-    #[error("protocol {protocol} has no message of kind {kind}")]
-    NotSpoken {
-        /// Of the message.
-        kind: u16,
-        /// The peer's.
-        protocol: u16,
     },
     /// The payload is malformed.
     #[error("malformed payload: {message}")]
@@ -102,7 +92,7 @@ pub enum WireError {
     },
 }
 
-/// The envelope of `message` in the newest protocol; the frames that it promises are sent behind it.
+/// The envelope of `message`; the frames that it promises are sent behind it.
 ///
 /// # Errors
 /// [`WireError::Payload`] when it is too large.
@@ -110,19 +100,13 @@ pub fn encode(message: &Message) -> Result<Vec<u8>, WireError> {
     envelope(message.kind(), &message.encode_payload()?)
 }
 
-/// All frames of a message to a peer that speaks `protocol`.
+/// All frames of a message: its envelope, then `bulk`.
 ///
 /// # Errors
-/// As [`encode`]; [`WireError::NotSpoken`].
-pub fn pack(message: &Message, bulk: Vec<Frame>, protocol: u16) -> Result<Vec<Frame>, WireError> {
-    let (first, bulk) = if protocol < PROTOCOL {
-        let (kind, payload, bulk) = protocol_one::lower(message, bulk)?;
-        (envelope(kind, &payload)?, bulk)
-    } else {
-        (encode(message)?, bulk)
-    };
+/// As [`encode`].
+pub fn pack(message: &Message, bulk: Vec<Frame>) -> Result<Vec<Frame>, WireError> {
     let mut frames = Vec::with_capacity(bulk.len() + 1);
-    frames.push(first.into());
+    frames.push(encode(message)?.into());
     frames.extend(bulk);
     Ok(frames)
 }
@@ -191,11 +175,6 @@ pub fn decode_body(bytes: &[u8]) -> Result<TrajectoryBody, WireError> {
     unseal(KIND_BODY, bytes)
 }
 
-/// The protocol that brought a kind.
-fn introduced(kind: u16) -> u16 {
-    if (24..32).contains(&kind) || kind > KIND_BODY { 2 } else { 1 }
-}
-
 fn envelope(kind: u16, payload: &[u8]) -> Result<Vec<u8>, WireError> {
     let too_large = || WireError::Payload { message: format!("{} bytes are too many", payload.len()) };
     if payload.len() > MAX_PAYLOAD_BYTES {
@@ -204,7 +183,7 @@ fn envelope(kind: u16, payload: &[u8]) -> Result<Vec<u8>, WireError> {
     let length = u32::try_from(payload.len()).map_err(|_| too_large())?;
     let mut bytes = Vec::with_capacity(HEADER_BYTES + payload.len());
     bytes.extend_from_slice(&MAGIC);
-    bytes.extend_from_slice(&introduced(kind).to_le_bytes());
+    bytes.extend_from_slice(&PROTOCOL.to_le_bytes());
     bytes.extend_from_slice(&kind.to_le_bytes());
     bytes.extend_from_slice(&length.to_le_bytes());
     bytes.extend_from_slice(&crc32c(payload).to_le_bytes());
@@ -221,7 +200,7 @@ fn open(bytes: &[u8]) -> Result<(u16, &[u8]), WireError> {
         return Err(WireError::Magic { found: [m0, m1, m2, m3] });
     }
     let protocol = u16::from_le_bytes([p0, p1]);
-    if !(PROTOCOL_OLDEST..=PROTOCOL).contains(&protocol) {
+    if protocol != PROTOCOL {
         return Err(WireError::Protocol { found: protocol });
     }
     let expected = u32::from_le_bytes([l0, l1, l2, l3]) as usize;

@@ -29,12 +29,7 @@ struct Field {
 impl Field {
     fn new(of_learner: &Transport, of_actor: &Transport) -> Self {
         let any = || "tcp://127.0.0.1:*".parse::<Endpoint>().unwrap();
-        let identity = LearnerIdentity {
-            run: RunId([1; 16]),
-            epoch: LearnerEpoch(1),
-            schema: SCHEMA,
-            config: Digest([0; 32]),
-        };
+        let identity = LearnerIdentity { run: RunId([1; 16]), epoch: LearnerEpoch(1), schema: SCHEMA };
         let endpoints = WeightsEndpoints { announce: any(), pull: any() };
         let publisher = WeightsPublisher::bind(of_learner, &endpoints, identity).unwrap();
         publish(&publisher, 1);
@@ -43,7 +38,7 @@ impl Field {
             peer_timeout: Duration::from_secs(1),
             ..LinkOptions::default()
         };
-        let (follower, ..) = WeightsFollower::connect(
+        let (follower, _) = WeightsFollower::connect(
             of_actor,
             publisher.endpoints(),
             Role::Actor,
@@ -72,7 +67,7 @@ fn version(number: u64) -> PolicyVersion {
 }
 
 fn publish(publisher: &WeightsPublisher, number: u64) {
-    publisher.publish(version(number), Arc::new(vec![number as u8; 10_000]), 0.5);
+    publisher.publish(version(number), Arc::new(vec![number as u8; 10_000]));
 }
 
 /// The keys that somebody connects with, where he has any.

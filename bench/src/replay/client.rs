@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use common::Shutdown;
 use common::ids::{ActorId, Digest, Incarnation, LearnerEpoch, PolicyVersion, RunId, SequenceNumber};
-use common::seed::RunSeed;
-use common::trajectory::{Scenario, TrajectoryHeader};
+use common::trajectory::TrajectoryHeader;
 use configuration::REPLAYED_TABLE;
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -214,26 +213,20 @@ impl Latencies {
 
 fn header(ordinal: u64, steps: usize, priority: f32) -> TrajectoryHeader {
     TrajectoryHeader {
-        run: RUN,
         actor: ACTOR,
         incarnation: INCARNATION,
         sequence: SequenceNumber(0),
         ordinal,
-        scenario: Scenario::Slots,
-        episode: RunSeed(ordinal),
-        group: None,
         first_version: VERSION,
         last_version: VERSION,
         priority,
-        schema: SCHEMA,
         steps: steps as u32,
     }
 }
 
 fn connect_learner(shards: &[SocketAddr], epoch: u32, link: LinkOptions) -> Result<TrajectorySampler> {
     let transport = Transport::tcp(Security::Plain { insecure: false })?;
-    let identity =
-        LearnerIdentity { run: RUN, epoch: LearnerEpoch(epoch), schema: SCHEMA, config: Digest([0; 32]) };
+    let identity = LearnerIdentity { run: RUN, epoch: LearnerEpoch(epoch), schema: SCHEMA };
     Ok(TrajectorySampler::connect(&transport, &directory(shards)?, identity, link, &Shutdown::new())?)
 }
 

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use ::simulator::Episodes;
 use actor::{Identity, Player};
 use common::ExitCode;
-use common::ids::{ActorId, Incarnation, LearnerEpoch, PolicyVersion, RunId};
+use common::ids::{ActorId, Incarnation, LearnerEpoch, PolicyVersion};
 use configuration::Config;
 use learner::{Batch, Decoded, Updater};
 use policy::{Behaviour, PolicyNetwork, PolicyScheduler, schema_of};
@@ -167,7 +167,7 @@ impl<'a> Bench<'a> {
     fn player(&self) -> anyhow::Result<Player> {
         let network =
             PolicyNetwork::new(&schema_of(&self.config.simulator), &self.config.policy, self.config.seed);
-        let identity = Identity { run: RunId([0; 16]), actor: ActorId(0), incarnation: Incarnation(0) };
+        let identity = Identity { actor: ActorId(0), incarnation: Incarnation(0) };
         let scheduler = PolicyScheduler::new("policy", network, Behaviour::Sample);
         let episodes = Arc::new(Episodes::new(&self.config.simulator)?);
         Ok(Player::new(Arc::clone(&self.config), identity, scheduler, episodes))

@@ -8,7 +8,7 @@ use common::ids::{
     ActorId, Digest, Incarnation, LearnerEpoch, PolicyVersion, RunId, SequenceNumber, ShardId,
 };
 use common::seed::RunSeed;
-use common::trajectory::{Scenario, TrajectoryHeader};
+use common::trajectory::TrajectoryHeader;
 use configuration::{Config, FRESH_TABLE, REPLAYED_TABLE};
 use durable::SimulatedDisk;
 use replay::{Change, Core, Effect, Journal, Outgoing};
@@ -47,8 +47,8 @@ fn link() -> LinkOptions {
     }
 }
 
-fn ports(old: bool) -> Vec<(Endpoint, SimulatedPort)> {
-    let port = |shard| (Endpoint::inproc(&format!("shard-{shard}")), SimulatedPort::new(old));
+fn ports() -> Vec<(Endpoint, SimulatedPort)> {
+    let port = |shard| (Endpoint::inproc(&format!("shard-{shard}")), SimulatedPort::default());
     (0..SHARDS).map(port).collect()
 }
 
@@ -147,7 +147,7 @@ pub struct ActorNode {
 }
 
 impl ActorNode {
-    pub fn new(actor: usize, life: u64, old: bool) -> Self {
+    pub fn new(actor: usize, life: u64) -> Self {
         let identity = ActorIdentity {
             run: RUN,
             actor: ActorId(actor as u64),
@@ -155,25 +155,20 @@ impl ActorNode {
             schema: SCHEMA,
         };
         let options = WriterOptions { spool: 10, spool_bytes: 1 << 20, link: link() };
-        let writer = TrajectoryWriter::over(ports(old), identity, options, actor as u64 * 1000 + life);
+        let writer = TrajectoryWriter::over(ports(), identity, options, actor as u64 * 1000 + life);
         ActorNode { writer, life, next: 0, pending: HashMap::new() }
     }
 
     pub fn offer(&mut self, actor: usize, steps: u32, priority: f32, now: Duration) {
         let version = PolicyVersion { epoch: LearnerEpoch(1), number: 1 };
         let header = TrajectoryHeader {
-            run: RUN,
             actor: ActorId(actor as u64),
             incarnation: Incarnation(self.life),
             sequence: SequenceNumber(0),
             ordinal: self.next,
-            scenario: Scenario::Slots,
-            episode: RunSeed(self.next),
-            group: None,
             first_version: version,
             last_version: version,
             priority,
-            schema: SCHEMA,
             steps,
         };
         let body = Block::plain(self.next.to_le_bytes().to_vec());
@@ -202,14 +197,9 @@ pub struct LearnerNode {
 }
 
 impl LearnerNode {
-    pub fn new(life: u64, old: bool) -> Self {
-        let identity = LearnerIdentity {
-            run: RUN,
-            epoch: LearnerEpoch(life as u32),
-            schema: SCHEMA,
-            config: Digest([0; 32]),
-        };
-        LearnerNode { sampler: TrajectorySampler::over(ports(old), identity, link(), life), life, asks: 0 }
+    pub fn new(life: u64) -> Self {
+        let identity = LearnerIdentity { run: RUN, epoch: LearnerEpoch(life as u32), schema: SCHEMA };
+        LearnerNode { sampler: TrajectorySampler::over(ports(), identity, link(), life), life, asks: 0 }
     }
 
     /// Asks once more; every third time for old trajectories.

@@ -15,7 +15,6 @@ use crate::network::{Connection, Event, Network, SimulatedPort, Weather};
 use crate::nodes::{ACTORS, ActorNode, LEARNER, LearnerNode, SHARDS, ShardNode};
 
 pub struct World {
-    seed: u64,
     config: Config,
     network: Network,
     shards: Vec<ShardNode>,
@@ -53,9 +52,8 @@ impl World {
             config,
             network,
             shards,
-            actors: (0..ACTORS).map(|actor| ActorNode::new(actor, 1, is_old(seed, actor))).collect(),
-            learner: LearnerNode::new(1, is_old(seed, LEARNER)),
-            seed,
+            actors: (0..ACTORS).map(|actor| ActorNode::new(actor, 1)).collect(),
+            learner: LearnerNode::new(1),
             given: HashSet::new(),
             acked: 0,
             faults: true,
@@ -294,17 +292,12 @@ impl World {
 
     fn crash_client(&mut self, client: usize) {
         if client == LEARNER {
-            self.learner = LearnerNode::new(self.learner.life + 1, is_old(self.seed, LEARNER));
+            self.learner = LearnerNode::new(self.learner.life + 1);
         } else {
             let life = self.actors[client].life + 1;
-            self.actors[client] = ActorNode::new(client, life, is_old(self.seed, client));
+            self.actors[client] = ActorNode::new(client, life);
         }
     }
-}
-
-/// In every third world some clients speak protocol 1 only.
-fn is_old(seed: u64, client: usize) -> bool {
-    seed % 3 == 2 && (seed / 3 + client as u64).is_multiple_of(2)
 }
 
 fn peer_of(connection: Connection) -> Vec<u8> {

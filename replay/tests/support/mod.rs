@@ -8,8 +8,7 @@ use common::Shutdown;
 use common::ids::{
     ActorId, Digest, Incarnation, LearnerEpoch, PolicyVersion, RunId, SequenceNumber, ShardId,
 };
-use common::seed::RunSeed;
-use common::trajectory::{Scenario, TrajectoryHeader};
+use common::trajectory::TrajectoryHeader;
 use configuration::{Config, Durability};
 use replay::{ReplaySummary, Shard};
 use telemetry::Readiness;
@@ -118,7 +117,7 @@ pub fn link() -> LinkOptions {
 }
 
 pub fn learner(run: RunId, epoch: u32) -> LearnerIdentity {
-    LearnerIdentity { run, epoch: LearnerEpoch(epoch), schema: SCHEMA, config: Digest([0; 32]) }
+    LearnerIdentity { run, epoch: LearnerEpoch(epoch), schema: SCHEMA }
 }
 
 pub fn sampler(transport: &Transport, shards: &[Endpoint]) -> TrajectorySampler {
@@ -156,18 +155,13 @@ pub fn try_writer(
 pub fn header(actor: u64, ordinal: u64, version: u64) -> TrajectoryHeader {
     let version = PolicyVersion { epoch: LearnerEpoch(1), number: version };
     TrajectoryHeader {
-        run: RUN,
         actor: ActorId(actor),
         incarnation: Incarnation(actor * 7 + 1),
         sequence: SequenceNumber(0),
         ordinal,
-        scenario: Scenario::Slots,
-        episode: RunSeed(ordinal),
-        group: None,
         first_version: version,
         last_version: version,
         priority: 1.0,
-        schema: SCHEMA,
         steps: 10,
     }
 }

@@ -29,7 +29,6 @@ impl<P: Port> TrajectorySampler<P> {
         let hello = Hello {
             run: Some(identity.run),
             epoch: Some(identity.epoch),
-            config: Some(identity.config),
             ..Hello::new(Role::Learner, identity.schema)
         };
         TrajectorySampler {
@@ -78,7 +77,6 @@ impl<P: Port> TrajectorySampler<P> {
                     Event::Refused(refused) => return Err(refusal(link.channel.endpoint(), refused)),
                     Event::Finished => link.finished = true,
                     Event::Message(Message::Batch(batch), bulk) => self.take(place, batch, bulk),
-                    Event::Message(Message::Stats(stats), _) => link.stats = Some(stats),
                     Event::Message(..) => {}
                 }
             }
@@ -161,8 +159,8 @@ impl<P: Port> TrajectorySampler<P> {
     /// Items and mass of a table, over all live shards.
     pub(super) fn held(&self, table: &str) -> (u64, f64) {
         let live = self.links.iter().filter(|link| link.channel.is_ready());
-        let shares = live.filter_map(|link| link.shares.get(table));
-        shares.fold((0, 0.0), |(items, mass), share| (items + share.items, mass + share.mass))
+        let held = live.filter_map(|link| link.held.get(table));
+        held.fold((0, 0.0), |(items, mass), held| (items + held.items, mass + held.mass))
     }
 
     /// How many shards are connected.
@@ -182,7 +180,7 @@ impl<P: Port> TrajectorySampler<P> {
     fn deal(&mut self, table: &str, missing: u64, now: Duration) -> Vec<(usize, u64)> {
         let live: Vec<usize> =
             (0..self.links.len()).filter(|place| self.links[*place].answers(now)).collect();
-        let mass = |place: usize| self.links[place].shares.get(table).map_or(0.0, |share| share.mass);
+        let mass = |place: usize| self.links[place].held.get(table).map_or(0.0, |held| held.mass);
         let total: f64 = live.iter().map(|place| mass(*place)).sum();
         if total <= 0.0 {
             let each = missing.div_ceil(live.len() as u64);
@@ -208,14 +206,14 @@ impl<P: Port> TrajectorySampler<P> {
 
     fn take(&mut self, place: usize, batch: Batch, bulk: Vec<Frame>) {
         let link = &mut self.links[place];
-        let (shard, share) = (link.shard, batch.share);
+        let (shard, held) = (link.shard, batch.table);
         let asked = link.asked.take_if(|(request, _)| *request == batch.request);
         let overdue = || link.overdue.remove(&batch.request);
         // What was answered before is not taken again.
         let Some(table) = asked.map(|(_, table)| table).or_else(overdue) else { return };
-        link.shares.insert(Arc::clone(&table), share);
+        link.held.insert(Arc::clone(&table), held);
         let mut items = unpack(shard, &table, batch, bulk);
-        items.iter_mut().for_each(|item| item.probability *= share.mass);
+        items.iter_mut().for_each(|item| item.probability *= held.mass);
         self.received.push(Answer { table, items });
     }
 
@@ -262,7 +260,6 @@ fn unpack(shard: ShardId, table: &Arc<str>, batch: Batch, bulk: Vec<Frame>) -> V
                 header: item.header,
                 body: Block { bytes: body, digest: item.body },
                 states: Block { bytes: states, digest: item.states },
-                times_sampled: item.times_sampled,
                 probability: item.probability,
                 population: 1,
                 table: Arc::clone(table),

@@ -14,7 +14,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::block::Block;
 use crate::channel::{Channel, check_reached};
 use crate::client::{Complaint, LinkOptions};
-use crate::message::{Hello, Message, Prioritise, Role, ShardStats, TableShare};
+use crate::message::{Hello, Message, Prioritise, Role, TableSize};
 use crate::port::{Port, SocketPort, wait_any};
 use crate::{Endpoint, ShardDirectory, Transport, TransportError};
 
@@ -35,8 +35,6 @@ pub struct LearnerIdentity {
     pub epoch: LearnerEpoch,
     /// Digest of the observation and action schema.
     pub schema: Digest,
-    /// Digest of the configuration, for the shards' logs.
-    pub config: Digest,
 }
 
 /// Which trajectories are wanted.
@@ -66,8 +64,6 @@ pub struct SampledItem {
     pub body: Block,
     /// The states.
     pub states: Block,
-    /// How often its table gave it out, this time included.
-    pub times_sampled: u32,
     /// The probability with which one draw over all live shards would have selected it.
     pub probability: f64,
     /// Items that such a draw was among.
@@ -106,8 +102,7 @@ struct ShardLink<P> {
     /// Until then it is not asked again, unless it answers.
     rests_until: Duration,
     /// What the shard said last of each table.
-    shares: HashMap<Arc<str>, TableShare>,
-    stats: Option<ShardStats>,
+    held: HashMap<Arc<str>, TableSize>,
     finished: bool,
 }
 
@@ -131,8 +126,7 @@ impl<P: Port> ShardLink<P> {
             asked: None,
             overdue: HashMap::new(),
             rests_until: Duration::ZERO,
-            shares: HashMap::new(),
-            stats: None,
+            held: HashMap::new(),
             finished: false,
         }
     }
@@ -242,39 +236,13 @@ impl TrajectorySampler<SocketPort> {
             updates.entry(shard).or_default().push((key, priority));
         }
         let now = self.now();
-        for link in self.links.iter_mut().filter(|link| link.channel.protocol() >= 2) {
+        for link in &mut self.links {
             if let Some(updates) = updates.remove(&link.shard) {
                 let prioritise = Prioritise { table: table.to_owned(), updates };
                 link.channel.send(&Message::Prioritise(prioritise), Vec::new(), now)?;
             }
         }
         Ok(())
-    }
-
-    /// What each live shard counts; a shard that does not answer in time is missing.
-    ///
-    /// # Errors
-    /// [`TransportError::Refused`].
-    pub fn stats(&mut self) -> Result<Vec<ShardStats>, TransportError> {
-        let deadline = self.now() + self.options.peer_timeout;
-        let mut asked = Vec::new();
-        for (place, link) in self.links.iter_mut().enumerate() {
-            link.stats = None;
-            if link.channel.send(&Message::StatsRequest(()), Vec::new(), self.epoch.elapsed())? {
-                asked.push(place);
-            }
-        }
-        loop {
-            self.poll()?;
-            let answered = |place: &usize| {
-                let link = &self.links[*place];
-                link.stats.is_some() || !link.channel.is_ready()
-            };
-            if asked.iter().all(answered) || self.now() >= deadline {
-                return Ok(self.links.iter().filter_map(|link| link.stats).collect());
-            }
-            self.wait();
-        }
     }
 
     /// Tells the shards that the run has ended, so that they tell their actors and end, too.

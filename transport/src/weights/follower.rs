@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::Shutdown;
-use common::ids::{Digest, LearnerEpoch, PolicyVersion, RunId};
+use common::ids::{Digest, PolicyVersion, RunId};
 
 use super::{VersionedWeights, WeightsEndpoints};
 use crate::channel::{Channel, Event, refusal};
@@ -33,11 +33,10 @@ pub struct WeightsFollower {
     /// Whether shards are asked first, and since when they are.
     relayed: bool,
     asked_shards: Option<Instant>,
-    budget_share: f32,
     /// When the newest was last asked for, and whether the answer is still out.
     pulled: Option<Instant>,
     pulling: bool,
-    learner: Option<(RunId, LearnerEpoch)>,
+    run: Option<RunId>,
     finished: bool,
 }
 
@@ -54,7 +53,7 @@ impl WeightsFollower {
         schema: Digest,
         options: LinkOptions,
         shutdown: &Shutdown,
-    ) -> Result<(Self, RunId, LearnerEpoch), TransportError> {
+    ) -> Result<(Self, RunId), TransportError> {
         let hello = Hello::new(role, schema);
         let port = SocketPort::new(transport, &endpoints.pull, Role::Learner);
         let mut follower = WeightsFollower {
@@ -70,17 +69,16 @@ impl WeightsFollower {
             received: None,
             relayed: false,
             asked_shards: None,
-            budget_share: 0.0,
             pulled: None,
             pulling: false,
-            learner: None,
+            run: None,
             finished: false,
         };
         let started = Instant::now();
         loop {
             follower.advance()?;
-            if let Some((run, epoch)) = follower.learner {
-                return Ok((follower, run, epoch));
+            if let Some(run) = follower.run {
+                return Ok((follower, run));
             }
             follower.check(started)?;
             follower.wait();
@@ -146,12 +144,6 @@ impl WeightsFollower {
         self.finished
     }
 
-    /// Share of the run's budget that was spent when the newest weights were made, 0 to 1.
-    #[must_use]
-    pub fn budget_share(&self) -> f32 {
-        self.budget_share
-    }
-
     fn check(&self, started: Instant) -> Result<(), TransportError> {
         if self.finished {
             return Err(TransportError::RunFinished);
@@ -179,7 +171,7 @@ impl WeightsFollower {
                 Event::Ready(welcome) => {
                     // From now on another run's learner at this address is refused, and refuses us.
                     self.channel.hello_mut().run = Some(welcome.run);
-                    self.learner = Some((welcome.run, welcome.epoch));
+                    self.run = Some(welcome.run);
                     (self.pulled, self.pulling) = (None, false);
                 }
                 Event::Lost => self.reconnect_announcements()?,
@@ -201,7 +193,6 @@ impl WeightsFollower {
     fn take_weights(&mut self, weights: &Weights, bytes: Frame) {
         if self.have.is_none_or(|have| weights.version > have) {
             self.have = Some(weights.version);
-            self.budget_share = weights.budget_share;
             self.received = Some((weights.version, Arc::new(bytes.to_vec())));
         }
     }
@@ -210,7 +201,7 @@ impl WeightsFollower {
         while let Some(frames) = socket::receive(&self.announcements) {
             match wire::decode(&frames) {
                 Ok(Message::Announcement(announcement)) => {
-                    let known = self.learner.is_none_or(|(run, _)| run == announcement.run);
+                    let known = self.run.is_none_or(|run| run == announcement.run);
                     if known {
                         self.announced = self.announced.max(Some(announcement.version));
                     }

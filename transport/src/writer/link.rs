@@ -107,7 +107,7 @@ impl<P: Port> ShardLink<P> {
         let (mut count, mut bytes) = (0, 0);
         for trajectory in self.unacked.range(self.sent..) {
             let more = trajectory.bytes();
-            if more > SMALL || bytes + more > TOGETHER || self.channel.protocol() < 2 {
+            if more > SMALL || bytes + more > TOGETHER {
                 return Together { count, is_full: true };
             }
             (count, bytes) = (count + 1, bytes + more);

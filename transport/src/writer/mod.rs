@@ -171,10 +171,11 @@ impl TrajectoryWriter<SocketPort> {
         if self.asked_weights.is_some_and(|last| now.saturating_sub(last) < RELAY_PERIOD) {
             return;
         }
-        let speaks = |link: &ShardLink<SocketPort>| link.channel.is_ready() && link.channel.protocol() >= 2;
+        let is_ready = |link: &ShardLink<SocketPort>| link.channel.is_ready();
         let count = self.links.len();
-        let relay =
-            (0..count).map(|step| (self.next_relay + step) % count).find(|place| speaks(&self.links[*place]));
+        let relay = (0..count)
+            .map(|step| (self.next_relay + step) % count)
+            .find(|place| is_ready(&self.links[*place]));
         let Some(place) = relay else { return };
         self.next_relay = (place + 1) % count;
         match self.links[place].channel.send(&Message::Pull(pull), Vec::new(), now) {
