@@ -115,7 +115,7 @@ impl Service {
             updater.group = Some(group);
             team = Some(others);
         }
-        let identity = LearnerIdentity { run: folder.run(), epoch: folder.epoch(), schema: schema.digest() };
+        let identity = LearnerIdentity { run: folder.run(), token: folder.epoch(), schema: schema.digest() };
         let publisher = WeightsPublisher::bind(&links.transport, &links.weights, identity)?;
         tracing::info!(
             run = %folder.run(), epoch = %folder.epoch(), seed = config.seed.0, folder = %folder.path().display(),
@@ -207,7 +207,7 @@ impl Service {
 
     fn window(&self) -> Window {
         Window {
-            newest: PolicyVersion { epoch: self.folder.epoch(), number: self.progress.version },
+            newest: PolicyVersion { token: self.folder.epoch(), number: self.progress.version },
             restored: self.restored,
             max_lag: self.config.learner.max_lag,
         }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use common::ids::LearnerEpoch;
+use common::ids::FencingToken;
 use transport::PeerId;
 
 use crate::sessions::SessionKey;
@@ -13,7 +13,7 @@ use crate::sessions::SessionKey;
 /// Who is at the other end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Peer {
-    Learner(LearnerEpoch),
+    Learner(FencingToken),
     Actor(SessionKey),
 }
 
@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn a_new_connection_takes_the_place_of_the_one_before() {
         let mut peers = Peers::default();
-        let learner = |epoch| Peer::Learner(LearnerEpoch(epoch));
+        let learner = |token| Peer::Learner(FencingToken(token));
         peers.greet(&id(0), learner(1));
         peers.greet(&id(1), actor(7));
         peers.greet(&id(2), actor(7));

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use common::ids::{
-    ActorId, Digest, Incarnation, LearnerEpoch, PolicyVersion, RunId, SequenceNumber, ShardId,
+    ActorId, Digest, FencingToken, Incarnation, PolicyVersion, RunId, SequenceNumber, ShardId,
 };
 use common::seed::{RunSeed, Stream};
 use common::trajectory::TrajectoryHeader;
@@ -74,10 +74,10 @@ fn peer(connection: u32) -> PeerId {
     PeerId::from(connection.to_le_bytes().to_vec())
 }
 
-fn learner_hello(epoch: u32) -> Message {
+fn learner_hello(token: u32) -> Message {
     Message::Hello(Hello {
         run: Some(RUN),
-        epoch: Some(LearnerEpoch(epoch)),
+        token: Some(FencingToken(token)),
         ..Hello::new(Role::Learner, SCHEMA)
     })
 }
@@ -93,7 +93,7 @@ fn actor_hello(actor: u64, life: u64, first: u64) -> Message {
 }
 
 fn insert(actor: u64, life: u64, sequence: u64) -> Message {
-    let version = PolicyVersion { epoch: LearnerEpoch(1), number: 1 };
+    let version = PolicyVersion { token: FencingToken(1), number: 1 };
     let header = TrajectoryHeader {
         actor: ActorId(actor),
         incarnation: Incarnation(life),
@@ -170,7 +170,7 @@ fn no_message_stops_the_core() {
         let number = |rng: &mut rand_chacha::ChaCha8Rng| numbers[rng.random_range(0..numbers.len())];
         let (a, b, c) = (number(&mut rng), number(&mut rng), number(&mut rng));
         let table = [FRESH_TABLE, "replayed", "", "no such table"][rng.random_range(0..4)].to_owned();
-        let version = PolicyVersion { epoch: LearnerEpoch(a as u32), number: b };
+        let version = PolicyVersion { token: FencingToken(a as u32), number: b };
         let message = match rng.random_range(0..12) {
             0 => actor_hello(a, b, c),
             1 => learner_hello(1),

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use common::Shutdown;
-use common::ids::{ActorId, LearnerEpoch, PolicyVersion, RunId};
+use common::ids::{ActorId, FencingToken, PolicyVersion, RunId};
 use configuration::{FRESH_TABLE, REPLAYED_TABLE};
 use support::{
     PATIENCE, RUN, RunningShard, curve, directory, fresh, insert, learner, link, pairs, plain, sampler,
@@ -94,7 +94,7 @@ fn a_turn_is_complete_ordered_and_of_one_version() {
     let shards = [0, 1].map(|id| RunningShard::start(&transport, id, &format!("inproc://turn-{id}"), &[]));
     let addresses = endpoints(&[&shards[0], &shards[1]]);
     let mut sampler = sampler(&transport, &addresses);
-    let version = PolicyVersion { epoch: LearnerEpoch(1), number: 7 };
+    let version = PolicyVersion { token: FencingToken(1), number: 7 };
     let selector = Selector::Turn { version, count: 12 };
     let mut writers = [1, 0].map(|actor| (actor, writer(&transport, &addresses, actor, RUN)));
     for (actor, writer) in &mut writers {
@@ -170,25 +170,25 @@ fn other_runs_and_older_learners_are_refused_and_newer_ones_take_over() {
     assert!(matches!(error, TransportError::Refused { reason: Refusal::OtherRun, .. }), "{error}");
     assert_eq!(error.exit_code(), common::ExitCode::Refused);
 
-    let connect = |run, epoch| {
+    let connect = |run, token| {
         TrajectorySampler::connect(
             &transport,
             &directory(&addresses),
-            learner(run, epoch),
+            learner(run, token),
             link(),
             &Shutdown::new(),
         )
     };
     // The refusal may come while it connects or later.
-    let refused = |run, epoch| {
-        let sampled = connect(run, epoch).and_then(|mut sampler| sampler.sample(FRESH, 1, PATIENCE));
+    let refused = |run, token| {
+        let sampled = connect(run, token).and_then(|mut sampler| sampler.sample(FRESH, 1, PATIENCE));
         match sampled {
             Err(TransportError::Refused { reason, .. }) => reason,
             other => panic!("{other:?}"),
         }
     };
     assert_eq!(refused(other, 5), Refusal::OtherRun);
-    assert_eq!(refused(RUN, 0), Refusal::OldEpoch);
+    assert_eq!(refused(RUN, 0), Refusal::OldToken);
 
     let mut writer = writer(&transport, &addresses, 2, RUN);
     insert(&mut writer, 2, 0, 1).unwrap();
@@ -196,7 +196,7 @@ fn other_runs_and_older_learners_are_refused_and_newer_ones_take_over() {
     let mut second = connect(RUN, 2).unwrap();
     assert_eq!(second.sample(FRESH, 1, PATIENCE).unwrap().len(), 1);
     let error = first.sample(FRESH, 1, PATIENCE).unwrap_err();
-    assert!(matches!(error, TransportError::Refused { reason: Refusal::OldEpoch, .. }), "{error}");
+    assert!(matches!(error, TransportError::Refused { reason: Refusal::OldToken, .. }), "{error}");
     insert(&mut writer, 2, 1, 1).unwrap();
     writer.flush(PATIENCE).unwrap();
     assert_eq!(second.sample(FRESH, 1, PATIENCE).unwrap().len(), 1);
@@ -305,7 +305,7 @@ fn shards_relay_weights() {
     let any = || "tcp://127.0.0.1:*".parse().unwrap();
     let learner_addresses = WeightsEndpoints { announce: any(), pull: any() };
     let publisher = WeightsPublisher::bind(&transport, &learner_addresses, learner(RUN, 1)).unwrap();
-    let version = |number| PolicyVersion { epoch: LearnerEpoch(1), number };
+    let version = |number| PolicyVersion { token: FencingToken(1), number };
     publisher.publish(version(1), vec![1; 1000].into());
     let shard = RunningShard::start_relaying(&transport, 0, ANY_PORT, &[], publisher.endpoints().clone());
     let addresses = endpoints(&[&shard]);

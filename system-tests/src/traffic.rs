@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use common::Shutdown;
-use common::ids::{ActorId, Digest, Incarnation, LearnerEpoch, PolicyVersion, RunId, SequenceNumber};
+use common::ids::{ActorId, Digest, FencingToken, Incarnation, PolicyVersion, RunId, SequenceNumber};
 use common::seed::{RunSeed, Stream};
 use common::trajectory::TrajectoryHeader;
 use configuration::FRESH_TABLE;
@@ -60,7 +60,7 @@ impl Traffic {
         let actor = ActorIdentity { run: RUN, actor: ACTOR, incarnation: LIFE, schema: SCHEMA };
         let bounds = WriterOptions { spool, spool_bytes: 1 << 30, link: options };
         let writer = TrajectoryWriter::connect(of_actor, shards, actor, bounds, &Shutdown::new());
-        let learner = LearnerIdentity { run: RUN, epoch: LearnerEpoch(1), schema: SCHEMA };
+        let learner = LearnerIdentity { run: RUN, token: FencingToken(1), schema: SCHEMA };
         let sampler = TrajectorySampler::connect(of_learner, shards, learner, options, &Shutdown::new());
         Traffic {
             writer: writer.expect("an actor can connect"),
@@ -192,7 +192,7 @@ impl fmt::Debug for Traffic {
 }
 
 fn header(ordinal: u64) -> TrajectoryHeader {
-    let version = PolicyVersion { epoch: LearnerEpoch(1), number: 1 };
+    let version = PolicyVersion { token: FencingToken(1), number: 1 };
     TrajectoryHeader {
         actor: ACTOR,
         incarnation: LIFE,

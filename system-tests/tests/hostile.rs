@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use common::Shutdown;
-use common::ids::{ActorId, Incarnation, LearnerEpoch};
+use common::ids::{ActorId, FencingToken, Incarnation};
 use configuration::{FRESH_TABLE, TransportConfig};
 use rand::rngs::StdRng;
 use rand::{Rng as _, RngCore as _, SeedableRng as _};
@@ -221,10 +221,10 @@ impl Field {
             hostile.say(&hello(667));
         }
         hostile.reconnect();
-        for epoch in [Some(LearnerEpoch(0)), None] {
+        for token in [Some(FencingToken(0)), None] {
             hostile.say(&Message::Hello(Hello {
                 run: Some(RUN),
-                epoch,
+                token,
                 ..Hello::new(Role::Learner, SCHEMA)
             }));
             hostile.say(&sample());

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use common::ids::{
-    ActorId, Digest, Incarnation, LearnerEpoch, PolicyVersion, RunId, SequenceNumber, ShardId,
+    ActorId, Digest, FencingToken, Incarnation, PolicyVersion, RunId, SequenceNumber, ShardId,
 };
 use common::trajectory::TrajectoryHeader;
 use serde::{Deserialize, Serialize};
@@ -56,8 +56,8 @@ pub struct Hello {
     pub run: Option<RunId>,
     /// Digest of the observation and action schema.
     pub schema: Digest,
-    /// The learner's fencing epoch.
-    pub epoch: Option<LearnerEpoch>,
+    /// The learner's fencing token.
+    pub token: Option<FencingToken>,
     /// Which actor.
     pub actor: Option<ActorId>,
     /// Which life of the actor.
@@ -88,8 +88,8 @@ pub enum Refusal {
     OtherSchema,
     /// The peer speaks another protocol.
     Protocol,
-    /// A learner of a newer epoch has taken over.
-    OldEpoch,
+    /// A learner with a larger fencing token has taken over.
+    OldToken,
     /// The key belongs to another role than the one claimed, or the role has no business here.
     WrongRole,
     /// The handshake lacks what its role must say.
@@ -102,7 +102,7 @@ impl fmt::Display for Refusal {
             Refusal::OtherRun => "other run",
             Refusal::OtherSchema => "other schema",
             Refusal::Protocol => "other protocol",
-            Refusal::OldEpoch => "old epoch",
+            Refusal::OldToken => "old fencing token",
             Refusal::WrongRole => "wrong role",
             Refusal::Incomplete => "incomplete handshake",
         })
@@ -389,7 +389,7 @@ impl Hello {
             role,
             run: None,
             schema,
-            epoch: None,
+            token: None,
             actor: None,
             incarnation: None,
             first_sequence: SequenceNumber(0),

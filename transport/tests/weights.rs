@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::Shutdown;
-use common::ids::{Digest, LearnerEpoch, PolicyVersion, RunId};
+use common::ids::{Digest, FencingToken, PolicyVersion, RunId};
 use transport::{
     Hello, Keys, LearnerIdentity, LinkOptions, Message, Refusal, Role, Security, Transport, TransportError,
     WeightsEndpoints, WeightsFollower, WeightsPublisher, make_keys, wire,
@@ -15,13 +15,13 @@ use transport::{
 const SCHEMA: Digest = Digest([5; 32]);
 const PATIENCE: Duration = Duration::from_secs(20);
 
-fn learner(run: u8, epoch: u32) -> LearnerIdentity {
-    let (run, epoch) = (RunId([run; 16]), LearnerEpoch(epoch));
-    LearnerIdentity { run, epoch, schema: SCHEMA }
+fn learner(run: u8, token: u32) -> LearnerIdentity {
+    let (run, token) = (RunId([run; 16]), FencingToken(token));
+    LearnerIdentity { run, token, schema: SCHEMA }
 }
 
-fn version(epoch: u32, number: u64) -> PolicyVersion {
-    PolicyVersion { epoch: LearnerEpoch(epoch), number }
+fn version(token: u32, number: u64) -> PolicyVersion {
+    PolicyVersion { token: FencingToken(token), number }
 }
 
 fn any_port() -> WeightsEndpoints {

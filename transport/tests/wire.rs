@@ -8,7 +8,7 @@
 use std::path::PathBuf;
 
 use common::ids::{
-    ActorId, Digest, Incarnation, LearnerEpoch, PolicyVersion, RunId, SequenceNumber, ShardId,
+    ActorId, Digest, FencingToken, Incarnation, PolicyVersion, RunId, SequenceNumber, ShardId,
 };
 use common::time::SimTime;
 use common::trajectory::{Choice, GroupReturn, Step, TrajectoryBody, TrajectoryHeader};
@@ -19,7 +19,7 @@ use transport::{
     Prioritise, Pull, Refusal, Refused, Role, Sample, TableSize, Weights, Welcome,
 };
 
-const VERSION: PolicyVersion = PolicyVersion { epoch: LearnerEpoch(2), number: 300 };
+const VERSION: PolicyVersion = PolicyVersion { token: FencingToken(2), number: 300 };
 
 fn header() -> TrajectoryHeader {
     TrajectoryHeader {
@@ -56,7 +56,7 @@ fn messages() -> Vec<(&'static str, Message, Vec<Vec<u8>>)> {
         role: Role::Actor,
         run: Some(RunId([1; 16])),
         schema: Digest([2; 32]),
-        epoch: None,
+        token: None,
         actor: Some(ActorId(3)),
         incarnation: Some(Incarnation(4)),
         first_sequence: next,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use common::Shutdown;
-use common::ids::{ActorId, Digest, Incarnation, LearnerEpoch, PolicyVersion, RunId, SequenceNumber};
+use common::ids::{ActorId, Digest, FencingToken, Incarnation, PolicyVersion, RunId, SequenceNumber};
 use common::trajectory::TrajectoryHeader;
 use configuration::REPLAYED_TABLE;
 use rand::{Rng as _, SeedableRng as _};
@@ -29,7 +29,7 @@ const RUN: RunId = RunId([1; 16]);
 const SCHEMA: Digest = Digest([1; 32]);
 const ACTOR: ActorId = ActorId(0);
 const INCARNATION: Incarnation = Incarnation(1);
-const VERSION: PolicyVersion = PolicyVersion { epoch: LearnerEpoch(1), number: 1 };
+const VERSION: PolicyVersion = PolicyVersion { token: FencingToken(1), number: 1 };
 
 /// What a writer shall do.
 #[derive(Clone, Debug)]
@@ -224,9 +224,9 @@ fn header(ordinal: u64, steps: usize, priority: f32) -> TrajectoryHeader {
     }
 }
 
-fn connect_learner(shards: &[SocketAddr], epoch: u32, link: LinkOptions) -> Result<TrajectorySampler> {
+fn connect_learner(shards: &[SocketAddr], token: u32, link: LinkOptions) -> Result<TrajectorySampler> {
     let transport = Transport::tcp(Security::Plain { insecure: false })?;
-    let identity = LearnerIdentity { run: RUN, epoch: LearnerEpoch(epoch), schema: SCHEMA };
+    let identity = LearnerIdentity { run: RUN, token: FencingToken(token), schema: SCHEMA };
     Ok(TrajectorySampler::connect(&transport, &directory(shards)?, identity, link, &Shutdown::new())?)
 }
 

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use ::simulator::Episodes;
 use actor::{Identity, Player};
 use common::ExitCode;
-use common::ids::{ActorId, Incarnation, LearnerEpoch, PolicyVersion};
+use common::ids::{ActorId, FencingToken, Incarnation, PolicyVersion};
 use configuration::Config;
 use learner::{Batch, Decoded, Updater};
 use policy::{Behaviour, PolicyNetwork, PolicyScheduler, schema_of};
@@ -234,7 +234,7 @@ impl<'a> Bench<'a> {
         let schema = schema_of(&self.config.simulator);
         let mut updater = Updater::new(&schema, &self.config, self.device);
         let mut player = self.player()?;
-        let version = PolicyVersion { epoch: LearnerEpoch(1), number: 0 };
+        let version = PolicyVersion { token: FencingToken(1), number: 0 };
         player.follow(version, &updater.policy.parameters().to_bytes(&[])?)?;
         let batch = self.batch(&mut player, self.config.learner.batch_steps)?;
         let graph = batch.mean_size();

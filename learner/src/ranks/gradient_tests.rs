@@ -3,10 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::time::Duration;
 
+use common::SimTime;
 use common::ids::InvocationId;
 use common::slots::{PROFILE, SlotsObservation, VisibleJob};
 use common::trajectory::{Choice, Step};
-use common::SimTime;
 use configuration::{Config, parse};
 use state_graph::{Frame, FrameBuilder, slots};
 use tch::Device;

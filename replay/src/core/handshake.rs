@@ -46,12 +46,12 @@ impl Core {
     fn claim_for(&mut self, hello: &Hello) -> Result<Option<(Peer, Ack)>, Refused> {
         let claim = claim::claim(self.claim, hello)?;
         if self.claim != Some(claim) {
-            tracing::info!(shard = %self.shard, run = %claim.run, epoch = %claim.epoch, "claimed by a learner");
+            tracing::info!(shard = %self.shard, run = %claim.run, token = %claim.token, "claimed by a learner");
             self.persist(Change::Claim(Some(claim)));
         }
         self.claim = Some(claim);
         let nothing = Ack { next: SequenceNumber(0), limit: SequenceNumber(0) };
-        Ok(Some((Peer::Learner(claim.epoch), nothing)))
+        Ok(Some((Peer::Learner(claim.token), nothing)))
     }
 
     /// None while there is no learner to say which run this is.

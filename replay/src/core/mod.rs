@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::ids::{LearnerEpoch, PolicyVersion, ShardId};
+use common::ids::{FencingToken, PolicyVersion, ShardId};
 use common::seed::{RunSeed, Stream};
 use configuration::{FRESH_TABLE, ReplayConfig, TableConfig};
 use rand_chacha::ChaCha8Rng;
@@ -194,7 +194,7 @@ impl Core {
         match (message, self.peers.get(&peer)) {
             (Message::Hello(hello), _) => self.greet(peer, role, &hello, now),
             (_, None) => self.send(&peer, Message::UnknownPeer(())),
-            (message, Some(Peer::Learner(epoch))) => self.hear_learner(&peer, epoch, message, now),
+            (message, Some(Peer::Learner(token))) => self.hear_learner(&peer, token, message, now),
             (Message::Insert(insert), Some(Peer::Actor(session))) => {
                 self.store(peer, session, insert, envelope, bulk, now);
             }
@@ -216,11 +216,11 @@ impl Core {
         self.refill();
     }
 
-    fn hear_learner(&mut self, peer: &PeerId, epoch: LearnerEpoch, message: Message, now: Duration) {
+    fn hear_learner(&mut self, peer: &PeerId, token: FencingToken, message: Message, now: Duration) {
         if let Some(current) = self.claim
-            && epoch < current.epoch
+            && token < current.token
         {
-            let refused = claim::old_epoch(current.epoch, epoch);
+            let refused = claim::old_token(current.token, token);
             return self.send(peer, Message::Refused(refused));
         }
         match message {

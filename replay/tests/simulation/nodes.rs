@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::ids::{
-    ActorId, Digest, Incarnation, LearnerEpoch, PolicyVersion, RunId, SequenceNumber, ShardId,
+    ActorId, Digest, FencingToken, Incarnation, PolicyVersion, RunId, SequenceNumber, ShardId,
 };
 use common::seed::RunSeed;
 use common::trajectory::TrajectoryHeader;
@@ -160,7 +160,7 @@ impl ActorNode {
     }
 
     pub fn offer(&mut self, actor: usize, steps: u32, priority: f32, now: Duration) {
-        let version = PolicyVersion { epoch: LearnerEpoch(1), number: 1 };
+        let version = PolicyVersion { token: FencingToken(1), number: 1 };
         let header = TrajectoryHeader {
             actor: ActorId(actor as u64),
             incarnation: Incarnation(self.life),
@@ -198,7 +198,7 @@ pub struct LearnerNode {
 
 impl LearnerNode {
     pub fn new(life: u64) -> Self {
-        let identity = LearnerIdentity { run: RUN, epoch: LearnerEpoch(life as u32), schema: SCHEMA };
+        let identity = LearnerIdentity { run: RUN, token: FencingToken(life as u32), schema: SCHEMA };
         LearnerNode { sampler: TrajectorySampler::over(ports(), identity, link(), life), life, asks: 0 }
     }
 

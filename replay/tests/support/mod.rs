@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::Shutdown;
 use common::ids::{
-    ActorId, Digest, Incarnation, LearnerEpoch, PolicyVersion, RunId, SequenceNumber, ShardId,
+    ActorId, Digest, FencingToken, Incarnation, PolicyVersion, RunId, SequenceNumber, ShardId,
 };
 use common::trajectory::TrajectoryHeader;
 use configuration::{Config, Durability};
@@ -116,8 +116,8 @@ pub fn link() -> LinkOptions {
     }
 }
 
-pub fn learner(run: RunId, epoch: u32) -> LearnerIdentity {
-    LearnerIdentity { run, epoch: LearnerEpoch(epoch), schema: SCHEMA }
+pub fn learner(run: RunId, token: u32) -> LearnerIdentity {
+    LearnerIdentity { run, token: FencingToken(token), schema: SCHEMA }
 }
 
 pub fn sampler(transport: &Transport, shards: &[Endpoint]) -> TrajectorySampler {
@@ -153,7 +153,7 @@ pub fn try_writer(
 
 /// Of an item of ten steps.
 pub fn header(actor: u64, ordinal: u64, version: u64) -> TrajectoryHeader {
-    let version = PolicyVersion { epoch: LearnerEpoch(1), number: version };
+    let version = PolicyVersion { token: FencingToken(1), number: version };
     TrajectoryHeader {
         actor: ActorId(actor),
         incarnation: Incarnation(actor * 7 + 1),

@@ -3,7 +3,7 @@
 //! The input is read as changes of the bytes of all three frames: `offset (u16), byte` each.
 #![no_main]
 
-use common::ids::{ActorId, Incarnation, LearnerEpoch, PolicyVersion, SequenceNumber};
+use common::ids::{ActorId, Incarnation, FencingToken, PolicyVersion, SequenceNumber};
 use common::trajectory::TrajectoryHeader;
 use libfuzzer_sys::fuzz_target;
 use transport::{Block, Insert, Message, wire};
@@ -29,7 +29,7 @@ fuzz_target!(|input: &[u8]| {
 });
 
 fn frames() -> Vec<Vec<u8>> {
-    let version = PolicyVersion { epoch: LearnerEpoch(1), number: 300 };
+    let version = PolicyVersion { token: FencingToken(1), number: 300 };
     let header = TrajectoryHeader {
         actor: ActorId(3),
         incarnation: Incarnation(7),

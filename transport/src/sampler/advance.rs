@@ -28,7 +28,7 @@ impl<P: Port> TrajectorySampler<P> {
     ) -> Self {
         let hello = Hello {
             run: Some(identity.run),
-            epoch: Some(identity.epoch),
+            token: Some(identity.token),
             ..Hello::new(Role::Learner, identity.schema)
         };
         TrajectorySampler {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::Shutdown;
-use common::ids::{Digest, LearnerEpoch, PolicyVersion, RunId, ShardId};
+use common::ids::{Digest, FencingToken, PolicyVersion, RunId, ShardId};
 use common::trajectory::TrajectoryHeader;
 use rand_chacha::ChaCha8Rng;
 
@@ -31,8 +31,8 @@ const FAREWELL: Duration = Duration::from_secs(3);
 pub struct LearnerIdentity {
     /// The run.
     pub run: RunId,
-    /// The learner's fencing epoch.
-    pub epoch: LearnerEpoch,
+    /// The learner's fencing token.
+    pub token: FencingToken,
     /// Digest of the observation and action schema.
     pub schema: Digest,
 }
