@@ -17,7 +17,7 @@ use support::{
     try_writer, wait_until, writer,
 };
 use transport::{
-    Endpoint, KeyPair, Pull, Refusal, Role, Selector, TrajectorySampler, Transport, TransportError,
+    Endpoint, KeyPair, Refusal, Role, Selector, TrajectorySampler, Transport, TransportError,
     WeightsEndpoints, WeightsFollower, WeightsPublisher,
 };
 
@@ -164,7 +164,7 @@ fn other_runs_and_older_learners_are_refused_and_newer_ones_take_over() {
     let addresses = endpoints(&[&shard]);
     let mut first = sampler(&transport, &addresses);
     let other = RunId([9; 16]);
-    let error = try_writer(&transport, &addresses, 1, other)
+    let error = try_writer(&transport, &addresses, 1, other, None)
         .and_then(|mut intruder| insert(&mut intruder, 1, 0, 1))
         .unwrap_err();
     assert!(matches!(error, TransportError::Refused { reason: Refusal::OtherRun, .. }), "{error}");
@@ -310,45 +310,28 @@ fn shards_relay_weights() {
     let shard = RunningShard::start_relaying(&transport, 0, ANY_PORT, &[], publisher.endpoints().clone());
     let addresses = endpoints(&[&shard]);
     let _sampler = sampler(&transport, &addresses);
-    let mut writer = writer(&transport, &addresses, 1, RUN);
-    let mut relayed = |have| {
-        let mut came = None;
-        wait_until(|| {
-            writer.poll();
-            writer.ask_weights(Pull { have });
-            // What was asked for twice may come twice.
-            came =
-                writer.take_weights().filter(|(weights, _)| have.is_none_or(|have| weights.version > have));
-            came.is_some()
-        });
-        let (weights, bytes) = came.unwrap();
-        assert_eq!(*bytes, [weights.version.number as u8; 1000]);
-        weights.version
+    let follow = || {
+        let endpoints = publisher.endpoints();
+        let (schema, shutdown) = (support::SCHEMA, Shutdown::new());
+        let follower =
+            WeightsFollower::connect(&transport, endpoints, Role::Actor, schema, link(), &shutdown);
+        let (mut follower, _) = follower.unwrap();
+        follower.ask_shards_first();
+        follower
     };
-    assert_eq!(relayed(None), version(1));
-    // Asked for before it is there.
-    let publishes = std::thread::spawn(move || {
-        std::thread::sleep(Duration::from_millis(100));
-        publisher.publish(version(2), vec![2; 1000].into());
-        publisher
-    });
-    assert_eq!(relayed(Some(version(1))), version(2));
-    // An actor follows through its shard, and through the learner where the shard is gone.
-    let publisher = publishes.join().unwrap();
+    let mut actor = support::try_writer(&transport, &addresses, 1, RUN, Some(follow())).unwrap();
+    let mut newer = |than: Option<u64>| {
+        let (newest, weights) = actor.wait_newer_weights(than.map(version), PATIENCE).unwrap().unwrap();
+        assert_eq!(**weights, [newest.number as u8; 1000]);
+        newest
+    };
+    assert_eq!(newer(None), version(1));
+    publisher.publish(version(2), vec![2; 1000].into());
+    assert_eq!(newer(Some(1)), version(2));
     shard.stop();
-    let (mut follower, _) = WeightsFollower::connect(
-        &transport,
-        publisher.endpoints(),
-        Role::Actor,
-        support::SCHEMA,
-        link(),
-        &Shutdown::new(),
-    )
-    .unwrap();
-    follower.ask_shards_first();
-    assert_eq!(follower.wait_newer(None, PATIENCE).unwrap().unwrap().0, version(2));
+    // Without a shard the learner is asked.
     publisher.publish(version(3), vec![3; 1000].into());
-    assert_eq!(follower.wait_newer(None, PATIENCE).unwrap().unwrap().0, version(3));
+    assert_eq!(newer(Some(2)), version(3));
 }
 
 fn on_disk(folder: &std::path::Path) -> [String; 2] {

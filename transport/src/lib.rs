@@ -5,9 +5,10 @@
 //! actors), and [`Server`] (what a shard is built on). A client belongs to one thread and owns its sockets. Nothing here
 //! waits for ever: a peer that is gone is a repeated log line, and one that was never there an error.
 
+mod actor_core;
 mod block;
 mod channel;
-mod client;
+mod clients;
 mod directory;
 mod endpoint;
 mod error;
@@ -15,20 +16,24 @@ mod frame;
 mod keys;
 mod links;
 mod message;
+mod options;
 mod port;
 mod refusals;
 mod sampler;
 mod security;
 mod server;
+mod shard_links;
 mod shared;
 mod socket;
+mod socket_port;
 mod weights;
 pub mod wire;
 mod writer;
 mod zap;
 
+pub use actor_core::{ActorCore, ActorIdentity};
 pub use block::{Block, BlockDigest};
-pub use client::LinkOptions;
+pub use clients::{ActorClient, TrajectorySampler, WeightsFollower};
 pub use directory::ShardDirectory;
 pub use endpoint::Endpoint;
 pub use error::TransportError;
@@ -39,9 +44,12 @@ pub use message::{
     Ack, Announcement, Batch, BulkDigest, Hello, Insert, Inserts, Item, MAX_BATCH_ITEMS, Message, NotReady,
     Pick, Prioritise, Pull, Refusal, Refused, Role, Sample, TableSize, Weights, Welcome,
 };
-pub use port::{Port, SocketPort};
-pub use sampler::{LearnerIdentity, SampledItem, Selector, TrajectorySampler};
+pub use options::LinkOptions;
+pub use port::Port;
+pub use sampler::{LearnerIdentity, SampledItem, SamplerCore, Selector};
 pub use security::{Security, Transport, curve_support};
 pub use server::{Delivery, Incoming, PeerId, Received, Relay, Server};
-pub use weights::{VersionedWeights, WeightsEndpoints, WeightsFollower, WeightsPublisher};
-pub use writer::{ActorIdentity, Trajectory, TrajectoryWriter, WriterOptions};
+pub use shard_links::LinkId;
+pub use socket_port::SocketPort;
+pub use weights::{VersionedWeights, WeightsCore, WeightsEndpoints, WeightsPublisher};
+pub use writer::{Trajectory, WriterOptions};

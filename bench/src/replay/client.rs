@@ -13,8 +13,8 @@ use configuration::REPLAYED_TABLE;
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use transport::{
-    ActorIdentity, LearnerIdentity, LinkOptions, Security, Selector, ShardDirectory, TrajectorySampler,
-    TrajectoryWriter, Transport, WriterOptions,
+    ActorClient, ActorIdentity, LearnerIdentity, LinkOptions, Security, Selector, ShardDirectory,
+    TrajectorySampler, Transport, WriterOptions,
 };
 
 use super::load::{Load, Noise};
@@ -121,7 +121,7 @@ pub(super) fn claim(shards: &[SocketAddr], deadline: Duration) -> Result<()> {
 }
 
 struct Writing {
-    writer: TrajectoryWriter,
+    writer: ActorClient,
     noise: Noise,
     load: Load,
     lifetimes: Option<f64>,
@@ -134,11 +134,12 @@ impl Writing {
         let identity = ActorIdentity { run: RUN, actor: ACTOR, incarnation: INCARNATION, schema: SCHEMA };
         let spool = if order.window == 0 { CREDITS * order.shards.len() } else { order.window };
         let options = WriterOptions { spool, spool_bytes: SPOOL_BYTES, link: LinkOptions::default() };
-        let writer = TrajectoryWriter::connect(
+        let writer = ActorClient::connect(
             &Transport::tcp(Security::Plain { insecure: false })?,
             &directory(&order.shards)?,
             identity,
             options,
+            None,
             &Shutdown::new(),
         )?;
         let rng = ChaCha8Rng::seed_from_u64(2);

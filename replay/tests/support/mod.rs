@@ -13,8 +13,9 @@ use configuration::{Config, Durability};
 use replay::{ReplaySummary, Shard};
 use telemetry::Readiness;
 use transport::{
-    ActorIdentity, Endpoint, KeyPair, Keys, LearnerIdentity, LinkOptions, Role, Security, ShardDirectory,
-    TrajectorySampler, TrajectoryWriter, Transport, TransportError, WeightsEndpoints, WriterOptions,
+    ActorClient, ActorIdentity, Endpoint, KeyPair, Keys, LearnerIdentity, LinkOptions, Role, Security,
+    ShardDirectory, TrajectorySampler, Transport, TransportError, WeightsEndpoints, WeightsFollower,
+    WriterOptions,
 };
 
 pub const SCHEMA: Digest = Digest([5; 32]);
@@ -135,8 +136,8 @@ pub fn directory(shards: &[Endpoint]) -> ShardDirectory {
     ShardDirectory::fixed(shards.to_vec())
 }
 
-pub fn writer(transport: &Transport, shards: &[Endpoint], actor: u64, run: RunId) -> TrajectoryWriter {
-    try_writer(transport, shards, actor, run).unwrap()
+pub fn writer(transport: &Transport, shards: &[Endpoint], actor: u64, run: RunId) -> ActorClient {
+    try_writer(transport, shards, actor, run, None).unwrap()
 }
 
 pub fn try_writer(
@@ -144,11 +145,12 @@ pub fn try_writer(
     shards: &[Endpoint],
     actor: u64,
     run: RunId,
-) -> Result<TrajectoryWriter, TransportError> {
+    weights: Option<WeightsFollower>,
+) -> Result<ActorClient, TransportError> {
     let identity =
         ActorIdentity { run, actor: ActorId(actor), incarnation: Incarnation(actor * 7 + 1), schema: SCHEMA };
     let options = WriterOptions { spool: 1000, spool_bytes: 64 << 20, link: link() };
-    TrajectoryWriter::connect(transport, &directory(shards), identity, options, &Shutdown::new())
+    ActorClient::connect(transport, &directory(shards), identity, options, weights, &Shutdown::new())
 }
 
 /// Of an item of ten steps.
@@ -168,7 +170,7 @@ pub fn header(actor: u64, ordinal: u64, version: u64) -> TrajectoryHeader {
 
 /// An item of ten steps; `ordinal` is also in its bytes.
 pub fn insert(
-    writer: &mut TrajectoryWriter,
+    writer: &mut ActorClient,
     actor: u64,
     ordinal: u64,
     version: u64,

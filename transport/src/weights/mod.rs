@@ -1,9 +1,9 @@
 //! Weights from the learner to the actors: versions are announced to all, and pulled by who is ready for the newest.
 
-mod follower;
+mod core;
 mod publisher;
 
-pub use follower::WeightsFollower;
+pub use core::WeightsCore;
 pub use publisher::WeightsPublisher;
 
 use std::sync::Arc;
