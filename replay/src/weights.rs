@@ -10,7 +10,7 @@ use transport::{
     Frame, LinkOptions, Relay, Role, Transport, TransportError, WeightsEndpoints, WeightsFollower,
 };
 
-use crate::ReplayError;
+use crate::error::ReplayError;
 
 /// How long one wait lasts before the end is looked for again.
 const WAIT: Duration = Duration::from_secs(1);

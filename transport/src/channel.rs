@@ -6,10 +6,10 @@ use std::time::Duration;
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
+use crate::envelope::WireError;
 use crate::message::{Hello, Message, NotReady, Refusal, Refused, Role, Welcome};
 use crate::options::{Complaint, LinkOptions};
 use crate::port::Port;
-use crate::wire::WireError;
 use crate::{Endpoint, Frame, TransportError, wire};
 
 /// What happened on a channel.

@@ -9,14 +9,18 @@ mod actor_core;
 mod block;
 mod channel;
 mod clients;
+mod digest;
 mod directory;
+mod domain;
 mod endpoint;
+mod envelope;
 mod error;
 mod frame;
 mod keys;
 mod links;
 mod message;
 mod options;
+mod poll;
 mod port;
 mod refusals;
 mod sampler;
@@ -32,22 +36,23 @@ mod writer;
 mod zap;
 
 pub use actor_core::{ActorCore, ActorIdentity};
-pub use block::{Block, BlockDigest};
+pub use block::Block;
 pub use clients::{ActorClient, TrajectorySampler, WeightsFollower};
+pub use digest::{BlockDigest, BulkDigest};
 pub use directory::ShardDirectory;
 pub use endpoint::Endpoint;
 pub use error::TransportError;
 pub use frame::Frame;
-pub use keys::{KeyPair, Keys, MadeKeys, make_keys};
+pub use keys::{KeyPair, Keys, MadeKeys, curve_support, make_keys};
 pub use links::Links;
 pub use message::{
-    Ack, Announcement, Batch, BulkDigest, Hello, Insert, Inserts, Item, MAX_BATCH_ITEMS, Message, NotReady,
-    Pick, Prioritise, Pull, Refusal, Refused, Role, Sample, TableSize, Weights, Welcome,
+    Ack, Announcement, Batch, Hello, Insert, Inserts, Item, MAX_BATCH_ITEMS, Message, NotReady, Pick,
+    Prioritise, Pull, Refusal, Refused, Role, Sample, TableSize, Weights, Welcome,
 };
 pub use options::LinkOptions;
 pub use port::Port;
 pub use sampler::{LearnerIdentity, SampledItem, SamplerCore, Selector};
-pub use security::{Security, Transport, curve_support};
+pub use security::{Security, Transport};
 pub use server::{Delivery, Incoming, PeerId, Received, Relay, Server};
 pub use shard_links::LinkId;
 pub use socket_port::SocketPort;

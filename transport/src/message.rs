@@ -8,8 +8,8 @@ use common::ids::{
 use common::trajectory::TrajectoryHeader;
 use serde::{Deserialize, Serialize};
 
-use crate::block::BlockDigest;
-use crate::wire::{self, WireError};
+use crate::digest::{BlockDigest, BulkDigest};
+use crate::envelope::{WireError, decode_value, encode_value};
 
 /// Who a peer is; each role has one key pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -123,23 +123,6 @@ pub struct Refused {
 pub struct NotReady {
     /// What is missing.
     pub message: String,
-}
-
-/// Length and CRC32C of a frame that follows the envelope.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BulkDigest {
-    /// Bytes.
-    pub length: u64,
-    /// CRC32C.
-    pub crc: u32,
-}
-
-impl BulkDigest {
-    /// Of `bytes`.
-    #[must_use]
-    pub fn of(bytes: &[u8]) -> Self {
-        BulkDigest { length: bytes.len() as u64, crc: common::checksum::crc32c(bytes) }
-    }
 }
 
 /// One trajectory for a shard; body and states follow as two frames.
@@ -316,12 +299,12 @@ macro_rules! messages {
             }
 
             pub(crate) fn encode_payload(&self) -> Result<Vec<u8>, WireError> {
-                match self { $(Message::$name(payload) => wire::encode_value(payload),)* }
+                match self { $(Message::$name(payload) => encode_value(payload),)* }
             }
 
             pub(crate) fn decode_payload(kind: u16, bytes: &[u8]) -> Result<Message, WireError> {
                 match kind {
-                    $($number => Ok(Message::$name(wire::decode_value(bytes)?)),)*
+                    $($number => Ok(Message::$name(decode_value(bytes)?)),)*
                     _ => Err(WireError::UnknownKind { kind }),
                 }
             }

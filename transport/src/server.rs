@@ -4,9 +4,10 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::domain::Domain;
+use crate::envelope::WireError;
 use crate::message::{Message, Role};
-use crate::security::Domain;
-use crate::wire::WireError;
+use crate::poll::wait;
 use crate::{Endpoint, Frame, Transport, TransportError, socket, wire};
 
 const COMPLAINT_PERIOD: Duration = Duration::from_secs(1);
@@ -147,7 +148,7 @@ impl Server {
 
     /// Waits for the next message; passes on meanwhile what relays send. Malformed messages are counted and dropped.
     pub fn receive(&mut self, timeout: Duration) -> Received {
-        socket::wait(&[&self.router, &self.relay], timeout);
+        wait(&[&self.router, &self.relay], timeout);
         let mut woken = false;
         while let Some(mut frames) = socket::receive(&self.relay) {
             if frames.len() < 2 {

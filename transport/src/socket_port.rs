@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::message::Role;
+use crate::poll::wait;
 use crate::port::Port;
 use crate::{Endpoint, Frame, Transport, TransportError, socket};
 
@@ -73,7 +74,7 @@ impl Port for SocketPort {
 /// Waits until one of the ports has something to read, or for `timeout`.
 pub(crate) fn wait_any<'a>(ports: impl Iterator<Item = &'a SocketPort>, timeout: Duration) {
     let sockets: Vec<_> = ports.filter_map(|port| port.socket.as_ref()).collect();
-    socket::wait(&sockets, timeout);
+    wait(&sockets, timeout);
 }
 
 impl std::fmt::Debug for SocketPort {

@@ -19,9 +19,9 @@ use crate::effect::{Change, Effect, Outgoing, Reply};
 use crate::item::Content;
 use crate::journal::Remembered;
 use crate::peers::{Peer, Peers};
-use crate::report::ShardStats;
 use crate::requests::{Request, Requests};
 use crate::sessions::{SessionKey, Sessions};
+use crate::stats::ShardStats;
 use crate::tables::{Items, TableStats, Tables};
 
 /// Who has many credits is acknowledged several trajectories at a time, but within this: each acknowledgement wakes threads

@@ -1,6 +1,7 @@
 //! How a learner samples from its shards, without sockets and clock: which shard is asked for how much, and what arrives.
 
 mod request;
+mod shard_state;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use common::trajectory::TrajectoryHeader;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 
-use self::request::ShardState;
+use self::shard_state::ShardState;
 use crate::block::Block;
 use crate::message::{Batch, Hello, Message, Prioritise, Role};
 use crate::options::{Complaint, LinkOptions};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::ids::{Digest, PolicyVersion, RunId};
 
-use super::{VersionedWeights, WeightsEndpoints};
+use super::endpoints::{VersionedWeights, WeightsEndpoints};
 use crate::channel::{Channel, ChannelEvent};
 use crate::message::{Hello, Message, Pull, Role, Weights};
 use crate::options::LinkOptions;

@@ -5,12 +5,11 @@ use std::time::{Duration, Instant};
 
 use common::ids::{PolicyVersion, SequenceNumber};
 
-use super::WeightsEndpoints;
-use crate::message::{
-    Announcement, BulkDigest, Hello, Message, NotReady, Refusal, Refused, Role, Weights, Welcome,
-};
+use super::endpoints::WeightsEndpoints;
+use crate::digest::BulkDigest;
+use crate::domain::Domain;
+use crate::message::{Announcement, Hello, Message, NotReady, Refusal, Refused, Role, Weights, Welcome};
 use crate::sampler::LearnerIdentity;
-use crate::security::Domain;
 use crate::server::{Delivery, Incoming, PeerId, Received, Relay, Server};
 use crate::{Frame, Transport, TransportError, socket, wire};
 

@@ -8,7 +8,8 @@ use common::trajectory::TrajectoryHeader;
 
 use super::trajectory::Trajectory;
 use crate::channel::Channel;
-use crate::message::{Ack, BulkDigest, Insert, Inserts, Message, Welcome};
+use crate::digest::BulkDigest;
+use crate::message::{Ack, Insert, Inserts, Message, Welcome};
 use crate::port::Port;
 use crate::{TransportError, wire};
 

@@ -4,7 +4,7 @@ use common::trajectory::TrajectoryHeader;
 
 use crate::TransportError;
 use crate::block::Block;
-use crate::wire::WireError;
+use crate::envelope::WireError;
 
 /// A trajectory on its way to a shard.
 #[derive(Clone, Debug, PartialEq)]
