@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use common::ids::{ActorId, GroupId, Incarnation, PolicyVersion, RunId, SequenceNumber};
+use common::ids::{ActorId, Incarnation, PolicyVersion, SequenceNumber};
 use common::trajectory::{TrajectoryBody, TrajectoryHeader};
-use common::{Decision, RunSeed, SimTime, Stream};
+use common::{Decision, SimTime, Stream};
 use configuration::{Config, Mode};
 use engine::{DecisionRequest, Progress, Scheduler, Simulation};
 use policy::{PolicyScheduler, Record};
@@ -17,8 +17,6 @@ use crate::rollout::{Piece, Rollout};
 /// Who plays.
 #[derive(Clone, Copy, Debug)]
 pub struct Identity {
-    /// The run.
-    pub run: RunId,
     /// The actor.
     pub actor: ActorId,
     /// Which life of it.
@@ -63,8 +61,6 @@ pub struct Player {
 }
 
 struct Group {
-    id: GroupId,
-    episode: RunSeed,
     rollouts: Vec<Environment>,
 }
 
@@ -168,8 +164,7 @@ impl Player {
             let simulation = self.episodes.training(episode, self.scheduler.interests());
             rollouts.push(Environment::new(place, simulation, self.version));
         }
-        let id = GroupId(episode.0);
-        Ok(Group { id, episode, rollouts })
+        Ok(Group { rollouts })
     }
 
     /// One decision of every environment that asks. Returns the trajectories that this completed.
@@ -226,8 +221,7 @@ impl Player {
                     fill_group_returns(&curves, &mut pieces, &self.config.reward);
                 }
                 for (environment, pieces) in group.rollouts.iter().zip(pieces) {
-                    outgoing
-                        .extend(pieces.into_iter().map(|piece| self.outgoing(&group, environment, piece)));
+                    outgoing.extend(pieces.into_iter().map(|piece| self.outgoing(environment, piece)));
                 }
             }
             if over {
@@ -242,21 +236,16 @@ impl Player {
         outgoing
     }
 
-    fn outgoing(&mut self, group: &Group, environment: &Environment, piece: Piece) -> Outgoing {
+    fn outgoing(&mut self, environment: &Environment, piece: Piece) -> Outgoing {
         let header = TrajectoryHeader {
-            run: self.identity.run,
             actor: self.identity.actor,
             incarnation: self.identity.incarnation,
             sequence: SequenceNumber(0),
             ordinal: self.ordinal,
-            scenario: self.episodes.scenario(),
-            episode: group.episode,
-            group: self.config.learner.group.as_ref().map(|_| group.id),
             first_version: piece.first_version,
             last_version: piece.last_version,
             // Nobody has judged it yet: it counts as much as the one that counts most.
             priority: f32::INFINITY,
-            schema: self.scheduler.schema().digest(),
             steps: piece.steps.len() as u32,
         };
         self.ordinal += 1;
@@ -312,13 +301,13 @@ impl Environment {
             // A turn counts whole episodes.
             Mode::Lockstep => usize::MAX,
         };
-        self.rollout.record(record, decision.action, at, version, schema, unroll);
+        self.rollout.record(record, at, version, schema, unroll);
         // Instant by instant, so that the group baseline knows what each stretch of time brought.
         let progress = loop {
             let progress = simulation.tick();
             let reward = simulation.take_reward();
             self.total += f64::from(config.reward.weigh(&reward));
-            self.rollout.credit(reward, simulation.now(), &config.reward);
+            self.rollout.credit(&reward, simulation.now(), &config.reward);
             if let Some(progress) = progress {
                 break progress;
             }
@@ -352,7 +341,7 @@ mod tests {
         let config = parse(&text, "test", &[]).unwrap();
         let network = PolicyNetwork::new(&schema_of(&config.simulator), &config.policy, config.seed);
         let scheduler = PolicyScheduler::new("policy", network, Behaviour::Sample);
-        let identity = Identity { run: RunId([7; 16]), actor: ActorId(1), incarnation: Incarnation(2) };
+        let identity = Identity { actor: ActorId(1), incarnation: Incarnation(2) };
         let episodes = Arc::new(Episodes::new(&config.simulator).unwrap());
         Player::new(Arc::new(config), identity, scheduler, episodes)
     }
@@ -391,18 +380,20 @@ mod tests {
     fn rollouts_of_a_group_play_one_sequence_and_their_advantages_cancel() {
         let mut player = player("group = { rollouts = 4 }");
         let sent = play(&mut player, 600);
-        let mut groups: std::collections::BTreeMap<u64, Vec<&Outgoing>> = std::collections::BTreeMap::new();
+        // A group is sent as a whole: it ends with the fourth episode that ends.
+        let mut groups: Vec<Vec<&Outgoing>> = vec![Vec::new()];
         for outgoing in &sent {
-            groups.entry(outgoing.header.group.unwrap().0).or_default().push(outgoing);
+            let group = groups.last_mut().unwrap();
+            group.push(outgoing);
+            if group.iter().filter(|member| member.body.ended).count() == 4 {
+                groups.push(Vec::new());
+            }
         }
-        assert!(groups.len() > 5);
-        for members in groups.values() {
-            assert!(members.windows(2).all(|pair| pair[0].header.episode == pair[1].header.episode));
-            assert!(members.iter().filter(|member| member.body.ended).count() <= 4);
-        }
+        assert!(groups.pop().unwrap().is_empty() && groups.len() > 5);
         // The first decision of all four rollouts falls on one instant: there the advantages sum to zero.
         let mut checked = 0;
-        for members in groups.values() {
+        for members in &groups {
+            assert!(members.windows(2).all(|pair| pair[0].body.load == pair[1].body.load));
             let mut firsts: Vec<&common::trajectory::Step> = Vec::new();
             let mut whole = true;
             for member in members {

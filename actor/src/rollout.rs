@@ -46,7 +46,6 @@ impl Rollout {
     pub fn record(
         &mut self,
         record: Record,
-        action: common::Action,
         at: SimTime,
         version: PolicyVersion,
         schema: &Schema,
@@ -66,21 +65,17 @@ impl Rollout {
         self.encoder.push(schema, record.frame);
         self.steps.push(Step {
             time: at,
-            elapsed: SimTime::ZERO,
-            action,
             choice: record.choice,
             log_probability: record.log_probability,
-            reward: Reward::default(),
             weighted_reward: 0.0,
             discount: 1.0,
-            value: 0.0,
             group: None,
         });
     }
 
     /// Credits what happened since the last call until `now`.
-    pub fn credit(&mut self, reward: Reward, now: SimTime, config: &RewardConfig) {
-        let weighted = config.weigh(&reward);
+    pub fn credit(&mut self, reward: &Reward, now: SimTime, config: &RewardConfig) {
+        let weighted = config.weigh(reward);
         if let Some(stretch) = self.curve.last_mut() {
             stretch.reward += weighted;
             if now > stretch.start {
@@ -88,15 +83,9 @@ impl Rollout {
             }
         }
         let Some(step) = self.steps.last_mut() else { return };
-        step.reward.latency += reward.latency;
-        step.reward.fairness += reward.fairness;
-        step.reward.utilisation += reward.utilisation;
-        step.reward.slo += reward.slo;
-        step.reward.cost += reward.cost;
-        // What comes a while after the decision is worth as much less as it would be after a later one.
-        step.weighted_reward += config.discount(step.elapsed) * weighted;
-        step.elapsed = now.since(step.time);
-        step.discount = config.discount(step.elapsed);
+        // Until now `discount` covers the time up to the previous call, which is when this stretch began.
+        step.weighted_reward += step.discount * weighted;
+        step.discount = config.discount(now.since(step.time));
     }
 
     /// The episode is over at `now`. An episode in which nothing was to be decided still yields one piece, without

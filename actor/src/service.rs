@@ -8,8 +8,8 @@ use common::{RunSeed, Shutdown};
 use configuration::{Config, Mode};
 use policy::{Behaviour, PolicyNetwork, PolicyScheduler, schema_of};
 use transport::{
-    ActorIdentity, LinkOptions, Links, Role, TrajectoryWriter, TransportError, VersionedWeights,
-    WeightsFollower, WriterOptions, wire,
+    ActorClient, ActorIdentity, LinkOptions, Links, Role, TransportError, WeightsFollower, WriterOptions,
+    wire,
 };
 use workloads::Episodes;
 
@@ -51,8 +51,7 @@ pub fn run(
 struct Service {
     config: Arc<Config>,
     player: Player,
-    follower: WeightsFollower,
-    writer: TrajectoryWriter,
+    client: ActorClient,
     shutdown: Shutdown,
     summary: ActorSummary,
 }
@@ -69,7 +68,7 @@ impl Service {
         let network = PolicyNetwork::new(&schema, &config.policy, RunSeed::default());
         let scheduler = PolicyScheduler::new("policy", network, Behaviour::Sample);
         let link = LinkOptions::from(&config.transport);
-        let (mut follower, run, _) = WeightsFollower::connect(
+        let (mut follower, run) = WeightsFollower::connect(
             &links.transport,
             &links.weights,
             Role::Actor,
@@ -88,23 +87,16 @@ impl Service {
             Mode::Async => Incarnation(rand::random()),
         };
         tracing::info!(%run, %actor, %incarnation, environments = config.actor.environments, "actor plays");
-        let writer = TrajectoryWriter::connect(
+        let client = ActorClient::connect(
             &links.transport,
             &links.shards,
             ActorIdentity { run, actor, incarnation, schema: schema.digest() },
             WriterOptions { spool: config.actor.spool, spool_bytes: config.actor.spool_mib << 20, link },
+            Some(follower),
             shutdown,
         )?;
-        let player =
-            Player::new(Arc::clone(&config), Identity { run, actor, incarnation }, scheduler, episodes);
-        Ok(Service {
-            config,
-            player,
-            follower,
-            writer,
-            shutdown: shutdown.clone(),
-            summary: ActorSummary::default(),
-        })
+        let player = Player::new(Arc::clone(&config), Identity { actor, incarnation }, scheduler, episodes);
+        Ok(Service { config, player, client, shutdown: shutdown.clone(), summary: ActorSummary::default() })
     }
 
     fn play(mut self) -> Result<ActorSummary, ActorError> {
@@ -119,7 +111,7 @@ impl Service {
             Err(error) => return Err(error),
         }
         if !self.over()
-            && let Err(error) = self.writer.flush(FAREWELL)
+            && let Err(error) = self.client.flush(FAREWELL)
         {
             tracing::warn!(%error, "the last trajectories were not acknowledged");
         }
@@ -128,30 +120,27 @@ impl Service {
     }
 
     fn over(&self) -> bool {
-        self.shutdown.is_triggered() || self.follower.run_finished() || self.writer.run_finished()
+        self.shutdown.is_triggered() || self.client.run_finished()
     }
 
     fn first_weights(&mut self) -> Result<(), ActorError> {
         while !self.over() {
-            if let Some((version, weights)) = self.follower.wait_newer(None, WEIGHTS_WAIT)? {
+            if let Some((version, weights)) = self.client.wait_newer_weights(None, WEIGHTS_WAIT)? {
                 return self.follow(version, &weights);
             }
-            self.writer.poll();
         }
         Err(TransportError::RunFinished.into())
     }
 
     fn follow(&mut self, version: PolicyVersion, weights: &[u8]) -> Result<(), ActorError> {
         tracing::debug!(%version, "new weights");
-        self.writer.weights_came();
         metrics::gauge!("longshore_policy_version").set(version.number as f64);
         self.player.follow(version, weights)
     }
 
     fn play_freely(&mut self) -> Result<(), ActorError> {
         while !self.over() {
-            self.writer.poll();
-            if let Some((version, weights)) = self.newest()? {
+            if let Some((version, weights)) = self.client.newest_weights()? {
                 self.follow(version, &weights)?;
             }
             self.player.fill()?;
@@ -161,18 +150,6 @@ impl Service {
             self.count();
         }
         Ok(())
-    }
-
-    /// The newest weights, when there are newer ones: from a shard, or from the learner itself.
-    fn newest(&mut self) -> Result<Option<VersionedWeights>, ActorError> {
-        if let Some((weights, bytes)) = self.writer.take_weights() {
-            self.follower.take_relayed(&weights, bytes);
-        }
-        let newest = self.follower.newest()?;
-        if let Some(pull) = self.follower.wanted() {
-            self.writer.ask_weights(pull);
-        }
-        Ok(newest)
     }
 
     fn play_turns(&mut self) -> Result<(), ActorError> {
@@ -185,17 +162,16 @@ impl Service {
             for outgoing in played {
                 self.send(outgoing)?;
             }
-            self.writer.flush(Duration::from_secs_f64(self.config.transport.reach_deadline_seconds))?;
+            self.client.flush(Duration::from_secs_f64(self.config.transport.reach_deadline_seconds))?;
             self.count();
             let current = self.player.version();
             let (version, weights) = loop {
                 if self.over() {
                     return Ok(());
                 }
-                if let Some(newer) = self.follower.wait_newer(Some(current), WEIGHTS_WAIT)? {
+                if let Some(newer) = self.client.wait_newer_weights(Some(current), WEIGHTS_WAIT)? {
                     break newer;
                 }
-                self.writer.poll();
             };
             self.follow(version, &weights)?;
         }
@@ -203,7 +179,7 @@ impl Service {
 
     fn send(&mut self, outgoing: Outgoing) -> Result<(), ActorError> {
         let body = wire::encode_body(&outgoing.body).map_err(TransportError::from)?;
-        self.writer.insert(outgoing.header, body, outgoing.frames)?;
+        self.client.insert(outgoing.header, body, outgoing.frames)?;
         Ok(())
     }
 

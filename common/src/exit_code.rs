@@ -16,7 +16,7 @@ pub enum ExitCode {
     Checkpoint = 5,
     /// A peer could not be reached within its deadline.
     Unreachable = 6,
-    /// A peer refused: another run, another schema, another protocol, an older epoch.
+    /// A peer refused: another run, another schema, another protocol, a newer learner.
     Refused = 7,
     /// A key file is missing, unreadable or wrong, or an insecure bind was refused.
     Security = 8,
@@ -86,7 +86,9 @@ impl ExitCode {
             ExitCode::Input => "an input file is missing or malformed",
             ExitCode::Checkpoint => "a checkpoint is missing, damaged or of another shape",
             ExitCode::Unreachable => "a peer could not be reached within its deadline",
-            ExitCode::Refused => "a peer refused: another run, schema, protocol or an older epoch",
+            ExitCode::Refused => {
+                "a peer refused: another run, schema or protocol, or a newer learner has taken over"
+            }
             ExitCode::Security => "a key is missing or wrong, or an insecure bind was refused",
             ExitCode::Diverged => "training diverged",
             ExitCode::Locked => "the folder of a run, a shard or results is held by another process",

@@ -52,26 +52,24 @@ number! {
     SequenceNumber(u64)
 }
 number! {
-    /// A group of rollouts that play one arrival sequence.
-    GroupId(u64)
-}
-number! {
-    /// The fencing epoch of a learner: one more at each start on the same run folder.
-    LearnerEpoch(u32)
+    /// Numbers the lives of a run's learner: one more at each start on the same run folder. Whoever has a smaller token than
+    /// was seen before is refused.
+    FencingToken(u32)
 }
 
 /// A version of the policy: which life of the learner published it, and its number. Ordered in that order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PolicyVersion {
-    /// The learner's fencing epoch.
-    pub epoch: LearnerEpoch,
+    /// Of the learner that published it; manifests of checkpoints call it `epoch`.
+    #[serde(rename = "epoch")]
+    pub token: FencingToken,
     /// Counts published versions; it goes on across restarts of the learner.
     pub number: u64,
 }
 
 impl fmt::Display for PolicyVersion {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}.{}", self.epoch, self.number)
+        write!(formatter, "{}.{}", self.token, self.number)
     }
 }
 

@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{ActorId, Digest, GroupId, Incarnation, PolicyVersion, RunId, SequenceNumber};
-use crate::seed::RunSeed;
+use crate::ids::{ActorId, Incarnation, PolicyVersion, SequenceNumber};
 use crate::time::SimTime;
 
 /// Which scenario an episode plays.
@@ -28,8 +27,6 @@ impl std::fmt::Display for Scenario {
 /// What everybody on the way may read of a trajectory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrajectoryHeader {
-    /// The run that it belongs to.
-    pub run: RunId,
     /// Who played it.
     pub actor: ActorId,
     /// Which life of that actor.
@@ -38,30 +35,22 @@ pub struct TrajectoryHeader {
     pub sequence: SequenceNumber,
     /// Its place in the order in which this incarnation finished its trajectories, over all shards.
     pub ordinal: u64,
-    /// Scenario.
-    pub scenario: Scenario,
-    /// Seed of the episode.
-    pub episode: RunSeed,
-    /// Rollouts of one arrival sequence share a group.
-    pub group: Option<GroupId>,
     /// Policy version at its first step.
     pub first_version: PolicyVersion,
     /// Policy version at its last step.
     pub last_version: PolicyVersion,
     /// Initial priority for prioritised sampling; infinity: as large as the largest that is known.
     pub priority: f32,
-    /// Digest of the observation and action schema.
-    pub schema: Digest,
     /// Steps in the body.
     pub steps: u32,
 }
 
-/// Which of its options a policy took at each stage, as places in the frame's tables.
+/// Which of its options a policy took, as a place in the tables of a state graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Choice {
     /// No start.
     Wait,
-    /// The start with this place in the frame's option table.
+    /// The start with this place in the state graph's option table.
     Start(u32),
 }
 
@@ -96,28 +85,20 @@ pub struct GroupReturn {
 pub struct Step {
     /// When it was taken.
     pub time: SimTime,
-    /// Simulated time until the next recorded decision (or the end of the episode).
-    pub elapsed: SimTime,
-    /// What was done, as the cluster understood it.
-    pub action: crate::Action,
-    /// The same as places in the frame's tables.
+    /// What was done, as places in the tables of the step's state.
     pub choice: Choice,
     /// Log-probability of each stage under the policy that acted.
     pub log_probability: [f32; 3],
-    /// Reward between this decision and the next recorded one.
-    pub reward: Reward,
-    /// The weighted sum of the reward's parts that is learnt from.
+    /// Weighted sum of the reward's parts between this decision and the next recorded one (or the end of the episode),
+    /// discounted to the time of this decision.
     pub weighted_reward: f32,
-    /// Discount over `elapsed`.
+    /// Discount over the same time, 0 to 1.
     pub discount: f32,
-    /// Value estimate of the acting policy, or 0.
-    pub value: f32,
     /// With the group baseline only.
     pub group: Option<GroupReturn>,
 }
 
-/// A piece of an episode: its steps, and the states as opaque bytes (one frame a step, and one more where the episode
-/// goes on after the last step).
+/// What is learnt from beside the states, which travel as another block.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrajectoryBody {
     /// Steps in order.
@@ -126,6 +107,6 @@ pub struct TrajectoryBody {
     pub load: f32,
     /// Length of the episode's arrivals, for the same statistics.
     pub horizon: SimTime,
-    /// Whether the episode ended with the last step; otherwise a bootstrap frame follows.
+    /// Whether the episode ended with the last step; otherwise one more state follows, to bootstrap from.
     pub ended: bool,
 }

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use crate::{DurableError, at};
+use crate::error::{DurableError, at};
 
 /// Puts `bytes` at `path`, replacing what was there; the folder must exist. When it returns, the content survives a
 /// loss of power. Links are followed; into what is no regular file (a device, a pipe) the bytes are written.

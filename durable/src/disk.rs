@@ -4,7 +4,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice, Write};
 use std::path::{Path, PathBuf};
 
-use crate::{DurableError, at, sync_folder};
+use crate::atomic::sync_folder;
+use crate::error::{DurableError, at};
 
 /// One folder of files that only grow at their ends. Errors are [`DurableError::Io`], naming file and operation.
 pub trait Disk: Send + Sync + 'static {

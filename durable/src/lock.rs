@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::Path;
 
-use crate::{DurableError, at};
+use crate::error::{DurableError, at};
 
 const LOCK_FILE: &str = "lock";
 

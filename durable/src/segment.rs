@@ -3,7 +3,7 @@
 use common::checksum::{crc32c, crc32c_of};
 
 /// The version of the format that this program writes, and the only one that it reads.
-pub const SEGMENT_VERSION: u16 = 1;
+pub const SEGMENT_VERSION: u16 = 2;
 /// Length of a segment's header in bytes.
 pub const SEGMENT_HEADER: usize = 20;
 /// Length of a record's header in bytes.
@@ -165,10 +165,10 @@ mod tests {
         assert_eq!(check_segment_header(&bytes, 4), Beginning::Good);
         assert!(matches!(check_segment_header(&bytes, 5), Beginning::Damaged(_)));
         assert!(matches!(check_segment_header(&bytes[..19], 4), Beginning::Damaged(_)));
-        bytes[4] = 2;
+        bytes[4] = 9;
         assert!(matches!(check_segment_header(&bytes, 4), Beginning::Damaged(_)));
         let checksum = crc32c(&bytes[..16]).to_le_bytes();
         bytes[16..].copy_from_slice(&checksum);
-        assert_eq!(check_segment_header(&bytes, 4), Beginning::Version(2));
+        assert_eq!(check_segment_header(&bytes, 4), Beginning::Version(9));
     }
 }

@@ -293,12 +293,12 @@ fn a_segment_of_a_newer_version_is_left_as_it_is() {
     log.append(1, &[b"x"]).unwrap();
     log.commit().unwrap();
     disk.damage(&segment_name(1), |bytes| {
-        bytes[4] = 2;
+        bytes[4] = 9;
         let checksum = common::checksum::crc32c(&bytes[..16]).to_le_bytes();
         bytes[16..20].copy_from_slice(&checksum);
     });
     let before = disk.bytes();
     let error = open(&disk, 1).err().unwrap().to_string();
-    assert!(error.contains(&segment_name(1)) && error.contains("version 2"), "{error}");
+    assert!(error.contains(&segment_name(1)) && error.contains("version 9"), "{error}");
     assert_eq!(disk.bytes(), before);
 }

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::ids::{LearnerEpoch, PolicyVersion, RunId};
+use common::ids::{FencingToken, PolicyVersion, RunId};
 use configuration::Config;
 use policy::{Checkpoint, Manifest, Parameters, decode_tensors, encode_tensors, schema_of, write_checkpoint};
 use serde::{Deserialize, Serialize};
@@ -45,14 +45,14 @@ pub struct Progress {
 pub struct Checkpoints {
     folder: PathBuf,
     run: RunId,
-    epoch: LearnerEpoch,
+    epoch: FencingToken,
     config: Config,
 }
 
 impl Checkpoints {
     /// Those of the run in `run_folder`.
     #[must_use]
-    pub fn new(run_folder: &Path, run: RunId, epoch: LearnerEpoch, config: &Config) -> Self {
+    pub fn new(run_folder: &Path, run: RunId, epoch: FencingToken, config: &Config) -> Self {
         Checkpoints { folder: run_folder.join("checkpoints"), run, epoch, config: config.clone() }
     }
 
@@ -65,7 +65,7 @@ impl Checkpoints {
         let manifest = Manifest {
             schema: 1,
             run: self.run.to_string(),
-            version: PolicyVersion { epoch: self.epoch, number: progress.version },
+            version: PolicyVersion { token: self.epoch, number: progress.version },
             environment_steps: progress.environment_steps,
             validation: progress.validation,
             observation: schema_of(&self.config.simulator).digest().to_string(),
@@ -252,7 +252,7 @@ mod tests {
     fn the_newest_whole_checkpoint_comes_back_and_old_ones_go() {
         let folder = tempfile::tempdir().unwrap();
         let (config, first) = updater(1);
-        let checkpoints = Checkpoints::new(folder.path(), RunId([1; 16]), LearnerEpoch(1), &config);
+        let checkpoints = Checkpoints::new(folder.path(), RunId([1; 16]), FencingToken(1), &config);
         for version in 1..=4 {
             let progress = Progress { version, rounds: version, ..Progress::default() };
             checkpoints.save(&first, &progress, version == 2).unwrap();
@@ -280,7 +280,7 @@ mod tests {
     fn an_empty_folder_is_a_fresh_start() {
         let folder = tempfile::tempdir().unwrap();
         let (config, mut updater) = updater(1);
-        let checkpoints = Checkpoints::new(folder.path(), RunId([1; 16]), LearnerEpoch(1), &config);
+        let checkpoints = Checkpoints::new(folder.path(), RunId([1; 16]), FencingToken(1), &config);
         assert_eq!(checkpoints.restore(&mut updater).unwrap(), None);
     }
 }

@@ -65,7 +65,7 @@ impl Window {
     /// The verdict on an item that `version` began to play.
     #[must_use]
     pub fn judge(&self, version: PolicyVersion) -> Verdict {
-        let older_epoch = version.epoch < self.newest.epoch;
+        let older_epoch = version.token < self.newest.token;
         if older_epoch && version.number > self.restored {
             Verdict::Fenced
         } else if version.number + self.max_lag < self.newest.number {
@@ -294,11 +294,11 @@ fn samples_by_priority(config: &Config) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use common::ids::LearnerEpoch;
+    use common::ids::FencingToken;
 
     #[test]
     fn what_a_restart_undid_is_fenced_and_what_is_too_old_is_dropped() {
-        let version = |epoch, number| PolicyVersion { epoch: LearnerEpoch(epoch), number };
+        let version = |epoch, number| PolicyVersion { token: FencingToken(epoch), number };
         let window = Window { newest: version(2, 12), restored: 10, max_lag: 3 };
         assert_eq!(window.judge(version(2, 12)), Verdict::Learn);
         assert_eq!(window.judge(version(1, 10)), Verdict::Learn);

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::RunSeed;
-use common::ids::{LearnerEpoch, RunId};
+use common::ids::{FencingToken, RunId};
 use configuration::{Config, parse_earlier};
 use durable::{FolderLock, atomic_write};
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,7 @@ pub struct RunRecord {
     /// The run, in hex.
     pub run: String,
     /// Starts of a learner on this folder so far: the fencing epoch.
-    pub epoch: LearnerEpoch,
+    pub epoch: FencingToken,
     /// The run's seed.
     pub seed: RunSeed,
     /// Commit that the learner was built from.
@@ -96,7 +96,7 @@ impl RunFolder {
 
     /// This learner's fencing epoch.
     #[must_use]
-    pub fn epoch(&self) -> LearnerEpoch {
+    pub fn epoch(&self) -> FencingToken {
         self.record.epoch
     }
 }
@@ -128,7 +128,7 @@ pub fn check_run_folder(path: &Path, config: &Config, init_from: Option<&Path>) 
     Err(LearnerError::OtherRun { folder: path.display().to_string(), changes })
 }
 
-fn write_config(path: &Path, epoch: LearnerEpoch, config: &Config) -> Result<(), LearnerError> {
+fn write_config(path: &Path, epoch: FencingToken, config: &Config) -> Result<(), LearnerError> {
     let effective = toml::to_string(config)
         .map_err(|error| LearnerError::Config(format!("the configuration cannot be written: {error}")))?;
     let epochs = path.join("epochs");
@@ -142,7 +142,7 @@ fn new_record(config: &Config) -> RunRecord {
     RunRecord {
         schema: 1,
         run: RunId(rand::random()).to_string(),
-        epoch: LearnerEpoch(0),
+        epoch: FencingToken(0),
         seed: config.seed,
         revision: String::new(),
     }

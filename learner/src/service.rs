@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use common::Shutdown;
-use common::ids::{Digest, PolicyVersion};
+use common::ids::PolicyVersion;
 use configuration::Config;
 use policy::schema_of;
 use tch::Device;
@@ -117,12 +117,7 @@ impl Service {
             updater.join(group);
             other_ranks = Some(others);
         }
-        let identity = LearnerIdentity {
-            run: folder.run(),
-            epoch: folder.epoch(),
-            schema: schema.digest(),
-            config: Digest::of(format!("{config:?}").as_bytes()),
-        };
+        let identity = LearnerIdentity { run: folder.run(), token: folder.epoch(), schema: schema.digest() };
         let publisher = WeightsPublisher::bind(&links.transport, &links.weights, identity)?;
         tracing::info!(
             run = %folder.run(), epoch = %folder.epoch(), seed = config.seed.0, folder = %folder.path().display(),
@@ -215,7 +210,7 @@ impl Service {
 
     fn window(&self) -> Window {
         Window {
-            newest: PolicyVersion { epoch: self.folder.epoch(), number: self.progress.version },
+            newest: PolicyVersion { token: self.folder.epoch(), number: self.progress.version },
             restored: self.restored,
             max_lag: self.config.learner.max_lag,
         }
@@ -240,7 +235,7 @@ impl Service {
 
     fn publish(&self) -> Result<(), LearnerError> {
         let weights = Arc::new(self.updater.networks.policy.parameters().to_bytes(&[])?);
-        self.publisher.publish(self.window().newest, weights, self.spent() as f32);
+        self.publisher.publish(self.window().newest, weights);
         metrics::gauge!("longshore_policy_version").set(self.progress.version as f64);
         Ok(())
     }

@@ -1,6 +1,6 @@
-//! Whose shard this is: the first run that claims it, and of that run's learners the one of the newest epoch.
+//! Whose shard this is: the first run that claims it, and of that run's learners the one with the largest fencing token.
 
-use common::ids::{Digest, LearnerEpoch, RunId};
+use common::ids::{Digest, FencingToken, RunId};
 use transport::{Hello, Refusal, Refused, Role};
 
 /// The run and the learner that a shard serves.
@@ -9,34 +9,34 @@ pub struct Claim {
     /// The run.
     pub run: RunId,
     /// Its newest learner.
-    pub epoch: LearnerEpoch,
+    pub token: FencingToken,
     /// Of its observations and actions.
     pub schema: Digest,
 }
 
-/// What holds for every hello, whoever speaks: the protocol to go on with.
-pub(crate) fn check_peer(hello: &Hello, proven: Option<Role>) -> Result<u16, Refused> {
+/// Checks that a peer's key is that of the role it says it has; without CURVE no role is proven.
+pub(crate) fn check_role(hello: &Hello, proven: Option<Role>) -> Result<(), Refused> {
     if proven.is_some_and(|role| role != hello.role) {
         return Err(refused(Refusal::WrongRole, format!("the key is not that of a {}", hello.role)));
     }
-    hello.common_protocol().ok_or_else(|| {
-        let message = format!("this shard speaks protocol {}", transport::wire::PROTOCOL);
-        refused(Refusal::Protocol, message)
-    })
+    Ok(())
 }
 
 /// The claim after a learner's hello.
 pub(crate) fn claim(current: Option<Claim>, hello: &Hello) -> Result<Claim, Refused> {
-    let (Some(run), Some(epoch)) = (hello.run, hello.epoch) else {
-        return Err(refused(Refusal::Incomplete, "a learner must say its run and its epoch".to_owned()));
+    let (Some(run), Some(token)) = (hello.run, hello.token) else {
+        return Err(refused(
+            Refusal::Incomplete,
+            "a learner must say its run and its fencing token".to_owned(),
+        ));
     };
     if let Some(current) = current {
         check_run(current, hello)?;
-        if epoch < current.epoch {
-            return Err(old_epoch(current.epoch, epoch));
+        if token < current.token {
+            return Err(old_token(current.token, token));
         }
     }
-    Ok(Claim { run, epoch, schema: hello.schema })
+    Ok(Claim { run, token, schema: hello.schema })
 }
 
 /// Whether a peer belongs to the run that claimed the shard.
@@ -57,9 +57,10 @@ pub(crate) fn check_run(current: Claim, hello: &Hello) -> Result<(), Refused> {
     Ok(())
 }
 
-pub(crate) fn old_epoch(current: LearnerEpoch, found: LearnerEpoch) -> Refused {
-    let message = format!("a learner of epoch {current} has taken over from epoch {found}");
-    refused(Refusal::OldEpoch, message)
+pub(crate) fn old_token(current: FencingToken, found: FencingToken) -> Refused {
+    let message =
+        format!("the learner with fencing token {current} has taken over from the one with {found}");
+    refused(Refusal::OldToken, message)
 }
 
 fn refused(reason: Refusal, message: String) -> Refused {
@@ -70,28 +71,26 @@ fn refused(reason: Refusal, message: String) -> Refused {
 mod tests {
     use super::*;
 
-    fn learner(run: u8, epoch: u32) -> Hello {
+    fn learner(run: u8, token: u32) -> Hello {
         let hello = Hello::new(Role::Learner, Digest([1; 32]));
-        Hello { run: Some(RunId([run; 16])), epoch: Some(LearnerEpoch(epoch)), ..hello }
+        Hello { run: Some(RunId([run; 16])), token: Some(FencingToken(token)), ..hello }
     }
 
     #[test]
     fn the_first_run_keeps_the_shard_and_its_newest_learner_leads() {
         let first = claim(None, &learner(1, 3)).unwrap();
         assert_eq!(claim(Some(first), &learner(1, 3)), Ok(first));
-        assert_eq!(claim(Some(first), &learner(1, 4)).unwrap().epoch, LearnerEpoch(4));
-        assert_eq!(claim(Some(first), &learner(1, 2)).unwrap_err().reason, Refusal::OldEpoch);
+        assert_eq!(claim(Some(first), &learner(1, 4)).unwrap().token, FencingToken(4));
+        assert_eq!(claim(Some(first), &learner(1, 2)).unwrap_err().reason, Refusal::OldToken);
         assert_eq!(claim(Some(first), &learner(2, 9)).unwrap_err().reason, Refusal::OtherRun);
     }
 
     #[test]
-    fn other_schemas_keys_and_protocols_are_refused() {
+    fn other_schemas_and_keys_are_refused() {
         let first = claim(None, &learner(1, 3)).unwrap();
         let stranger = Hello { schema: Digest([2; 32]), ..learner(1, 3) };
         assert_eq!(check_run(first, &stranger).unwrap_err().reason, Refusal::OtherSchema);
-        assert_eq!(check_peer(&learner(1, 3), Some(Role::Actor)).unwrap_err().reason, Refusal::WrongRole);
-        let future = Hello { protocol: 99, protocol_oldest: 98, ..learner(1, 3) };
-        assert_eq!(check_peer(&future, None).unwrap_err().reason, Refusal::Protocol);
+        assert_eq!(check_role(&learner(1, 3), Some(Role::Actor)).unwrap_err().reason, Refusal::WrongRole);
         let nameless = Hello { run: None, ..learner(1, 3) };
         assert_eq!(claim(None, &nameless).unwrap_err().reason, Refusal::Incomplete);
     }

@@ -1,7 +1,7 @@
 //! What the core of a shard wants done.
 
 use transport::wire::{self, WireError};
-use transport::{Batch, Frame, Message, PeerId, TableShare};
+use transport::{Batch, Frame, Message, PeerId, TableSize};
 
 use crate::claim::Claim;
 use crate::item::{Content, Item};
@@ -41,8 +41,6 @@ pub enum Change {
 pub struct Outgoing {
     /// Whom.
     pub peer: PeerId,
-    /// What it speaks.
-    pub protocol: u16,
     /// What it is told.
     pub reply: Reply,
 }
@@ -57,7 +55,7 @@ pub enum Reply {
         /// The request.
         request: u64,
         /// What its table held.
-        share: TableShare,
+        table: TableSize,
         /// The trajectories.
         given: Vec<Given<Content>>,
     },
@@ -66,8 +64,7 @@ pub enum Reply {
 }
 
 impl Outgoing {
-    /// Its frames, ready to be sent; none, and a line in the log, when it cannot be: that is a fault of ours, or the peer is
-    /// too old for it.
+    /// Its frames, ready to be sent; none, and a line in the log, when it cannot be: that is a fault of ours.
     #[must_use]
     pub fn frames(&self) -> Option<Vec<Frame>> {
         self.pack()
@@ -78,19 +75,19 @@ impl Outgoing {
     /// Its frames; those of trajectories are shared with the table.
     ///
     /// # Errors
-    /// [`WireError`] when it is too large, or the peer's protocol has no words for it.
+    /// [`WireError`] when it is too large.
     pub fn pack(&self) -> Result<Vec<Frame>, WireError> {
         match &self.reply {
-            Reply::Message(message) => wire::pack(message, Vec::new(), self.protocol),
-            Reply::Bulk(message, bytes) => wire::pack(message, vec![bytes.clone()], self.protocol),
-            Reply::Batch { request, share, given } => {
+            Reply::Message(message) => wire::pack(message, Vec::new()),
+            Reply::Bulk(message, bytes) => wire::pack(message, vec![bytes.clone()]),
+            Reply::Batch { request, table, given } => {
                 let items = given.iter().map(describe).collect();
                 let bulk = given.iter().flat_map(|given| {
                     let content = &given.item.content;
                     [content.body.clone(), content.states.clone()]
                 });
-                let batch = Batch { request: *request, share: *share, items };
-                wire::pack(&Message::Batch(batch), bulk.collect(), self.protocol)
+                let batch = Batch { request: *request, table: *table, items };
+                wire::pack(&Message::Batch(batch), bulk.collect())
             }
         }
     }
@@ -101,7 +98,6 @@ fn describe(given: &Given<Content>) -> transport::Item {
     transport::Item {
         key: given.item.key,
         header: given.item.header.clone(),
-        times_sampled: given.times_sampled,
         probability: given.probability,
         body: content.body_digest,
         states: content.states_digest,

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use common::ids::{Digest, LearnerEpoch, RunId};
+use common::ids::{Digest, FencingToken, RunId};
 use common::trajectory::TrajectoryHeader;
 use durable::Disk;
 use serde::{Deserialize, Serialize};
@@ -56,7 +56,7 @@ pub struct RememberedItem {
 /// What a segment begins with.
 #[derive(Serialize, Deserialize)]
 struct State {
-    claim: Option<(RunId, LearnerEpoch, Digest)>,
+    claim: Option<(RunId, FencingToken, Digest)>,
     sessions: Vec<(SessionKey, u64)>,
 }
 
@@ -192,7 +192,7 @@ impl Marks {
     }
 
     fn encode(&self) -> Vec<u8> {
-        let claim = self.claim.map(|claim| (claim.run, claim.epoch, claim.schema));
+        let claim = self.claim.map(|claim| (claim.run, claim.token, claim.schema));
         let mut sessions: Vec<_> = self.next.iter().map(|(key, (next, _))| (*key, *next)).collect();
         sessions.sort_unstable();
         // Bounded far below what an envelope holds.
@@ -201,7 +201,7 @@ impl Marks {
 
     fn read_state(&mut self, bytes: &[u8]) -> Result<(), WireError> {
         let State { claim, sessions } = wire::unseal(KIND_STATE, bytes)?;
-        self.claim = claim.map(|(run, epoch, schema)| Claim { run, epoch, schema });
+        self.claim = claim.map(|(run, token, schema)| Claim { run, token, schema });
         if self.claim.is_none() {
             // A run has ended here; the actors of the next one count anew.
             self.next.clear();

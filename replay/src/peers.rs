@@ -5,21 +5,15 @@
 
 use std::collections::BTreeMap;
 
-use common::ids::LearnerEpoch;
+use common::ids::FencingToken;
 use transport::PeerId;
 
 use crate::sessions::SessionKey;
 
 /// Who is at the other end of a connection.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer {
-    pub(crate) protocol: u16,
-    pub(crate) who: Who,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Who {
-    Learner(LearnerEpoch),
+pub(crate) enum Peer {
+    Learner(FencingToken),
     Actor(SessionKey),
 }
 
@@ -43,7 +37,7 @@ impl Peers {
     /// A peer has said hello on the connection `id`.
     pub(crate) fn greet(&mut self, id: &PeerId, peer: Peer) {
         self.forget(id);
-        if let Some(former) = self.connections.insert(peer.who.session(), id.clone()) {
+        if let Some(former) = self.connections.insert(peer.session(), id.clone()) {
             self.known.remove(&former);
         }
         self.known.insert(id.clone(), peer);
@@ -52,29 +46,27 @@ impl Peers {
     /// The connection is gone.
     pub(crate) fn forget(&mut self, id: &PeerId) {
         if let Some(peer) = self.known.remove(id) {
-            self.connections.remove(&peer.who.session());
+            self.connections.remove(&peer.session());
         }
     }
 
     /// Keeps of the actors those whose session `is_kept`.
     pub(crate) fn keep_actors(&mut self, is_kept: impl Fn(SessionKey) -> bool) {
         self.connections.retain(|session, _| session.is_none_or(&is_kept));
-        self.known.retain(|_, peer| peer.who.session().is_none_or(&is_kept));
+        self.known.retain(|_, peer| peer.session().is_none_or(&is_kept));
     }
 
     /// The actors, in the order of their connections.
-    pub(crate) fn actors(&self) -> impl Iterator<Item = (&PeerId, u16, SessionKey)> {
-        self.known
-            .iter()
-            .filter_map(|(id, peer)| peer.who.session().map(|session| (id, peer.protocol, session)))
+    pub(crate) fn actors(&self) -> impl Iterator<Item = (&PeerId, SessionKey)> {
+        self.known.iter().filter_map(|(id, peer)| peer.session().map(|session| (id, session)))
     }
 }
 
-impl Who {
+impl Peer {
     fn session(self) -> Option<SessionKey> {
         match self {
-            Who::Learner(_) => None,
-            Who::Actor(session) => Some(session),
+            Peer::Learner(_) => None,
+            Peer::Actor(session) => Some(session),
         }
     }
 }
@@ -91,21 +83,21 @@ mod tests {
 
     fn actor(number: u64) -> Peer {
         let session = SessionKey { actor: ActorId(number), incarnation: Incarnation(1) };
-        Peer { protocol: 2, who: Who::Actor(session) }
+        Peer::Actor(session)
     }
 
     #[test]
     fn a_new_connection_takes_the_place_of_the_one_before() {
         let mut peers = Peers::default();
-        let learner = |epoch| Peer { protocol: 2, who: Who::Learner(LearnerEpoch(epoch)) };
+        let learner = |token| Peer::Learner(FencingToken(token));
         peers.greet(&id(0), learner(1));
         peers.greet(&id(1), actor(7));
         peers.greet(&id(2), actor(7));
         peers.greet(&id(3), learner(2));
         assert_eq!(peers.len(), 2);
         assert!(peers.get(&id(0)).is_none() && peers.get(&id(1)).is_none());
-        assert_eq!(peers.get(&id(2)).unwrap().who, actor(7).who);
-        assert_eq!(peers.get(&id(3)).unwrap().who, learner(2).who);
+        assert_eq!(peers.get(&id(2)).unwrap(), actor(7));
+        assert_eq!(peers.get(&id(3)).unwrap(), learner(2));
     }
 
     #[test]
@@ -115,7 +107,7 @@ mod tests {
         peers.greet(&id(0), actor(8));
         peers.greet(&id(1), actor(7));
         assert_eq!(peers.actors().map(|(id, ..)| id.clone()).collect::<Vec<_>>(), [id(0), id(1)]);
-        assert_eq!(peers.get(&id(0)).unwrap().who, actor(8).who);
+        assert_eq!(peers.get(&id(0)).unwrap(), actor(8));
         peers.forget(&id(0));
         peers.keep_actors(|session| session.actor != ActorId(7));
         assert_eq!((peers.len(), peers.connections.len()), (0, 0));

@@ -10,8 +10,8 @@ use common::ids::ShardId;
 use telemetry::Readiness;
 use transport::Relay;
 
-use crate::ReplayError;
 use crate::effect::{Effect, Outgoing};
+use crate::error::ReplayError;
 use crate::item::Content;
 use crate::journal::Journal;
 use crate::storage::StorageError;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rand::RngCore;
-use transport::{PeerId, Pick, Sample, TableShare};
+use transport::{PeerId, Pick, Sample, TableSize};
 
 use crate::effect::{Outgoing, Reply};
 use crate::item::Content;
@@ -16,15 +16,14 @@ const MAX_REQUESTS: usize = 1024;
 #[derive(Debug)]
 pub(crate) struct Request {
     peer: PeerId,
-    protocol: u16,
     sample: Sample,
     deadline: Duration,
 }
 
 impl Request {
-    pub(crate) fn new(peer: PeerId, protocol: u16, sample: Sample, now: Duration) -> Self {
+    pub(crate) fn new(peer: PeerId, sample: Sample, now: Duration) -> Self {
         let deadline = now + Duration::from_millis(u64::from(sample.patience_ms));
-        Request { peer, protocol, sample, deadline }
+        Request { peer, sample, deadline }
     }
 
     fn can_be_served(&self, tables: &Tables<Content>) -> bool {
@@ -44,13 +43,13 @@ impl Request {
     }
 
     fn answer(self, tables: &mut Tables<Content>, rng: &mut dyn RngCore) -> Outgoing {
-        let (mut share, mut given) = (TableShare::default(), Vec::new());
+        let (mut size, mut given) = (TableSize::default(), Vec::new());
         if let Some(table) = tables.table(&self.sample.table) {
-            share = tables.share(table);
+            size = tables.size(table);
             given = tables.sample(table, self.sample.pick, self.sample.steps, rng);
         }
-        let reply = Reply::Batch { request: self.sample.request, share, given };
-        Outgoing { peer: self.peer, protocol: self.protocol, reply }
+        let reply = Reply::Batch { request: self.sample.request, table: size, given };
+        Outgoing { peer: self.peer, reply }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::Shutdown;
-use common::ids::ShardId;
+use common::ids::{RunId, ShardId};
 use configuration::{Config, Durability};
 use durable::{Disk, FolderDisk, FolderLock};
 use telemetry::Readiness;
@@ -14,10 +14,12 @@ use transport::{Delivery, Endpoint, LinkOptions, Received, Server, Transport, We
 
 use crate::core::Core;
 use crate::effect::{Effect, Outgoing};
+use crate::error::ReplayError;
 use crate::journal::Journal;
 use crate::persistence::Persistence;
+use crate::report;
+use crate::stats::ShardStats;
 use crate::weights::{Relayed, WeightsRelay};
-use crate::{ReplayError, ReplaySummary, report};
 
 /// How long the socket may be silent before the shard looks around.
 const POLL: Duration = Duration::from_millis(50);
@@ -28,6 +30,17 @@ const METRICS_PERIOD: Duration = Duration::from_secs(1);
 /// After the end of a run, how long those who ask are told of it.
 const FAREWELL: Duration = Duration::from_millis(500);
 const CLAIMED: &str = "learner";
+
+/// What a shard did in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplaySummary {
+    /// The run that claimed it.
+    pub run: Option<RunId>,
+    /// Whether the learner ended the run (rather than the operator the shard).
+    pub run_finished: bool,
+    /// Its counts.
+    pub stats: ShardStats,
+}
 
 /// A bound shard, not serving yet.
 #[derive(Debug)]
@@ -176,8 +189,8 @@ impl Shard {
         }
         if let (Some(relay), Some(claim)) = (&mut self.weights, self.core.claim()) {
             relay.follow(claim.schema)?;
-            if let Some(Relayed { version, bytes, budget_share }) = relay.take() {
-                self.core.relay_weights(version, bytes, budget_share);
+            if let Some(Relayed { version, bytes }) = relay.take() {
+                self.core.relay_weights(version, bytes);
             }
         }
         for peer in self.server.take_gone() {

@@ -10,7 +10,7 @@ use transport::{
     Frame, LinkOptions, Relay, Role, Transport, TransportError, WeightsEndpoints, WeightsFollower,
 };
 
-use crate::ReplayError;
+use crate::error::ReplayError;
 
 /// How long one wait lasts before the end is looked for again.
 const WAIT: Duration = Duration::from_secs(1);
@@ -20,7 +20,6 @@ const WAIT: Duration = Duration::from_secs(1);
 pub(crate) struct Relayed {
     pub(crate) version: PolicyVersion,
     pub(crate) bytes: Frame,
-    pub(crate) budget_share: f32,
 }
 
 /// Follows the weights once it is known of which schema they are.
@@ -117,7 +116,7 @@ impl Fetch {
 
     /// Until the run or the shard ends.
     fn follow(&self) -> Result<(), TransportError> {
-        let (mut follower, ..) = WeightsFollower::connect(
+        let (mut follower, _) = WeightsFollower::connect(
             &self.transport,
             &self.learner,
             Role::Replay,
@@ -127,9 +126,8 @@ impl Fetch {
         )?;
         while !follower.run_finished() && !self.shutdown.is_triggered() {
             if let Some((version, bytes)) = follower.wait_newer(None, WAIT)? {
-                let budget_share = follower.budget_share();
                 let bytes = Frame::from(bytes.as_slice());
-                if self.sender.send(Relayed { version, bytes, budget_share }).is_err() {
+                if self.sender.send(Relayed { version, bytes }).is_err() {
                     return Ok(());
                 }
                 self.relay.wake();

@@ -5,10 +5,10 @@
 use std::time::Duration;
 
 use common::ids::{
-    ActorId, Digest, Incarnation, LearnerEpoch, PolicyVersion, RunId, SequenceNumber, ShardId,
+    ActorId, Digest, FencingToken, Incarnation, PolicyVersion, RunId, SequenceNumber, ShardId,
 };
 use common::seed::{RunSeed, Stream};
-use common::trajectory::{Scenario, TrajectoryHeader};
+use common::trajectory::TrajectoryHeader;
 use configuration::FRESH_TABLE;
 use rand::Rng as _;
 use replay::{Core, Effect, Outgoing, Remembered, Reply};
@@ -74,10 +74,10 @@ fn peer(connection: u32) -> PeerId {
     PeerId::from(connection.to_le_bytes().to_vec())
 }
 
-fn learner_hello(epoch: u32) -> Message {
+fn learner_hello(token: u32) -> Message {
     Message::Hello(Hello {
         run: Some(RUN),
-        epoch: Some(LearnerEpoch(epoch)),
+        token: Some(FencingToken(token)),
         ..Hello::new(Role::Learner, SCHEMA)
     })
 }
@@ -93,20 +93,15 @@ fn actor_hello(actor: u64, life: u64, first: u64) -> Message {
 }
 
 fn insert(actor: u64, life: u64, sequence: u64) -> Message {
-    let version = PolicyVersion { epoch: LearnerEpoch(1), number: 1 };
+    let version = PolicyVersion { token: FencingToken(1), number: 1 };
     let header = TrajectoryHeader {
-        run: RUN,
         actor: ActorId(actor),
         incarnation: Incarnation(life),
         sequence: SequenceNumber(sequence),
         ordinal: sequence,
-        scenario: Scenario::Slots,
-        episode: RunSeed(1),
-        group: None,
         first_version: version,
         last_version: version,
         priority: f32::NAN,
-        schema: SCHEMA,
         steps: u32::MAX,
     };
     let (body, states) = (Block::plain(vec![1, 2, 3]).digest, Block::plain(vec![4; 1000]).digest);
@@ -130,7 +125,7 @@ fn hellos_without_number_leave_a_bounded_memory_and_honest_peers_go_on() {
         assert!(matches!(flooded.hear(1, insert(1, 1, 1))[..], [Message::Ack(_)]));
     }
     assert_eq!(flooded.core.stats().inserted, 2);
-    assert!(matches!(flooded.hear(LEARNER, Message::StatsRequest(()))[..], [Message::Stats(_)]));
+    assert!(matches!(flooded.hear(LEARNER, Message::Ping(()))[..], [Message::Pong(())]));
 }
 
 #[test]
@@ -175,7 +170,7 @@ fn no_message_stops_the_core() {
         let number = |rng: &mut rand_chacha::ChaCha8Rng| numbers[rng.random_range(0..numbers.len())];
         let (a, b, c) = (number(&mut rng), number(&mut rng), number(&mut rng));
         let table = [FRESH_TABLE, "replayed", "", "no such table"][rng.random_range(0..4)].to_owned();
-        let version = PolicyVersion { epoch: LearnerEpoch(a as u32), number: b };
+        let version = PolicyVersion { token: FencingToken(a as u32), number: b };
         let message = match rng.random_range(0..12) {
             0 => actor_hello(a, b, c),
             1 => learner_hello(1),
@@ -202,9 +197,9 @@ fn no_message_stops_the_core() {
                 })
             }
             6 => Message::Pull(Pull { have: Some(version) }),
-            7 => Message::StatsRequest(()),
+            7 => Message::Pong(()),
             8 => Message::Ping(()),
-            9 => Message::Stats(flooded.core.stats()),
+            9 => Message::RunFinished(()),
             10 => Message::UnknownPeer(()),
             _ => Message::Hello(Hello { run: None, ..Hello::new(Role::Replay, SCHEMA) }),
         };
@@ -212,7 +207,7 @@ fn no_message_stops_the_core() {
     }
     assert!(flooded.core.stats().inserted > 9000, "{:?}", flooded.core.stats());
     flooded.hear(LEARNER, learner_hello(1));
-    assert!(matches!(flooded.hear(LEARNER, Message::StatsRequest(()))[..], [Message::Stats(_)]));
+    assert!(matches!(flooded.hear(LEARNER, Message::Ping(()))[..], [Message::Pong(())]));
     flooded.hear(1, actor_hello(77, 1, 0));
     assert!(matches!(flooded.hear(1, insert(77, 1, 0))[..], [Message::Ack(_)]));
 }

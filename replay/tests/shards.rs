@@ -5,17 +5,19 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use common::Shutdown;
-use common::ids::{ActorId, LearnerEpoch, PolicyVersion, RunId};
+use common::ids::{ActorId, FencingToken, PolicyVersion, RunId};
 use configuration::{FRESH_TABLE, REPLAYED_TABLE};
 use support::{
     PATIENCE, RUN, RunningShard, curve, directory, fresh, insert, learner, link, pairs, plain, sampler,
     try_writer, wait_until, writer,
 };
 use transport::{
-    Endpoint, KeyPair, Pull, Refusal, Role, Selector, TrajectorySampler, Transport, TransportError,
+    Endpoint, KeyPair, Refusal, Role, Selector, TrajectorySampler, Transport, TransportError,
     WeightsEndpoints, WeightsFollower, WeightsPublisher,
 };
 
@@ -67,12 +69,10 @@ fn everything_arrives_once(
         replayed.len() >= 10 && replayed.iter().all(|item| (item.probability - 1.0 / 200.0).abs() < 1e-9)
     );
     assert!(replayed.iter().all(|item| item.population == 200));
-    let stats = sampler.stats().unwrap();
-    assert_eq!(stats.iter().map(|shard| shard.inserted).sum::<u64>(), 200);
-    assert!(stats.len() == 2 && stats.iter().all(|shard| shard.inserted >= 50), "{stats:?}");
-    for shard in shards {
-        assert!(!shard.stop().run_finished);
-    }
+    let summaries = shards.map(RunningShard::stop);
+    assert!(summaries.iter().all(|shard| !shard.run_finished));
+    let inserted = summaries.map(|shard| shard.stats.inserted);
+    assert!(inserted.iter().sum::<u64>() == 200 && inserted.iter().all(|count| *count >= 50), "{inserted:?}");
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn a_turn_is_complete_ordered_and_of_one_version() {
     let shards = [0, 1].map(|id| RunningShard::start(&transport, id, &format!("inproc://turn-{id}"), &[]));
     let addresses = endpoints(&[&shards[0], &shards[1]]);
     let mut sampler = sampler(&transport, &addresses);
-    let version = PolicyVersion { epoch: LearnerEpoch(1), number: 7 };
+    let version = PolicyVersion { token: FencingToken(1), number: 7 };
     let selector = Selector::Turn { version, count: 12 };
     let mut writers = [1, 0].map(|actor| (actor, writer(&transport, &addresses, actor, RUN)));
     for (actor, writer) in &mut writers {
@@ -152,7 +152,8 @@ fn a_stranger_is_turned_away() {
     .unwrap();
     let error = actor.sample(FRESH, 1, PATIENCE).unwrap_err();
     assert!(matches!(error, TransportError::Refused { reason: Refusal::WrongRole, .. }), "{error}");
-    assert_eq!(sampler.stats().unwrap().len(), 1);
+    sampler.poll().unwrap();
+    assert_eq!(sampler.live_shards(), 1);
     shard.stop();
 }
 
@@ -163,31 +164,31 @@ fn other_runs_and_older_learners_are_refused_and_newer_ones_take_over() {
     let addresses = endpoints(&[&shard]);
     let mut first = sampler(&transport, &addresses);
     let other = RunId([9; 16]);
-    let error = try_writer(&transport, &addresses, 1, other)
+    let error = try_writer(&transport, &addresses, 1, other, None)
         .and_then(|mut intruder| insert(&mut intruder, 1, 0, 1))
         .unwrap_err();
     assert!(matches!(error, TransportError::Refused { reason: Refusal::OtherRun, .. }), "{error}");
     assert_eq!(error.exit_code(), common::ExitCode::Refused);
 
-    let connect = |run, epoch| {
+    let connect = |run, token| {
         TrajectorySampler::connect(
             &transport,
             &directory(&addresses),
-            learner(run, epoch),
+            learner(run, token),
             link(),
             &Shutdown::new(),
         )
     };
     // The refusal may come while it connects or later.
-    let refused = |run, epoch| {
-        let sampled = connect(run, epoch).and_then(|mut sampler| sampler.sample(FRESH, 1, PATIENCE));
+    let refused = |run, token| {
+        let sampled = connect(run, token).and_then(|mut sampler| sampler.sample(FRESH, 1, PATIENCE));
         match sampled {
             Err(TransportError::Refused { reason, .. }) => reason,
             other => panic!("{other:?}"),
         }
     };
     assert_eq!(refused(other, 5), Refusal::OtherRun);
-    assert_eq!(refused(RUN, 0), Refusal::OldEpoch);
+    assert_eq!(refused(RUN, 0), Refusal::OldToken);
 
     let mut writer = writer(&transport, &addresses, 2, RUN);
     insert(&mut writer, 2, 0, 1).unwrap();
@@ -195,7 +196,7 @@ fn other_runs_and_older_learners_are_refused_and_newer_ones_take_over() {
     let mut second = connect(RUN, 2).unwrap();
     assert_eq!(second.sample(FRESH, 1, PATIENCE).unwrap().len(), 1);
     let error = first.sample(FRESH, 1, PATIENCE).unwrap_err();
-    assert!(matches!(error, TransportError::Refused { reason: Refusal::OldEpoch, .. }), "{error}");
+    assert!(matches!(error, TransportError::Refused { reason: Refusal::OldToken, .. }), "{error}");
     insert(&mut writer, 2, 1, 1).unwrap();
     writer.flush(PATIENCE).unwrap();
     assert_eq!(second.sample(FRESH, 1, PATIENCE).unwrap().len(), 1);
@@ -240,14 +241,20 @@ fn actors_do_not_run_ahead_of_a_learner_that_does_not_ask() {
     let addresses = endpoints(&[&shard]);
     let mut sampler = sampler(&transport, &addresses);
     let mut writer = writer(&transport, &addresses, 1, RUN);
+    let inserted = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&inserted);
     let actor = std::thread::spawn(move || {
-        (0..100).for_each(|ordinal| insert(&mut writer, 1, ordinal, 1).unwrap());
+        for ordinal in 0..100 {
+            insert(&mut writer, 1, ordinal, 1).unwrap();
+            counter.store(ordinal + 1, Ordering::SeqCst);
+        }
         writer.flush(PATIENCE)
     });
-    wait_until(|| sampler.stats().unwrap()[0].waiting_steps >= 50);
+    wait_until(|| inserted.load(Ordering::SeqCst) >= 5);
     std::thread::sleep(Duration::from_millis(100));
-    let waiting = sampler.stats().unwrap()[0].waiting_steps;
-    assert!((50..=70).contains(&waiting), "{waiting} steps wait: at most two credits more than the limit");
+    // Of ten steps each.
+    let ahead = inserted.load(Ordering::SeqCst);
+    assert!((5..=7).contains(&ahead), "{ahead} trajectories: at most two credits more than the limit");
     // More than the limit is served all the same when the learner asks for it.
     let batch = sampler.sample(FRESH, 900, PATIENCE).unwrap();
     assert!(batch.len() >= 90);
@@ -268,10 +275,10 @@ fn the_end_of_the_run_ends_shards_and_releases_actors() {
     let addresses = endpoints(&[&shard]);
     let mut sampler = sampler(&transport, &addresses);
     let mut writer = writer(&transport, &addresses, 1, RUN);
+    insert(&mut writer, 1, 0, 1).unwrap();
     let actor = std::thread::spawn(move || {
-        (0..).map(|ordinal| insert(&mut writer, 1, ordinal, 1)).find_map(Result::err).unwrap()
+        (1..).map(|ordinal| insert(&mut writer, 1, ordinal, 1)).find_map(Result::err).unwrap()
     });
-    wait_until(|| sampler.stats().unwrap()[0].items > 0);
     sampler.finish().unwrap();
     let summary = shard.join();
     assert!(summary.run_finished && summary.run == Some(RUN));
@@ -298,50 +305,33 @@ fn shards_relay_weights() {
     let any = || "tcp://127.0.0.1:*".parse().unwrap();
     let learner_addresses = WeightsEndpoints { announce: any(), pull: any() };
     let publisher = WeightsPublisher::bind(&transport, &learner_addresses, learner(RUN, 1)).unwrap();
-    let version = |number| PolicyVersion { epoch: LearnerEpoch(1), number };
-    publisher.publish(version(1), vec![1; 1000].into(), 0.1);
+    let version = |number| PolicyVersion { token: FencingToken(1), number };
+    publisher.publish(version(1), vec![1; 1000].into());
     let shard = RunningShard::start_relaying(&transport, 0, ANY_PORT, &[], publisher.endpoints().clone());
     let addresses = endpoints(&[&shard]);
     let _sampler = sampler(&transport, &addresses);
-    let mut writer = writer(&transport, &addresses, 1, RUN);
-    let mut relayed = |have| {
-        let mut came = None;
-        wait_until(|| {
-            writer.poll();
-            writer.ask_weights(Pull { have });
-            // What was asked for twice may come twice.
-            came =
-                writer.take_weights().filter(|(weights, _)| have.is_none_or(|have| weights.version > have));
-            came.is_some()
-        });
-        let (weights, bytes) = came.unwrap();
-        assert_eq!(*bytes, [weights.version.number as u8; 1000]);
-        weights.version
+    let follow = || {
+        let endpoints = publisher.endpoints();
+        let (schema, shutdown) = (support::SCHEMA, Shutdown::new());
+        let follower =
+            WeightsFollower::connect(&transport, endpoints, Role::Actor, schema, link(), &shutdown);
+        let (mut follower, _) = follower.unwrap();
+        follower.ask_shards_first();
+        follower
     };
-    assert_eq!(relayed(None), version(1));
-    // Asked for before it is there.
-    let publishes = std::thread::spawn(move || {
-        std::thread::sleep(Duration::from_millis(100));
-        publisher.publish(version(2), vec![2; 1000].into(), 0.2);
-        publisher
-    });
-    assert_eq!(relayed(Some(version(1))), version(2));
-    // An actor follows through its shard, and through the learner where the shard is gone.
-    let publisher = publishes.join().unwrap();
+    let mut actor = support::try_writer(&transport, &addresses, 1, RUN, Some(follow())).unwrap();
+    let mut newer = |than: Option<u64>| {
+        let (newest, weights) = actor.wait_newer_weights(than.map(version), PATIENCE).unwrap().unwrap();
+        assert_eq!(**weights, [newest.number as u8; 1000]);
+        newest
+    };
+    assert_eq!(newer(None), version(1));
+    publisher.publish(version(2), vec![2; 1000].into());
+    assert_eq!(newer(Some(1)), version(2));
     shard.stop();
-    let (mut follower, ..) = WeightsFollower::connect(
-        &transport,
-        publisher.endpoints(),
-        Role::Actor,
-        support::SCHEMA,
-        link(),
-        &Shutdown::new(),
-    )
-    .unwrap();
-    follower.ask_shards_first();
-    assert_eq!(follower.wait_newer(None, PATIENCE).unwrap().unwrap().0, version(2));
-    publisher.publish(version(3), vec![3; 1000].into(), 0.3);
-    assert_eq!(follower.wait_newer(None, PATIENCE).unwrap().unwrap().0, version(3));
+    // Without a shard the learner is asked.
+    publisher.publish(version(3), vec![3; 1000].into());
+    assert_eq!(newer(Some(2)), version(3));
 }
 
 fn on_disk(folder: &std::path::Path) -> [String; 2] {
@@ -391,8 +381,7 @@ fn a_shard_on_a_disk_goes_on_where_it_stopped() {
         next.poll().unwrap();
         next.live_shards() == 1
     });
-    assert_eq!(next.stats().unwrap()[0].items, 0);
-    shard.stop();
+    assert_eq!(shard.stop().stats.items, 0);
 }
 
 /// A shard that comes up for another run, say with another's folder, costs its share and no more.

@@ -5,15 +5,14 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use common::Shutdown;
-use common::ids::{ActorId, Digest, Incarnation, LearnerEpoch, PolicyVersion, RunId, SequenceNumber};
+use common::ids::{ActorId, Digest, FencingToken, Incarnation, PolicyVersion, RunId, SequenceNumber};
 use common::seed::{RunSeed, Stream};
-use common::trajectory::{Scenario, TrajectoryHeader};
+use common::trajectory::TrajectoryHeader;
 use configuration::FRESH_TABLE;
 use rand::RngCore as _;
 use transport::{
-    ActorIdentity, Block, Endpoint, LearnerIdentity, LinkOptions, SampledItem, Selector, ShardDirectory,
-    Trajectory, TrajectorySampler, TrajectoryWriter, Transport, WriterOptions,
+    ActorCore, ActorIdentity, Block, Endpoint, LearnerIdentity, LinkOptions, SampledItem, SamplerCore,
+    Selector, ShardDirectory, SocketPort, Trajectory, Transport, WriterOptions,
 };
 
 /// The run of all tests' peers.
@@ -32,8 +31,8 @@ const LOST: Duration = Duration::from_secs(2);
 
 /// What the two send and are given.
 pub struct Traffic {
-    writer: TrajectoryWriter,
-    sampler: TrajectorySampler,
+    writer: ActorCore<SocketPort>,
+    sampler: SamplerCore<SocketPort>,
     started: Instant,
     asked: Duration,
     state_bytes: usize,
@@ -45,9 +44,6 @@ pub struct Traffic {
 impl Traffic {
     /// An actor and a learner on their transports. Trajectories are of `state_bytes` that no compression shortens; the learner
     /// asks for `batch` of them at a time. The spool holds `spool` trajectories.
-    ///
-    /// # Panics
-    /// When a socket cannot be made.
     #[must_use]
     pub fn new(
         [of_actor, of_learner]: [&Transport; 2],
@@ -59,13 +55,12 @@ impl Traffic {
         let shards = &ShardDirectory::fixed(shards.to_vec());
         let actor = ActorIdentity { run: RUN, actor: ACTOR, incarnation: LIFE, schema: SCHEMA };
         let bounds = WriterOptions { spool, spool_bytes: 1 << 30, link: options };
-        let writer = TrajectoryWriter::connect(of_actor, shards, actor, bounds, &Shutdown::new());
-        let learner =
-            LearnerIdentity { run: RUN, epoch: LearnerEpoch(1), schema: SCHEMA, config: Digest([0; 32]) };
-        let sampler = TrajectorySampler::connect(of_learner, shards, learner, options, &Shutdown::new());
+        let writer = ActorCore::new(shards, SocketPort::to_shards(of_actor), actor, bounds, None, 1);
+        let learner = LearnerIdentity { run: RUN, token: FencingToken(1), schema: SCHEMA };
+        let sampler = SamplerCore::new(shards, SocketPort::to_shards(of_learner), learner, options, 2);
         Traffic {
-            writer: writer.expect("an actor can connect"),
-            sampler: sampler.expect("a learner can connect"),
+            writer,
+            sampler,
             started,
             asked: Duration::ZERO,
             state_bytes,
@@ -158,7 +153,7 @@ impl Traffic {
     /// The numbers of those that no shard has acknowledged, each with its shard's place.
     #[must_use]
     pub fn unacknowledged(&self) -> Vec<(usize, u64)> {
-        self.writer.unacknowledged().map(|(place, header)| (place, header.ordinal)).collect()
+        self.writer.unacknowledged().map(|(link, header)| (link.0, header.ordinal)).collect()
     }
 
     /// The numbers of those that the learner was given.
@@ -193,20 +188,15 @@ impl fmt::Debug for Traffic {
 }
 
 fn header(ordinal: u64) -> TrajectoryHeader {
-    let version = PolicyVersion { epoch: LearnerEpoch(1), number: 1 };
+    let version = PolicyVersion { token: FencingToken(1), number: 1 };
     TrajectoryHeader {
-        run: RUN,
         actor: ACTOR,
         incarnation: LIFE,
         sequence: SequenceNumber(0),
         ordinal,
-        scenario: Scenario::Slots,
-        episode: RunSeed(ordinal),
-        group: None,
         first_version: version,
         last_version: version,
         priority: 1.0,
-        schema: SCHEMA,
         steps: STEPS,
     }
 }

@@ -9,15 +9,13 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use common::Shutdown;
-use common::ids::{ActorId, Incarnation, LearnerEpoch};
+use common::ids::{ActorId, FencingToken, Incarnation};
 use configuration::{FRESH_TABLE, TransportConfig};
 use rand::rngs::StdRng;
 use rand::{Rng as _, RngCore as _, SeedableRng as _};
 use system_tests::{RUN, SCHEMA, Service, ShardProcess, Traffic, impatient};
 use transport::{
-    ActorIdentity, Endpoint, Frame, Hello, Message, Pick, Port as _, Prioritise, Role, Sample,
-    ShardDirectory, SocketPort, TrajectoryWriter, Transport, WriterOptions, wire,
+    Endpoint, Frame, Hello, Message, Pick, Port as _, Prioritise, Role, Sample, SocketPort, Transport, wire,
 };
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,35 +25,26 @@ const GROWTH: u64 = 128 << 20;
 
 /// Somebody who sends what he likes over a real link.
 struct Hostile {
-    writer: TrajectoryWriter,
+    port: SocketPort,
 }
 
 impl Hostile {
     fn new(transport: &Transport, endpoint: &Endpoint) -> Self {
-        let identity =
-            ActorIdentity { run: RUN, actor: ActorId(666), incarnation: Incarnation(1), schema: SCHEMA };
-        let options = WriterOptions { spool: 1, spool_bytes: 1, link: impatient() };
-        let shards = ShardDirectory::fixed(vec![endpoint.clone()]);
-        let writer = TrajectoryWriter::connect(transport, &shards, identity, options, &Shutdown::new());
-        let mut hostile = Hostile { writer: writer.unwrap() };
+        let mut hostile = Hostile { port: SocketPort::to_shards(transport)(endpoint) };
         hostile.reconnect();
         hostile
     }
 
-    fn port(&mut self) -> &mut SocketPort {
-        self.writer.ports_mut().next().unwrap()
-    }
-
     /// On a connection that nobody has greeted.
     fn reconnect(&mut self) {
-        self.port().close();
-        self.port().open().unwrap();
+        self.port.close();
+        self.port.open().unwrap();
     }
 
     /// Whether the link takes it.
     fn offer(&mut self, frames: &[Vec<u8>]) -> bool {
-        while self.port().receive().is_some() {}
-        self.port().send(frames.iter().map(|frame| Frame::from(frame.as_slice())).collect())
+        while self.port.receive().is_some() {}
+        self.port.send(frames.iter().map(|frame| Frame::from(frame.as_slice())).collect())
     }
 
     fn send(&mut self, frames: &[Vec<u8>]) {
@@ -105,9 +94,8 @@ fn rubbish(rng: &mut StdRng) -> Vec<Vec<u8>> {
 
 /// Any payload in a sound envelope.
 fn sealed(kind: u16, payload: &[u8]) -> Vec<u8> {
-    let protocol: u16 = if (24..32).contains(&kind) || kind > 256 { 2 } else { 1 };
     let mut bytes = b"LSHR".to_vec();
-    bytes.extend(protocol.to_le_bytes());
+    bytes.extend(transport::wire::PROTOCOL.to_le_bytes());
     bytes.extend(kind.to_le_bytes());
     bytes.extend((payload.len() as u32).to_le_bytes());
     bytes.extend(common::checksum::crc32c(payload).to_le_bytes());
@@ -218,14 +206,14 @@ impl Field {
             hostile.say(&sample());
             hostile.say(&Message::RunFinished(()));
             hostile.say(&prioritise(f32::NAN));
-            hostile.say(&Message::StatsRequest(()));
+            hostile.say(&Message::Ping(()));
             hostile.say(&hello(667));
         }
         hostile.reconnect();
-        for epoch in [Some(LearnerEpoch(0)), None] {
+        for token in [Some(FencingToken(0)), None] {
             hostile.say(&Message::Hello(Hello {
                 run: Some(RUN),
-                epoch,
+                token,
                 ..Hello::new(Role::Learner, SCHEMA)
             }));
             hostile.say(&sample());

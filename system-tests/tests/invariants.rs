@@ -221,10 +221,13 @@ fn only_transport_names_zmq() {
 
 #[test]
 fn tensors_stay_where_they_belong() {
-    let may = ["torch-extension", "policy", "learner", "actor", "bench"];
+    let may = ["torch-extension", "policy", "learner", "bench"];
     for krate in crates().into_iter().filter(|krate| !may.contains(krate)) {
         assert!(!dependencies(krate, "dependencies").contains(&"tch".to_owned()), "{krate} depends on tch");
         no_source_names(&[krate], &["tch::"]);
+    }
+    for krate in crates().into_iter().filter(|krate| *krate != "torch-extension") {
+        no_source_names(&[krate], &["torch_sys"]);
     }
     // Through no crate below it either.
     let mut below = vec!["replay".to_owned()];
@@ -263,6 +266,45 @@ fn what_is_simulated_reads_no_clock_and_opens_no_socket() {
         ],
         &forbidden,
     );
+}
+
+/// What a shard and its clients decide, without the drivers that have sockets, clocks, disks and threads.
+const CORES: [&str; 20] = [
+    "replay/src/claim.rs",
+    "replay/src/core",
+    "replay/src/effect.rs",
+    "replay/src/item.rs",
+    "replay/src/peers.rs",
+    "replay/src/requests.rs",
+    "replay/src/sessions.rs",
+    "replay/src/tables",
+    "transport/src/actor_core.rs",
+    "transport/src/block.rs",
+    "transport/src/channel.rs",
+    "transport/src/message.rs",
+    "transport/src/options.rs",
+    "transport/src/port.rs",
+    "transport/src/sampler",
+    "transport/src/shard_links.rs",
+    "transport/src/weights/core.rs",
+    "transport/src/weights/mod.rs",
+    "transport/src/wire.rs",
+    "transport/src/writer",
+];
+
+#[test]
+fn cores_know_no_socket_clock_disk_or_thread() {
+    let forbidden = ["Instant", "SystemTime", "zmq", "std::thread", "std::fs", "std::net"];
+    let all: Vec<_> = ["replay", "transport"].into_iter().flat_map(sources).collect();
+    for core in CORES {
+        let files: Vec<_> = all.iter().filter(|(path, _)| path.starts_with(root().join(core))).collect();
+        assert!(!files.is_empty(), "{core} is not there");
+        for (path, code) in files {
+            for word in forbidden {
+                assert!(!names(code, word), "{} names `{word}`", path.display());
+            }
+        }
+    }
 }
 
 #[test]

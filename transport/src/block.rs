@@ -1,10 +1,8 @@
 //! A trajectory's bulk bytes: compressed where that pays, opened only by who reads them.
 
-use serde::{Deserialize, Serialize};
-
 use crate::Frame;
-use crate::message::BulkDigest;
-use crate::wire::WireError;
+use crate::digest::{BlockDigest, BulkDigest};
+use crate::envelope::WireError;
 
 /// Bytes at the start that are tried first: where they hardly shrink, the rest is left alone.
 const PROBE_BYTES: usize = 4 << 10;
@@ -14,15 +12,6 @@ const MIN_BYTES: usize = 8 << 10;
 const MAX_RAW_BYTES: u64 = 4 << 30;
 /// LZ4 never makes more out of a byte: a claim beyond it is a lie.
 const MAX_RATIO: u64 = 255;
-
-/// What a message says of a block that follows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BlockDigest {
-    /// Of the bytes as they travel and as they are stored.
-    pub stored: BulkDigest,
-    /// Bytes that come out of decompression (LZ4 block format); none where the block is not compressed.
-    pub raw: Option<u64>,
-}
 
 /// Opaque bytes of a trajectory, as they travel and as they are stored.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,46 +1,47 @@
 //! A client's link to one server: connects, shakes hands, notices a loss, and tries again. It knows neither socket nor
-//! clock: messages go through a [`Port`], and the time is told.
+//! clock: messages go through a [`Port`], and callers pass the time.
 
 use std::time::Duration;
 
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
-use crate::client::{Complaint, LinkOptions};
+use crate::envelope::WireError;
 use crate::message::{Hello, Message, NotReady, Refusal, Refused, Role, Welcome};
+use crate::options::{Complaint, LinkOptions};
 use crate::port::Port;
 use crate::{Endpoint, Frame, TransportError, wire};
 
-/// What a link has to tell its owner.
+/// What happened on a channel.
 #[derive(Debug)]
-pub(crate) enum Event {
+pub(crate) enum ChannelEvent {
     /// The handshake succeeded, for the first time or after a loss.
     Ready(Welcome),
-    /// The peer is gone, or has forgotten us; what it had not answered must be sent again.
+    /// The connection is gone, or the peer has restarted: what it had not answered must be sent again.
     Lost,
-    /// The peer does not want us.
+    /// The peer refused the handshake, or what was sent.
     Refused(Refused),
     /// The learner has ended the run.
-    Finished,
-    /// Anything else.
+    RunFinished,
+    /// Any other message, with the frames that follow its envelope.
     Message(Message, Vec<Frame>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
-    /// No socket until then.
-    Away(Duration),
-    /// Hello is to be said then.
-    Shy(Duration),
-    /// Hello was said.
+    /// The connection is closed until this time.
+    Closed(Duration),
+    /// The connection is open, and `Hello` is sent at this time.
+    Waiting(Duration),
+    /// `Hello` was sent.
     Greeting,
-    /// Welcomed.
+    /// `Welcome` came.
     Ready,
-    /// Refused; nothing more happens.
+    /// The peer refused; nothing more is sent.
     Refused,
 }
 
-/// Peers answer within milliseconds.
+/// Peers answer within milliseconds: one that has not answered for so long is said to be silent.
 const UNUSUAL: Duration = Duration::from_secs(1);
 /// How often a peer that is not ready is asked again.
 const NOT_READY_PERIOD: Duration = Duration::from_millis(200);
@@ -52,9 +53,7 @@ pub(crate) struct Channel<P> {
     hello: Hello,
     options: LinkOptions,
     state: State,
-    /// The protocol that was agreed on.
-    protocol: u16,
-    /// Since when the peer owes us something.
+    /// When the oldest message was sent that the peer has not answered.
     owed_since: Option<Duration>,
     last_sent: Duration,
     failures: u32,
@@ -77,10 +76,9 @@ impl<P: Port> Channel<P> {
             port,
             endpoint: endpoint.clone(),
             server,
-            protocol: hello.protocol_oldest,
             hello,
             options,
-            state: State::Away(Duration::ZERO),
+            state: State::Closed(Duration::ZERO),
             owed_since: None,
             last_sent: Duration::ZERO,
             failures: 0,
@@ -111,11 +109,6 @@ impl<P: Port> Channel<P> {
         &mut self.port
     }
 
-    /// The protocol that the peer speaks, as of the last handshake.
-    pub(crate) fn protocol(&self) -> u16 {
-        self.protocol
-    }
-
     /// What the next hello will say.
     pub(crate) fn hello_mut(&mut self) -> &mut Hello {
         &mut self.hello
@@ -128,15 +121,15 @@ impl<P: Port> Channel<P> {
         bulk: Vec<Frame>,
         now: Duration,
     ) -> Result<bool, TransportError> {
-        let frames = wire::pack(message, bulk, self.protocol)?;
+        let frames = wire::pack(message, bulk)?;
         Ok(self.is_ready() && self.send_frames(frames, now))
     }
 
     /// Does what is due and returns the next event, none when nothing more happens now. Never waits.
-    pub(crate) fn step(&mut self, now: Duration) -> Result<Option<Event>, TransportError> {
+    pub(crate) fn step(&mut self, now: Duration) -> Result<Option<ChannelEvent>, TransportError> {
         match self.state {
             State::Refused => return Ok(None),
-            State::Away(until) | State::Shy(until) if now >= until => self.greet(now)?,
+            State::Closed(until) | State::Waiting(until) if now >= until => self.greet(now)?,
             _ => {}
         }
         while let Some(frames) = self.port.receive() {
@@ -150,6 +143,12 @@ impl<P: Port> Channel<P> {
                     if let Some(event) = self.take(message, frames, now) {
                         return Ok(Some(event));
                     }
+                }
+                // The peer answers a hello that it cannot read in its own protocol.
+                Err(error @ WireError::Protocol { .. }) if self.state == State::Greeting => {
+                    self.state = State::Refused;
+                    let refused = Refused { reason: Refusal::Protocol, message: error.to_string() };
+                    return Ok(Some(ChannelEvent::Refused(refused)));
                 }
                 Err(error) => {
                     metrics::counter!("longshore_malformed_messages_total").increment(1);
@@ -172,47 +171,48 @@ impl<P: Port> Channel<P> {
         Ok(())
     }
 
-    fn take(&mut self, message: Message, frames: Vec<Frame>, now: Duration) -> Option<Event> {
+    fn take(&mut self, message: Message, frames: Vec<Frame>, now: Duration) -> Option<ChannelEvent> {
         match message {
             Message::Welcome(welcome) if self.state == State::Greeting => {
                 self.state = State::Ready;
                 self.owed_since = None;
-                self.protocol = welcome.protocol;
                 if self.failures > 0 {
                     tracing::info!(endpoint = %self.endpoint, "the {} is back", self.server);
                 }
                 self.failures = 0;
                 self.complaint.settle();
                 tracing::debug!(endpoint = %self.endpoint, "connected");
-                Some(Event::Ready(welcome))
+                Some(ChannelEvent::Ready(welcome))
             }
             Message::NotReady(NotReady { message }) => {
                 let lost = self.is_ready();
-                self.state = State::Shy(now + NOT_READY_PERIOD);
+                self.state = State::Waiting(now + NOT_READY_PERIOD);
                 self.owed_since = None;
                 if let Some(waited) = self.complaint.due(now) {
                     tracing::warn!(endpoint = %self.endpoint, ?waited, "the {} is not ready: {message}", self.server);
                 }
-                lost.then_some(Event::Lost)
+                lost.then_some(ChannelEvent::Lost)
             }
             Message::Refused(refused) => {
                 self.state = State::Refused;
-                Some(Event::Refused(refused))
+                Some(ChannelEvent::Refused(refused))
             }
             Message::UnknownPeer(()) if self.state == State::Ready => {
                 tracing::info!(endpoint = %self.endpoint, "the {} was restarted; saying hello again", self.server);
-                self.state = State::Shy(now);
-                Some(Event::Lost)
+                self.state = State::Waiting(now);
+                Some(ChannelEvent::Lost)
             }
             // Answers to what was sent before the last hello.
             Message::Welcome(_) | Message::UnknownPeer(()) => None,
-            Message::RunFinished(()) => Some(Event::Finished),
-            message => self.is_ready().then(|| Event::Message(message, frames.into_iter().skip(1).collect())),
+            Message::RunFinished(()) => Some(ChannelEvent::RunFinished),
+            message => {
+                self.is_ready().then(|| ChannelEvent::Message(message, frames.into_iter().skip(1).collect()))
+            }
         }
     }
 
     /// With nothing to read: is the peer late, is it time for a sign of life, is it time to complain?
-    fn watch(&mut self, now: Duration) -> Result<Option<Event>, TransportError> {
+    fn watch(&mut self, now: Duration) -> Result<Option<ChannelEvent>, TransportError> {
         if self.owed_since.is_some_and(|since| now.saturating_sub(since) >= self.options.peer_timeout) {
             return Ok(self.abandon(now));
         }
@@ -220,7 +220,7 @@ impl<P: Port> Channel<P> {
             if now.saturating_sub(self.last_sent) >= self.options.heartbeat {
                 self.send(&Message::Ping(()), Vec::new(), now)?;
             }
-        } else if !matches!(self.state, State::Shy(_))
+        } else if !matches!(self.state, State::Waiting(_))
             && let Some(waited) = self.complaint.due(now)
         {
             tracing::warn!(endpoint = %self.endpoint, ?waited, "the {} cannot be reached, retrying", self.server);
@@ -238,7 +238,7 @@ impl<P: Port> Channel<P> {
     pub(crate) fn ask_again(&mut self, now: Duration) {
         self.port.close();
         self.owed_since = None;
-        self.state = State::Away(now + self.options.complaint_period);
+        self.state = State::Closed(now + self.options.complaint_period);
     }
 
     /// Gives the connection up and makes a new one.
@@ -246,17 +246,22 @@ impl<P: Port> Channel<P> {
         self.abandon(now);
     }
 
-    fn abandon(&mut self, now: Duration) -> Option<Event> {
+    /// The error that a refusal of this peer is.
+    pub(crate) fn refusal(&self, Refused { reason, message }: Refused) -> TransportError {
+        TransportError::Refused { endpoint: self.endpoint.to_string(), reason, message }
+    }
+
+    fn abandon(&mut self, now: Duration) -> Option<ChannelEvent> {
         let lost = self.is_ready();
         self.port.close();
         self.owed_since = None;
         self.failures += 1;
-        self.state = State::Away(now + self.pause());
+        self.state = State::Closed(now + self.pause());
         metrics::counter!("longshore_links_lost_total").increment(1);
         if lost {
             tracing::warn!(endpoint = %self.endpoint, "the {} no longer answers", self.server);
         }
-        lost.then_some(Event::Lost)
+        lost.then_some(ChannelEvent::Lost)
     }
 
     fn pause(&mut self) -> Duration {
@@ -268,38 +273,5 @@ impl<P: Port> Channel<P> {
         self.owed_since.get_or_insert(now);
         self.last_sent = now;
         self.port.send(frames)
-    }
-}
-
-/// Whether at least one of the shards was ever reached, or may still be before `deadline`.
-pub(crate) fn check_reached<'a, P: Port + 'a>(
-    channels: impl Iterator<Item = &'a Channel<P>> + Clone,
-    now: Duration,
-    deadline: Duration,
-) -> Result<(), TransportError> {
-    if now < deadline || channels.clone().any(Channel::was_reached) {
-        return Ok(());
-    }
-    let endpoints: Vec<_> = channels.map(|channel| channel.endpoint().as_str()).collect();
-    let (what, endpoints) = ("every replay shard", endpoints.join(", "));
-    Err(TransportError::Unreachable { what, endpoints, after: deadline })
-}
-
-/// What a refusal means to who has other shards as well: one that comes up for another run, say with another's folder, is
-/// as good as away; it is warned of and asked again.
-pub(crate) fn tolerable(endpoint: &Endpoint, refused: &Refused, others: bool) -> bool {
-    let of_the_shard = matches!(refused.reason, Refusal::OtherRun | Refusal::OtherSchema | Refusal::Protocol);
-    if others && of_the_shard {
-        tracing::warn!(%endpoint, reason = %refused.reason, "going on without a shard that refuses: {}", refused.message);
-    }
-    others && of_the_shard
-}
-
-/// The error that a refusal is.
-pub(crate) fn refusal(endpoint: &Endpoint, refused: Refused) -> TransportError {
-    TransportError::Refused {
-        endpoint: endpoint.to_string(),
-        reason: refused.reason,
-        message: refused.message,
     }
 }

@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use common::ExitCode;
 
+use crate::envelope::WireError;
 use crate::message::Refusal;
-use crate::wire::WireError;
 
 /// Why a link failed.
 #[derive(Debug, thiserror::Error)]

@@ -23,7 +23,7 @@ impl KeyPair {
     /// # Errors
     /// [`TransportError::NoCurve`].
     pub fn generate() -> Result<Self, TransportError> {
-        crate::security::curve_support()?;
+        curve_support()?;
         let pair =
             zmq::CurveKeyPair::new().map_err(TransportError::socket("make a key pair with", "libzmq"))?;
         Ok(KeyPair { public: pair.public_key, secret: pair.secret_key })
@@ -197,9 +197,24 @@ fn write_key(path: &Path, key: &[u8; 32], mode: u32) -> Result<(), TransportErro
     write().map_err(|source| TransportError::KeyFile { path: path.to_owned(), source })
 }
 
+/// The version of the linked libzmq, when it can do CURVE.
+///
+/// # Errors
+/// [`TransportError::NoCurve`].
+pub fn curve_support() -> Result<String, TransportError> {
+    let (major, minor, patch) = zmq::version();
+    let version = format!("{major}.{minor}.{patch}");
+    if zmq::has("curve") == Some(true) { Ok(version) } else { Err(TransportError::NoCurve { version }) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_linked_library_can_do_curve() {
+        curve_support().unwrap();
+    }
 
     #[test]
     fn keys_are_made_once_and_read_back() {

@@ -5,44 +5,56 @@
 //! actors), and [`Server`] (what a shard is built on). A client belongs to one thread and owns its sockets. Nothing here
 //! waits for ever: a peer that is gone is a repeated log line, and one that was never there an error.
 
+mod actor_core;
 mod block;
 mod channel;
-mod client;
+mod clients;
+mod digest;
 mod directory;
+mod domain;
 mod endpoint;
+mod envelope;
 mod error;
 mod frame;
 mod keys;
 mod links;
 mod message;
+mod options;
+mod poll;
 mod port;
-mod protocol_one;
 mod refusals;
 mod sampler;
 mod security;
 mod server;
+mod shard_links;
 mod shared;
 mod socket;
+mod socket_port;
 mod weights;
 pub mod wire;
 mod writer;
 mod zap;
 
-pub use block::{Block, BlockDigest};
-pub use client::LinkOptions;
+pub use actor_core::{ActorCore, ActorIdentity};
+pub use block::Block;
+pub use clients::{ActorClient, TrajectorySampler, WeightsFollower};
+pub use digest::{BlockDigest, BulkDigest};
 pub use directory::ShardDirectory;
 pub use endpoint::Endpoint;
 pub use error::TransportError;
 pub use frame::Frame;
-pub use keys::{KeyPair, Keys, MadeKeys, make_keys};
+pub use keys::{KeyPair, Keys, MadeKeys, curve_support, make_keys};
 pub use links::Links;
 pub use message::{
-    Ack, Announcement, Batch, BulkDigest, Hello, Insert, Inserts, Item, MAX_BATCH_ITEMS, Message, NotReady,
-    Pick, Prioritise, Pull, Refusal, Refused, Role, Sample, ShardStats, TableShare, Weights, Welcome,
+    Ack, Announcement, Batch, Hello, Insert, Inserts, Item, MAX_BATCH_ITEMS, Message, NotReady, Pick,
+    Prioritise, Pull, Refusal, Refused, Role, Sample, TableSize, Weights, Welcome,
 };
-pub use port::{Port, SocketPort};
-pub use sampler::{LearnerIdentity, SampledItem, Selector, TrajectorySampler};
-pub use security::{Security, Transport, curve_support};
+pub use options::LinkOptions;
+pub use port::Port;
+pub use sampler::{LearnerIdentity, SampledItem, SamplerCore, Selector};
+pub use security::{Security, Transport};
 pub use server::{Delivery, Incoming, PeerId, Received, Relay, Server};
-pub use weights::{VersionedWeights, WeightsEndpoints, WeightsFollower, WeightsPublisher};
-pub use writer::{ActorIdentity, Trajectory, TrajectoryWriter, WriterOptions};
+pub use shard_links::LinkId;
+pub use socket_port::SocketPort;
+pub use weights::{VersionedWeights, WeightsCore, WeightsEndpoints, WeightsPublisher};
+pub use writer::{Trajectory, WriterOptions};

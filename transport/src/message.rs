@@ -3,14 +3,13 @@
 use std::fmt;
 
 use common::ids::{
-    ActorId, Digest, Incarnation, LearnerEpoch, PolicyVersion, RunId, SequenceNumber, ShardId,
+    ActorId, Digest, FencingToken, Incarnation, PolicyVersion, RunId, SequenceNumber, ShardId,
 };
 use common::trajectory::TrajectoryHeader;
 use serde::{Deserialize, Serialize};
 
-use crate::block::BlockDigest;
-use crate::protocol_one;
-use crate::wire::{self, WireError};
+use crate::digest::{BlockDigest, BulkDigest};
+use crate::envelope::{WireError, decode_value, encode_value};
 
 /// Who a peer is; each role has one key pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -48,23 +47,17 @@ impl fmt::Display for Role {
     }
 }
 
-/// The first message on a link. It is written in the oldest protocol that its sender speaks.
+/// The first message on a link.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Hello {
-    /// Newest protocol that the sender speaks.
-    pub protocol: u16,
-    /// Oldest protocol that the sender speaks.
-    pub protocol_oldest: u16,
     /// Who is speaking.
     pub role: Role,
     /// The run it belongs to; none for an actor that has yet to be told.
     pub run: Option<RunId>,
     /// Digest of the observation and action schema.
     pub schema: Digest,
-    /// Digest of the configuration, for the log.
-    pub config: Option<Digest>,
-    /// The learner's fencing epoch.
-    pub epoch: Option<LearnerEpoch>,
+    /// The learner's fencing token.
+    pub token: Option<FencingToken>,
     /// Which actor.
     pub actor: Option<ActorId>,
     /// Which life of the actor.
@@ -76,12 +69,8 @@ pub struct Hello {
 /// The handshake succeeded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Welcome {
-    /// The protocol to go on with.
-    pub protocol: u16,
-    /// The run.
+    /// The run that the sender serves.
     pub run: RunId,
-    /// The learner's epoch as the sender knows it.
-    pub epoch: LearnerEpoch,
     /// Which shard answers; none for a learner.
     pub shard: Option<ShardId>,
     /// To an actor: the sequence number that is stored next.
@@ -97,10 +86,10 @@ pub enum Refusal {
     OtherRun,
     /// Observation or action schemas differ.
     OtherSchema,
-    /// No protocol version is common to both.
+    /// The peer speaks another protocol.
     Protocol,
-    /// A learner of a newer epoch has taken over.
-    OldEpoch,
+    /// A learner with a larger fencing token has taken over.
+    OldToken,
     /// The key belongs to another role than the one claimed, or the role has no business here.
     WrongRole,
     /// The handshake lacks what its role must say.
@@ -112,8 +101,8 @@ impl fmt::Display for Refusal {
         formatter.write_str(match self {
             Refusal::OtherRun => "other run",
             Refusal::OtherSchema => "other schema",
-            Refusal::Protocol => "no common protocol",
-            Refusal::OldEpoch => "old epoch",
+            Refusal::Protocol => "other protocol",
+            Refusal::OldToken => "old fencing token",
             Refusal::WrongRole => "wrong role",
             Refusal::Incomplete => "incomplete handshake",
         })
@@ -134,23 +123,6 @@ pub struct Refused {
 pub struct NotReady {
     /// What is missing.
     pub message: String,
-}
-
-/// Length and CRC32C of a frame that follows the envelope.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BulkDigest {
-    /// Bytes.
-    pub length: u64,
-    /// CRC32C.
-    pub crc: u32,
-}
-
-impl BulkDigest {
-    /// Of `bytes`.
-    #[must_use]
-    pub fn of(bytes: &[u8]) -> Self {
-        BulkDigest { length: bytes.len() as u64, crc: common::checksum::crc32c(bytes) }
-    }
 }
 
 /// One trajectory for a shard; body and states follow as two frames.
@@ -237,8 +209,6 @@ pub struct Item {
     pub key: u64,
     /// Header.
     pub header: TrajectoryHeader,
-    /// How often the table gave it out, this time included.
-    pub times_sampled: u32,
     /// With which probability the table's sampler selected it.
     pub probability: f64,
     /// The steps.
@@ -247,9 +217,9 @@ pub struct Item {
     pub states: BlockDigest,
 }
 
-/// How much of all shards' table one shard holds, for sampling in proportion.
+/// How much a shard holds of one table, so that the learner samples from all shards in proportion.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct TableShare {
+pub struct TableSize {
     /// Items in the table.
     pub items: u64,
     /// Sum of what the sampler draws in proportion to: priorities to the exponent's power; each item 1 where it has none.
@@ -265,7 +235,7 @@ pub struct Batch {
     /// Of the request.
     pub request: u64,
     /// What the table held when it was asked.
-    pub share: TableShare,
+    pub table: TableSize,
     /// May be empty.
     pub items: Vec<Item>,
 }
@@ -277,29 +247,6 @@ pub struct Prioritise {
     pub table: String,
     /// Keys as in [`Item`], and their priorities.
     pub updates: Vec<(u64, f32)>,
-}
-
-/// What a shard counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ShardStats {
-    /// Which shard.
-    pub shard: ShardId,
-    /// Trajectories stored now.
-    pub items: u64,
-    /// Bytes stored now.
-    pub bytes: u64,
-    /// Steps stored now that were never sampled in order.
-    pub waiting_steps: u64,
-    /// Trajectories ever stored.
-    pub inserted: u64,
-    /// Trajectories ever given out, repetitions counted.
-    pub sampled: u64,
-    /// Trajectories that made room for others.
-    pub evicted: u64,
-    /// Those of them that nobody had sampled.
-    pub dropped: u64,
-    /// Trajectories that came twice.
-    pub duplicates: u64,
 }
 
 /// A version is out; sent to all, and repeated.
@@ -323,35 +270,42 @@ pub struct Pull {
 pub struct Weights {
     /// Their version.
     pub version: PolicyVersion,
-    /// Share of the run's budget that was spent when they were made, 0 to 1.
-    pub budget_share: f32,
     /// The weights.
     pub weights: BulkDigest,
 }
 
 macro_rules! messages {
     ($($(#[$doc:meta])* $number:literal => $name:ident($payload:ty),)*) => {
-        /// Every message of the newest protocol; the number of a kind is part of the format and never changes.
+        /// Every message. The number of a kind is part of the format and never changes.
         #[derive(Clone, Debug, PartialEq)]
         pub enum Message {
             $($(#[$doc])* $name($payload),)*
         }
 
         impl Message {
+            /// The numbers of all kinds.
+            pub const KINDS: &[u16] = &[$($number,)*];
+
             /// Its number in the envelope.
             #[must_use]
             pub fn kind(&self) -> u16 {
                 match self { $(Message::$name(_) => $number,)* }
             }
 
+            /// The name of its kind.
+            #[must_use]
+            pub fn name(&self) -> &'static str {
+                match self { $(Message::$name(_) => stringify!($name),)* }
+            }
+
             pub(crate) fn encode_payload(&self) -> Result<Vec<u8>, WireError> {
-                match self { $(Message::$name(payload) => wire::encode_value(payload),)* }
+                match self { $(Message::$name(payload) => encode_value(payload),)* }
             }
 
             pub(crate) fn decode_payload(kind: u16, bytes: &[u8]) -> Result<Message, WireError> {
                 match kind {
-                    $($number => Ok(Message::$name(wire::decode_value(bytes)?)),)*
-                    _ => protocol_one::decode_payload(kind, bytes),
+                    $($number => Ok(Message::$name(decode_value(bytes)?)),)*
+                    _ => Err(WireError::UnknownKind { kind }),
                 }
             }
         }
@@ -377,10 +331,6 @@ messages! {
     8 => RunFinished(()),
     /// Shard to actor.
     17 => Ack(Ack),
-    /// Learner to shard.
-    20 => StatsRequest(()),
-    /// Shard to learner.
-    21 => Stats(ShardStats),
     /// Actor to shard.
     24 => Insert(Insert),
     /// Learner to shard.
@@ -419,24 +369,13 @@ impl Hello {
     #[must_use]
     pub fn new(role: Role, schema: Digest) -> Self {
         Hello {
-            protocol: wire::PROTOCOL,
-            protocol_oldest: wire::PROTOCOL_OLDEST,
             role,
             run: None,
             schema,
-            config: None,
-            epoch: None,
+            token: None,
             actor: None,
             incarnation: None,
             first_sequence: SequenceNumber(0),
         }
-    }
-
-    /// The newest protocol that both ends speak.
-    #[must_use]
-    pub fn common_protocol(&self) -> Option<u16> {
-        let newest = self.protocol.min(wire::PROTOCOL);
-        let oldest = self.protocol_oldest.max(wire::PROTOCOL_OLDEST);
-        (newest >= oldest).then_some(newest)
     }
 }

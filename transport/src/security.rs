@@ -1,13 +1,15 @@
-//! Who may talk to whom, and the context that all sockets of a process share.
+//! How links are protected, and the context that all sockets of a process share.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use configuration::TransportConfig;
 
+use crate::keys::{Keys, curve_support};
+use crate::message::Role;
 use crate::refusals::HandshakeWatch;
 use crate::zap::ZapHandler;
-use crate::{Endpoint, Keys, Role, TransportError};
+use crate::{Endpoint, TransportError};
 
 const DEFAULT_MAX_FRAME_BYTES: i64 = 256 << 20;
 
@@ -21,37 +23,6 @@ pub enum Security {
     },
     /// Encrypted; a peer is known by its key, and each socket accepts certain roles only.
     Curve(Arc<Keys>),
-}
-
-/// Which roles a bound socket serves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Domain {
-    /// A replay shard's socket.
-    Shard,
-    /// The learner's sockets.
-    Weights,
-}
-
-impl Domain {
-    const ALL: [Domain; 2] = [Domain::Shard, Domain::Weights];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Domain::Shard => "longshore.shard",
-            Domain::Weights => "longshore.weights",
-        }
-    }
-
-    pub(crate) fn from_name(name: &[u8]) -> Option<Domain> {
-        Domain::ALL.into_iter().find(|domain| domain.name().as_bytes() == name)
-    }
-
-    pub(crate) fn admits(self, role: Role) -> bool {
-        match self {
-            Domain::Shard => matches!(role, Role::Learner | Role::Actor),
-            Domain::Weights => matches!(role, Role::Replay | Role::Actor),
-        }
-    }
 }
 
 /// What sockets are made of: one context (services of one process that share it can talk over `inproc://`) and how
@@ -147,24 +118,9 @@ impl std::fmt::Debug for Transport {
     }
 }
 
-/// The version of the linked libzmq, when it can do CURVE.
-///
-/// # Errors
-/// [`TransportError::NoCurve`].
-pub fn curve_support() -> Result<String, TransportError> {
-    let (major, minor, patch) = zmq::version();
-    let version = format!("{major}.{minor}.{patch}");
-    if zmq::has("curve") == Some(true) { Ok(version) } else { Err(TransportError::NoCurve { version }) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_linked_library_can_do_curve() {
-        curve_support().unwrap();
-    }
 
     #[test]
     fn a_bind_beyond_loopback_needs_keys_or_a_word() {

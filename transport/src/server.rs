@@ -1,12 +1,13 @@
 //! The answering end of links: one bound socket that many peers talk to.
 
-use std::cell::RefCell;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::domain::Domain;
+use crate::envelope::WireError;
 use crate::message::{Message, Role};
-use crate::security::Domain;
+use crate::poll::wait;
 use crate::{Endpoint, Frame, Transport, TransportError, socket, wire};
 
 const COMPLAINT_PERIOD: Duration = Duration::from_secs(1);
@@ -93,7 +94,7 @@ pub struct Server {
     relay_address: String,
     transport: Transport,
     endpoint: Endpoint,
-    complained: RefCell<Option<Instant>>,
+    complained: Option<Instant>,
     gone: Vec<PeerId>,
 }
 
@@ -123,15 +124,7 @@ impl Server {
             _ => endpoint.clone(),
         };
         let transport = transport.clone();
-        Ok(Server {
-            router,
-            relay,
-            relay_address,
-            transport,
-            endpoint,
-            complained: RefCell::new(None),
-            gone: Vec::new(),
-        })
+        Ok(Server { router, relay, relay_address, transport, endpoint, complained: None, gone: Vec::new() })
     }
 
     /// Where it is bound, with the port that the system chose for `*`.
@@ -155,7 +148,7 @@ impl Server {
 
     /// Waits for the next message; passes on meanwhile what relays send. Malformed messages are counted and dropped.
     pub fn receive(&mut self, timeout: Duration) -> Received {
-        socket::wait(&[&self.router, &self.relay], timeout);
+        wait(&[&self.router, &self.relay], timeout);
         let mut woken = false;
         while let Some(mut frames) = socket::receive(&self.relay) {
             if frames.len() < 2 {
@@ -194,7 +187,7 @@ impl Server {
     }
 
     /// The next message, when there is one: never waits. None also after many malformed ones in a row.
-    pub fn try_receive(&self) -> Option<Incoming> {
+    pub fn try_receive(&mut self) -> Option<Incoming> {
         for _ in 0..MALFORMED_AT_ONCE {
             let mut role = None;
             let mut frames = socket::receive_and(&self.router, |place, frame| {
@@ -210,18 +203,29 @@ impl Server {
                     let envelope = frames.next()?;
                     return Some(Incoming { peer, role, message, bulk: frames.collect(), envelope });
                 }
-                Err(error) => self.complain(&peer, &error),
+                Err(error) => {
+                    if matches!(error, WireError::Protocol { .. }) {
+                        self.show_protocol(&peer);
+                    }
+                    self.complain(&peer, &error);
+                }
             }
         }
         None
     }
 
+    /// Any message of ours tells a peer of another version by its envelope why it is not understood.
+    fn show_protocol(&mut self, peer: &PeerId) {
+        if let Ok(frames) = wire::pack(&Message::UnknownPeer(()), Vec::new()) {
+            self.send(peer, frames);
+        }
+    }
+
     /// A stranger may send rubbish as fast as the network carries it: one line a second tells of it.
-    fn complain(&self, peer: &PeerId, error: &wire::WireError) {
+    fn complain(&mut self, peer: &PeerId, error: &wire::WireError) {
         metrics::counter!("longshore_malformed_messages_total").increment(1);
-        let mut complained = self.complained.borrow_mut();
-        if complained.is_none_or(|last: Instant| last.elapsed() >= COMPLAINT_PERIOD) {
-            *complained = Some(Instant::now());
+        if self.complained.is_none_or(|last| last.elapsed() >= COMPLAINT_PERIOD) {
+            self.complained = Some(Instant::now());
             tracing::warn!(endpoint = %self.endpoint, ?peer, %error, "a message was dropped");
         }
     }

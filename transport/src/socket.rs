@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use crate::security::{Domain, Security, Transport};
-use crate::{Endpoint, Frame, Role, TransportError, shared};
+use crate::domain::Domain;
+use crate::message::Role;
+use crate::poll::millis;
+use crate::security::{Security, Transport};
+use crate::{Endpoint, Frame, TransportError, shared};
 
 /// A closing socket sends what is queued for this long.
 const LINGER: Duration = Duration::from_secs(1);
@@ -131,20 +134,4 @@ pub(crate) fn receive_and(
             return Some(frames);
         }
     }
-}
-
-/// Waits for `sockets` to have something to read.
-pub(crate) fn wait(sockets: &[&zmq::Socket], timeout: Duration) {
-    let mut items: Vec<_> = sockets.iter().map(|socket| socket.as_poll_item(zmq::POLLIN)).collect();
-    if items.is_empty() {
-        std::thread::sleep(timeout);
-    } else if let Err(error) = zmq::poll(&mut items, i64::from(millis(timeout))) {
-        // A signal; the caller looks at its sockets and comes back.
-        tracing::trace!(%error, "waiting was cut short");
-    }
-}
-
-/// Rounded up, so that a short wait is no busy loop.
-fn millis(duration: Duration) -> i32 {
-    i32::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
 }

@@ -1,108 +1,19 @@
-//! The one envelope: magic, protocol version, kind, length and CRC32C, then the payload. It says the protocol that brought
-//! its kind, so that peers of the protocol before read what has not changed since.
-//!
-//! The payload's encoding (bincode) is named nowhere else; golden files in `tests/golden` pin it, so that a compatible
-//! encoder can take its place.
+//! Messages as frames: the envelope, and the bulk data behind it.
 
-use common::checksum::crc32c;
 use std::ops::Deref;
 
 use common::trajectory::TrajectoryBody;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use crate::Frame;
-use crate::message::{BulkDigest, Message};
-use crate::protocol_one;
+use crate::digest::BulkDigest;
+use crate::envelope::{HEADER_BYTES, envelope, open};
+pub use crate::envelope::{PROTOCOL, WireError, seal, unseal};
+use crate::message::Message;
 
-/// The newest protocol that this program speaks.
-pub const PROTOCOL: u16 = 2;
-/// The oldest protocol that it speaks.
-pub const PROTOCOL_OLDEST: u16 = 1;
-
-const MAGIC: [u8; 4] = *b"LSHR";
-const HEADER_BYTES: usize = 16;
-/// Bound on a payload, so that a hostile length allocates nothing; bulk data is not part of it.
-const MAX_PAYLOAD_BYTES: usize = 64 << 20;
 /// Kind of a trajectory's body, which travels in a frame of its own.
 const KIND_BODY: u16 = 256;
 
-/// Why bytes are no message.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum WireError {
-    /// Fewer bytes than an envelope has, or fewer or more than it promises.
-    #[error("an envelope of {expected} bytes came with {found}")]
-    Length {
-        /// Bytes that the envelope promises.
-        expected: usize,
-        /// Bytes that came.
-        found: usize,
-    },
-    /// It does not begin with `LSHR`.
-    #[error("not a Longshore message (it begins with {found:02x?})")]
-    Magic {
-        /// The first bytes.
-        found: [u8; 4],
-    },
-    /// A protocol that this program does not speak.
-    #[error("protocol {found} is not among those that are spoken here ({PROTOCOL_OLDEST} to {PROTOCOL})")]
-    Protocol {
-        /// The envelope's protocol.
-        found: u16,
-    },
-    /// A checksum is wrong.
-    #[error("the checksum of {part} is wrong")]
-    Checksum {
-        /// Which part.
-        part: &'static str,
-    },
-    /// A kind of message that this program does not know.
-    #[error("message kind {kind} is unknown")]
-    UnknownKind {
-        /// Its number.
-        kind: u16,
-    },
-    /// Another kind than the one expected here.
-    #[error("a message of kind {found} came where {expected} was expected")]
-    Kind {
-        /// What was expected.
-        expected: u16,
-        /// What came.
-        found: u16,
-    },
-    /// The peer's protocol has no such message.
-    #[error("protocol {protocol} has no message of kind {kind}")]
-    NotSpoken {
-        /// Of the message.
-        kind: u16,
-        /// The peer's.
-        protocol: u16,
-    },
-    /// The payload is malformed.
-    #[error("malformed payload: {message}")]
-    Payload {
-        /// The decoder's words.
-        message: String,
-    },
-    /// A frame is larger than peers accept.
-    #[error("a frame of {found} bytes is larger than transport.max_frame_mib allows ({limit} bytes)")]
-    TooLarge {
-        /// Its bytes.
-        found: u64,
-        /// The most that is accepted.
-        limit: u64,
-    },
-    /// Fewer or more bulk frames than the payload promises.
-    #[error("{expected} bulk frames were promised and {found} came")]
-    Frames {
-        /// How many were promised.
-        expected: usize,
-        /// How many came.
-        found: usize,
-    },
-}
-
-/// The envelope of `message` in the newest protocol; the frames that it promises are sent behind it.
+/// The envelope of `message`; the frames that it promises are sent behind it.
 ///
 /// # Errors
 /// [`WireError::Payload`] when it is too large.
@@ -110,19 +21,13 @@ pub fn encode(message: &Message) -> Result<Vec<u8>, WireError> {
     envelope(message.kind(), &message.encode_payload()?)
 }
 
-/// All frames of a message to a peer that speaks `protocol`.
+/// All frames of a message: its envelope, then `bulk`.
 ///
 /// # Errors
-/// As [`encode`]; [`WireError::NotSpoken`].
-pub fn pack(message: &Message, bulk: Vec<Frame>, protocol: u16) -> Result<Vec<Frame>, WireError> {
-    let (first, bulk) = if protocol < PROTOCOL {
-        let (kind, payload, bulk) = protocol_one::lower(message, bulk)?;
-        (envelope(kind, &payload)?, bulk)
-    } else {
-        (encode(message)?, bulk)
-    };
+/// As [`encode`].
+pub fn pack(message: &Message, bulk: Vec<Frame>) -> Result<Vec<Frame>, WireError> {
     let mut frames = Vec::with_capacity(bulk.len() + 1);
-    frames.push(first.into());
+    frames.push(encode(message)?.into());
     frames.extend(bulk);
     Ok(frames)
 }
@@ -155,26 +60,6 @@ pub fn header_of(envelope: &[u8]) -> Result<Message, WireError> {
     Message::decode_payload(kind, payload)
 }
 
-/// A value of some program's own, in an envelope of `kind` (from 257 on: no message has these).
-///
-/// # Errors
-/// [`WireError::Payload`] when it is too large.
-pub fn seal(kind: u16, value: &impl Serialize) -> Result<Vec<u8>, WireError> {
-    envelope(kind, &encode_value(value)?)
-}
-
-/// The opposite of [`seal`].
-///
-/// # Errors
-/// See [`WireError`].
-pub fn unseal<T: DeserializeOwned>(kind: u16, bytes: &[u8]) -> Result<T, WireError> {
-    let (found, payload) = open(bytes)?;
-    if found != kind {
-        return Err(WireError::Kind { expected: kind, found });
-    }
-    decode_value(payload)
-}
-
 /// The steps of a trajectory as bytes, in an envelope of their own: replay shards pass them on unread.
 ///
 /// # Errors
@@ -189,65 +74,4 @@ pub fn encode_body(body: &TrajectoryBody) -> Result<Vec<u8>, WireError> {
 /// See [`WireError`].
 pub fn decode_body(bytes: &[u8]) -> Result<TrajectoryBody, WireError> {
     unseal(KIND_BODY, bytes)
-}
-
-/// The protocol that brought a kind.
-fn introduced(kind: u16) -> u16 {
-    if (24..32).contains(&kind) || kind > KIND_BODY { 2 } else { 1 }
-}
-
-fn envelope(kind: u16, payload: &[u8]) -> Result<Vec<u8>, WireError> {
-    let too_large = || WireError::Payload { message: format!("{} bytes are too many", payload.len()) };
-    if payload.len() > MAX_PAYLOAD_BYTES {
-        return Err(too_large());
-    }
-    let length = u32::try_from(payload.len()).map_err(|_| too_large())?;
-    let mut bytes = Vec::with_capacity(HEADER_BYTES + payload.len());
-    bytes.extend_from_slice(&MAGIC);
-    bytes.extend_from_slice(&introduced(kind).to_le_bytes());
-    bytes.extend_from_slice(&kind.to_le_bytes());
-    bytes.extend_from_slice(&length.to_le_bytes());
-    bytes.extend_from_slice(&crc32c(payload).to_le_bytes());
-    bytes.extend_from_slice(payload);
-    Ok(bytes)
-}
-
-fn open(bytes: &[u8]) -> Result<(u16, &[u8]), WireError> {
-    let (header, payload) = bytes
-        .split_first_chunk::<HEADER_BYTES>()
-        .ok_or(WireError::Length { expected: HEADER_BYTES, found: bytes.len() })?;
-    let [m0, m1, m2, m3, p0, p1, k0, k1, l0, l1, l2, l3, c0, c1, c2, c3] = *header;
-    if [m0, m1, m2, m3] != MAGIC {
-        return Err(WireError::Magic { found: [m0, m1, m2, m3] });
-    }
-    let protocol = u16::from_le_bytes([p0, p1]);
-    if !(PROTOCOL_OLDEST..=PROTOCOL).contains(&protocol) {
-        return Err(WireError::Protocol { found: protocol });
-    }
-    let expected = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
-    if payload.len() != expected {
-        return Err(WireError::Length { expected: HEADER_BYTES + expected, found: bytes.len() });
-    }
-    if crc32c(payload) != u32::from_le_bytes([c0, c1, c2, c3]) {
-        return Err(WireError::Checksum { part: "an envelope" });
-    }
-    Ok((u16::from_le_bytes([k0, k1]), payload))
-}
-
-pub(crate) fn encode_value(value: &impl Serialize) -> Result<Vec<u8>, WireError> {
-    bincode::serde::encode_to_vec(value, configuration())
-        .map_err(|error| WireError::Payload { message: error.to_string() })
-}
-
-pub(crate) fn decode_value<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, WireError> {
-    let (value, used) = bincode::serde::decode_from_slice(bytes, configuration())
-        .map_err(|error| WireError::Payload { message: error.to_string() })?;
-    if used != bytes.len() {
-        return Err(WireError::Payload { message: format!("{} bytes are left over", bytes.len() - used) });
-    }
-    Ok(value)
-}
-
-fn configuration() -> impl bincode::config::Config {
-    bincode::config::standard().with_limit::<MAX_PAYLOAD_BYTES>()
 }

@@ -5,9 +5,11 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::TransportError;
+use crate::domain::Domain;
+use crate::keys::Keys;
+use crate::poll::wait;
 use crate::refusals::{HandshakeWatch, RefusalLog};
-use crate::security::Domain;
-use crate::{Keys, TransportError};
 
 const ADDRESS: &str = "inproc://zeromq.zap.01";
 const POLL: Duration = Duration::from_millis(100);
@@ -55,7 +57,7 @@ fn serve(socket: &zmq::Socket, keys: &Keys, watched: &Receiver<HandshakeWatch>, 
     let mut log = RefusalLog::default();
     let mut watches = Vec::new();
     while !stop.is_triggered() {
-        crate::socket::wait(&[socket], POLL);
+        wait(&[socket], POLL);
         watches.extend(watched.try_iter());
         watches.iter().for_each(|watch: &HandshakeWatch| watch.look(&mut log));
         while let Ok(request) = socket.recv_multipart(zmq::DONTWAIT) {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::Shutdown;
-use common::ids::{Digest, LearnerEpoch, PolicyVersion, RunId, SequenceNumber};
+use common::ids::{Digest, FencingToken, PolicyVersion, RunId, SequenceNumber};
 use rand::rngs::StdRng;
 use rand::{Rng as _, RngCore as _, SeedableRng as _};
 use transport::{
@@ -29,12 +29,7 @@ struct Field {
 impl Field {
     fn new(of_learner: &Transport, of_actor: &Transport) -> Self {
         let any = || "tcp://127.0.0.1:*".parse::<Endpoint>().unwrap();
-        let identity = LearnerIdentity {
-            run: RunId([1; 16]),
-            epoch: LearnerEpoch(1),
-            schema: SCHEMA,
-            config: Digest([0; 32]),
-        };
+        let identity = LearnerIdentity { run: RunId([1; 16]), token: FencingToken(1), schema: SCHEMA };
         let endpoints = WeightsEndpoints { announce: any(), pull: any() };
         let publisher = WeightsPublisher::bind(of_learner, &endpoints, identity).unwrap();
         publish(&publisher, 1);
@@ -43,7 +38,7 @@ impl Field {
             peer_timeout: Duration::from_secs(1),
             ..LinkOptions::default()
         };
-        let (follower, ..) = WeightsFollower::connect(
+        let (follower, _) = WeightsFollower::connect(
             of_actor,
             publisher.endpoints(),
             Role::Actor,
@@ -68,11 +63,11 @@ impl Field {
 }
 
 fn version(number: u64) -> PolicyVersion {
-    PolicyVersion { epoch: LearnerEpoch(1), number }
+    PolicyVersion { token: FencingToken(1), number }
 }
 
 fn publish(publisher: &WeightsPublisher, number: u64) {
-    publisher.publish(version(number), Arc::new(vec![number as u8; 10_000]), 0.5);
+    publisher.publish(version(number), Arc::new(vec![number as u8; 10_000]));
 }
 
 /// The keys that somebody connects with, where he has any.

@@ -6,22 +6,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::Shutdown;
-use common::ids::{Digest, LearnerEpoch, PolicyVersion, RunId};
+use common::ids::{Digest, FencingToken, PolicyVersion, RunId};
 use transport::{
-    Keys, LearnerIdentity, LinkOptions, Refusal, Role, Security, Transport, TransportError, WeightsEndpoints,
-    WeightsFollower, WeightsPublisher, make_keys,
+    Hello, Keys, LearnerIdentity, LinkOptions, Message, Refusal, Role, Security, Transport, TransportError,
+    WeightsEndpoints, WeightsFollower, WeightsPublisher, make_keys, wire,
 };
 
 const SCHEMA: Digest = Digest([5; 32]);
 const PATIENCE: Duration = Duration::from_secs(20);
 
-fn learner(run: u8, epoch: u32) -> LearnerIdentity {
-    let (run, epoch) = (RunId([run; 16]), LearnerEpoch(epoch));
-    LearnerIdentity { run, epoch, schema: SCHEMA, config: Digest([0; 32]) }
+fn learner(run: u8, token: u32) -> LearnerIdentity {
+    let (run, token) = (RunId([run; 16]), FencingToken(token));
+    LearnerIdentity { run, token, schema: SCHEMA }
 }
 
-fn version(epoch: u32, number: u64) -> PolicyVersion {
-    PolicyVersion { epoch: LearnerEpoch(epoch), number }
+fn version(token: u32, number: u64) -> PolicyVersion {
+    PolicyVersion { token: FencingToken(token), number }
 }
 
 fn any_port() -> WeightsEndpoints {
@@ -44,14 +44,14 @@ fn follow(
     schema: Digest,
 ) -> Result<WeightsFollower, TransportError> {
     let options = link(Duration::from_secs(2));
-    let (follower, run, _) =
+    let (follower, run) =
         WeightsFollower::connect(transport, endpoints, Role::Actor, schema, options, &Shutdown::new())?;
     assert_eq!(run, RunId([1; 16]));
     Ok(follower)
 }
 
 fn publish(publisher: &WeightsPublisher, version: PolicyVersion) {
-    publisher.publish(version, Arc::new(vec![version.number as u8; 100_000]), 0.25);
+    publisher.publish(version, Arc::new(vec![version.number as u8; 100_000]));
 }
 
 fn plain() -> Transport {
@@ -64,7 +64,6 @@ fn newest_is_followed(of_learner: &Transport, of_actor: &Transport, endpoints: &
     let mut follower = follow(of_actor, publisher.endpoints(), SCHEMA).unwrap();
     let (first, weights) = follower.wait_newer(None, PATIENCE).unwrap().unwrap();
     assert_eq!((first, weights.len(), weights[0]), (version(1, 1), 100_000, 1));
-    assert_eq!(follower.budget_share(), 0.25);
     assert_eq!(follower.newest().unwrap(), None);
     (2..=9).for_each(|number| publish(&publisher, version(1, number)));
     let (newest, _) = follower.wait_newer(Some(version(1, 8)), PATIENCE).unwrap().unwrap();
@@ -139,6 +138,44 @@ fn a_learner_that_is_not_there_is_an_error_after_the_deadline() {
     assert_eq!(error.exit_code(), common::ExitCode::Unreachable);
     assert!(start.elapsed() >= Duration::from_secs(2));
     assert!(error.to_string().contains(endpoints.pull.as_str()), "{error}");
+}
+
+/// A learner of another version, as far as an actor sees it: every message has that protocol.
+fn answer_in_protocol(found: u16, context: &zmq::Context) -> (WeightsEndpoints, std::thread::JoinHandle<()>) {
+    let [router, publisher] = [zmq::ROUTER, zmq::PUB].map(|kind| {
+        let socket = context.socket(kind).unwrap();
+        socket.bind("tcp://127.0.0.1:*").unwrap();
+        socket
+    });
+    let [pull, announce] =
+        [&router, &publisher].map(|socket| socket.get_last_endpoint().unwrap().unwrap().parse().unwrap());
+    let answer = std::thread::spawn(move || {
+        let _publisher = publisher;
+        let mut frames = router.recv_multipart(0).unwrap();
+        frames[1] = wire::encode(&Message::UnknownPeer(())).unwrap();
+        frames[1][4..6].copy_from_slice(&found.to_le_bytes());
+        router.send_multipart(frames, 0).unwrap();
+    });
+    (WeightsEndpoints { announce, pull }, answer)
+}
+
+#[test]
+fn services_of_different_versions_refuse_each_other() {
+    let context = zmq::Context::new();
+    let (endpoints, answer) = answer_in_protocol(9, &context);
+    let error = follow(&plain(), &endpoints, SCHEMA).unwrap_err();
+    assert!(matches!(error, TransportError::Refused { reason: Refusal::Protocol, .. }), "{error}");
+    assert!(error.to_string().contains("protocol 9"), "{error}");
+    answer.join().unwrap();
+    // The other way round: who says hello in another protocol is shown the learner's.
+    let transport = plain();
+    let publisher = WeightsPublisher::bind(&transport, &any_port(), learner(1, 1)).unwrap();
+    let socket = context.socket(zmq::DEALER).unwrap();
+    socket.connect(publisher.endpoints().pull.as_str()).unwrap();
+    let mut hello = wire::encode(&Message::Hello(Hello::new(Role::Actor, SCHEMA))).unwrap();
+    hello[4..6].copy_from_slice(&2_u16.to_le_bytes());
+    socket.send(hello, 0).unwrap();
+    assert_eq!(wire::decode(&socket.recv_multipart(0).unwrap()), Ok(Message::UnknownPeer(())));
 }
 
 #[test]

@@ -7,15 +7,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use common::Shutdown;
-use common::ids::{ActorId, Digest, Incarnation, LearnerEpoch, PolicyVersion, RunId, SequenceNumber};
-use common::seed::RunSeed;
-use common::trajectory::{Scenario, TrajectoryHeader};
+use common::ids::{ActorId, Digest, FencingToken, Incarnation, PolicyVersion, RunId, SequenceNumber};
+use common::trajectory::TrajectoryHeader;
 use configuration::REPLAYED_TABLE;
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use transport::{
-    ActorIdentity, LearnerIdentity, LinkOptions, Security, Selector, ShardDirectory, TrajectorySampler,
-    TrajectoryWriter, Transport, WriterOptions,
+    ActorClient, ActorIdentity, LearnerIdentity, LinkOptions, Security, Selector, ShardDirectory,
+    TrajectorySampler, Transport, WriterOptions,
 };
 
 use super::load::{Load, Noise};
@@ -30,7 +29,7 @@ const RUN: RunId = RunId([1; 16]);
 const SCHEMA: Digest = Digest([1; 32]);
 const ACTOR: ActorId = ActorId(0);
 const INCARNATION: Incarnation = Incarnation(1);
-const VERSION: PolicyVersion = PolicyVersion { epoch: LearnerEpoch(1), number: 1 };
+const VERSION: PolicyVersion = PolicyVersion { token: FencingToken(1), number: 1 };
 
 /// What a writer shall do.
 #[derive(Clone, Debug)]
@@ -122,7 +121,7 @@ pub(super) fn claim(shards: &[SocketAddr], deadline: Duration) -> Result<()> {
 }
 
 struct Writing {
-    writer: TrajectoryWriter,
+    writer: ActorClient,
     noise: Noise,
     load: Load,
     lifetimes: Option<f64>,
@@ -135,11 +134,12 @@ impl Writing {
         let identity = ActorIdentity { run: RUN, actor: ACTOR, incarnation: INCARNATION, schema: SCHEMA };
         let spool = if order.window == 0 { CREDITS * order.shards.len() } else { order.window };
         let options = WriterOptions { spool, spool_bytes: SPOOL_BYTES, link: LinkOptions::default() };
-        let writer = TrajectoryWriter::connect(
+        let writer = ActorClient::connect(
             &Transport::tcp(Security::Plain { insecure: false })?,
             &directory(&order.shards)?,
             identity,
             options,
+            None,
             &Shutdown::new(),
         )?;
         let rng = ChaCha8Rng::seed_from_u64(2);
@@ -214,26 +214,20 @@ impl Latencies {
 
 fn header(ordinal: u64, steps: usize, priority: f32) -> TrajectoryHeader {
     TrajectoryHeader {
-        run: RUN,
         actor: ACTOR,
         incarnation: INCARNATION,
         sequence: SequenceNumber(0),
         ordinal,
-        scenario: Scenario::Slots,
-        episode: RunSeed(ordinal),
-        group: None,
         first_version: VERSION,
         last_version: VERSION,
         priority,
-        schema: SCHEMA,
         steps: steps as u32,
     }
 }
 
-fn connect_learner(shards: &[SocketAddr], epoch: u32, link: LinkOptions) -> Result<TrajectorySampler> {
+fn connect_learner(shards: &[SocketAddr], token: u32, link: LinkOptions) -> Result<TrajectorySampler> {
     let transport = Transport::tcp(Security::Plain { insecure: false })?;
-    let identity =
-        LearnerIdentity { run: RUN, epoch: LearnerEpoch(epoch), schema: SCHEMA, config: Digest([0; 32]) };
+    let identity = LearnerIdentity { run: RUN, token: FencingToken(token), schema: SCHEMA };
     Ok(TrajectorySampler::connect(&transport, &directory(shards)?, identity, link, &Shutdown::new())?)
 }
 

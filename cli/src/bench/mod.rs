@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use actor::{Identity, Player};
 use common::ExitCode;
-use common::ids::{ActorId, Incarnation, LearnerEpoch, PolicyVersion, RunId};
+use common::ids::{ActorId, FencingToken, Incarnation, PolicyVersion};
 use configuration::Config;
 use learner::{Batch, Decoded, Updater};
 use policy::{Behaviour, PolicyNetwork, PolicyScheduler, schema_of};
@@ -167,7 +167,7 @@ impl<'a> Bench<'a> {
     fn player(&self) -> anyhow::Result<Player> {
         let network =
             PolicyNetwork::new(&schema_of(&self.config.simulator), &self.config.policy, self.config.seed);
-        let identity = Identity { run: RunId([0; 16]), actor: ActorId(0), incarnation: Incarnation(0) };
+        let identity = Identity { actor: ActorId(0), incarnation: Incarnation(0) };
         let scheduler = PolicyScheduler::new("policy", network, Behaviour::Sample);
         let episodes = Arc::new(Episodes::new(&self.config.simulator)?);
         Ok(Player::new(Arc::clone(&self.config), identity, scheduler, episodes))
@@ -234,7 +234,7 @@ impl<'a> Bench<'a> {
         let schema = schema_of(&self.config.simulator);
         let mut updater = Updater::new(&schema, &self.config, self.device);
         let mut player = self.player()?;
-        let version = PolicyVersion { epoch: LearnerEpoch(1), number: 0 };
+        let version = PolicyVersion { token: FencingToken(1), number: 0 };
         player.follow(version, &updater.networks.policy.parameters().to_bytes(&[])?)?;
         let batch = self.batch(&mut player, self.config.learner.batch_steps)?;
         let graph = batch.mean_size();

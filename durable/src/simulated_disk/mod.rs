@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::machine::Machine;
-use crate::{Disk, DiskFile, DurableError, at};
+use crate::disk::{Disk, DiskFile};
+use crate::error::{DurableError, at};
 
 /// A folder in memory, for tests: it knows what is durable and what is only cached, loses at [`SimulatedDisk::crash`]
 /// what a power loss may lose, and fails when told to. Clones are handles of the same disk.

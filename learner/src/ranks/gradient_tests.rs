@@ -3,10 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::time::Duration;
 
+use common::SimTime;
 use common::ids::InvocationId;
 use common::slots::{PROFILE, SlotsObservation, VisibleJob};
-use common::trajectory::{Choice, Reward, Step};
-use common::{Action, SimTime};
+use common::trajectory::{Choice, Step};
 use configuration::{Config, parse};
 use state_graph::{Frame, FrameBuilder, slots};
 use tch::Device;
@@ -51,14 +51,10 @@ fn frame(number: usize) -> Frame {
 fn batch() -> Batch {
     let step = |number: usize| Step {
         time: SimTime::ZERO,
-        elapsed: SimTime::ZERO,
-        action: Action::Wait,
         choice: if number.is_multiple_of(2) { Choice::Start(number as u32 / 2) } else { Choice::Wait },
         log_probability: [-1.1, 0.0, 0.0],
-        reward: Reward::default(),
         weighted_reward: -1.0 - number as f32,
         discount: 0.9,
-        value: 0.0,
         group: None,
     };
     let mut batch = Batch::default();

@@ -10,13 +10,12 @@ use transport::{Frame, Insert, Inserts, Message, PeerId, Refusal, Refused, Role,
 use super::{ACKNOWLEDGED_WITHIN, Core, Owed, RelayedWeights};
 use crate::effect::{Change, Effect, Outgoing, Reply};
 use crate::item::Content;
-use crate::peers::Peer;
 use crate::sessions::{Arrival, SessionKey};
 
 impl Core {
     pub(super) fn store(
         &mut self,
-        (peer, protocol): (PeerId, u16),
+        peer: PeerId,
         session: SessionKey,
         insert: Insert,
         envelope: Frame,
@@ -28,7 +27,7 @@ impl Core {
             // It would count as the other's own after a restart.
             let message = format!("a trajectory of another than actor {actor} in its life {incarnation}");
             let refused = Refused { reason: Refusal::Incomplete, message };
-            return self.refuse(&peer, protocol, Role::Actor, refused, now);
+            return self.refuse(&peer, Role::Actor, refused, now);
         }
         match self.sessions.arrive(session, insert.header.sequence) {
             Arrival::New => {
@@ -44,7 +43,7 @@ impl Core {
                 self.persist_departures();
             }
             Arrival::Duplicate => self.counts.duplicates += 1,
-            Arrival::Gap => return self.send(&peer, protocol, Message::UnknownPeer(())),
+            Arrival::Gap => return self.send(&peer, Message::UnknownPeer(())),
         }
         self.owe(session, peer, 1, now);
     }
@@ -52,7 +51,7 @@ impl Core {
     /// Stores trajectories that came together; each has its own checksums.
     pub(super) fn store_several(
         &mut self,
-        from: (PeerId, u16),
+        peer: &PeerId,
         session: SessionKey,
         inserts: &Inserts,
         bulk: &[Frame],
@@ -65,24 +64,19 @@ impl Core {
                 Ok(Message::Insert(insert)) if insert.holds(&body, &states) => insert,
                 _ => return metrics::counter!("longshore_malformed_messages_total").increment(1),
             };
-            self.store(from.clone(), session, insert, envelope, vec![body, states], now);
+            self.store(peer.clone(), session, insert, envelope, vec![body, states], now);
         }
     }
 
     /// Gives newer weights at once or, when there are none, as soon as there are.
     pub(super) fn give_weights(&mut self, peer: PeerId, have: Option<PolicyVersion>) {
-        let Some(Peer { protocol, .. }) = self.peers.get(&peer) else { return };
         match &self.weights {
             Some(weights) if have.is_none_or(|have| weights.version > have) => {
-                let RelayedWeights { version, digest, bytes, budget_share } = weights;
-                let message = Message::Weights(Weights {
-                    version: *version,
-                    budget_share: *budget_share,
-                    weights: *digest,
-                });
+                let RelayedWeights { version, digest, bytes } = weights;
+                let message = Message::Weights(Weights { version: *version, weights: *digest });
                 let reply = Reply::Bulk(message, bytes.clone());
                 metrics::counter!("longshore_weights_sent_total").increment(1);
-                self.effects.push(Effect::Send(Outgoing { peer, protocol, reply }));
+                self.effects.push(Effect::Send(Outgoing { peer, reply }));
             }
             _ => {
                 self.pulls.insert(peer, have);
@@ -111,8 +105,8 @@ impl Core {
         for (session, Owed { peer, .. }) in due {
             let Some((ack, has_all)) = self.sessions.acknowledge(session, may_insert) else { continue };
             self.starved |= !has_all;
-            if let Some(Peer { protocol, .. }) = self.peers.get(&peer) {
-                self.send_after(&peer, protocol, Message::Ack(ack));
+            if self.peers.get(&peer).is_some() {
+                self.send_after(&peer, Message::Ack(ack));
             }
         }
     }
@@ -123,10 +117,10 @@ impl Core {
             return;
         }
         self.starved = false;
-        let actors = self.peers.actors().map(|(peer, protocol, session)| (peer.clone(), protocol, session));
-        for (peer, protocol, session) in actors.collect::<Vec<_>>() {
+        let actors = self.peers.actors().map(|(peer, session)| (peer.clone(), session));
+        for (peer, session) in actors.collect::<Vec<_>>() {
             if let Some(ack) = self.sessions.refill(session) {
-                self.send_after(&peer, protocol, Message::Ack(ack));
+                self.send_after(&peer, Message::Ack(ack));
             }
         }
     }

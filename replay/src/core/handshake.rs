@@ -3,66 +3,59 @@
 use std::time::Duration;
 
 use common::ids::SequenceNumber;
-use transport::{Ack, Hello, Message, NotReady, PeerId, Refusal, Refused, Role, Welcome, wire};
+use transport::{Ack, Hello, Message, NotReady, PeerId, Refusal, Refused, Role, Welcome};
 
 use super::{COMPLAINT_PERIOD, Core};
 use crate::claim::{self, Claim};
 use crate::effect::Change;
-use crate::peers::{Peer, Who};
+use crate::peers::Peer;
 use crate::sessions::{MAX_SESSIONS, SessionKey};
 
 impl Core {
     pub(super) fn greet(&mut self, peer: PeerId, proven: Option<Role>, hello: &Hello, now: Duration) {
-        let verdict = claim::check_peer(hello, proven).and_then(|protocol| {
-            let admitted =
-                if hello.role == Role::Learner { self.claim_for(hello) } else { self.admit(hello) }?;
-            Ok((protocol, admitted))
+        let verdict = claim::check_role(hello, proven).and_then(|()| {
+            if hello.role == Role::Learner { self.claim_for(hello) } else { self.admit(hello) }
         });
-        let spoken = hello.common_protocol().unwrap_or(wire::PROTOCOL_OLDEST);
-        let (protocol, who, ack) = match verdict {
-            Ok((protocol, Some((who, ack)))) => (protocol, who, ack),
-            Ok((_, None)) => {
+        let (who, ack) = match verdict {
+            Ok(Some(admitted)) => admitted,
+            Ok(None) => {
                 let message = "no learner has claimed this shard yet".to_owned();
-                return self.send(&peer, spoken, Message::NotReady(NotReady { message }));
+                return self.send(&peer, Message::NotReady(NotReady { message }));
             }
-            Err(refused) => return self.refuse(&peer, spoken, hello.role, refused, now),
+            Err(refused) => return self.refuse(&peer, hello.role, refused, now),
         };
         // `claim_for` and `admit` let nobody in while there is no claim.
-        let Some(Claim { run, epoch, .. }) = self.claim else { return };
-        if matches!(who, Who::Learner(_)) {
+        let Some(Claim { run, .. }) = self.claim else { return };
+        if matches!(who, Peer::Learner(_)) {
             // Nobody waits for older requests any more.
             self.requests.clear(&mut self.tables);
         }
-        self.peers.greet(&peer, Peer { protocol, who });
+        self.peers.greet(&peer, who);
         if self.peers.len() > MAX_SESSIONS {
             let sessions = &self.sessions;
             self.peers.keep_actors(|session| sessions.knows(session));
         }
         let (shard, Ack { next, limit }) = (Some(self.shard), ack);
         // It acknowledges, too: what it says is stored must be.
-        self.send_after(
-            &peer,
-            protocol,
-            Message::Welcome(Welcome { protocol, run, epoch, shard, next, limit }),
-        );
+        self.send_after(&peer, Message::Welcome(Welcome { run, shard, next, limit }));
         if self.finished {
-            self.send(&peer, protocol, Message::RunFinished(()));
+            self.send(&peer, Message::RunFinished(()));
         }
     }
 
-    fn claim_for(&mut self, hello: &Hello) -> Result<Option<(Who, Ack)>, Refused> {
+    fn claim_for(&mut self, hello: &Hello) -> Result<Option<(Peer, Ack)>, Refused> {
         let claim = claim::claim(self.claim, hello)?;
         if self.claim != Some(claim) {
-            tracing::info!(shard = %self.shard, run = %claim.run, epoch = %claim.epoch, "claimed by a learner");
+            tracing::info!(shard = %self.shard, run = %claim.run, token = %claim.token, "claimed by a learner");
             self.persist(Change::Claim(Some(claim)));
         }
         self.claim = Some(claim);
         let nothing = Ack { next: SequenceNumber(0), limit: SequenceNumber(0) };
-        Ok(Some((Who::Learner(claim.epoch), nothing)))
+        Ok(Some((Peer::Learner(claim.token), nothing)))
     }
 
     /// None while there is no learner to say which run this is.
-    fn admit(&mut self, hello: &Hello) -> Result<Option<(Who, Ack)>, Refused> {
+    fn admit(&mut self, hello: &Hello) -> Result<Option<(Peer, Ack)>, Refused> {
         let Some(current) = self.claim else { return Ok(None) };
         claim::check_run(current, hello)?;
         let (Some(actor), Some(incarnation)) = (hello.actor, hello.incarnation) else {
@@ -74,23 +67,16 @@ impl Core {
         self.starved |= !may_insert;
         let ack = self.sessions.open(session, hello.first_sequence, may_insert);
         tracing::debug!(shard = %self.shard, %actor, %incarnation, "actor connected");
-        Ok(Some((Who::Actor(session), ack)))
+        Ok(Some((Peer::Actor(session), ack)))
     }
 
-    pub(super) fn refuse(
-        &mut self,
-        peer: &PeerId,
-        protocol: u16,
-        role: Role,
-        refused: Refused,
-        now: Duration,
-    ) {
+    pub(super) fn refuse(&mut self, peer: &PeerId, role: Role, refused: Refused, now: Duration) {
         metrics::counter!("longshore_peers_refused_total", "reason" => refused.reason.to_string())
             .increment(1);
         if self.complained.is_none_or(|last| now.saturating_sub(last) >= COMPLAINT_PERIOD) {
             self.complained = Some(now);
             tracing::warn!(shard = %self.shard, %role, reason = %refused.reason, "refused a peer: {}", refused.message);
         }
-        self.send(peer, protocol, Message::Refused(refused));
+        self.send(peer, Message::Refused(refused));
     }
 }

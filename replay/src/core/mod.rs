@@ -8,19 +8,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::ids::{LearnerEpoch, PolicyVersion, ShardId};
+use common::ids::{FencingToken, PolicyVersion, ShardId};
 use common::seed::{RunSeed, Stream};
 use configuration::{FRESH_TABLE, ReplayConfig, TableConfig};
 use rand_chacha::ChaCha8Rng;
-use transport::{BulkDigest, Frame, Incoming, Message, PeerId, Prioritise, ShardStats, wire};
+use transport::{BulkDigest, Frame, Incoming, Message, PeerId, Prioritise};
 
 use crate::claim::{self, Claim};
 use crate::effect::{Change, Effect, Outgoing, Reply};
 use crate::item::Content;
 use crate::journal::Remembered;
-use crate::peers::{Peer, Peers, Who};
+use crate::peers::{Peer, Peers};
 use crate::requests::{Request, Requests};
 use crate::sessions::{SessionKey, Sessions};
+use crate::stats::ShardStats;
 use crate::tables::{Items, TableStats, Tables};
 
 /// Who has many credits is acknowledged several trajectories at a time, but within this: each acknowledgement wakes threads
@@ -72,7 +73,6 @@ struct RelayedWeights {
     version: PolicyVersion,
     digest: BulkDigest,
     bytes: Frame,
-    budget_share: f32,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -180,9 +180,9 @@ impl Core {
     }
 
     /// Newest weights, for actors that ask.
-    pub fn relay_weights(&mut self, version: PolicyVersion, bytes: Frame, budget_share: f32) {
+    pub fn relay_weights(&mut self, version: PolicyVersion, bytes: Frame) {
         let digest = BulkDigest::of(&bytes);
-        self.weights = Some(RelayedWeights { version, digest, bytes, budget_share });
+        self.weights = Some(RelayedWeights { version, digest, bytes });
         for (peer, have) in std::mem::take(&mut self.pulls) {
             self.give_weights(peer, have);
         }
@@ -193,21 +193,17 @@ impl Core {
         let Incoming { peer, role, message, bulk, envelope } = incoming;
         match (message, self.peers.get(&peer)) {
             (Message::Hello(hello), _) => self.greet(peer, role, &hello, now),
-            (_, None) => self.send(&peer, wire::PROTOCOL_OLDEST, Message::UnknownPeer(())),
-            (message, Some(Peer { protocol, who: Who::Learner(epoch) })) => {
-                self.hear_learner(&peer, protocol, epoch, message, now);
+            (_, None) => self.send(&peer, Message::UnknownPeer(())),
+            (message, Some(Peer::Learner(token))) => self.hear_learner(&peer, token, message, now),
+            (Message::Insert(insert), Some(Peer::Actor(session))) => {
+                self.store(peer, session, insert, envelope, bulk, now);
             }
-            (Message::Insert(insert), Some(Peer { protocol, who: Who::Actor(session) })) => {
-                self.store((peer, protocol), session, insert, envelope, bulk, now);
+            (Message::Inserts(inserts), Some(Peer::Actor(session))) => {
+                self.store_several(&peer, session, &inserts, &bulk, now);
             }
-            (Message::Inserts(inserts), Some(Peer { protocol, who: Who::Actor(session) })) => {
-                self.store_several((peer, protocol), session, &inserts, &bulk, now);
-            }
-            (Message::Pull(pull), Some(Peer { who: Who::Actor(_), .. })) => {
-                self.give_weights(peer, pull.have)
-            }
+            (Message::Pull(pull), Some(Peer::Actor(_))) => self.give_weights(peer, pull.have),
             // An actor that asks for a sign of life is told what is stored: an acknowledgement may have been lost.
-            (_, Some(Peer { who: Who::Actor(session), .. })) => {
+            (_, Some(Peer::Actor(session))) => {
                 self.owe(session, peer, self.acknowledged_together, now);
             }
         }
@@ -220,35 +216,24 @@ impl Core {
         self.refill();
     }
 
-    fn hear_learner(
-        &mut self,
-        peer: &PeerId,
-        protocol: u16,
-        epoch: LearnerEpoch,
-        message: Message,
-        now: Duration,
-    ) {
+    fn hear_learner(&mut self, peer: &PeerId, token: FencingToken, message: Message, now: Duration) {
         if let Some(current) = self.claim
-            && epoch < current.epoch
+            && token < current.token
         {
-            let refused = claim::old_epoch(current.epoch, epoch);
-            return self.send(peer, protocol, Message::Refused(refused));
+            let refused = claim::old_token(current.token, token);
+            return self.send(peer, Message::Refused(refused));
         }
         match message {
             Message::Sample(sample) => {
-                let request = Request::new(peer.clone(), protocol, sample, now);
+                let request = Request::new(peer.clone(), sample, now);
                 self.requests.add(request, &mut self.tables);
             }
             Message::Prioritise(prioritise) => self.prioritise(&prioritise),
-            Message::StatsRequest(()) => {
-                let stats = Message::Stats(self.stats());
-                self.send(peer, protocol, stats);
-            }
             Message::RunFinished(()) => {
                 self.finish();
-                self.send(peer, protocol, Message::RunFinished(()));
+                self.send(peer, Message::RunFinished(()));
             }
-            _ => self.send(peer, protocol, Message::Pong(())),
+            _ => self.send(peer, Message::Pong(())),
         }
     }
 
@@ -284,20 +269,19 @@ impl Core {
         keys.sort_unstable();
         keys.into_iter().for_each(|key| self.persist(Change::Remove(key)));
         self.persist(Change::Claim(None));
-        let actors = self.peers.actors().map(|(peer, protocol, _)| (peer.clone(), protocol));
-        for (peer, protocol) in actors.collect::<Vec<_>>() {
-            self.send(&peer, protocol, Message::RunFinished(()));
+        let actors: Vec<_> = self.peers.actors().map(|(peer, _)| peer.clone()).collect();
+        for peer in actors {
+            self.send(&peer, Message::RunFinished(()));
         }
     }
 
-    /// The counts that learners ask for.
+    /// What the shard counts, for its metrics.
     #[must_use]
     pub fn stats(&self) -> ShardStats {
         let stats = self.tables.stats();
         let sum = |count: fn(&TableStats) -> u64| stats.tables.iter().map(count).sum();
         let fresh = stats.tables.iter().find(|table| table.name == FRESH_TABLE);
         ShardStats {
-            shard: self.shard,
             items: stats.items,
             bytes: stats.bytes,
             waiting_steps: fresh.map_or(0, |table| table.owed_steps.max(0.0) as u64),
@@ -326,13 +310,13 @@ impl Core {
         }
     }
 
-    fn send(&mut self, peer: &PeerId, protocol: u16, message: Message) {
-        let outgoing = Outgoing { peer: peer.clone(), protocol, reply: Reply::Message(message) };
+    fn send(&mut self, peer: &PeerId, message: Message) {
+        let outgoing = Outgoing { peer: peer.clone(), reply: Reply::Message(message) };
         self.effects.push(Effect::Send(outgoing));
     }
 
-    fn send_after(&mut self, peer: &PeerId, protocol: u16, message: Message) {
-        let outgoing = Outgoing { peer: peer.clone(), protocol, reply: Reply::Message(message) };
+    fn send_after(&mut self, peer: &PeerId, message: Message) {
+        let outgoing = Outgoing { peer: peer.clone(), reply: Reply::Message(message) };
         self.effects.push(Effect::SendAfter(outgoing));
     }
 }

@@ -3,18 +3,7 @@
 use durable::DurableError;
 
 use super::index::Needed;
-use super::{ItemBytes, Storage, StorageError};
-
-/// Shows the item of a key to the function that it is given; does not call it when there is no such item.
-pub type Items<'a> = dyn Fn(u64, &mut dyn FnMut(ItemBytes<'_>)) + 'a;
-
-/// A segment that is being emptied.
-#[derive(Debug)]
-pub(super) struct Cleaning {
-    segment: u64,
-    /// The keys in it that were not looked at yet.
-    keys: Vec<u64>,
-}
+use super::{Cleaning, Items, Storage, StorageError};
 
 impl Storage {
     /// Removes the segments of which nothing is needed. While the disk holds more than twice what is needed (and two

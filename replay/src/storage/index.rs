@@ -179,11 +179,12 @@ impl Index {
     /// The segment before `end` that is best cleaned: one of which nothing is needed; else, when the disk holds twice
     /// what is needed and `slack` bytes more, the one of which the smallest part is needed, if that is less than half.
     pub(super) fn worst_segment(&self, end: u64, slack: u64) -> Option<u64> {
-        let share = |segment: &Segment| segment.live as f64 / segment.bytes.max(1) as f64;
-        let worst = self.segments.range(..end).min_by(|(_, a), (_, b)| share(a).total_cmp(&share(b)));
+        let live_fraction = |segment: &Segment| segment.live as f64 / segment.bytes.max(1) as f64;
+        let worst =
+            self.segments.range(..end).min_by(|(_, a), (_, b)| live_fraction(a).total_cmp(&live_fraction(b)));
         let (&number, segment) = worst?;
         let crowded = || self.disk_bytes() > 2 * self.live_bytes() + slack;
-        (segment.live == 0 || (share(segment) < 0.5 && crowded())).then_some(number)
+        (segment.live == 0 || (live_fraction(segment) < 0.5 && crowded())).then_some(number)
     }
 
     /// All keys that have records in a segment.

@@ -24,8 +24,6 @@ use std::sync::Arc;
 
 use durable::{Disk, DurableError, SegmentLog, record_bytes};
 
-use self::cleaning::Cleaning;
-pub use self::cleaning::Items;
 use self::index::{Index, Spot};
 pub use self::record::ItemBytes;
 pub use self::recovery::{Observer, Recovered, RecoveredItem};
@@ -75,6 +73,17 @@ pub struct Storage {
     committed_state_at: Option<u64>,
     cleaning: Option<Cleaning>,
     cleaned_bytes: u64,
+}
+
+/// Shows the item of a key to the function that it is given; does not call it when there is no such item.
+pub type Items<'a> = dyn Fn(u64, &mut dyn FnMut(ItemBytes<'_>)) + 'a;
+
+/// A segment that is being emptied.
+#[derive(Debug)]
+struct Cleaning {
+    segment: u64,
+    /// The keys in it that were not looked at yet.
+    keys: Vec<u64>,
 }
 
 impl Storage {

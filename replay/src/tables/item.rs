@@ -30,8 +30,6 @@ impl<C> StoredItem<C> {
 pub struct Given<C> {
     /// The item.
     pub item: Arc<StoredItem<C>>,
-    /// How often this table gave it out, this time included.
-    pub times_sampled: u32,
     /// The probability with which it was selected among the items of its table: p^α / Σ p^α, 1/n, or 1 where nothing is
     /// drawn. The importance weight of Schaul et al. (2016, arXiv 1511.05952) is (n · probability)^−β.
     pub probability: f64,

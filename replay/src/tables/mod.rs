@@ -38,7 +38,7 @@ use rand::RngCore;
 pub use item::{Departure, Given, StoredItem};
 pub use stats::{PriorityCounts, Stats, TableStats};
 use table::Table;
-use transport::{Pick, TableShare};
+use transport::{Pick, TableSize};
 
 /// Items by their keys, for those who read them from other threads.
 pub type Items<C> = DashMap<u64, Arc<StoredItem<C>>>;
@@ -165,8 +165,8 @@ impl<C> Tables<C> {
 
     /// What a table holds now.
     #[must_use]
-    pub fn share(&self, table: TableIndex) -> TableShare {
-        self.tables[table.0].share()
+    pub fn size(&self, table: TableIndex) -> TableSize {
+        self.tables[table.0].size()
     }
 
     /// The counts.

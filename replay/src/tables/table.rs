@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use configuration::{TableConfig, table_id};
 use rand::RngCore;
-use transport::{MAX_BATCH_ITEMS, Pick, TableShare};
+use transport::{MAX_BATCH_ITEMS, Pick, TableSize};
 
 use super::item::{Given, StoredItem};
 use super::keys::KeyMap;
@@ -182,8 +182,7 @@ impl<C> Table<C> {
         self.limiter.sampled(entry.item.steps());
         self.stats.sampled += 1;
         self.stats.sampled_steps += entry.item.steps();
-        let (item, times_sampled) = (Arc::clone(&entry.item), entry.standing.times_sampled);
-        Some(Given { item, times_sampled, probability })
+        Some(Given { item: Arc::clone(&entry.item), probability })
     }
 
     fn let_go_if_spent(&mut self, key: u64, gone: &mut Vec<u64>) {
@@ -244,18 +243,18 @@ impl<C> Table<C> {
     }
 
     pub(super) fn stats(&self) -> TableStats {
-        let TableShare { items, mass } = self.share();
+        let TableSize { items, mass } = self.size();
         TableStats { items, mass, owed_steps: self.limiter.owed(), ..self.stats.clone() }
     }
 
     /// What a draw over several shards is in proportion to. Nothing is drawn from a queue: shards give alike.
-    pub(super) fn share(&self) -> TableShare {
+    pub(super) fn size(&self) -> TableSize {
         let items = self.entries.len() as u64;
         let mass = match &self.sampler {
             Sampler::Prioritised(prioritised) => prioritised.mass(),
             Sampler::Uniform(_) => items as f64,
             Sampler::Fifo(_) => 1.0,
         };
-        TableShare { items, mass }
+        TableSize { items, mass }
     }
 }

@@ -2,7 +2,8 @@
 //! links are cut, and everybody crashes, shards with what was not synced. All of it is drawn from one seed.
 //!
 //! What is promised then: a trajectory that was acknowledged is in its shard, or was evicted there; none is stored twice,
-//! none that left comes back; the learner is given none twice; and when the faults end, everything arrives.
+//! none that left comes back; the learner samples none twice out of the queue; actors never follow older weights; and when the
+//! faults end, everything arrives.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(clippy::print_stderr, reason = "long tests tell how far they came")]
@@ -10,6 +11,7 @@
 mod history;
 mod network;
 mod nodes;
+mod publisher;
 mod world;
 
 use world::World;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rand::Rng as _;
 use rand_chacha::ChaCha8Rng;
-use transport::{Frame, Hello, Message, Port, TransportError, wire};
+use transport::{Frame, Port, TransportError};
 
 /// A client's end of a link to one shard.
 #[derive(Default)]
@@ -14,16 +14,8 @@ pub struct SimulatedPort {
     /// Counts connections; 0 is none.
     pub generation: u64,
     open: bool,
-    /// Speaks nothing newer than protocol 1.
-    old: bool,
     pub outbox: VecDeque<Vec<Frame>>,
     pub inbox: VecDeque<Vec<Frame>>,
-}
-
-impl SimulatedPort {
-    pub fn new(old: bool) -> Self {
-        SimulatedPort { old, ..SimulatedPort::default() }
-    }
 }
 
 impl Port for SimulatedPort {
@@ -44,12 +36,7 @@ impl Port for SimulatedPort {
         self.open
     }
 
-    fn send(&mut self, mut frames: Vec<Frame>) -> bool {
-        if self.old
-            && let Ok(Message::Hello(hello)) = wire::decode(&frames)
-        {
-            frames = vec![wire::encode(&Message::Hello(Hello { protocol: 1, ..hello })).unwrap().into()];
-        }
+    fn send(&mut self, frames: Vec<Frame>) -> bool {
         self.outbox.push_back(frames);
         self.open
     }

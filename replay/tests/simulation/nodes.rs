@@ -5,26 +5,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::ids::{
-    ActorId, Digest, Incarnation, LearnerEpoch, PolicyVersion, RunId, SequenceNumber, ShardId,
+    ActorId, Digest, FencingToken, Incarnation, PolicyVersion, RunId, SequenceNumber, ShardId,
 };
 use common::seed::RunSeed;
-use common::trajectory::{Scenario, TrajectoryHeader};
+use common::trajectory::TrajectoryHeader;
 use configuration::{Config, FRESH_TABLE, REPLAYED_TABLE};
 use durable::SimulatedDisk;
 use replay::{Change, Core, Effect, Journal, Outgoing};
 use transport::{
-    ActorIdentity, Block, Endpoint, LearnerIdentity, LinkOptions, Trajectory, TrajectorySampler,
-    TrajectoryWriter, WriterOptions,
+    ActorCore, ActorIdentity, Block, Endpoint, LearnerIdentity, LinkOptions, Role, SamplerCore,
+    ShardDirectory, Trajectory, WeightsCore, WeightsEndpoints, WriterOptions,
 };
 
 use crate::history::{Identity, ShardHistory, identity};
 use crate::network::SimulatedPort;
+use crate::publisher::weights_of;
 
 pub const SHARDS: usize = 2;
 pub const ACTORS: usize = 3;
 /// The learner is the last client.
 pub const LEARNER: usize = ACTORS;
-const RUN: RunId = RunId([7; 16]);
+pub const RUN: RunId = RunId([7; 16]);
 const SCHEMA: Digest = Digest([5; 32]);
 
 pub fn config() -> Config {
@@ -47,9 +48,12 @@ fn link() -> LinkOptions {
     }
 }
 
-fn ports(old: bool) -> Vec<(Endpoint, SimulatedPort)> {
-    let port = |shard| (Endpoint::inproc(&format!("shard-{shard}")), SimulatedPort::new(old));
-    (0..SHARDS).map(port).collect()
+fn directory() -> ShardDirectory {
+    ShardDirectory::fixed((0..SHARDS).map(|shard| Endpoint::inproc(&format!("shard-{shard}"))).collect())
+}
+
+fn port(_: &Endpoint) -> SimulatedPort {
+    SimulatedPort::default()
 }
 
 /// A shard, its disk, and what is between them.
@@ -68,6 +72,8 @@ pub struct Alive {
     /// What waits for the disk, and whether the disk knows.
     pub queued: VecDeque<Effect>,
     pub writing: bool,
+    /// The newest weights that the shard can relay.
+    pub relays: Option<PolicyVersion>,
 }
 
 impl ShardNode {
@@ -88,7 +94,7 @@ impl ShardNode {
         let tables = config.replay.tables_for(&config.learner);
         let core = Core::new(ShardId(shard as u32), &config.replay, &tables, RunSeed(9), Some(remembered));
         self.history.recovered(&core, &std::mem::take(&mut self.unsure));
-        self.alive = Some(Alive { core, journal, queued: VecDeque::new(), writing: false });
+        self.alive = Some(Alive { core, journal, queued: VecDeque::new(), writing: false, relays: None });
     }
 
     /// The power goes; what was queued may have been on its way to the disk.
@@ -139,15 +145,17 @@ impl ShardNode {
 
 /// An actor that sends one trajectory after the other.
 pub struct ActorNode {
-    pub writer: TrajectoryWriter<SimulatedPort>,
+    pub core: ActorCore<SimulatedPort>,
     pub life: u64,
+    /// The newest version that it follows.
+    pub follows: Option<PolicyVersion>,
     next: u64,
     /// Sent and not known to be stored, by what they are; and the shard that has them.
     pending: HashMap<Identity, usize>,
 }
 
 impl ActorNode {
-    pub fn new(actor: usize, life: u64, old: bool) -> Self {
+    pub fn new(actor: usize, life: u64) -> Self {
         let identity = ActorIdentity {
             run: RUN,
             actor: ActorId(actor as u64),
@@ -155,38 +163,47 @@ impl ActorNode {
             schema: SCHEMA,
         };
         let options = WriterOptions { spool: 10, spool_bytes: 1 << 20, link: link() };
-        let writer = TrajectoryWriter::over(ports(old), identity, options, actor as u64 * 1000 + life);
-        ActorNode { writer, life, next: 0, pending: HashMap::new() }
+        let seed = actor as u64 * 1000 + life;
+        let ports = (SimulatedPort::default(), SimulatedPort::default());
+        let endpoints = WeightsEndpoints::inproc();
+        let mut weights = WeightsCore::new(ports, &endpoints, Role::Actor, SCHEMA, link(), seed);
+        weights.ask_shards_first();
+        let core = ActorCore::new(&directory(), port, identity, options, Some(weights), seed);
+        ActorNode { core, life, follows: None, next: 0, pending: HashMap::new() }
     }
 
     pub fn offer(&mut self, actor: usize, steps: u32, priority: f32, now: Duration) {
-        let version = PolicyVersion { epoch: LearnerEpoch(1), number: 1 };
+        let version = PolicyVersion { token: FencingToken(1), number: 1 };
         let header = TrajectoryHeader {
-            run: RUN,
             actor: ActorId(actor as u64),
             incarnation: Incarnation(self.life),
             sequence: SequenceNumber(0),
             ordinal: self.next,
-            scenario: Scenario::Slots,
-            episode: RunSeed(self.next),
-            group: None,
             first_version: version,
             last_version: version,
             priority,
-            schema: SCHEMA,
             steps,
         };
         let body = Block::plain(self.next.to_le_bytes().to_vec());
         let states = Block::compressed(vec![self.next as u8; 300]);
-        if self.writer.offer(Trajectory { header, body, states }, now).unwrap().is_none() {
+        if self.core.offer(Trajectory { header, body, states }, now).unwrap().is_none() {
             self.next += 1;
+        }
+    }
+
+    /// Follows weights that have come: each is newer than those before.
+    pub fn follow(&mut self) {
+        if let Some((version, weights)) = self.core.weights_mut().unwrap().take_newest() {
+            assert!(self.follows < Some(version), "{version} came after {:?}", self.follows);
+            assert_eq!(*weights, weights_of(version));
+            self.follows = Some(version);
         }
     }
 
     /// Which trajectories are acknowledged since the last look, and by whom.
     pub fn acknowledged(&mut self) -> Vec<(Identity, usize)> {
         let still: HashMap<Identity, usize> =
-            self.writer.unacknowledged().map(|(shard, header)| (identity(header), shard)).collect();
+            self.core.unacknowledged().map(|(link, header)| (identity(header), link.0)).collect();
         let acked = self.pending.iter().filter(|(identity, _)| !still.contains_key(identity));
         let acked = acked.map(|(identity, shard)| (*identity, *shard)).collect();
         self.pending = still;
@@ -196,20 +213,15 @@ impl ActorNode {
 
 /// A learner that asks again and again.
 pub struct LearnerNode {
-    pub sampler: TrajectorySampler<SimulatedPort>,
+    pub sampler: SamplerCore<SimulatedPort>,
     pub life: u64,
     asks: u64,
 }
 
 impl LearnerNode {
-    pub fn new(life: u64, old: bool) -> Self {
-        let identity = LearnerIdentity {
-            run: RUN,
-            epoch: LearnerEpoch(life as u32),
-            schema: SCHEMA,
-            config: Digest([0; 32]),
-        };
-        LearnerNode { sampler: TrajectorySampler::over(ports(old), identity, link(), life), life, asks: 0 }
+    pub fn new(life: u64) -> Self {
+        let identity = LearnerIdentity { run: RUN, token: FencingToken(life as u32), schema: SCHEMA };
+        LearnerNode { sampler: SamplerCore::new(&directory(), port, identity, link(), life), life, asks: 0 }
     }
 
     /// Asks once more; every third time for old trajectories.

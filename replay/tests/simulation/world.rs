@@ -7,22 +7,25 @@ use common::seed::{RunSeed, Stream};
 use configuration::Config;
 use rand::Rng as _;
 use rand_chacha::ChaCha8Rng;
-use replay::{Effect, Outgoing};
+use replay::{Effect, Outgoing, Reply};
 use transport::{Frame, Incoming, Port as _, wire};
 
 use crate::history::{Identity, identity};
 use crate::network::{Connection, Event, Network, SimulatedPort, Weather};
 use crate::nodes::{ACTORS, ActorNode, LEARNER, LearnerNode, SHARDS, ShardNode};
+use crate::publisher::Publisher;
 
 pub struct World {
-    seed: u64,
     config: Config,
     network: Network,
     shards: Vec<ShardNode>,
     actors: Vec<ActorNode>,
     learner: LearnerNode,
-    /// What learners were given out of the queue.
-    given: HashSet<Identity>,
+    publisher: Publisher,
+    /// Weights that shards sent to actors.
+    relayed: u64,
+    /// What learners sampled out of the queue.
+    sampled: HashSet<Identity>,
     acked: u64,
     faults: bool,
     rng: ChaCha8Rng,
@@ -53,10 +56,11 @@ impl World {
             config,
             network,
             shards,
-            actors: (0..ACTORS).map(|actor| ActorNode::new(actor, 1, is_old(seed, actor))).collect(),
-            learner: LearnerNode::new(1, is_old(seed, LEARNER)),
-            seed,
-            given: HashSet::new(),
+            actors: (0..ACTORS).map(|actor| ActorNode::new(actor, 1)).collect(),
+            learner: LearnerNode::new(1),
+            publisher: Publisher::default(),
+            relayed: 0,
+            sampled: HashSet::new(),
             acked: 0,
             faults: true,
             rng,
@@ -80,7 +84,7 @@ impl World {
         for shard in 0..SHARDS {
             self.start_shard(shard);
         }
-        let (acked, given) = (self.acked, self.given.len());
+        let (acked, sampled) = (self.acked, self.sampled.len());
         let calm = self.network.now + Duration::from_secs(20);
         while self.network.now < calm {
             self.step();
@@ -89,21 +93,27 @@ impl World {
             self.acked > acked + 100,
             "only {} more were acknowledged: {:?}, {:?}",
             self.acked - acked,
-            self.actors.iter().map(|actor| &actor.writer).collect::<Vec<_>>(),
+            self.actors.iter().map(|actor| &actor.core).collect::<Vec<_>>(),
             self.shards
                 .iter()
                 .map(|shard| shard.alive.as_ref().map(|alive| alive.core.tables().stats()))
                 .collect::<Vec<_>>(),
         );
-        assert!(self.given.len() > given + 100, "only {} more were sampled", self.given.len() - given);
+        assert!(
+            self.sampled.len() > sampled + 100,
+            "only {} more were sampled",
+            self.sampled.len() - sampled
+        );
+        assert!(self.relayed > 0, "shards relayed no weights");
         for actor in &self.actors {
-            assert!(actor.writer.spooled() <= 10);
+            assert!(actor.core.spooled() <= 10);
+            assert_eq!(actor.follows, Some(self.publisher.version()), "an actor plays with old weights");
         }
     }
 
     /// Of all that has happened.
     pub fn digest(&self) -> (u32, u64, usize) {
-        (self.digest, self.acked, self.given.len())
+        (self.digest, self.acked, self.sampled.len())
     }
 
     fn step(&mut self) {
@@ -142,11 +152,15 @@ impl World {
         } else {
             let (steps, priority) = (self.rng.random_range(1..=4), self.rng.random_range(0.0..2.0));
             let actor = &mut self.actors[client];
-            actor.writer.tick(now);
+            let loss = self.network.weather.loss;
+            let ports = actor.core.weights_mut().unwrap().ports_mut();
+            self.publisher.serve(ports, loss, &mut self.rng);
+            actor.core.tick(now);
+            actor.follow();
             self.acknowledge(client);
             let actor = &mut self.actors[client];
             actor.offer(client, steps, priority, now);
-            assert!(actor.writer.take_fault().is_none());
+            assert!(actor.core.take_fault().is_none());
             self.acknowledge(client);
         }
         self.flush(client);
@@ -163,7 +177,7 @@ impl World {
         }
     }
 
-    /// Nothing is given out of the queue twice.
+    /// Nothing is sampled out of the queue twice.
     fn receive(&mut self) {
         for item in self.learner.sampler.take_received() {
             assert!(item.probability > 0.0 && item.probability <= 1.0 + 1e-9, "{}", item.probability);
@@ -172,7 +186,7 @@ impl World {
             assert_eq!(*body, identity.2.to_le_bytes());
             assert_eq!(*item.states.open().unwrap(), [identity.2 as u8; 300]);
             if &*item.table == configuration::FRESH_TABLE {
-                assert!(self.given.insert(identity), "{identity:?} was given twice");
+                assert!(self.sampled.insert(identity), "{identity:?} was sampled twice");
             }
         }
     }
@@ -182,7 +196,7 @@ impl World {
             (self.learner.life, self.learner.sampler.ports_mut().collect())
         } else {
             let actor = &mut self.actors[client];
-            (actor.life, actor.writer.ports_mut().collect())
+            (actor.life, actor.core.shard_ports_mut().collect())
         }
     }
 
@@ -224,6 +238,11 @@ impl World {
         self.network.after(Duration::from_millis(10), Event::Shard(shard));
         let now = self.network.now;
         if let Some(alive) = &mut self.shards[shard].alive {
+            let newest = Some(self.publisher.version());
+            if alive.relays < newest && self.rng.random_bool(0.5) {
+                alive.relays = newest;
+                alive.core.relay_weights(self.publisher.version(), self.publisher.weights());
+            }
             alive.core.settle(now);
             self.carry_out(shard);
         }
@@ -256,6 +275,7 @@ impl World {
 
     fn send(&mut self, outgoing: Vec<Outgoing>) {
         for message in outgoing {
+            self.relayed += u64::from(matches!(message.reply, Reply::Bulk(..)));
             let frames = message.pack().unwrap();
             self.network.carry(connection_of(&message), frames, &mut self.rng, Event::ToClient);
         }
@@ -267,6 +287,7 @@ impl World {
         if !self.faults {
             return;
         }
+        self.publisher.publish();
         let shard = self.rng.random_range(0..SHARDS);
         let client = self.rng.random_range(0..=LEARNER);
         match self.rng.random_range(0..10) {
@@ -294,17 +315,12 @@ impl World {
 
     fn crash_client(&mut self, client: usize) {
         if client == LEARNER {
-            self.learner = LearnerNode::new(self.learner.life + 1, is_old(self.seed, LEARNER));
+            self.learner = LearnerNode::new(self.learner.life + 1);
         } else {
             let life = self.actors[client].life + 1;
-            self.actors[client] = ActorNode::new(client, life, is_old(self.seed, client));
+            self.actors[client] = ActorNode::new(client, life);
         }
     }
-}
-
-/// In every third world some clients speak protocol 1 only.
-fn is_old(seed: u64, client: usize) -> bool {
-    seed % 3 == 2 && (seed / 3 + client as u64).is_multiple_of(2)
 }
 
 fn peer_of(connection: Connection) -> Vec<u8> {

@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use common::Shutdown;
 use common::ids::{
-    ActorId, Digest, Incarnation, LearnerEpoch, PolicyVersion, RunId, SequenceNumber, ShardId,
+    ActorId, Digest, FencingToken, Incarnation, PolicyVersion, RunId, SequenceNumber, ShardId,
 };
-use common::seed::RunSeed;
-use common::trajectory::{Scenario, TrajectoryHeader};
+use common::trajectory::TrajectoryHeader;
 use configuration::{Config, Durability};
 use replay::{ReplaySummary, Shard};
 use telemetry::Readiness;
 use transport::{
-    ActorIdentity, Endpoint, KeyPair, Keys, LearnerIdentity, LinkOptions, Role, Security, ShardDirectory,
-    TrajectorySampler, TrajectoryWriter, Transport, TransportError, WeightsEndpoints, WriterOptions,
+    ActorClient, ActorIdentity, Endpoint, KeyPair, Keys, LearnerIdentity, LinkOptions, Role, Security,
+    ShardDirectory, TrajectorySampler, Transport, TransportError, WeightsEndpoints, WeightsFollower,
+    WriterOptions,
 };
 
 pub const SCHEMA: Digest = Digest([5; 32]);
@@ -117,8 +117,8 @@ pub fn link() -> LinkOptions {
     }
 }
 
-pub fn learner(run: RunId, epoch: u32) -> LearnerIdentity {
-    LearnerIdentity { run, epoch: LearnerEpoch(epoch), schema: SCHEMA, config: Digest([0; 32]) }
+pub fn learner(run: RunId, token: u32) -> LearnerIdentity {
+    LearnerIdentity { run, token: FencingToken(token), schema: SCHEMA }
 }
 
 pub fn sampler(transport: &Transport, shards: &[Endpoint]) -> TrajectorySampler {
@@ -136,8 +136,8 @@ pub fn directory(shards: &[Endpoint]) -> ShardDirectory {
     ShardDirectory::fixed(shards.to_vec())
 }
 
-pub fn writer(transport: &Transport, shards: &[Endpoint], actor: u64, run: RunId) -> TrajectoryWriter {
-    try_writer(transport, shards, actor, run).unwrap()
+pub fn writer(transport: &Transport, shards: &[Endpoint], actor: u64, run: RunId) -> ActorClient {
+    try_writer(transport, shards, actor, run, None).unwrap()
 }
 
 pub fn try_writer(
@@ -145,36 +145,32 @@ pub fn try_writer(
     shards: &[Endpoint],
     actor: u64,
     run: RunId,
-) -> Result<TrajectoryWriter, TransportError> {
+    weights: Option<WeightsFollower>,
+) -> Result<ActorClient, TransportError> {
     let identity =
         ActorIdentity { run, actor: ActorId(actor), incarnation: Incarnation(actor * 7 + 1), schema: SCHEMA };
     let options = WriterOptions { spool: 1000, spool_bytes: 64 << 20, link: link() };
-    TrajectoryWriter::connect(transport, &directory(shards), identity, options, &Shutdown::new())
+    ActorClient::connect(transport, &directory(shards), identity, options, weights, &Shutdown::new())
 }
 
 /// Of an item of ten steps.
 pub fn header(actor: u64, ordinal: u64, version: u64) -> TrajectoryHeader {
-    let version = PolicyVersion { epoch: LearnerEpoch(1), number: version };
+    let version = PolicyVersion { token: FencingToken(1), number: version };
     TrajectoryHeader {
-        run: RUN,
         actor: ActorId(actor),
         incarnation: Incarnation(actor * 7 + 1),
         sequence: SequenceNumber(0),
         ordinal,
-        scenario: Scenario::Slots,
-        episode: RunSeed(ordinal),
-        group: None,
         first_version: version,
         last_version: version,
         priority: 1.0,
-        schema: SCHEMA,
         steps: 10,
     }
 }
 
 /// An item of ten steps; `ordinal` is also in its bytes.
 pub fn insert(
-    writer: &mut TrajectoryWriter,
+    writer: &mut ActorClient,
     actor: u64,
     ordinal: u64,
     version: u64,

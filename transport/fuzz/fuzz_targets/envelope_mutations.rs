@@ -3,9 +3,8 @@
 //! The input is read as changes of the bytes of all three frames: `offset (u16), byte` each.
 #![no_main]
 
-use common::ids::{ActorId, Digest, Incarnation, LearnerEpoch, PolicyVersion, RunId, SequenceNumber};
-use common::seed::RunSeed;
-use common::trajectory::{Scenario, TrajectoryHeader};
+use common::ids::{ActorId, Incarnation, FencingToken, PolicyVersion, SequenceNumber};
+use common::trajectory::TrajectoryHeader;
 use libfuzzer_sys::fuzz_target;
 use transport::{Block, Insert, Message, wire};
 
@@ -30,20 +29,15 @@ fuzz_target!(|input: &[u8]| {
 });
 
 fn frames() -> Vec<Vec<u8>> {
-    let version = PolicyVersion { epoch: LearnerEpoch(1), number: 300 };
+    let version = PolicyVersion { token: FencingToken(1), number: 300 };
     let header = TrajectoryHeader {
-        run: RunId([1; 16]),
         actor: ActorId(3),
         incarnation: Incarnation(7),
         sequence: SequenceNumber(70_000),
         ordinal: 5,
-        scenario: Scenario::Serverless,
-        episode: RunSeed(9),
-        group: None,
         first_version: version,
         last_version: version,
         priority: 1.5,
-        schema: Digest([2; 32]),
         steps: 20,
     };
     let (body, states) = (vec![3; 40], vec![4; 100]);

@@ -1,42 +1,34 @@
-//! The learner's way to the replay shards.
+//! How a learner samples from its shards, without sockets and clock: which shard is asked for how much, and what arrives.
 
-mod advance;
+mod request;
+mod shard_state;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use common::Shutdown;
-use common::ids::{Digest, LearnerEpoch, PolicyVersion, RunId, ShardId};
+use common::ids::{Digest, FencingToken, PolicyVersion, RunId, ShardId};
 use common::trajectory::TrajectoryHeader;
+use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 
+use self::shard_state::ShardState;
 use crate::block::Block;
-use crate::channel::{Channel, check_reached};
-use crate::client::{Complaint, LinkOptions};
-use crate::message::{Hello, Message, Prioritise, Role, ShardStats, TableShare};
-use crate::port::{Port, SocketPort, wait_any};
-use crate::{Endpoint, ShardDirectory, Transport, TransportError};
-
-const POLL: Duration = Duration::from_millis(20);
-/// A shard that cannot fill its share answers with what it has after this long; the rest is asked of all again.
-const PATIENCE: Duration = Duration::from_millis(200);
-/// How much later than asked a shard may answer before the learner goes on without it.
-const GRACE: Duration = Duration::from_secs(1);
-/// How long the shards have to say that they know of the end.
-const FAREWELL: Duration = Duration::from_secs(3);
+use crate::message::{Batch, Hello, Message, Prioritise, Role};
+use crate::options::{Complaint, LinkOptions};
+use crate::port::Port;
+use crate::shard_links::{LinkEvent, LinkId, ShardLinks};
+use crate::{Endpoint, Frame, ShardDirectory, TransportError};
 
 /// Which learner samples, and claims the shards for its run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LearnerIdentity {
     /// The run.
     pub run: RunId,
-    /// The learner's fencing epoch.
-    pub epoch: LearnerEpoch,
+    /// Tells this life of the learner from earlier ones.
+    pub token: FencingToken,
     /// Digest of the observation and action schema.
     pub schema: Digest,
-    /// Digest of the configuration, for the shards' logs.
-    pub config: Digest,
 }
 
 /// Which trajectories are wanted.
@@ -53,265 +45,261 @@ pub enum Selector<'a> {
     },
 }
 
-/// A trajectory as a shard gave it.
+/// A sampled trajectory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SampledItem {
-    /// Which shard.
+    /// The shard that stores it.
     pub shard: ShardId,
-    /// The shard's key of it.
+    /// Its key in that shard.
     pub key: u64,
     /// Header.
     pub header: TrajectoryHeader,
     /// The encoded steps ([`crate::wire::decode_body`]).
     pub body: Block,
-    /// The states.
+    /// The encoded states.
     pub states: Block,
-    /// How often its table gave it out, this time included.
-    pub times_sampled: u32,
-    /// The probability with which one draw over all live shards would have selected it.
+    /// The probability with which one draw over all connected shards would have selected it.
     pub probability: f64,
     /// Items that such a draw was among.
     pub population: u64,
-    /// The table that gave it.
+    /// The table that it was sampled from.
     pub table: Arc<str>,
 }
 
-/// Claims the shards for a run and samples from all that are live, in proportion to what they hold.
-///
-/// It knows neither sockets nor clock: see [`Port`]. Over sockets, [`TrajectorySampler::sample`] and its like tell the time.
-pub struct TrajectorySampler<P = SocketPort> {
-    links: Vec<ShardLink<P>>,
-    hello: Hello,
-    /// Where shards that come are looked for, over sockets.
-    directory: Option<(ShardDirectory, Transport)>,
-    options: LinkOptions,
-    shutdown: Shutdown,
-    epoch: Instant,
+/// What arrived with one batch.
+struct Answer {
+    table: Arc<str>,
+    /// Their probabilities are not divided by the mass of all shards yet.
+    items: Vec<SampledItem>,
+}
+
+/// Claims the shards for a run and samples from all that are connected, in proportion to what they hold. Over sockets it is
+/// driven by [`crate::TrajectorySampler`].
+pub struct SamplerCore<P> {
+    links: ShardLinks<P>,
+    shards: BTreeMap<LinkId, ShardState>,
+    /// How long a shard that did not answer is not asked again.
+    rest: Duration,
     complaint: Complaint,
     next_request: u64,
     received: Vec<Answer>,
     /// Items of a turn that is not complete yet.
     turn: Vec<SampledItem>,
-    /// Deals steps to shards.
-    dealer: ChaCha8Rng,
+    /// Draws which shard is asked for what does not divide.
+    rng: ChaCha8Rng,
 }
 
-struct ShardLink<P> {
-    channel: Channel<P>,
-    shard: ShardId,
-    /// The request that awaits its answer, and the table that it is for.
-    asked: Option<(u64, Arc<str>)>,
-    /// Requests that were not answered in time; their answers are welcome all the same.
-    overdue: HashMap<u64, Arc<str>>,
-    /// Until then it is not asked again, unless it answers.
-    rests_until: Duration,
-    /// What the shard said last of each table.
-    shares: HashMap<Arc<str>, TableShare>,
-    stats: Option<ShardStats>,
-    finished: bool,
-}
-
-impl<P: Port> ShardLink<P> {
-    /// Whether it is connected, and answers what it is asked.
-    fn answers(&self, now: Duration) -> bool {
-        self.channel.is_ready() && (self.overdue.is_empty() || now >= self.rests_until)
-    }
-
-    fn new(
-        port: P,
-        endpoint: &Endpoint,
-        hello: &Hello,
-        options: LinkOptions,
-        seed: u64,
-        place: usize,
-    ) -> Self {
-        ShardLink {
-            channel: Channel::new(port, endpoint, Role::Replay, hello.clone(), options, seed),
-            shard: ShardId(place as u32),
-            asked: None,
-            overdue: HashMap::new(),
-            rests_until: Duration::ZERO,
-            shares: HashMap::new(),
-            stats: None,
-            finished: false,
-        }
-    }
-}
-
-/// What came with one batch.
-struct Answer {
-    table: Arc<str>,
-    /// Their probabilities are not divided by the shards' whole mass yet.
-    items: Vec<SampledItem>,
-}
-
-impl TrajectorySampler<SocketPort> {
-    /// Begins to connect to every shard; does not wait for them.
-    ///
-    /// # Errors
-    /// [`TransportError::Refused`] where a shard refuses at once.
-    pub fn connect(
-        transport: &Transport,
-        shards: &ShardDirectory,
+impl<P: Port> SamplerCore<P> {
+    /// A sampler that begins to connect to the shards of `directory` with the first tick. `seed` draws the pauses between
+    /// attempts, and which shard is asked for how much.
+    pub fn new(
+        directory: &ShardDirectory,
+        make_port: impl FnMut(&Endpoint) -> P + Send + 'static,
         identity: LearnerIdentity,
         options: LinkOptions,
-        shutdown: &Shutdown,
-    ) -> Result<Self, TransportError> {
-        let mut directory = shards.clone();
-        let shards = directory.shards();
-        directory.changed();
-        let port =
-            |endpoint: &Endpoint| (endpoint.clone(), SocketPort::new(transport, endpoint, Role::Replay));
-        let ports = shards.iter().map(port).collect();
-        let mut sampler = TrajectorySampler::over(ports, identity, options, rand::random());
-        sampler.directory = Some((directory, transport.clone()));
-        sampler.shutdown = shutdown.clone();
-        sampler.poll()?;
-        Ok(sampler)
-    }
-
-    /// Trajectories of at least `steps` steps in all, from all live shards in proportion to what they hold and, where one
-    /// has less, from the others. At the timeout it returns what there is (of an incomplete turn: nothing, it goes on
-    /// with the next call). `steps` means nothing to a turn.
-    ///
-    /// # Errors
-    /// [`TransportError::Refused`], [`TransportError::Unreachable`] when no shard was ever reached,
-    /// [`TransportError::Interrupted`].
-    pub fn sample(
-        &mut self,
-        selector: Selector<'_>,
-        steps: usize,
-        timeout: Duration,
-    ) -> Result<Vec<SampledItem>, TransportError> {
-        let deadline = self.now() + timeout;
-        let mut items = Vec::new();
-        loop {
-            self.poll()?;
-            if self.is_idle() {
-                items.extend(self.take_received());
-                let remaining = deadline.saturating_sub(self.now());
-                let missing = self.missing(selector, steps, &mut items);
-                if missing == 0 || remaining.is_zero() {
-                    return Ok(self.complete(selector, items));
-                }
-                self.check()?;
-                self.ask(selector, missing, remaining.min(PATIENCE), self.now())?;
-            } else if self.now() >= deadline + GRACE {
-                self.give_up_waiting(self.now());
-            }
-            self.wait();
+        seed: u64,
+    ) -> Self {
+        let hello = Hello {
+            run: Some(identity.run),
+            token: Some(identity.token),
+            ..Hello::new(Role::Learner, identity.schema)
+        };
+        SamplerCore {
+            links: ShardLinks::new(directory, make_port, hello, options, seed),
+            shards: BTreeMap::new(),
+            rest: options.peer_timeout,
+            complaint: Complaint::new(options.complaint_period),
+            next_request: 0,
+            received: Vec::new(),
+            turn: Vec::new(),
+            rng: ChaCha8Rng::seed_from_u64(seed),
         }
     }
 
-    /// Keeps the links alive while nothing is sampled; never waits.
+    /// Takes answers and reconnects, at the time `now` since any fixed moment; never waits.
     ///
     /// # Errors
     /// [`TransportError::Refused`].
-    pub fn poll(&mut self) -> Result<(), TransportError> {
-        if let Some(shards) = self.directory.as_mut().and_then(|(directory, _)| directory.changed()) {
-            self.know(&shards);
+    pub fn tick(&mut self, now: Duration) -> Result<(), TransportError> {
+        for (id, event) in self.links.tick(now) {
+            self.handle(id, event);
         }
-        self.tick(self.now())
+        // What a shard that is listed no longer holds cannot be sampled soon.
+        for (id, _) in self.links.retired() {
+            self.links.remove(id);
+            self.shards.remove(&id);
+        }
+        self.links.take_fault().map_or(Ok(()), Err)
     }
 
-    /// From now on samples from the shards that there are.
-    fn know(&mut self, shards: &[Endpoint]) {
-        let Some((_, transport)) = &self.directory else { return };
-        self.links.retain(|link| shards.contains(link.channel.endpoint()));
-        for endpoint in shards {
-            if !self.links.iter().any(|link| link.channel.endpoint() == endpoint) {
-                let port = SocketPort::new(transport, endpoint, Role::Replay);
-                let (seed, place) = (rand::random(), self.links.len());
-                self.links.push(ShardLink::new(port, endpoint, &self.hello, self.options, seed, place));
+    fn handle(&mut self, id: LinkId, event: LinkEvent) {
+        let shard = self.shards.entry(id).or_insert_with(|| ShardState::new(id));
+        match event {
+            LinkEvent::Ready(welcome) => shard.id = welcome.shard.unwrap_or(shard.id),
+            LinkEvent::Lost => shard.forget_requests(),
+            LinkEvent::RunFinished => shard.knows_end = true,
+            LinkEvent::Message(Message::Batch(batch), bulk) => {
+                let answer = take_batch(shard, batch, bulk);
+                self.received.extend(answer);
             }
+            LinkEvent::Message(..) => {}
         }
     }
 
-    /// Tells the shards new priorities of items that they gave; it does not wait, and a shard that is away keeps the old
+    /// What has arrived since the last call. To be called when no answer is awaited: only then it is known what all shards
+    /// hold.
+    #[must_use]
+    pub fn take_received(&mut self) -> Vec<SampledItem> {
+        let mut items = Vec::new();
+        for answer in std::mem::take(&mut self.received) {
+            let (population, mass) = self.held(&answer.table);
+            items.extend(answer.items.into_iter().map(|item| SampledItem {
+                // Answers that are late were drawn out of more than there is now.
+                probability: (item.probability / mass).min(1.0),
+                population: population.max(1),
+                ..item
+            }));
+        }
+        items
+    }
+
+    /// Items and mass of a table, over all connected shards.
+    fn held(&self, table: &str) -> (u64, f64) {
+        let connected = self.shards.iter().filter(|(id, _)| self.links.is_ready(**id));
+        let sizes = connected.filter_map(|(_, shard)| shard.held.get(table));
+        sizes.fold((0, 0.0), |(items, mass), size| (items + size.items, mass + size.mass))
+    }
+
+    /// How many shards are connected.
+    #[must_use]
+    pub fn live_shards(&self) -> usize {
+        self.links.ready_count()
+    }
+
+    /// Sends new priorities of items to the shards that store them; never waits. A shard that is unreachable keeps the old
     /// ones.
     ///
     /// # Errors
-    /// [`TransportError::Wire`] when it cannot be encoded.
+    /// [`TransportError::Wire`] when they cannot be encoded.
     pub fn prioritise(
         &mut self,
         table: &str,
         priorities: impl IntoIterator<Item = (ShardId, u64, f32)>,
+        now: Duration,
     ) -> Result<(), TransportError> {
         let mut updates: HashMap<ShardId, Vec<(u64, f32)>> = HashMap::new();
         for (shard, key, priority) in priorities {
             updates.entry(shard).or_default().push((key, priority));
         }
-        let now = self.now();
-        for link in self.links.iter_mut().filter(|link| link.channel.protocol() >= 2) {
-            if let Some(updates) = updates.remove(&link.shard) {
+        for (id, shard) in &self.shards {
+            if let Some(updates) = updates.remove(&shard.id) {
                 let prioritise = Prioritise { table: table.to_owned(), updates };
-                link.channel.send(&Message::Prioritise(prioritise), Vec::new(), now)?;
+                self.links.send(*id, &Message::Prioritise(prioritise), now)?;
             }
         }
         Ok(())
     }
 
-    /// What each live shard counts; a shard that does not answer in time is missing.
+    /// Tells the connected shards that the run has ended.
     ///
     /// # Errors
-    /// [`TransportError::Refused`].
-    pub fn stats(&mut self) -> Result<Vec<ShardStats>, TransportError> {
-        let deadline = self.now() + self.options.peer_timeout;
-        let mut asked = Vec::new();
-        for (place, link) in self.links.iter_mut().enumerate() {
-            link.stats = None;
-            if link.channel.send(&Message::StatsRequest(()), Vec::new(), self.epoch.elapsed())? {
-                asked.push(place);
-            }
-        }
-        loop {
-            self.poll()?;
-            let answered = |place: &usize| {
-                let link = &self.links[*place];
-                link.stats.is_some() || !link.channel.is_ready()
-            };
-            if asked.iter().all(answered) || self.now() >= deadline {
-                return Ok(self.links.iter().filter_map(|link| link.stats).collect());
-            }
-            self.wait();
-        }
-    }
-
-    /// Tells the shards that the run has ended, so that they tell their actors and end, too.
-    ///
-    /// # Errors
-    /// [`TransportError::Refused`].
-    pub fn finish(&mut self) -> Result<(), TransportError> {
-        let deadline = self.now() + FAREWELL;
-        for link in &mut self.links {
-            link.channel.send(&Message::RunFinished(()), Vec::new(), self.epoch.elapsed())?;
-        }
-        let told = |link: &ShardLink<SocketPort>| link.finished || !link.channel.is_ready();
-        while !self.links.iter().all(told) && self.now() < deadline {
-            self.wait();
-            self.poll()?;
+    /// [`TransportError::Wire`].
+    pub(crate) fn announce_end(&mut self, now: Duration) -> Result<(), TransportError> {
+        for id in self.links.ids() {
+            self.links.send(id, &Message::RunFinished(()), now)?;
         }
         Ok(())
     }
 
-    fn now(&self) -> Duration {
-        self.epoch.elapsed()
+    /// Whether every connected shard knows that the run has ended.
+    pub(crate) fn end_is_known(&self) -> bool {
+        let mut shards = self.shards.iter();
+        shards.all(|(id, shard)| shard.knows_end || !self.links.is_ready(*id))
     }
 
-    fn wait(&self) {
-        wait_any(self.links.iter().map(|link| link.channel.port()), POLL);
+    /// Fails where no shard was ever reached within the deadline.
+    ///
+    /// # Errors
+    /// [`TransportError::Unreachable`].
+    pub(crate) fn check_reached(&self, now: Duration) -> Result<(), TransportError> {
+        self.links.check_reached(now)
     }
 
-    fn check(&self) -> Result<(), TransportError> {
-        if self.shutdown.is_triggered() {
-            return Err(TransportError::Interrupted);
+    /// The port to each shard.
+    pub fn ports(&self) -> impl Iterator<Item = &P> {
+        self.links.ports()
+    }
+
+    /// The port to each shard.
+    pub fn ports_mut(&mut self) -> impl Iterator<Item = &mut P> {
+        self.links.ports_mut()
+    }
+
+    /// How much (steps; of a turn: trajectories) is still missing. Takes a turn's items into the turn.
+    pub(crate) fn missing(
+        &mut self,
+        selector: Selector<'_>,
+        steps: usize,
+        items: &mut Vec<SampledItem>,
+    ) -> u64 {
+        match selector {
+            Selector::Turn { version, count } => {
+                self.turn.append(items);
+                self.turn.retain(|item| item.header.last_version == version);
+                count.saturating_sub(self.turn.len()) as u64
+            }
+            Selector::Table(_) => {
+                let found: u64 = items.iter().map(|item| u64::from(item.header.steps)).sum();
+                (steps as u64).saturating_sub(found)
+            }
         }
-        check_reached(self.links.iter().map(|link| &link.channel), self.now(), self.options.reach_deadline)
+    }
+
+    /// What a call of `sample` returns: `items`, or the turn once it is complete.
+    pub(crate) fn complete(&mut self, selector: Selector<'_>, items: Vec<SampledItem>) -> Vec<SampledItem> {
+        match selector {
+            Selector::Turn { count, .. } if self.turn.len() >= count => {
+                self.turn.sort_by_key(|item| (item.header.actor, item.header.ordinal));
+                std::mem::take(&mut self.turn)
+            }
+            _ => items,
+        }
     }
 }
 
-impl<P: Port> std::fmt::Debug for TrajectorySampler<P> {
+/// The items of a batch; none when it answers no request that is open.
+fn take_batch(shard: &mut ShardState, batch: Batch, bulk: Vec<Frame>) -> Option<Answer> {
+    let table = shard.answered(batch.request)?;
+    let mass = batch.table.mass;
+    shard.held.insert(Arc::clone(&table), batch.table);
+    let mut items = unpack(shard.id, &table, batch, bulk);
+    items.iter_mut().for_each(|item| item.probability *= mass);
+    Some(Answer { table, items })
+}
+
+fn unpack(shard: ShardId, table: &Arc<str>, batch: Batch, bulk: Vec<Frame>) -> Vec<SampledItem> {
+    let mut bulk = bulk.into_iter();
+    let mut items = Vec::with_capacity(batch.items.len());
+    for item in batch.items {
+        // Decoding has checked that there are two frames an item.
+        if let (Some(body), Some(states)) = (bulk.next(), bulk.next()) {
+            items.push(SampledItem {
+                shard,
+                key: item.key,
+                header: item.header,
+                body: Block { bytes: body, digest: item.body },
+                states: Block { bytes: states, digest: item.states },
+                probability: item.probability,
+                population: 1,
+                table: Arc::clone(table),
+            });
+        }
+    }
+    items
+}
+
+impl<P: Port> std::fmt::Debug for SamplerCore<P> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("TrajectorySampler").field("live", &self.live_shards()).finish_non_exhaustive()
+        formatter.debug_struct("SamplerCore").field("live", &self.live_shards()).finish_non_exhaustive()
     }
 }

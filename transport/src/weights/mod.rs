@@ -1,58 +1,9 @@
 //! Weights from the learner to the actors: versions are announced to all, and pulled by who is ready for the newest.
 
-mod follower;
+mod core;
+mod endpoints;
 mod publisher;
 
-pub use follower::WeightsFollower;
+pub use core::WeightsCore;
+pub use endpoints::{VersionedWeights, WeightsEndpoints};
 pub use publisher::WeightsPublisher;
-
-use std::sync::Arc;
-
-use common::ids::PolicyVersion;
-use configuration::TransportConfig;
-
-use crate::{Endpoint, TransportError};
-
-/// A version and its weights, as the learner encoded them.
-pub type VersionedWeights = (PolicyVersion, Arc<Vec<u8>>);
-
-/// The learner's two addresses.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WeightsEndpoints {
-    /// Announcements.
-    pub announce: Endpoint,
-    /// Handshakes and pulls.
-    pub pull: Endpoint,
-}
-
-impl WeightsEndpoints {
-    /// Within this process.
-    #[must_use]
-    pub fn inproc() -> Self {
-        WeightsEndpoints {
-            announce: Endpoint::inproc("longshore.weights.announce"),
-            pull: Endpoint::inproc("longshore.weights.pull"),
-        }
-    }
-
-    /// What actors connect to.
-    ///
-    /// # Errors
-    /// [`TransportError::Address`].
-    pub fn of_actors(config: &TransportConfig) -> Result<Self, TransportError> {
-        Ok(WeightsEndpoints {
-            announce: config.weights_announce.parse()?,
-            pull: config.weights_pull.parse()?,
-        })
-    }
-
-    /// What the learner binds.
-    ///
-    /// # Errors
-    /// [`TransportError::Address`].
-    pub fn of_learner(config: &TransportConfig) -> Result<Self, TransportError> {
-        let announce = config.weights_announce_bind.as_ref().unwrap_or(&config.weights_announce);
-        let pull = config.weights_pull_bind.as_ref().unwrap_or(&config.weights_pull);
-        Ok(WeightsEndpoints { announce: announce.parse()?, pull: pull.parse()? })
-    }
-}

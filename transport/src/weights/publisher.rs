@@ -5,12 +5,11 @@ use std::time::{Duration, Instant};
 
 use common::ids::{PolicyVersion, SequenceNumber};
 
-use super::WeightsEndpoints;
-use crate::message::{
-    Announcement, BulkDigest, Hello, Message, NotReady, Refusal, Refused, Role, Weights, Welcome,
-};
+use super::endpoints::WeightsEndpoints;
+use crate::digest::BulkDigest;
+use crate::domain::Domain;
+use crate::message::{Announcement, Hello, Message, NotReady, Refusal, Refused, Role, Weights, Welcome};
 use crate::sampler::LearnerIdentity;
-use crate::security::Domain;
 use crate::server::{Delivery, Incoming, PeerId, Received, Relay, Server};
 use crate::{Frame, Transport, TransportError, socket, wire};
 
@@ -42,7 +41,6 @@ struct Published {
     version: PolicyVersion,
     weights: Frame,
     digest: BulkDigest,
-    budget_share: f32,
 }
 
 impl WeightsPublisher {
@@ -87,11 +85,11 @@ impl WeightsPublisher {
         &self.endpoints
     }
 
-    /// Makes `version` the newest. `budget_share` is the share of the run's budget spent so far.
-    pub fn publish(&self, version: PolicyVersion, weights: Arc<Vec<u8>>, budget_share: f32) {
+    /// Makes `version` the newest.
+    pub fn publish(&self, version: PolicyVersion, weights: Arc<Vec<u8>>) {
         let weights = Frame::from(weights.as_slice());
         let digest = BulkDigest::of(&weights);
-        self.lock().newest = Some(Published { version, weights, digest, budget_share });
+        self.lock().newest = Some(Published { version, weights, digest });
         self.relay.wake();
     }
 
@@ -194,11 +192,7 @@ impl Service {
                 Some(published) if pull.have.is_none_or(|have| published.version > have) => {
                     bulk.push(published.weights.clone());
                     metrics::counter!("longshore_weights_sent_total").increment(1);
-                    Message::Weights(Weights {
-                        version: published.version,
-                        budget_share: published.budget_share,
-                        weights: published.digest,
-                    })
+                    Message::Weights(Weights { version: published.version, weights: published.digest })
                 }
                 _ => Message::Pong(()),
             },
@@ -219,9 +213,6 @@ impl Service {
                 format!("a {} may not follow weights with this key", hello.role),
             );
         }
-        let Some(protocol) = hello.common_protocol() else {
-            return refuse(Refusal::Protocol, format!("this learner speaks protocol {}", wire::PROTOCOL));
-        };
         if hello.schema != self.identity.schema {
             return refuse(Refusal::OtherSchema, "observation or action schemas differ".to_owned());
         }
@@ -236,9 +227,7 @@ impl Service {
         }
         self.peers.insert(peer.clone());
         Message::Welcome(Welcome {
-            protocol,
             run: self.identity.run,
-            epoch: self.identity.epoch,
             shard: None,
             next: SequenceNumber(0),
             limit: SequenceNumber(0),
@@ -246,12 +235,11 @@ impl Service {
     }
 }
 
-/// What this service says is the same in every protocol.
 fn send(
     server: &mut Server,
     peer: &PeerId,
     message: &Message,
     bulk: Vec<Frame>,
 ) -> Result<Delivery, TransportError> {
-    Ok(server.send(peer, wire::pack(message, bulk, wire::PROTOCOL)?))
+    Ok(server.send(peer, wire::pack(message, bulk)?))
 }

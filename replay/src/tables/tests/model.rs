@@ -137,7 +137,6 @@ impl Slow {
             let held = &mut self.held[place];
             held.times += 1;
             found += held.steps;
-            prop_assert_eq!(next.times_sampled, held.times);
             let (spent, steps) = (Some(held.times) == self.limit(), self.held[place].steps);
             self.owed -= if rate.is_some() { steps as f64 } else { 0.0 };
             self.counts.sampled += 1;
