@@ -1,4 +1,4 @@
-use common::ExitCode;
+use common::{ExitCode, ExitStatus};
 
 /// What ends an actor.
 #[derive(Debug, thiserror::Error)]
@@ -20,10 +20,8 @@ pub enum ActorError {
     Transport(#[from] transport::TransportError),
 }
 
-impl ActorError {
-    /// The exit status of an actor that ends with this error.
-    #[must_use]
-    pub fn exit_code(&self) -> ExitCode {
+impl ExitStatus for ActorError {
+    fn exit_code(&self) -> ExitCode {
         match self {
             ActorError::Policy(error) => error.exit_code(),
             ActorError::Simulator(_) => ExitCode::Input,

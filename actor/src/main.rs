@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use common::ids::ActorId;
-use telemetry::{Failure, HealthServer, LogFormat, Readiness};
+use telemetry::{Failure, HealthServer, LogFormat, Program, Readiness};
 use transport::Links;
 
 /// Plays simulated clusters and sends trajectories to the replay shards, until the learner ends the run.
@@ -33,25 +33,27 @@ struct Arguments {
     log_json: bool,
 }
 
-fn main() -> ExitCode {
-    policy::keep_freed_memory();
-    telemetry::run_program(start)
+impl Program for Arguments {
+    fn log_format(&self) -> LogFormat {
+        if self.log_json { LogFormat::Json } else { LogFormat::Plain }
+    }
+
+    fn run(&self) -> Result<common::ExitCode, Failure> {
+        let config = configuration::load(&self.config, &self.settings)?;
+        let shutdown = telemetry::shutdown_on_signals()?;
+        let _health = match &config.actor.metrics_address {
+            Some(address) => Some(HealthServer::start(address, Readiness::new(), shutdown.clone())?),
+            None => None,
+        };
+        policy::set_threads(config.actor.threads);
+        let links = Links::of_actor(&config.transport)?;
+        let id = ActorId(self.id.unwrap_or_else(rand::random));
+        actor::run(Arc::new(config), id, &links, &shutdown)?;
+        Ok(if shutdown.is_triggered() { common::ExitCode::Interrupted } else { common::ExitCode::Success })
+    }
 }
 
-fn start(arguments: &Arguments) -> Result<common::ExitCode, Failure> {
-    telemetry::set_up_logging(if arguments.log_json { LogFormat::Json } else { LogFormat::Plain })?;
-    let config = configuration::load(&arguments.config, &arguments.settings)
-        .map_err(|error| Failure::new(common::ExitCode::Config, &error))?;
-    let shutdown = telemetry::shutdown_on_signals()?;
-    let _health = match &config.actor.metrics_address {
-        Some(address) => Some(HealthServer::start(address, Readiness::new(), shutdown.clone())?),
-        None => None,
-    };
-    policy::set_threads(config.actor.threads);
-    let links =
-        Links::of_actor(&config.transport).map_err(|error| Failure::new(error.exit_code(), &error))?;
-    let id = ActorId(arguments.id.unwrap_or_else(rand::random));
-    actor::run(Arc::new(config), id, &links, &shutdown)
-        .map_err(|error| Failure::new(error.exit_code(), &error))?;
-    Ok(if shutdown.is_triggered() { common::ExitCode::Interrupted } else { common::ExitCode::Success })
+fn main() -> ExitCode {
+    policy::keep_freed_memory();
+    telemetry::run_program::<Arguments>()
 }

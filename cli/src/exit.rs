@@ -1,6 +1,6 @@
 //! Which exit status an error becomes, and the list of them for `--help`.
 
-use common::ExitCode;
+use common::{ExitCode, ExitStatus};
 use configuration::ConfigError;
 use telemetry::{Failure, TelemetryError};
 
@@ -22,30 +22,31 @@ pub fn code_of(error: &anyhow::Error) -> ExitCode {
     error.chain().find_map(code_of_cause).unwrap_or(ExitCode::Failure)
 }
 
-fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<ExitCode> {
-    if cause.is::<ConfigError>()
-        || cause.is::<heuristics::UnknownScheduler>()
-        || matches!(cause.downcast_ref(), Some(engine::SchedulerError::WrongScenario { .. }))
-    {
-        return Some(ExitCode::Config);
+/// An error of the chain; errors can be told apart by their types alone.
+type Cause = dyn std::error::Error + 'static;
+
+fn code_of_cause(cause: &Cause) -> Option<ExitCode> {
+    fn code<E: ExitStatus + 'static>(cause: &Cause) -> Option<ExitCode> {
+        cause.downcast_ref::<E>().map(ExitStatus::exit_code)
     }
-    if cause.is::<workloads::WorkloadError>() || cause.is::<engine::SetUpError>() {
-        return Some(ExitCode::Input);
-    }
-    if let Some(error) = cause.downcast_ref::<evaluation::EvaluationError>() {
-        // A fault without a code of its own may have a cause that has one.
-        return Some(error.exit_code()).filter(|code| *code != ExitCode::Failure);
-    }
-    None.or_else(|| cause.downcast_ref::<learner::LearnerError>().map(learner::LearnerError::exit_code))
-        .or_else(|| cause.downcast_ref::<actor::ActorError>().map(actor::ActorError::exit_code))
-        .or_else(|| cause.downcast_ref::<replay::ReplayError>().map(replay::ReplayError::exit_code))
-        .or_else(|| cause.downcast_ref::<policy::PolicyError>().map(policy::PolicyError::exit_code))
-        .or_else(|| {
-            cause.downcast_ref::<transport::TransportError>().map(transport::TransportError::exit_code)
-        })
-        .or_else(|| cause.downcast_ref::<durable::DurableError>().map(durable::DurableError::exit_code))
-        .or_else(|| cause.downcast_ref::<TelemetryError>().map(TelemetryError::exit_code))
-        .or_else(|| cause.downcast_ref().and_then(code_of_io))
+    let known: [fn(&Cause) -> Option<ExitCode>; 13] = [
+        code::<ConfigError>,
+        code::<heuristics::UnknownScheduler>,
+        code::<engine::SchedulerError>,
+        code::<engine::SetUpError>,
+        code::<workloads::WorkloadError>,
+        code::<evaluation::EvaluationError>,
+        code::<learner::LearnerError>,
+        code::<actor::ActorError>,
+        code::<replay::ReplayError>,
+        code::<policy::PolicyError>,
+        code::<transport::TransportError>,
+        code::<durable::DurableError>,
+        code::<TelemetryError>,
+    ];
+    // An error without a status of its own may have a cause that has one.
+    let named = known.iter().find_map(|code| code(cause)).filter(|code| *code != ExitCode::Failure);
+    named.or_else(|| cause.downcast_ref().and_then(code_of_io))
 }
 
 /// What the system says is of no code, unless standard output or a full disk is behind it.

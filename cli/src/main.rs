@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use cli::{bench, compare, config, doctor, evaluate, exit, keygen, policies, report, trace, train};
+use telemetry::{Failure, Program};
 
 /// Trains schedulers for serverless clusters and compares them with the best rules known.
 #[derive(Parser)]
@@ -40,11 +41,16 @@ enum Command {
 
 fn main() -> ExitCode {
     policy::keep_freed_memory();
-    telemetry::run_program(|arguments| exit::ended(start(arguments)))
+    telemetry::run_program::<Arguments>()
+}
+
+impl Program for Arguments {
+    fn run(&self) -> Result<common::ExitCode, Failure> {
+        exit::ended(start(self))
+    }
 }
 
 fn start(arguments: &Arguments) -> anyhow::Result<common::ExitCode> {
-    telemetry::set_up_logging(telemetry::LogFormat::Plain)?;
     match &arguments.command {
         Command::Train(arguments) => train::run(arguments),
         Command::Evaluate(arguments) => evaluate(arguments),

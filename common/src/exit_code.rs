@@ -99,6 +99,12 @@ impl ExitCode {
     }
 }
 
+/// An error that knows how a program ends that it ends.
+pub trait ExitStatus: std::error::Error {
+    /// The exit status of that program.
+    fn exit_code(&self) -> ExitCode;
+}
+
 impl From<ExitCode> for std::process::ExitCode {
     fn from(code: ExitCode) -> Self {
         std::process::ExitCode::from(code as u8)

@@ -19,7 +19,7 @@ pub mod user_file;
 
 pub use action::{Action, Decision};
 pub use error_text::error_text;
-pub use exit_code::ExitCode;
+pub use exit_code::{ExitCode, ExitStatus};
 pub use nearest::nearest;
 pub use seed::{RunSeed, Stream};
 pub use shutdown::Shutdown;

@@ -5,6 +5,7 @@ use garde::Validate;
 
 use crate::{Config, check, renamed, schema};
 use common::name::printable;
+use common::{ExitCode, ExitStatus};
 
 /// Bytes; a configuration has a few thousand.
 const LARGEST_FILE: u64 = 16 << 20;
@@ -54,6 +55,12 @@ pub enum ConfigError {
         /// A line a value.
         message: String,
     },
+}
+
+impl ExitStatus for ConfigError {
+    fn exit_code(&self) -> ExitCode {
+        ExitCode::Config
+    }
 }
 
 /// Reads the file at `path`, applies `settings` (each `a.b=c`, the value in TOML or a bare word), and validates.

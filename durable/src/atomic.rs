@@ -170,6 +170,7 @@ fn parent(path: &Path) -> &Path {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use common::ExitStatus as _;
 
     #[test]
     fn a_file_is_replaced_and_no_temporary_stays() {

@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::segment::SEGMENT_VERSION;
+use common::ExitStatus;
 
 /// A file operation that failed, or a folder that somebody else holds.
 #[derive(Debug, thiserror::Error)]
@@ -54,10 +55,10 @@ impl DurableError {
     pub fn is_final(&self) -> bool {
         matches!(self, DurableError::Unknown { .. })
     }
+}
 
-    /// The exit status of a program that ends with this error.
-    #[must_use]
-    pub fn exit_code(&self) -> common::ExitCode {
+impl ExitStatus for DurableError {
+    fn exit_code(&self) -> common::ExitCode {
         match self {
             DurableError::Held { .. } => common::ExitCode::Locked,
             _ => common::ExitCode::Storage,

@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use common::ExitStatus;
 use common::{Action, ExitCode};
 use engine::{ActionError, SchedulerError, SetUpError};
 use heuristics::UnknownScheduler;
@@ -124,10 +125,8 @@ pub enum EvaluationError {
     Picture(String),
 }
 
-impl EvaluationError {
-    /// The exit status that it stands for.
-    #[must_use]
-    pub fn exit_code(&self) -> ExitCode {
+impl ExitStatus for EvaluationError {
+    fn exit_code(&self) -> ExitCode {
         match self {
             EvaluationError::Unknown(_)
             | EvaluationError::NoReference { .. }

@@ -1,4 +1,5 @@
 use super::*;
+use common::ExitStatus as _;
 
 const SOUND: &str = r#"{"sequences": [{"name": "s", "steps": 9, "slots": 2, "capacity": [10, 10], "backlog": 3, "jobs": [
     {"id": 1, "length": 2, "demand": [3, 1], "arrival": 1}, {"id": 2, "length": 1, "demand": [3, 1], "arrival": 4}]}]}"#;

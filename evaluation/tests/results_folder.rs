@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use common::ExitStatus as _;
 use common::trajectory::Scenario;
 use common::{ExitCode, RunSeed, Shutdown, Stream};
 use configuration::{ServerlessConfig, SimulatorConfig, SlotsConfig, SteadyConfig};

@@ -232,6 +232,7 @@ pub fn init_from(path: &Path, updater: &Updater) -> Result<(), LearnerError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use common::ExitStatus as _;
     use configuration::parse;
 
     fn updater(seed: u64) -> (Config, Updater) {

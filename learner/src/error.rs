@@ -1,4 +1,4 @@
-use common::ExitCode;
+use common::{ExitCode, ExitStatus};
 
 use crate::changes::Change;
 
@@ -174,10 +174,10 @@ impl LearnerError {
             LearnerError::Interrupted | LearnerError::Transport(transport::TransportError::Interrupted)
         )
     }
+}
 
-    /// The exit status of a learner that ends with this error.
-    #[must_use]
-    pub fn exit_code(&self) -> ExitCode {
+impl ExitStatus for LearnerError {
+    fn exit_code(&self) -> ExitCode {
         match self {
             LearnerError::RankLost { .. } => ExitCode::RankLost,
             LearnerError::RanksNotMet(_) => ExitCode::Unreachable,

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use configuration::Config;
 use learner::{LearnerError, LearnerOptions, Meeting, RankArguments, default_run_folder};
-use telemetry::{Failure, HealthServer, LogFormat, Readiness};
+use telemetry::{Failure, HealthServer, LogFormat, Program, Readiness, Shutdown};
 use transport::Links;
 
 /// Learns from the trajectories in the replay shards and publishes weights to the actors.
@@ -55,47 +56,61 @@ enum Command {
     Rank(RankArguments),
 }
 
-fn main() -> ExitCode {
-    policy::keep_freed_memory();
-    telemetry::run_program(start)
+impl Program for Arguments {
+    fn log_format(&self) -> LogFormat {
+        if self.log_json { LogFormat::Json } else { LogFormat::Plain }
+    }
+
+    fn run(&self) -> Result<common::ExitCode, Failure> {
+        if let Some(Command::Rank(rank)) = &self.command {
+            rank.run()?;
+            return Ok(common::ExitCode::Success);
+        }
+        let path = self.config.as_deref().unwrap_or(Path::new(""));
+        let config = configuration::load(path, &self.settings)?;
+        let deadline = Duration::from_secs_f64(config.learner.rank_deadline_seconds);
+        let insecure = config.transport.insecure;
+        let meeting = Meeting::of_environment(|name| std::env::var(name).ok(), deadline, insecure)?;
+        let shutdown = telemetry::shutdown_on_signals()?;
+        // Before its port is bound: rank 0 is the service, perhaps on the same machine.
+        let (rank, local_rank) = meeting.map_or((0, None), |meeting| (meeting.rank, meeting.local_rank));
+        let device = learner::device(&config.learner, rank, local_rank)?;
+        if let Some(meeting) = meeting.filter(|meeting| meeting.rank > 0) {
+            learner::serve_rank(&meeting, config.learner.threads, device)?;
+            return Ok(common::ExitCode::Success);
+        }
+        self.serve(config, meeting, device, &shutdown)
+    }
 }
 
-fn start(arguments: &Arguments) -> Result<common::ExitCode, Failure> {
-    telemetry::set_up_logging(if arguments.log_json { LogFormat::Json } else { LogFormat::Plain })?;
-    let failed = |error: LearnerError| Failure::new(error.exit_code(), &error);
-    if let Some(Command::Rank(rank)) = &arguments.command {
-        return rank.run().map(|()| common::ExitCode::Success).map_err(failed);
+impl Arguments {
+    /// The service itself: the only rank, or rank 0.
+    fn serve(
+        &self,
+        config: Config,
+        meeting: Option<Meeting>,
+        device: policy::Device,
+        shutdown: &Shutdown,
+    ) -> Result<common::ExitCode, Failure> {
+        let run_folder = self.run_folder.clone().unwrap_or_else(|| default_run_folder(&config));
+        learner::check_run_folder(&run_folder, &config, self.init_from.as_deref())?;
+        if self.resume {
+            learner::check_resumable(&run_folder)?;
+        }
+        let readiness = Readiness::new();
+        let _health = match &config.learner.metrics_address {
+            Some(address) => Some(HealthServer::start(address, readiness.clone(), shutdown.clone())?),
+            None => None,
+        };
+        policy::set_threads(config.learner.threads_of_rank());
+        let links = Links::of_learner(&config.transport)?;
+        let options = LearnerOptions { run_folder, init_from: self.init_from.clone(), device, meeting };
+        let summary = learner::run(&Arc::new(config), &options, &links, &readiness, shutdown)?;
+        if summary.finished { Ok(common::ExitCode::Success) } else { Err(LearnerError::Interrupted.into()) }
     }
-    let path = arguments.config.as_deref().unwrap_or(Path::new(""));
-    let config = configuration::load(path, &arguments.settings)
-        .map_err(|error| Failure::new(common::ExitCode::Config, &error))?;
-    let deadline = Duration::from_secs_f64(config.learner.rank_deadline_seconds);
-    let insecure = config.transport.insecure;
-    let meeting =
-        Meeting::of_environment(|name| std::env::var(name).ok(), deadline, insecure).map_err(failed)?;
-    let shutdown = telemetry::shutdown_on_signals()?;
-    // Before its port is bound: rank 0 is the service, perhaps on the same machine.
-    let (rank, local_rank) = meeting.map_or((0, None), |meeting| (meeting.rank, meeting.local_rank));
-    let device = learner::device(&config.learner, rank, local_rank).map_err(failed)?;
-    if let Some(meeting) = meeting.filter(|meeting| meeting.rank > 0) {
-        return learner::serve_rank(&meeting, config.learner.threads, device)
-            .map(|()| common::ExitCode::Success)
-            .map_err(failed);
-    }
-    let run_folder = arguments.run_folder.clone().unwrap_or_else(|| default_run_folder(&config));
-    learner::check_run_folder(&run_folder, &config, arguments.init_from.as_deref()).map_err(failed)?;
-    if arguments.resume {
-        learner::check_resumable(&run_folder).map_err(failed)?;
-    }
-    let readiness = Readiness::new();
-    let _health = match &config.learner.metrics_address {
-        Some(address) => Some(HealthServer::start(address, readiness.clone(), shutdown.clone())?),
-        None => None,
-    };
-    policy::set_threads(config.learner.threads_of_rank());
-    let links =
-        Links::of_learner(&config.transport).map_err(|error| Failure::new(error.exit_code(), &error))?;
-    let options = LearnerOptions { run_folder, init_from: arguments.init_from.clone(), device, meeting };
-    let summary = learner::run(&Arc::new(config), &options, &links, &readiness, &shutdown).map_err(failed)?;
-    if summary.finished { Ok(common::ExitCode::Success) } else { Err(failed(LearnerError::Interrupted)) }
+}
+
+fn main() -> ExitCode {
+    policy::keep_freed_memory();
+    telemetry::run_program::<Arguments>()
 }

@@ -156,6 +156,7 @@ pub(crate) fn file_error(path: &Path, source: std::io::Error) -> LearnerError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use common::ExitStatus as _;
     use configuration::parse;
 
     #[test]

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use common::ExitCode;
+use common::{ExitCode, ExitStatus};
 
 /// What can go wrong with networks and their files.
 #[derive(Debug, thiserror::Error)]
@@ -50,10 +50,8 @@ pub enum PolicyError {
     },
 }
 
-impl PolicyError {
-    /// The exit status of a program that ends with this error.
-    #[must_use]
-    pub fn exit_code(&self) -> ExitCode {
+impl ExitStatus for PolicyError {
+    fn exit_code(&self) -> ExitCode {
         match self {
             PolicyError::Tensor(_)
             | PolicyError::Ranks(_)
@@ -73,5 +71,5 @@ impl PolicyError {
 pub fn exit_code_within(error: &(dyn std::error::Error + 'static)) -> Option<ExitCode> {
     std::iter::successors(Some(error), |error| error.source())
         .find_map(|error| error.downcast_ref::<PolicyError>())
-        .map(PolicyError::exit_code)
+        .map(ExitStatus::exit_code)
 }

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use common::ExitCode;
+use common::{ExitCode, ExitStatus};
 use durable::DurableError;
 use transport::TransportError;
 
@@ -42,10 +42,8 @@ pub enum ReplayError {
     Lock(DurableError),
 }
 
-impl ReplayError {
-    /// The exit status of a program that ends for this reason.
-    #[must_use]
-    pub fn exit_code(&self) -> ExitCode {
+impl ExitStatus for ReplayError {
+    fn exit_code(&self) -> ExitCode {
         match self {
             ReplayError::Transport(error) => error.exit_code(),
             ReplayError::Thread { .. } | ReplayError::Ended { .. } => ExitCode::Failure,

@@ -2,14 +2,13 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use clap::Parser;
 use common::ExitCode;
 use common::ids::ShardId;
-use configuration::{Config, ConfigError, Durability};
-use replay::{ReplayError, Shard};
-use telemetry::{Failure, HealthServer, LogFormat, Readiness, TelemetryError};
-use transport::{Endpoint, Role, Transport, TransportError, WeightsEndpoints};
+use configuration::{Config, Durability};
+use replay::Shard;
+use telemetry::{Failure, HealthServer, LogFormat, Program, Readiness};
+use transport::{Endpoint, Role, Transport, WeightsEndpoints};
 
 /// Stores trajectories for a learner; one process a shard.
 #[derive(Debug, Parser)]
@@ -40,52 +39,48 @@ struct Arguments {
     log_json: bool,
 }
 
+impl Program for Arguments {
+    fn log_format(&self) -> LogFormat {
+        if self.log_json { LogFormat::Json } else { LogFormat::Plain }
+    }
+
+    fn run(&self) -> Result<ExitCode, Failure> {
+        let config = configuration::load(&self.config, &self.settings)?;
+        let endpoint = self.endpoint(&config)?;
+        let shutdown = telemetry::shutdown_on_signals()?;
+        let transport = Transport::from_config(&config.transport, Role::Replay)?;
+        let readiness = Readiness::new();
+        let _health = match &config.replay.metrics_address {
+            Some(address) => Some(HealthServer::start(address, readiness.clone(), shutdown.clone())?),
+            None => None,
+        };
+        let id = ShardId(self.shard);
+        let mut shard = Shard::bind(&config, id, &endpoint, &transport, readiness, Durability::Disk)?;
+        if config.transport.relay_weights {
+            shard.relay_weights(&config, &transport, WeightsEndpoints::of_actors(&config.transport)?)?;
+        }
+        let summary = shard.serve(&shutdown)?;
+        Ok(if summary.run_finished { ExitCode::Success } else { ExitCode::Interrupted })
+    }
+}
+
+impl Arguments {
+    /// The address to bind.
+    fn endpoint(&self, config: &Config) -> Result<Endpoint, Failure> {
+        let listed = config.transport.shards.get(self.shard as usize);
+        let bind = self.bind.as_ref().or(config.replay.bind.as_ref()).or(listed);
+        let text = bind.ok_or_else(|| Failure {
+            code: ExitCode::Config,
+            message: format!(
+                "--shard {} has no entry in transport.shards: the configuration names no address for this shard; give --bind \
+                 tcp://HOST:PORT",
+                self.shard
+            ),
+        })?;
+        Ok(text.parse::<Endpoint>()?)
+    }
+}
+
 fn main() -> std::process::ExitCode {
-    telemetry::run_program(|arguments| {
-        serve(arguments).map_err(|error| Failure::new(exit_code(&error), error.as_ref()))
-    })
-}
-
-fn serve(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    telemetry::set_up_logging(if arguments.log_json { LogFormat::Json } else { LogFormat::Plain })?;
-    let config = configuration::load(&arguments.config, &arguments.settings)?;
-    let endpoint = endpoint(arguments, &config)?;
-    let shutdown = telemetry::shutdown_on_signals()?;
-    let transport = Transport::from_config(&config.transport, Role::Replay)?;
-    let readiness = Readiness::new();
-    let _health = match &config.replay.metrics_address {
-        Some(address) => Some(HealthServer::start(address, readiness.clone(), shutdown.clone())?),
-        None => None,
-    };
-    let mut shard =
-        Shard::bind(&config, ShardId(arguments.shard), &endpoint, &transport, readiness, Durability::Disk)?;
-    if config.transport.relay_weights {
-        shard.relay_weights(&config, &transport, WeightsEndpoints::of_actors(&config.transport)?)?;
-    }
-    let summary = shard.serve(&shutdown)?;
-    Ok(if summary.run_finished { ExitCode::Success } else { ExitCode::Interrupted })
-}
-
-fn endpoint(arguments: &Arguments, config: &Config) -> anyhow::Result<Endpoint> {
-    let listed = config.transport.shards.get(arguments.shard as usize);
-    let bind = arguments.bind.as_ref().or(config.replay.bind.as_ref()).or(listed);
-    let text = bind.with_context(|| {
-        format!("--shard {} has no entry in transport.shards; give --bind tcp://HOST:PORT", arguments.shard)
-    });
-    Ok(text.map_err(|error| error.context(Misconfigured))?.parse()?)
-}
-
-/// Marks errors that end the program with [`ExitCode::Config`].
-#[derive(Debug, thiserror::Error)]
-#[error("the configuration names no address for this shard")]
-struct Misconfigured;
-
-fn exit_code(error: &anyhow::Error) -> ExitCode {
-    if error.is::<ConfigError>() || error.is::<Misconfigured>() {
-        return ExitCode::Config;
-    }
-    let replay = error.downcast_ref::<ReplayError>().map(ReplayError::exit_code);
-    let transport = || error.downcast_ref::<TransportError>().map(TransportError::exit_code);
-    let telemetry = || error.downcast_ref::<TelemetryError>().map(TelemetryError::exit_code);
-    replay.or_else(transport).or_else(telemetry).unwrap_or(ExitCode::Failure)
+    telemetry::run_program::<Arguments>()
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use common::ExitStatus as _;
 use common::Shutdown;
 use common::ids::{ActorId, FencingToken, PolicyVersion, RunId};
 use configuration::{FRESH_TABLE, REPLAYED_TABLE};

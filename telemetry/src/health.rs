@@ -146,6 +146,7 @@ mod tests {
     use std::io::{Read as _, Write as _};
 
     use super::*;
+    use common::ExitStatus as _;
 
     fn get(address: SocketAddr, path: &str) -> String {
         let mut stream = std::net::TcpStream::connect(address).unwrap();

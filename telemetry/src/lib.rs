@@ -1,6 +1,6 @@
 //! What a service says about itself: logs, metrics, health, progress, and the signals that end it.
 //!
-//! [`run_program`] is the frame of every program: arguments in, last words and exit status out.
+//! [`run_program`] is the main function of every program: arguments, logging, the last error and the exit status.
 //!
 //! Nothing here knows what is measured: callers name their metrics (`docs/metrics.md` lists them) and give the text of
 //! the status line.
@@ -16,6 +16,7 @@ mod status_line;
 mod tensorboard;
 mod throttle;
 
+use common::ExitStatus;
 use std::path::PathBuf;
 
 pub use common::Shutdown;
@@ -23,7 +24,7 @@ pub use health::HealthServer;
 pub use logging::{LogFormat, set_up_logging};
 pub use metrics_log::MetricsLog;
 pub use output::{Output, OutputError, is_cut_short, is_of_output, stdout};
-pub use program::{Failure, run_program};
+pub use program::{Failure, Program, run_program};
 pub use readiness::Readiness;
 pub use signals::shutdown_on_signals;
 pub use status_line::StatusLine;
@@ -78,10 +79,8 @@ pub enum TelemetryError {
     },
 }
 
-impl TelemetryError {
-    /// The exit status of a program that ends with this error.
-    #[must_use]
-    pub fn exit_code(&self) -> common::ExitCode {
+impl ExitStatus for TelemetryError {
+    fn exit_code(&self) -> common::ExitCode {
         match self {
             TelemetryError::Write { .. } => common::ExitCode::Storage,
             TelemetryError::Filter { .. } | TelemetryError::Listen { .. } => common::ExitCode::Config,

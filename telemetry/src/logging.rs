@@ -169,6 +169,7 @@ impl Drop for LogLine {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use common::ExitStatus as _;
 
     fn remarked(text: &str, fate: Fate) -> String {
         let mut line = LogLine { bytes: text.as_bytes().to_vec(), fate };

@@ -1,11 +1,11 @@
-//! What every program does alike: it reads its arguments, says what ended it, and ends with a documented status.
+//! What every program does alike: it reads its arguments, logs, says what ended it, and ends with a documented status.
 
 use std::error::Error;
 use std::io::{self, Write as _};
 
-use common::ExitCode;
+use common::{ExitCode, ExitStatus};
 
-use crate::logging::log_once;
+use crate::logging::{LogFormat, log_once, set_up_logging};
 use crate::output::{is_cut_short, of_output, stdout};
 use crate::signals::survive_file_limit;
 
@@ -26,24 +26,37 @@ impl Failure {
     }
 }
 
-impl From<crate::TelemetryError> for Failure {
-    fn from(error: crate::TelemetryError) -> Self {
+impl<E: ExitStatus + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
         Failure::new(error.exit_code(), &error)
     }
 }
 
-/// Runs a program: `start` gets the arguments. What it fails with is said once on stderr, whatever `RUST_LOG` filters.
+/// A program: its arguments, and what it does with them.
+pub trait Program: clap::Parser {
+    /// How it logs.
+    fn log_format(&self) -> LogFormat {
+        LogFormat::Plain
+    }
+
+    /// Does its work.
+    ///
+    /// # Errors
+    /// What ends it.
+    fn run(&self) -> Result<ExitCode, Failure>;
+}
+
+/// Runs a program: reads its arguments, sets up logging, and ends with a documented status. An error that ends it is printed
+/// once on stderr, whatever `RUST_LOG` filters.
 ///
 /// Output that nobody reads any more (`| head`) ends a program with success; output that cannot be written for another reason
 /// (a full disk) is a failure.
-pub fn run_program<A: clap::Parser>(
-    start: impl FnOnce(&A) -> Result<ExitCode, Failure>,
-) -> std::process::ExitCode {
+pub fn run_program<P: Program>() -> std::process::ExitCode {
     survive_file_limit();
-    let result = match A::try_parse() {
-        Ok(arguments) => start(&arguments).and_then(|code| flushed(Ok(()), code)),
+    let result = match P::try_parse() {
+        Ok(program) => run(&program).and_then(|code| flushed(Ok(()), code)),
         Err(error) if error.use_stderr() => {
-            // Who closed stderr has nobody left to tell.
+            // Where stderr is closed nothing is left to print to.
             let _ = error.print();
             Ok(ExitCode::Usage)
         }
@@ -56,6 +69,11 @@ pub fn run_program<A: clap::Parser>(
             failure.code.into()
         }
     }
+}
+
+fn run<P: Program>(program: &P) -> Result<ExitCode, Failure> {
+    set_up_logging(program.log_format())?;
+    program.run()
 }
 
 /// `code`, once everything that was printed has left this process.

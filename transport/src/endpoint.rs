@@ -115,6 +115,7 @@ pub(crate) fn addresses_of(endpoint: &Endpoint) -> Vec<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use common::ExitStatus as _;
 
     #[test]
     fn addresses_are_checked_and_loopback_is_told_from_the_rest() {

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use common::ExitCode;
+use common::{ExitCode, ExitStatus};
 
 use crate::envelope::WireError;
 use crate::message::Refusal;
@@ -124,9 +124,17 @@ pub enum TransportError {
 }
 
 impl TransportError {
-    /// The exit status of a program that ends for this reason.
-    #[must_use]
-    pub fn exit_code(&self) -> ExitCode {
+    pub(crate) fn socket(
+        operation: &'static str,
+        endpoint: &str,
+    ) -> impl FnOnce(zmq::Error) -> TransportError {
+        let endpoint = endpoint.to_owned();
+        move |source| TransportError::Socket { operation, endpoint, source }
+    }
+}
+
+impl ExitStatus for TransportError {
+    fn exit_code(&self) -> ExitCode {
         match self {
             TransportError::Address { .. } | TransportError::Bind { .. } => ExitCode::Config,
             TransportError::InsecureBind { .. }
@@ -141,13 +149,5 @@ impl TransportError {
                 ExitCode::Failure
             }
         }
-    }
-
-    pub(crate) fn socket(
-        operation: &'static str,
-        endpoint: &str,
-    ) -> impl FnOnce(zmq::Error) -> TransportError {
-        let endpoint = endpoint.to_owned();
-        move |source| TransportError::Socket { operation, endpoint, source }
     }
 }

@@ -210,6 +210,7 @@ pub fn curve_support() -> Result<String, TransportError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use common::ExitStatus as _;
 
     #[test]
     fn the_linked_library_can_do_curve() {

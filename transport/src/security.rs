@@ -121,6 +121,7 @@ impl std::fmt::Debug for Transport {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use common::ExitStatus as _;
 
     #[test]
     fn a_bind_beyond_loopback_needs_keys_or_a_word() {

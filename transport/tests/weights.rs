@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use common::ExitStatus as _;
 use common::Shutdown;
 use common::ids::{Digest, FencingToken, PolicyVersion, RunId};
 use transport::{

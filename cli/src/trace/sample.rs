@@ -162,6 +162,7 @@ fn minutes(text: &str) -> Result<[u32; 2], String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use common::ExitStatus as _;
 
     #[test]
     fn minutes_are_a_range() {

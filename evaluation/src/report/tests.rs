@@ -1,5 +1,6 @@
 //! Pages and pictures of results that were made up.
 
+use common::ExitStatus as _;
 use common::trajectory::Scenario;
 
 use super::ink::tests::assert_has_ink;

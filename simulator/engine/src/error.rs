@@ -49,6 +49,15 @@ pub enum SchedulerError {
     },
 }
 
+impl common::ExitStatus for SchedulerError {
+    fn exit_code(&self) -> common::ExitCode {
+        match self {
+            SchedulerError::WrongScenario { .. } => common::ExitCode::Config,
+            SchedulerError::Failed { .. } => common::ExitCode::Failure,
+        }
+    }
+}
+
 /// Why a simulation could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum SetUpError {
@@ -77,4 +86,10 @@ pub enum SetUpError {
         /// What is wrong and what would be right.
         message: String,
     },
+}
+
+impl common::ExitStatus for SetUpError {
+    fn exit_code(&self) -> common::ExitCode {
+        common::ExitCode::Input
+    }
 }

@@ -23,6 +23,12 @@ pub struct UnknownScheduler {
     pub known: Vec<String>,
 }
 
+impl common::ExitStatus for UnknownScheduler {
+    fn exit_code(&self) -> common::ExitCode {
+        common::ExitCode::Config
+    }
+}
+
 impl UnknownScheduler {
     /// Which names there are, in a few words where one is near.
     fn choice(&self) -> String {

@@ -18,3 +18,9 @@ pub enum WorkloadError {
     #[error(transparent)]
     SetUp(#[from] SetUpError),
 }
+
+impl common::ExitStatus for WorkloadError {
+    fn exit_code(&self) -> common::ExitCode {
+        common::ExitCode::Input
+    }
+}

@@ -1,40 +1,41 @@
 //! `faulty-shard CONFIG ENDPOINT FAULT AT`: a replay shard on a disk that fails, or takes the process along, at one
 //! operation. The production code knows nothing of such faults.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use common::ExitCode;
 use common::ids::ShardId;
-use replay::{ReplayError, Shard};
+use replay::Shard;
 use system_tests::{Fault, FaultyDisk};
-use telemetry::{LogFormat, Readiness};
-use transport::{Role, Transport};
+use telemetry::{Failure, Program, Readiness};
+use transport::{Endpoint, Role, Transport};
 
-fn main() -> std::process::ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let code = match serve(&arguments) {
-        Ok(()) => ExitCode::Success,
-        Err(error) => {
-            tracing::error!("{}", common::error_text(error.as_ref()));
-            error.downcast_ref::<ReplayError>().map_or(ExitCode::Failure, ReplayError::exit_code)
-        }
-    };
-    code.into()
+/// A shard on a disk with a fault.
+#[derive(clap::Parser)]
+struct Arguments {
+    config: PathBuf,
+    endpoint: String,
+    fault: String,
+    at: u64,
 }
 
-fn serve(arguments: &[String]) -> Result<(), Box<dyn std::error::Error>> {
-    let [config, endpoint, fault, at] = arguments else {
-        return Err("usage: faulty-shard CONFIG ENDPOINT FAULT AT".into());
-    };
-    telemetry::set_up_logging(LogFormat::Plain)?;
-    let config = configuration::load(config.as_ref(), &[])?;
-    let transport = Transport::from_config(&config.transport, Role::Replay)?;
-    let folder = config.replay.folder.join("shard-0");
-    std::fs::create_dir_all(&folder)?;
-    let fault = Fault::from_name(fault).ok_or("no such fault")?;
-    let disk = Arc::new(FaultyDisk::new(&folder, fault, at.parse()?));
-    let (endpoint, readiness) = (endpoint.parse()?, Readiness::new());
-    let shard = Shard::on(&config, ShardId(0), &endpoint, &transport, readiness, Some(disk))?;
-    shard.serve(&telemetry::shutdown_on_signals()?)?;
-    Ok(())
+impl Program for Arguments {
+    fn run(&self) -> Result<ExitCode, Failure> {
+        let config = configuration::load(&self.config, &[])?;
+        let transport = Transport::from_config(&config.transport, Role::Replay)?;
+        let folder = config.replay.folder.join("shard-0");
+        std::fs::create_dir_all(&folder).map_err(|error| Failure::new(ExitCode::Storage, &error))?;
+        let fault = Fault::from_name(&self.fault)
+            .ok_or_else(|| Failure { code: ExitCode::Usage, message: "no such fault".to_owned() })?;
+        let disk = Arc::new(FaultyDisk::new(&folder, fault, self.at));
+        let endpoint = self.endpoint.parse::<Endpoint>()?;
+        let shard = Shard::on(&config, ShardId(0), &endpoint, &transport, Readiness::new(), Some(disk))?;
+        shard.serve(&telemetry::shutdown_on_signals()?)?;
+        Ok(ExitCode::Success)
+    }
+}
+
+fn main() -> std::process::ExitCode {
+    telemetry::run_program::<Arguments>()
 }
