@@ -60,8 +60,8 @@ number! {
 /// A version of the policy: which life of the learner published it, and its number. Ordered in that order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PolicyVersion {
-    /// Of the learner that published it; manifests of checkpoints call it `epoch`.
-    #[serde(rename = "epoch")]
+    /// Of the learner that published it; early manifests of checkpoints call it `epoch`.
+    #[serde(alias = "epoch")]
     pub token: FencingToken,
     /// Counts published versions; it goes on across restarts of the learner.
     pub number: u64,

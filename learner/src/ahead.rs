@@ -1,9 +1,9 @@
-//! Preparing the next piece of work while the one before is being done.
+//! Prepares the next input while the one before is processed.
 
 use std::sync::mpsc::sync_channel;
 
-/// Calls `done` with what `make` makes of each of `orders`, in their order. The next one is made, in a thread of its own,
-/// while `done` works on the one before; no more than that is made ahead.
+/// Calls `done` with the result of `make` for each of `orders`, in their order. A thread makes the next result while `done`
+/// works on the one before, and not more than one ahead.
 ///
 /// # Errors
 /// The first of `done`, which is not called again.
@@ -15,7 +15,7 @@ pub(crate) fn one_ahead<Order: Sync, Made: Send, Error>(
     let [only] = orders else {
         return std::thread::scope(|scope| {
             let (sender, made) = sync_channel(0);
-            // Whoever makes ends when nobody takes any more.
+            // The thread ends when the receiver is dropped.
             scope.spawn(move || orders.iter().try_for_each(|order| sender.send(make(order))));
             orders.iter().zip(made).try_for_each(|(order, made)| done(order, made))
         });

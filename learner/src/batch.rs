@@ -1,4 +1,4 @@
-//! Trajectories as a learner uses them: steps in one table, states beside them.
+//! Trajectories as a learner uses them: all steps in one list, all states in another.
 
 use std::ops::Range;
 
@@ -35,7 +35,7 @@ pub struct Source {
     pub key: u64,
 }
 
-/// What one round of learning works on.
+/// The trajectories of one round of learning.
 #[derive(Debug, Default)]
 pub struct Batch {
     /// Steps of all trajectories, one trajectory after the other.
@@ -47,7 +47,7 @@ pub struct Batch {
     versions: Vec<(u64, usize)>,
 }
 
-/// A trajectory whose body and frames were read.
+/// A trajectory whose steps and states were decoded.
 #[derive(Debug)]
 pub struct Decoded {
     version: PolicyVersion,

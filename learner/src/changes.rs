@@ -1,4 +1,4 @@
-//! What may differ between the configuration that a run began with and the one that it goes on with.
+//! Which keys may differ between the configuration that a run began with and the one that it continues with.
 
 use std::collections::BTreeMap;
 

@@ -16,7 +16,7 @@ use crate::update::Updater;
 
 const STATE: &str = "learner.json";
 
-/// What a learner knows beside its tensors.
+/// The state of a learner beside its tensors.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
     /// Number of the newest published version.
@@ -35,7 +35,7 @@ pub struct Progress {
     pub validation: Option<f64>,
     /// Whether the budget was spent and the run over; a larger budget lets it go on.
     pub finished: bool,
-    /// A validation was begun, but not ended, after the newest round.
+    /// Whether a validation began after the newest round and did not end.
     #[serde(default)]
     pub validation_due: bool,
 }
@@ -45,15 +45,15 @@ pub struct Progress {
 pub struct Checkpoints {
     folder: PathBuf,
     run: RunId,
-    epoch: FencingToken,
+    token: FencingToken,
     config: Config,
 }
 
 impl Checkpoints {
     /// Those of the run in `run_folder`.
     #[must_use]
-    pub fn new(run_folder: &Path, run: RunId, epoch: FencingToken, config: &Config) -> Self {
-        Checkpoints { folder: run_folder.join("checkpoints"), run, epoch, config: config.clone() }
+    pub fn new(run_folder: &Path, run: RunId, token: FencingToken, config: &Config) -> Self {
+        Checkpoints { folder: run_folder.join("checkpoints"), run, token, config: config.clone() }
     }
 
     /// Writes a checkpoint under its version's number, and as `best` where `is_best`; then deletes old ones.
@@ -65,7 +65,7 @@ impl Checkpoints {
         let manifest = Manifest {
             schema: 1,
             run: self.run.to_string(),
-            version: PolicyVersion { token: self.epoch, number: progress.version },
+            version: PolicyVersion { token: self.token, number: progress.version },
             environment_steps: progress.environment_steps,
             validation: progress.validation,
             observation: schema_of(&self.config.simulator).digest().to_string(),
@@ -86,7 +86,7 @@ impl Checkpoints {
     }
 
     /// Restores the newest checkpoint that is whole; `None` where there is none at all. A damaged one is named in the
-    /// log and passed over.
+    /// log and skipped.
     ///
     /// # Errors
     /// The newest one's error when every checkpoint is damaged or of other networks.
@@ -113,7 +113,7 @@ impl Checkpoints {
     }
 }
 
-/// Refuses a run folder in which there is nothing to go on from; touches nothing.
+/// Refuses a run folder that holds no checkpoint. It changes nothing.
 ///
 /// # Errors
 /// [`LearnerError::NothingToResume`] where there is no such folder or no checkpoint in it.

@@ -22,12 +22,12 @@ pub enum LearnerError {
     /// An operation of all ranks failed.
     #[error(transparent)]
     Ranks(#[from] torch_extension::TorchExtensionError),
-    /// A rank is gone.
+    /// A rank was lost.
     #[error(
         "rank {rank} of the learner was lost: {how}; start again on the same run folder to go on from the newest checkpoint"
     )]
     RankLost {
-        /// Which.
+        /// Its number.
         rank: usize,
         /// What is known of its end.
         how: String,
@@ -35,13 +35,13 @@ pub enum LearnerError {
     /// The ranks could not be started, or did not meet.
     #[error("{0}")]
     RanksNotMet(String),
-    /// Ranks do not understand each other.
+    /// A rank received a message that it does not understand.
     #[error("{0}")]
     RankMessage(String),
     /// Ranks would meet beyond loopback.
     #[error(
-        "MASTER_ADDR leads to {address}, which is not loopback: ranks neither encrypt nor ask who comes; on a network of your \
-         own, allow it with `transport.insecure = true`"
+        "MASTER_ADDR leads to {address}, which is not loopback: ranks neither encrypt nor authenticate; on a network of your own, \
+         allow it with `transport.insecure = true`"
     )]
     InsecureRanks {
         /// Where they would meet.
@@ -53,7 +53,7 @@ pub enum LearnerError {
     /// The optimiser's saved state does not fit.
     #[error("the optimiser's state cannot be used: {0}")]
     OptimizerState(String),
-    /// What a learner keeps beside its tensors cannot be read.
+    /// The state of a learner beside its tensors cannot be read.
     #[error("the learner's state cannot be read: {0}")]
     State(serde_json::Error),
     /// Metrics could not be written.
@@ -68,7 +68,7 @@ pub enum LearnerError {
     /// The configuration asks for something that does not go together.
     #[error("{0}")]
     Config(String),
-    /// A run was to go on where there is none.
+    /// `--resume` was asked for where there is no run.
     #[error(
         "{folder}: nothing to resume: {why}; name the folder of a run that wrote a checkpoint, or start anew without `--resume`"
     )]
@@ -111,7 +111,7 @@ pub enum LearnerError {
         /// Updates skipped in a row.
         skipped: u32,
     },
-    /// The networks give what is no number.
+    /// The outputs of the networks are not finite.
     #[error(
         "training diverged: {what} not finite after round {round}; lower learner.learning_rate or learner.max_gradient_norm"
     )]
@@ -139,7 +139,7 @@ pub enum LearnerError {
     /// A trajectory that cannot be read. It is dropped and counted; this is what the log says.
     #[error("a trajectory of actor {actor} cannot be read: {message}")]
     Trajectory {
-        /// Who sent it.
+        /// The actor that sent it.
         actor: common::ids::ActorId,
         /// What is wrong.
         message: String,
@@ -155,7 +155,7 @@ pub enum LearnerError {
 }
 
 impl LearnerError {
-    /// Whether a lost rank may be behind it: the backward's exchanges fail as any other tensor operation.
+    /// Whether a lost rank may be the cause: exchanges of the backward pass fail as any other tensor operation.
     pub(crate) fn is_of_ranks(&self) -> bool {
         use policy::PolicyError;
         matches!(
@@ -167,7 +167,7 @@ impl LearnerError {
         )
     }
 
-    /// Whether a shutdown is behind it.
+    /// Whether a shutdown is the cause.
     pub(crate) fn is_interruption(&self) -> bool {
         matches!(
             self,

@@ -1,4 +1,4 @@
-//! Gathers batches from the shards: fresh trajectories first, replayed ones beside them, stale ones dropped and counted.
+//! Gathers batches from the shards: fresh trajectories, with replayed ones beside them. Stale ones are dropped and counted.
 
 use std::time::{Duration, Instant};
 
@@ -11,40 +11,40 @@ use crate::LearnerError;
 use crate::batch::{Batch, Decoded, Source};
 use crate::ranks::encode;
 
-/// How long one request to the shards may take before the caller looks around again.
+/// Longest wait for an answer of the shards before control returns to the caller.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Trajectories without a decision for so long, and it is not going to be otherwise.
+/// When every trajectory of this long had no decision, learning stops with an error.
 const EMPTY_FOR: Duration = Duration::from_secs(8);
-/// The same in turns.
+/// The same in lockstep, in turns.
 const EMPTY_TURNS: u32 = 8;
-/// How often a learner that no trajectory reaches says so.
+/// How often the learner logs that no trajectory arrives.
 const QUIET_FOR: Duration = Duration::from_secs(9);
 
-/// Trajectories in which nothing was to be decided, since the last one in which something was.
+/// Trajectories without a decision since the last one with a decision.
 #[derive(Clone, Copy, Debug)]
 struct Empty {
     since: Instant,
     count: u64,
 }
 
-/// What was dropped instead of learnt from.
+/// Trajectories that were dropped instead of learnt from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Dropped {
     /// Too many versions behind.
     pub lagging: u64,
-    /// Of an older epoch, numbered above the checkpoint that this learner restored.
+    /// Played with a version that an earlier life of the learner published after the checkpoint that this one restored.
     pub fenced: u64,
     /// Could not be read.
     pub damaged: u64,
 }
 
-/// What the newest versions are.
+/// The versions from which the learner accepts trajectories.
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
     /// Newest published.
     pub newest: PolicyVersion,
-    /// Number that this learner's epoch began with.
+    /// Number of the version that this learner restored at its start.
     pub restored: u64,
     /// Published versions that an item may be behind.
     pub max_lag: u64,
@@ -57,7 +57,7 @@ pub enum Verdict {
     Learn,
     /// Too old.
     Lagging,
-    /// Of a future that this learner's restart undid.
+    /// Played with a version that the restart of the learner undid.
     Fenced,
 }
 
@@ -76,7 +76,7 @@ impl Window {
     }
 }
 
-/// The learner's end of the trajectories.
+/// The learner's source of batches.
 pub struct Feed {
     sampler: TrajectorySampler,
     schema: Schema,
@@ -87,14 +87,14 @@ pub struct Feed {
     waiting: Vec<Decoded>,
     empty: Option<Empty>,
     empty_turns: u32,
-    /// When a trajectory came last, and when was said last that none comes.
-    heard: Instant,
-    said: Instant,
-    /// Those that are waiting as bytes, where other ranks are told.
+    last_arrival: Instant,
+    /// When the log last said that no trajectory arrives.
+    last_remark: Instant,
+    /// The waiting trajectories as bytes, where there are other ranks to send them to.
     encoded: Option<Vec<Vec<u8>>>,
-    /// β: how far sampling by priority is made up for.
+    /// β: how far importance weights correct for sampling by priority.
     importance_exponent: f64,
-    /// Whether the table that is replayed from asks for priorities.
+    /// Whether the replayed table samples by priority.
     prioritises: bool,
     /// What was dropped so far.
     pub dropped: Dropped,
@@ -116,8 +116,8 @@ impl Feed {
             waiting: Vec::new(),
             empty: None,
             empty_turns: 0,
-            heard: Instant::now(),
-            said: Instant::now(),
+            last_arrival: Instant::now(),
+            last_remark: Instant::now(),
             encoded: None,
             importance_exponent: learner.importance_exponent,
             prioritises: learner.replayed_share > 0.0 && samples_by_priority(config),
@@ -125,12 +125,12 @@ impl Feed {
         }
     }
 
-    /// From now on keeps what [`Feed::encoded`] returns.
+    /// Makes [`Feed::encoded`] return the trajectories; off by default, as it costs memory.
     pub(crate) fn keep_encoded(&mut self) {
         self.encoded = Some(Vec::new());
     }
 
-    /// The trajectories of the batch that came last, in its order.
+    /// The trajectories of the newest batch as bytes, in its order.
     pub(crate) fn encoded(&mut self) -> Vec<Vec<u8>> {
         self.encoded.as_mut().map(std::mem::take).unwrap_or_default()
     }
@@ -149,7 +149,7 @@ impl Feed {
         Ok(())
     }
 
-    /// The shards' end.
+    /// The client of the shards.
     pub fn sampler(&mut self) -> &mut TrajectorySampler {
         &mut self.sampler
     }
@@ -209,7 +209,7 @@ impl Feed {
 
     fn take(&mut self, items: Vec<SampledItem>, window: Window, replayed: bool) -> Result<(), LearnerError> {
         if !items.is_empty() {
-            self.heard = Instant::now();
+            self.last_arrival = Instant::now();
         }
         // Weights are in proportion to the largest of the batch: they only ever make a step smaller (Schaul et al. 2016).
         let weights: Vec<f64> = items.iter().map(|item| self.weight(item, replayed)).collect();
@@ -218,7 +218,7 @@ impl Feed {
             match window.judge(item.header.first_version) {
                 Verdict::Learn => {}
                 Verdict::Lagging => {
-                    // Of replayed items old age is the way of things, not a loss.
+                    // Replayed items are expected to grow old: that is no loss.
                     self.dropped.lagging += u64::from(!replayed);
                     continue;
                 }
@@ -244,7 +244,7 @@ impl Feed {
         Ok(())
     }
 
-    /// Says that no trajectory comes, and fails where some come, but for long none in which something was to be decided.
+    /// Logs that no trajectory arrives; fails where trajectories arrive, but for long none had a decision.
     ///
     /// # Errors
     /// [`LearnerError::NothingToDecide`].
@@ -252,13 +252,13 @@ impl Feed {
         if let Some(Empty { count, .. }) = self.empty.filter(|empty| empty.since.elapsed() > EMPTY_FOR) {
             return Err(LearnerError::NothingToDecide { episodes: count });
         }
-        if self.heard.elapsed() > QUIET_FOR && self.said.elapsed() > QUIET_FOR {
-            self.said = Instant::now();
+        if self.last_arrival.elapsed() > QUIET_FOR && self.last_remark.elapsed() > QUIET_FOR {
+            self.last_remark = Instant::now();
             let (gathered, wanted) = self.gathered();
             tracing::info!(
-                "no trajectory came for {} s, {gathered} of {wanted} steps are gathered: do actors play? An episode is sent once it \
-                 is over or `actor.unroll` decisions long, a group once all of it is over",
-                self.heard.elapsed().as_secs()
+                "no trajectory arrived for {} s; {gathered} of {wanted} steps are gathered. Are actors running? An actor sends an \
+                 episode when it ends or is `actor.unroll` decisions long, and a group when all its episodes have ended",
+                self.last_arrival.elapsed().as_secs()
             );
         }
         Ok(())
@@ -271,7 +271,7 @@ impl Feed {
         (item.population as f64 * item.probability).powf(-self.importance_exponent)
     }
 
-    /// Opens what came, now that it is learnt from.
+    /// Decompresses and decodes an item.
     fn decode(&mut self, item: SampledItem, weight: f32) -> Result<Decoded, LearnerError> {
         let open = |block: Block| block.open().map_err(TransportError::from);
         let (header, body, states) = (item.header, open(item.body)?, open(item.states)?);
@@ -298,7 +298,7 @@ mod tests {
 
     #[test]
     fn what_a_restart_undid_is_fenced_and_what_is_too_old_is_dropped() {
-        let version = |epoch, number| PolicyVersion { token: FencingToken(epoch), number };
+        let version = |token, number| PolicyVersion { token: FencingToken(token), number };
         let window = Window { newest: version(2, 12), restored: 10, max_lag: 3 };
         assert_eq!(window.judge(version(2, 12)), Verdict::Learn);
         assert_eq!(window.judge(version(1, 10)), Verdict::Learn);

@@ -1,7 +1,7 @@
-//! The run folder: who the run is, which life of its learner this is, and what was asked for.
+//! The run folder: the identity of a run, the number of its learner's life, and the configuration of each life.
 //!
-//! `lock` (held while a learner lives), `run.json` (run id, epoch, seed, revision), `config.toml` (effective, of the newest
-//! epoch), `epochs/` (that of every epoch), `metrics.jsonl`, `tensorboard/`, `checkpoints/`, `report/`.
+//! `lock` (held while a learner lives), `run.json` (run id, fencing token, seed, revision), `config.toml` (effective, of
+//! the newest life), `lives/` (that of every life), `metrics.jsonl`, `tensorboard/`, `checkpoints/`, `report/`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,15 +16,19 @@ use crate::LearnerError;
 use crate::changes::forbidden_changes;
 use crate::checkpoints::holds_checkpoint;
 
+/// Newest layout of `run.json`.
+const RECORD_LAYOUT: u32 = 2;
+
 /// `run.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
-    /// Layout of the file; 1.
+    /// Layout of the file; 2. In layout 1 the token was called `epoch`.
     pub schema: u32,
     /// The run, in hex.
     pub run: String,
-    /// Starts of a learner on this folder so far: the fencing epoch.
-    pub epoch: FencingToken,
+    /// Starts of a learner on this folder so far, which is the fencing token of the newest.
+    #[serde(alias = "epoch")]
+    pub token: FencingToken,
     /// The run's seed.
     pub seed: RunSeed,
     /// Commit that the learner was built from.
@@ -41,7 +45,7 @@ pub struct RunFolder {
 }
 
 impl RunFolder {
-    /// Makes or reopens `path` and begins a new epoch.
+    /// Makes or reopens `path` and takes the next fencing token.
     ///
     /// # Errors
     /// As [`check_run_folder`]; [`LearnerError::Durable`] when another learner holds it, [`LearnerError::File`] when it cannot be
@@ -59,9 +63,10 @@ impl RunFolder {
         };
         // Without a checkpoint nothing of what was trained is left: the run begins anew, with this seed.
         if record.seed != config.seed {
-            record = RunRecord { epoch: record.epoch, ..new_record(config) };
+            record = RunRecord { token: record.token, ..new_record(config) };
         }
-        record.epoch.0 += 1;
+        record.schema = RECORD_LAYOUT;
+        record.token.0 += 1;
         record.revision = env!("LONGSHORE_REVISION").to_owned();
         let run = record
             .run
@@ -73,16 +78,16 @@ impl RunFolder {
         Ok(RunFolder { path: path.to_owned(), record, run, _lock: lock })
     }
 
-    /// Writes down the configuration that this epoch learns with. An epoch that finds its run finished learns nothing, and
-    /// leaves what the run was trained with as it is.
+    /// Writes the configuration that this life of the learner uses. A learner that finds its run finished does not call this, so
+    /// that the folder keeps what the run was trained with.
     ///
     /// # Errors
     /// [`LearnerError::File`], [`LearnerError::Durable`].
     pub fn keep(&self, config: &Config) -> Result<(), LearnerError> {
-        write_config(&self.path, self.record.epoch, config)
+        write_config(&self.path, self.record.token, config)
     }
 
-    /// Where it lies.
+    /// Its path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -94,15 +99,15 @@ impl RunFolder {
         self.run
     }
 
-    /// This learner's fencing epoch.
+    /// This learner's fencing token.
     #[must_use]
-    pub fn epoch(&self) -> FencingToken {
-        self.record.epoch
+    pub fn token(&self) -> FencingToken {
+        self.record.token
     }
 }
 
-/// Refuses a folder whose run was trained with something else than `config`, or one that `init_from` was to start afresh;
-/// touches nothing.
+/// Refuses a folder whose run was trained with another configuration than `config`, or that holds a run where `init_from` asks
+/// for a fresh one. It changes nothing.
 ///
 /// # Errors
 /// [`LearnerError::OtherRun`], [`LearnerError::HoldsRun`], or [`LearnerError::Config`] where its configuration cannot be read.
@@ -128,21 +133,21 @@ pub fn check_run_folder(path: &Path, config: &Config, init_from: Option<&Path>) 
     Err(LearnerError::OtherRun { folder: path.display().to_string(), changes })
 }
 
-fn write_config(path: &Path, epoch: FencingToken, config: &Config) -> Result<(), LearnerError> {
+fn write_config(path: &Path, token: FencingToken, config: &Config) -> Result<(), LearnerError> {
     let effective = toml::to_string(config)
         .map_err(|error| LearnerError::Config(format!("the configuration cannot be written: {error}")))?;
-    let epochs = path.join("epochs");
-    fs::create_dir_all(&epochs).map_err(|source| file_error(&epochs, source))?;
-    atomic_write(&epochs.join(format!("{:04}.toml", epoch.0)), effective.as_bytes())?;
+    let lives = path.join("lives");
+    fs::create_dir_all(&lives).map_err(|source| file_error(&lives, source))?;
+    atomic_write(&lives.join(format!("{:04}.toml", token.0)), effective.as_bytes())?;
     atomic_write(&path.join("config.toml"), effective.as_bytes())?;
     Ok(())
 }
 
 fn new_record(config: &Config) -> RunRecord {
     RunRecord {
-        schema: 1,
+        schema: RECORD_LAYOUT,
         run: RunId(rand::random()).to_string(),
-        epoch: FencingToken(0),
+        token: FencingToken(0),
         seed: config.seed,
         revision: String::new(),
     }
@@ -160,23 +165,23 @@ mod tests {
     use configuration::parse;
 
     #[test]
-    fn a_reopened_folder_keeps_its_run_and_counts_its_epochs() {
+    fn a_reopened_folder_keeps_its_run_and_counts_its_lives() {
         let folder = tempfile::tempdir().unwrap();
         let text = "schema = 1\nname = \"t\"\nseed = 3\n[simulator]\nscenario = \"slots\"\n";
         let config = parse(text, "test", &[]).unwrap();
         let first = RunFolder::open(folder.path(), &config, None).unwrap();
         assert!(matches!(RunFolder::open(folder.path(), &config, None), Err(LearnerError::Durable(_))));
-        let (run, epoch) = (first.run(), first.epoch());
+        let (run, token) = (first.run(), first.token());
         drop(first);
         let second = RunFolder::open(folder.path(), &config, None).unwrap();
         second.keep(&config).unwrap();
-        assert_eq!((second.run(), second.epoch().0), (run, epoch.0 + 1));
+        assert_eq!((second.run(), second.token().0), (run, token.0 + 1));
         let written = fs::read_to_string(folder.path().join("config.toml")).unwrap();
         assert_eq!(parse(&written, "written", &[]).unwrap(), config);
     }
 
     #[test]
-    fn the_configuration_of_every_epoch_is_kept_and_what_was_trained_stays() {
+    fn the_configuration_of_every_life_is_kept_and_what_was_trained_stays() {
         let folder = tempfile::tempdir().unwrap();
         let text = "schema = 1\nname = \"t\"\nseed = 3\n[simulator]\nscenario = \"slots\"\n";
         let with = |setting: &str| parse(text, "test", &[setting.to_owned()]).unwrap();
@@ -198,11 +203,11 @@ mod tests {
         assert!(init.to_string().contains("--init-from"), "{init}");
         let longer = parse(text_of_longer(), "test", &[]).unwrap();
         drop(open(&longer, None).unwrap());
-        let epochs: Vec<Config> = (1..=3)
-            .map(|epoch| folder.path().join(format!("epochs/{epoch:04}.toml")))
-            .map(|file| parse(&fs::read_to_string(file).unwrap(), "epoch", &[]).unwrap())
+        let lives: Vec<Config> = (1..=3)
+            .map(|token| folder.path().join(format!("lives/{token:04}.toml")))
+            .map(|file| parse(&fs::read_to_string(file).unwrap(), "life", &[]).unwrap())
             .collect();
-        assert_eq!(epochs, [with("seed=5"), with("seed=4"), longer]);
+        assert_eq!(lives, [with("seed=5"), with("seed=4"), longer]);
     }
 
     fn text_of_longer() -> &'static str {

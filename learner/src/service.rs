@@ -1,4 +1,4 @@
-//! The learner as a service: sample, learn, publish; now and then validate and write a checkpoint.
+//! The learner as a service: sample, learn, publish; at intervals validate and write a checkpoint.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,12 +23,12 @@ use crate::statistics::Statistics;
 use crate::update::{Round, Updater};
 use crate::validation::Validator;
 
-/// What a learner did.
+/// The result of a learner.
 #[derive(Clone, Debug)]
 pub struct LearnerSummary {
     /// Whether the budget was spent (rather than the learner interrupted).
     pub finished: bool,
-    /// Recorded decisions learnt from, over all lives.
+    /// Recorded decisions learnt from, over all lives of the learner.
     pub environment_steps: u64,
     /// Best validation score.
     pub best: Option<f64>,
@@ -62,7 +62,7 @@ pub fn run(
     readiness.unmet("trajectories", "no batch has arrived yet");
     match Service::start(config, options, links, readiness.clone(), shutdown) {
         Ok(service) => service.train(),
-        // Nothing was learnt yet, so nothing is lost.
+        // Nothing was learnt yet, so there is nothing to save.
         Err(error) if error.is_interruption() => {
             Ok(LearnerSummary { finished: false, environment_steps: 0, best: None })
         }
@@ -102,7 +102,7 @@ impl Service {
         let folder = RunFolder::open(&options.run_folder, config, options.init_from.as_deref())?;
         let schema = schema_of(&config.simulator);
         let mut updater = Updater::new(&schema, config, options.device);
-        let checkpoints = Checkpoints::new(folder.path(), folder.run(), folder.epoch(), config);
+        let checkpoints = Checkpoints::new(folder.path(), folder.run(), folder.token(), config);
         let restored = checkpoints.restore(&mut updater)?;
         if let (None, Some(path)) = (&restored, &options.init_from) {
             init_from(path, &updater)?;
@@ -117,10 +117,10 @@ impl Service {
             updater.join(group);
             other_ranks = Some(others);
         }
-        let identity = LearnerIdentity { run: folder.run(), token: folder.epoch(), schema: schema.digest() };
+        let identity = LearnerIdentity { run: folder.run(), token: folder.token(), schema: schema.digest() };
         let publisher = WeightsPublisher::bind(&links.transport, &links.weights, identity)?;
         tracing::info!(
-            run = %folder.run(), epoch = %folder.epoch(), seed = config.seed.0, folder = %folder.path().display(),
+            run = %folder.run(), token = %folder.token(), seed = config.seed.0, folder = %folder.path().display(),
             steps = progress.environment_steps, "learner starts"
         );
         let link = LinkOptions::from(&config.transport);
@@ -210,7 +210,7 @@ impl Service {
 
     fn window(&self) -> Window {
         Window {
-            newest: PolicyVersion { token: self.folder.epoch(), number: self.progress.version },
+            newest: PolicyVersion { token: self.folder.token(), number: self.progress.version },
             restored: self.restored,
             max_lag: self.config.learner.max_lag,
         }

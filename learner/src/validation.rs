@@ -12,18 +12,18 @@ use workloads::Episodes;
 
 use crate::LearnerError;
 
-/// The rule that a score is relative to.
+/// The rule to which a score is relative.
 const YARDSTICK: &str = "sjf";
-/// What a dropped job weighs in the score, beyond those that the yardstick drops.
+/// Weight in the score of jobs dropped beyond those that the yardstick drops.
 const DROP_WEIGHT: f64 = 5.0;
 
-/// Episodes that the policy is asked about together.
+/// Episodes that the policy decides in one batch.
 const TOGETHER: usize = 256;
 
 /// A policy's result on the validation seeds.
 #[derive(Clone, Debug, Default)]
 pub struct Score {
-    /// What checkpoints are compared by; lower is better, 0 is as good as shortest job first.
+    /// By which checkpoints are compared; lower is better, 0 equals shortest job first.
     pub score: f64,
     /// The primary figure of the scenario, averaged over its points.
     pub slowdown: f64,
@@ -31,7 +31,7 @@ pub struct Score {
     pub figures: Vec<(String, f64)>,
 }
 
-/// One point of the validation: its name, the figures whose logarithms are averaged, and the share dropped.
+/// One point of the validation: its name, the figures whose logarithms are averaged, and the fraction dropped.
 #[derive(Clone, Debug)]
 struct Point {
     name: String,
@@ -44,7 +44,7 @@ pub struct Validator {
     config: Config,
     episodes: Episodes,
     scheduler: PolicyScheduler,
-    /// Played when it is first needed.
+    /// The yardstick's points; computed at the first validation.
     yardstick: Option<Vec<Point>>,
 }
 

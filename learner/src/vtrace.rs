@@ -12,7 +12,7 @@ pub struct VtraceParameters {
     pub lambda: f32,
 }
 
-/// One piece of an episode, step by step.
+/// One trajectory, step by step.
 #[derive(Clone, Copy, Debug)]
 pub struct VtraceInput<'a> {
     /// log(π/μ) of the action that was taken, π the target policy and μ the one that acted.
@@ -27,7 +27,7 @@ pub struct VtraceInput<'a> {
     pub bootstrap: f32,
 }
 
-/// What the value network is trained towards, and what the policy gradient is weighted with.
+/// Targets of the value network, and factors of the policy gradient.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Vtrace {
     /// `vs` of each state.

@@ -74,9 +74,9 @@ fn ranks_learn_what_one_learns() {
     }
 }
 
-/// The process of the rank that met the others last, as the log says.
+/// The process of the rank that joined last, as the log says.
 fn rank_process(log: &str) -> String {
-    let line = log.lines().rev().find(|line| line.contains("met the others")).unwrap();
+    let line = log.lines().rev().find(|line| line.contains("joined the other ranks")).unwrap();
     line.split("process=").nth(1).unwrap().split_whitespace().next().unwrap().to_owned()
 }
 

@@ -1,4 +1,4 @@
-//! How a rank joins the others. Nobody waits for a rank that is known to have ended.
+//! How a rank joins the others. A rank that is known to have ended is not waited for.
 
 use std::fmt::Display;
 use std::net::{TcpListener, TcpStream};
@@ -12,7 +12,7 @@ use super::meeting::Meeting;
 use super::{explain, rank_0_lost};
 use crate::LearnerError;
 
-/// Between two looks at who is there.
+/// Pause between two checks for lost ranks.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// What joins a rank to the others.
@@ -53,8 +53,8 @@ impl Meeting {
         }
     }
 
-    /// Joins the group. That cannot be interrupted, so a thread does it, which is left behind where a rank is lost: then the
-    /// process ends.
+    /// Joins the process group. That cannot be interrupted, so a thread does it. Where a rank is lost, the thread is left running,
+    /// and the process ends.
     fn join(
         &self,
         store: Store,
@@ -85,7 +85,7 @@ impl Meeting {
         }
     }
 
-    /// Who it was that made joining fail with `error`.
+    /// Finds the rank that made joining fail with `error`.
     fn unmet(&self, error: LearnerError, store: &Store, heartbeat: &Heartbeat) -> LearnerError {
         let absent: Vec<String> = heartbeat.absent().iter().map(usize::to_string).collect();
         if !absent.is_empty() {

@@ -12,10 +12,10 @@ use super::meeting::Meeting;
 use super::member::serve_rank;
 use crate::LearnerError;
 
-/// How long after a broken connection the end of the process behind it is seen at the latest.
+/// A process whose connection broke is seen to have ended at most this long after.
 const MOMENT: Duration = Duration::from_millis(500);
 
-/// What a rank that another process of the same program started is told on its command line; the rest is in its environment.
+/// Command line of a rank that rank 0 starts; the rest is in its environment.
 #[derive(Clone, Debug, clap::Args)]
 pub struct RankArguments {
     /// Deadline of every operation of all ranks, in seconds.
@@ -42,7 +42,7 @@ impl RankArguments {
                 "`rank` is for the learner itself, which says by RANK which one it starts".to_owned(),
             )
         })?;
-        // Rank 0 listens before it starts this process: who does not answer has ended.
+        // Rank 0 listens before it starts this process: a rank 0 that does not answer has ended.
         TcpStream::connect(meeting.master).map_err(|error| LearnerError::RankLost {
             rank: 0,
             how: format!("nobody listens at {}: {error}", meeting.master),
@@ -71,7 +71,7 @@ impl Children {
                 .env("MASTER_PORT", master.port().to_string())
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
-                // A Ctrl-C is for rank 0, who tells the others when it is time.
+                // Ctrl-C is for rank 0, which ends the others in time.
                 .process_group(0);
             children.0.push((rank, command.spawn().map_err(fail)?));
         }
@@ -86,7 +86,7 @@ impl Children {
         Some(LearnerError::RankLost { rank, how: describe(status) })
     }
 
-    /// The same where something failed that only a lost rank explains: a process that has just ended is seen a moment later.
+    /// The same after a failure that only a lost rank explains: the end of a process is seen a moment later.
     pub(super) fn lost_soon(&mut self) -> Option<LearnerError> {
         let start = Instant::now();
         while !self.0.is_empty() && start.elapsed() < MOMENT {

@@ -1,22 +1,22 @@
-//! Where ranks meet, and as which of them this process comes.
+//! Where the ranks meet, and which rank this process is.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs as _, UdpSocket};
 use std::time::Duration;
 
 use crate::LearnerError;
 
-/// One rank's way to the others.
+/// How one rank finds the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Meeting {
-    /// This process's place.
+    /// Number of this process, from 0.
     pub rank: usize,
     /// Processes in all.
     pub size: usize,
     /// Where rank 0 serves the store.
     pub master: SocketAddr,
-    /// Of every operation of all ranks.
+    /// Deadline of every operation of all ranks.
     pub deadline: Duration,
-    /// This process's place among those of its machine (`LOCAL_RANK`), where that was said.
+    /// Number of this process on its machine (`LOCAL_RANK`), where it is set.
     pub local_rank: Option<usize>,
 }
 
@@ -24,7 +24,7 @@ const VARIABLES: [&str; 4] = ["RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"
 
 impl Meeting {
     /// What `RANK`, `WORLD_SIZE`, `MASTER_ADDR` and `MASTER_PORT` say, as every PyTorch job has them; `None` where none is set.
-    /// `insecure` allows to meet beyond loopback, where ranks neither encrypt nor ask who comes.
+    /// `insecure` allows to meet beyond loopback, where ranks neither encrypt nor authenticate.
     ///
     /// # Errors
     /// [`LearnerError::Config`] where one is missing or wrong, [`LearnerError::InsecureRanks`] for an address beyond loopback that

@@ -1,4 +1,4 @@
-//! The side of every rank but 0.
+//! Every rank but 0: it receives batches from rank 0 and learns with it.
 
 use std::time::Duration;
 
@@ -17,18 +17,18 @@ use crate::batch::{Batch, Decoded};
 use crate::checkpoints::restore_from;
 use crate::update::Updater;
 
-/// Between two looks at what comes: small beside a batch, large beside a look.
+/// Pause between two reads of the store: short beside a batch, long beside a read.
 const LOOK: Duration = Duration::from_millis(2);
 
-/// Learns with the others on `device`, with `threads` threads (0: every core), until rank 0 says that it is over.
+/// Learns with the others on `device`, with `threads` threads (0: every core), until rank 0 ends the run.
 ///
 /// # Errors
-/// [`LearnerError::RankLost`] where a rank is gone; what learning fails with, which it does on all ranks alike.
+/// [`LearnerError::RankLost`] where a rank is lost; an error of learning, which is the same on all ranks.
 pub fn serve_rank(meeting: &Meeting, threads: usize, device: Device) -> Result<(), LearnerError> {
     policy::set_threads(threads);
     let _span = tracing::info_span!("rank", number = meeting.rank).entered();
     let Joined { store, mut group, heartbeat } = meeting.attend()?;
-    tracing::info!(ranks = meeting.size, process = std::process::id(), "met the others");
+    tracing::info!(ranks = meeting.size, process = std::process::id(), "joined the other ranks");
     let mut bytes = Vec::new();
     broadcast(&group, &mut bytes).map_err(|error| explain(error, &store, meeting.rank, &heartbeat))?;
     let (config, mut updater) = start(&bytes, device)?;
@@ -40,18 +40,18 @@ pub fn serve_rank(meeting: &Meeting, threads: usize, device: Device) -> Result<(
         .map_err(|error| explain(error, &store, meeting.rank, &heartbeat));
     let words = match &learnt {
         Err(error) if !error.is_of_ranks() => error.to_string(),
-        // Who goes because of another is not the cause.
+        // A rank that ends because another was lost is not the cause.
         _ => String::new(),
     };
-    // Rank 0 may be the one that is gone.
+    // This fails where rank 0 is the one that was lost.
     let _ = leave(&store, meeting.rank, &words);
     learnt
 }
 
-/// The configuration and the updater that rank 0 told.
+/// The configuration and the updater that rank 0 sent.
 fn start(bytes: &[u8], device: Device) -> Result<(Config, Updater), LearnerError> {
     let wrong = |message: String| {
-        LearnerError::RankMessage(format!("rank 0 told something else than a start: {message}"))
+        LearnerError::RankMessage(format!("rank 0 sent something else than a start: {message}"))
     };
     let parts = unpack(bytes)?;
     let (text, files) = parts.split_first().ok_or_else(|| wrong("nothing".to_owned()))?;
@@ -87,7 +87,7 @@ fn learn(
     Ok(())
 }
 
-/// What comes in `round`; waits until it is said, as long as rank 0 is there.
+/// What rank 0 announces for `round`; waits for it as long as rank 0 lives.
 fn next(round: u64, meeting: &Meeting, store: &Store, heartbeat: &Heartbeat) -> Result<String, LearnerError> {
     loop {
         if let Some(word) = store.read(&round_key(round))? {
@@ -101,7 +101,7 @@ fn next(round: u64, meeting: &Meeting, store: &Store, heartbeat: &Heartbeat) -> 
 }
 
 fn batch(bytes: &[u8], schema: &Schema) -> Result<(f64, Batch), LearnerError> {
-    let wrong = || LearnerError::RankMessage("rank 0 told something else than a batch".to_owned());
+    let wrong = || LearnerError::RankMessage("rank 0 sent something else than a batch".to_owned());
     let parts = unpack(bytes)?;
     let (spent, encoded) = parts.split_first().ok_or_else(wrong)?;
     let spent = f64::from_le_bytes((*spent).try_into().map_err(|_| wrong())?);

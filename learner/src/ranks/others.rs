@@ -1,4 +1,4 @@
-//! Rank 0's side.
+//! The other ranks as rank 0 sees them: it starts them, sends them batches, and notices when one is lost.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use super::parcel::pack;
 use super::{BATCH, END, broadcast, explain, join_gpus, round_key};
 use crate::LearnerError;
 
-/// How long rank 0 waits at the end for the others to see that it is one: they look every few milliseconds.
+/// How long rank 0 waits at the end until the others have read that the run has ended: they poll every few milliseconds.
 const FAREWELL: Duration = Duration::from_secs(5);
 
 /// The other ranks, as rank 0 sees them.
@@ -70,7 +70,7 @@ impl OtherRanks {
         Ok((OtherRanks { store, heartbeat, children, deadline, size, round: 0 }, group))
     }
 
-    /// Tells the others where learning starts: the configuration and all that a checkpoint holds. Then GPUs meet.
+    /// Sends the others the start of learning: the configuration and the files of a checkpoint. Then GPUs join.
     pub(crate) fn send_start(
         &self,
         group: &mut ProcessGroup,
@@ -85,7 +85,7 @@ impl OtherRanks {
         join_gpus(group, &self.store, device, self.deadline)
     }
 
-    /// Tells the others a batch, as the encoded trajectories that it is made of, and how much of the budget is spent.
+    /// Sends the others a batch as its encoded trajectories, and the fraction of the budget that is spent.
     pub(crate) fn send_batch(
         &mut self,
         group: &ProcessGroup,
@@ -98,7 +98,7 @@ impl OtherRanks {
         broadcast(group, &mut pack(parts))
     }
 
-    /// An error where a rank is gone, also while there is nothing to do.
+    /// An error where a rank is lost; for use while there is no batch.
     pub(crate) fn check(&mut self) -> Result<(), LearnerError> {
         if let Some(lost) = self.children.lost() {
             return Err(lost);
@@ -106,7 +106,7 @@ impl OtherRanks {
         self.heartbeat.silent(self.deadline).into_iter().next().map_or(Ok(()), |lost| Err(lost.into()))
     }
 
-    /// The rank that is gone, in place of what its absence broke here.
+    /// Replaces `error` by the loss of a rank where that caused it.
     pub(crate) fn explain(&mut self, error: LearnerError) -> LearnerError {
         if !error.is_of_ranks() || matches!(error, LearnerError::RankLost { .. }) {
             return error;
@@ -120,7 +120,7 @@ impl OtherRanks {
         Ok(())
     }
 
-    /// Whether every other rank has ended or left word that it goes.
+    /// Whether every other rank has ended or has said that it leaves.
     fn all_gone(&mut self) -> bool {
         let (store, children) = (&self.store, &mut self.children);
         (1..self.size).all(|rank| match children.has_ended(rank) {
@@ -132,7 +132,7 @@ impl OtherRanks {
 
 impl Drop for OtherRanks {
     fn drop(&mut self) {
-        // They look for it in the store that this process serves, so it stays until they have seen it.
+        // The others read it in the store that this process serves, so the process stays until they have.
         if self.say(END).is_ok() {
             let start = Instant::now();
             while !self.all_gone() && start.elapsed() < FAREWELL {

@@ -1,4 +1,4 @@
-//! What ranks tell each other as bytes. They are of one build, so nothing here has a version.
+//! Messages between ranks, as bytes. All ranks are of one build, so nothing here has a version.
 
 use common::trajectory::TrajectoryHeader;
 use transport::{TransportError, wire};
