@@ -17,7 +17,7 @@ use crate::work::{Pass, Work};
 const EDGES_A_TURN: usize = 3_000_000;
 /// Most memory that a peer may take, GB.
 const MOST_MEMORY: f64 = 18.0;
-/// What is left to everybody else, GB.
+/// Memory that is left to other programs, GB.
 const SPARED: f64 = 1.5;
 
 /// What is compared.

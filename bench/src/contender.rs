@@ -1,4 +1,4 @@
-//! Who is measured, and how each is started.
+//! The programs that are measured, and how each is started.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

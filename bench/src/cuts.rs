@@ -13,7 +13,7 @@ use crate::{community, graph, typed};
 /// Messages of a state of a minibatch.
 const STATE: usize = 1000;
 
-/// Who cuts a graph.
+/// A partitioner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Cutter {
@@ -119,7 +119,7 @@ pub struct CutRow {
     pub nodes: usize,
     /// Edges of the graph.
     pub edges: usize,
-    /// Who cut it.
+    /// The partitioner that cut it.
     pub cutter: Cutter,
     /// Into how many parts.
     pub parts: NonZeroU32,

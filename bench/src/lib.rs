@@ -1,6 +1,6 @@
 //! The graph encoder against the size of its graph, beside its peers: full-graph epochs and inference from a thousand to ten
 //! million edges (the paper's figure 1). Every measurement is a process of its own, so that its peak memory is its own and
-//! nobody profits from what another left behind; all contenders take turns on the same graphs.
+//! none profits from memory that another has left; all contenders take turns on the same graphs.
 //!
 //! - [`Work`] says on what, [`measure()`] times this project's networks on it in the process it is called in;
 //! - [`compare()`] starts such a process, or a peer, for everyone in turn;

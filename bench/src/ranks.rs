@@ -34,7 +34,7 @@ pub struct RankOrder {
     pub store: SocketAddr,
     /// Messages that pass in one layer.
     pub messages: usize,
-    /// Who cuts.
+    /// The partitioner.
     pub cutter: Cutter,
     /// Timed epochs, after one that is not.
     pub repeats: usize,

@@ -22,7 +22,7 @@ pub fn percent(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "a load is from 0.01 to 10000 percent, e.g. 130".to_owned())
 }
 
-/// A share that somebody may be worse by.
+/// A fraction by which a scheduler may be worse.
 ///
 /// # Errors
 /// What would be right.

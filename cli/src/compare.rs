@@ -1,4 +1,4 @@
-//! `longshore compare`: paired differences between schedulers of a results folder, and who is the strongest.
+//! `longshore compare`: paired differences between schedulers of a results folder, and the strongest scheduler.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -47,7 +47,7 @@ pub struct CompareArguments {
 /// Reads, compares and prints.
 ///
 /// # Errors
-/// When the folder is none or lacks one of the schedulers.
+/// When the folder holds no results or lacks one of the schedulers.
 pub fn run(arguments: &CompareArguments) -> anyhow::Result<()> {
     let (_, results) = read_results(&arguments.results)?;
     let text = if arguments.strongest {
@@ -65,7 +65,7 @@ pub fn run(arguments: &CompareArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Who is compared with whom.
+/// The pairs of schedulers that are compared.
 fn pairs(arguments: &CompareArguments, results: &Results) -> anyhow::Result<Vec<(String, String)>> {
     let named = &arguments.schedulers;
     let Some(baseline) = &arguments.baseline else {
@@ -87,7 +87,7 @@ fn pairs(arguments: &CompareArguments, results: &Results) -> anyhow::Result<Vec<
     }
     if others.is_empty() {
         let message = format!(
-            "nobody is left to compare with `{}`; name another scheduler of the folder",
+            "no scheduler is left to compare with `{}`; name another scheduler of the folder",
             printable(&baseline)
         );
         return Err(EvaluationError::Missing(message).into());

@@ -242,7 +242,7 @@ fn keys(config: &Config) -> Check {
     outcome("keys", found.map(|_| format!("{} holds a pair for each role", folder.display())))
 }
 
-/// What the services of this configuration would bind on this machine: every shard, the learner, and who serves metrics.
+/// The addresses that the services of this configuration bind on this machine: shards, learner, and metrics.
 fn ports(config: &Config) -> Vec<Check> {
     let mut keys: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut add = |key: &str, address: &Option<String>| {
@@ -269,7 +269,7 @@ fn ports(config: &Config) -> Vec<Check> {
     keys.iter().map(|(address, keys)| port(address, &keys.join(", "))).collect()
 }
 
-/// Whether an address can be bound here. Who is of another machine is no fault of this one.
+/// Whether an address can be bound here. An address of another machine is no fault.
 fn port(address: &str, keys: &str) -> Check {
     let bare = address.trim_start_matches("tcp://").replace('*', "0.0.0.0");
     let (state, reason) = match TcpListener::bind(&bare) {

@@ -1,4 +1,4 @@
-//! `longshore evaluate`: schedulers compared on episodes that nobody learnt from.
+//! `longshore evaluate`: schedulers compared on episodes that no policy has learnt from.
 
 mod entrants;
 mod progress;

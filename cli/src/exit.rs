@@ -4,7 +4,7 @@ use common::{ExitCode, ExitStatus};
 use configuration::ConfigError;
 use telemetry::{Failure, TelemetryError};
 
-/// How a command ends: output that nobody reads any more is no failure.
+/// How a command ends. Output whose reader has closed the pipe is no failure.
 ///
 /// # Errors
 /// What is to be said last, and the exit status that it stands for.

@@ -30,7 +30,7 @@ pub struct ReportArguments {
 /// Reads, draws and writes.
 ///
 /// # Errors
-/// When the folder is none, is empty or lacks the baseline, or the file cannot be written.
+/// When the folder holds no results or lacks the baseline, or the file cannot be written.
 pub fn run(arguments: &ReportArguments) -> anyhow::Result<()> {
     durable::check_writable(&arguments.output)
         .with_context(|| format!("--output {}", arguments.output.display()))?;

@@ -24,7 +24,7 @@ use crate::policies::maker;
 /// Environments that the policy is asked about together.
 const TOGETHER: usize = 256;
 
-/// Who is told how far it is, and what ends it.
+/// Receives the progress, and can end it.
 struct Watch<'a> {
     progress: Progress<'a>,
     stop: &'a Shutdown,

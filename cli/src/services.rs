@@ -12,7 +12,7 @@ use learner::{LearnerOptions, LearnerSummary};
 use telemetry::{HealthServer, Readiness};
 use transport::Links;
 
-/// Starts every service, learns, and ends them in order: the learner first, then those who serve it.
+/// Starts every service, learns, and shuts the services down: the learner first, then the shards and actors that serve it.
 ///
 /// # Errors
 /// The learner's error, else the first one of an actor or shard.

@@ -88,7 +88,7 @@ impl Host {
         Ok(Host::Name(name.to_ascii_lowercase()))
     }
 
-    /// Whether nobody outside this machine can reach it.
+    /// Whether it cannot be reached from outside this machine.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         match self {
@@ -127,7 +127,7 @@ pub(crate) fn is_link(text: &String, context: &()) -> garde::Result {
 pub(crate) fn is_bind(text: &String, _context: &()) -> garde::Result {
     let problem = match HostPort::parse_link(text) {
         Ok(HostPort { port: Some(_), .. }) => return Ok(()),
-        Ok(_) => "has no fixed port, so nobody could find it",
+        Ok(_) => "has no fixed port, so that no peer could find it",
         Err(problem) => problem,
     };
     Err(garde::Error::new(format!(
@@ -140,7 +140,7 @@ pub(crate) fn is_metrics_address(text: &String, _context: &()) -> garde::Result 
     let problem = match HostPort::parse(text) {
         Ok(_) if text.starts_with('*') => "has `*` for a host: write 0.0.0.0",
         Ok(HostPort { port: Some(_), .. }) => return Ok(()),
-        Ok(_) => "has no fixed port, so nobody could find it",
+        Ok(_) => "has no fixed port, so that no peer could find it",
         Err(_) if text.contains("://") => "has a scheme: leave it out",
         Err(problem) => problem,
     };

@@ -1,4 +1,4 @@
-//! What the schema says of every key, held against a file before it is read: known keys, kinds of values, ranges, and numbers that
+//! Checks a file against the schema before it is read: known keys, kinds of values, ranges, and numbers that
 //! are numbers. There is no other place where a single value is judged.
 
 use serde_json::Value as Schema;

@@ -74,15 +74,15 @@ pub struct Config {
     #[garde(dive)]
     #[serde(default)]
     pub policy: PolicyConfig,
-    /// Who plays.
+    /// Actors.
     #[garde(dive)]
     #[serde(default)]
     pub actor: ActorConfig,
-    /// Who stores.
+    /// Replay shards.
     #[garde(dive, custom(table_checks::serve_all(&self.actor, &self.learner)))]
     #[serde(default)]
     pub replay: ReplayConfig,
-    /// Who learns.
+    /// The learner.
     #[garde(dive, custom(learner::goes_together(&self.actor)))]
     #[serde(default)]
     pub learner: LearnerConfig,

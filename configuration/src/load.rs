@@ -141,7 +141,7 @@ pub fn parse_earlier(text: &str, origin: &str) -> Result<Config, ConfigError> {
     })
 }
 
-/// One error of all that is wrong; `from` names who gave a key.
+/// One error of all faults; `from` names the source of a key.
 fn invalid(faults: impl Iterator<Item = (String, String)>, from: impl Fn(&str) -> String) -> ConfigError {
     let mut message = String::new();
     let mut origins = Vec::new();
@@ -156,7 +156,7 @@ fn invalid(faults: impl Iterator<Item = (String, String)>, from: impl Fn(&str) -
     ConfigError::Invalid { origin: origins.join(", "), message }
 }
 
-/// Who gave the value of a key: the last `--set` of it, of what it lies in, or, where the file has no such section, of what lies
+/// The source of a key's value: the last `--set` of it, of what it lies in, or, where the file has no such section, of what lies
 /// in it; else the file.
 fn origin_of(key: &str, origin: &str, settings: &[String], given: &toml::Table) -> String {
     let within = |long: &str, short: &str| {

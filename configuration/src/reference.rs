@@ -114,7 +114,7 @@ fn entry(path: &str, part: &Value, default: Option<&Value>) -> Entry {
     }
 }
 
-/// A default that is too long for a table is told by its length.
+/// A default that is too long for a table is described by its length.
 fn shown(default: &Value) -> String {
     match default {
         Value::Array(values) if values.iter().any(Value::is_object) => format!("{} entries", values.len()),

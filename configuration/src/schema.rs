@@ -35,7 +35,7 @@ fn bound_whole_numbers(schema: &mut Value) {
     }
 }
 
-/// What `$ref` leads to; the schema itself where there is none.
+/// The target of `$ref`; the schema itself where it has none.
 pub(crate) fn resolve(part: &Value) -> &Value {
     let target = part.get("$ref").and_then(Value::as_str).and_then(|path| path.strip_prefix("#/$defs/"));
     target.and_then(|name| schema().get("$defs")?.get(name)).unwrap_or(part)

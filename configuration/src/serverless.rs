@@ -105,7 +105,7 @@ pub struct ServerlessConfig {
     /// the functions that tests are played with.
     #[garde(skip)]
     pub functions_seed: RunSeed,
-    /// The synthetic functions of training and validation derive from it, so that tests have functions that nobody has seen.
+    /// The synthetic functions of training and validation derive from it, so that tests have functions that training has not seen.
     #[garde(skip)]
     pub training_functions_seed: RunSeed,
     /// A function's objective is violated when latency exceeds this × the 95th percentile of its reference duration.

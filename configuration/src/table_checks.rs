@@ -46,7 +46,7 @@ fn tolerates_a_trajectory(name: &str, table: &TableConfig, actor: &ActorConfig) 
     ))
 }
 
-/// A table that nobody samples would soon hold back all inserts.
+/// A table that is never sampled would soon hold back all inserts.
 fn has_a_reader(name: &str, table: &TableConfig, learner: &LearnerConfig) -> garde::Result {
     if table.samples_per_insert.is_none()
         || name == FRESH_TABLE

@@ -95,7 +95,7 @@ impl TableConfig {
     }
 }
 
-/// What a table is called in files: CRC32C of its name.
+/// The id of a table in files: CRC32C of its name.
 #[must_use]
 pub fn table_id(name: &str) -> u32 {
     common::checksum::crc32c(name.as_bytes())
@@ -142,7 +142,7 @@ fn default_tolerance_steps() -> u64 {
 fn sound_remover(remover: &RemoverConfig, _context: &()) -> garde::Result {
     match remover {
         RemoverConfig::TimesSampled(0) => fail(
-            "has times_sampled = 0; nobody could ever be given an item, it must be at least 1".to_owned(),
+            "has times_sampled = 0; no item could ever be sampled; it must be at least 1".to_owned(),
         ),
         _ => Ok(()),
     }

@@ -20,7 +20,7 @@ pub struct Cell {
     pub workload: Arc<str>,
     /// Offered load, percent.
     pub load: f64,
-    /// Who plays.
+    /// Actors.
     pub scheduler: Arc<str>,
 }
 

@@ -110,7 +110,7 @@ struct LogLine {
 }
 
 impl LogLine {
-    /// Says on the line itself, of either format, what was or will be left out.
+    /// Adds a remark to the line, in either format, about lines that were or will be left out.
     fn remark(&mut self) {
         let (key, remark) = match self.fate {
             Fate::WriteAfter(count) => ("left_out_before", format!("{count} lines like this were left out")),

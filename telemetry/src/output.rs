@@ -1,4 +1,4 @@
-//! Standard output, whose failures say that they are its own.
+//! Standard output, whose errors can be told from those of other files.
 
 use std::io::{self, Write};
 
@@ -23,7 +23,7 @@ pub fn is_of_output(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|inner| inner.is::<OutputError>())
 }
 
-/// Whether who read our output (`| head`) has seen enough.
+/// Whether the reader of the output (`| head`) has closed the pipe.
 #[must_use]
 pub fn is_cut_short(error: &io::Error) -> bool {
     is_of_output(error) && error.kind() == io::ErrorKind::BrokenPipe

@@ -1,4 +1,4 @@
-//! What every program does alike: it reads its arguments, logs, says what ended it, and ends with a documented status.
+//! What all programs have in common: arguments, logging, the last error, and a documented exit status.
 
 use std::error::Error;
 use std::io::{self, Write as _};
@@ -9,7 +9,7 @@ use crate::logging::{LogFormat, log_once, set_up_logging};
 use crate::output::{is_cut_short, of_output, stdout};
 use crate::signals::survive_file_limit;
 
-/// What ended a program: its status, and the last words.
+/// The error that ended a program, with its exit status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// The status.
@@ -49,7 +49,7 @@ pub trait Program: clap::Parser {
 /// Runs a program: reads its arguments, sets up logging, and ends with a documented status. An error that ends it is printed
 /// once on stderr, whatever `RUST_LOG` filters.
 ///
-/// Output that nobody reads any more (`| head`) ends a program with success; output that cannot be written for another reason
+/// Output whose reader has closed the pipe (`| head`) ends a program with success; output that cannot be written for another reason
 /// (a full disk) is a failure.
 pub fn run_program<P: Program>() -> std::process::ExitCode {
     survive_file_limit();

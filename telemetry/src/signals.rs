@@ -1,14 +1,14 @@
-//! Ctrl-C and SIGTERM, and the signal of a file that may not grow.
+//! Ctrl-C and SIGTERM, and the signal of a file that has reached its largest size.
 
 use common::{ExitCode, Shutdown};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::TelemetryError;
 
-/// The signal of a write beyond the largest file that the process may have (`ulimit -f`), as Linux numbers it.
+/// The signal of a write beyond the largest file that the process may write (`ulimit -f`), as Linux numbers it.
 const FILE_LIMIT: i32 = 25;
 
-/// Lets a write beyond the largest file fail, as on a full disk, in place of ending the process without a word.
+/// Makes a write beyond the largest file fail as on a full disk, instead of ending the process without a message.
 pub(crate) fn survive_file_limit() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     // Once caught it stays caught, also without the runtime. Where it cannot be, the system ends the process as it would have.

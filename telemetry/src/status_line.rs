@@ -43,7 +43,7 @@ impl StatusLine {
         }
     }
 
-    /// Takes the live line away, so that what is printed next starts on a clean line.
+    /// Removes the live line, so that the next output starts on a clean line.
     pub fn clear(&mut self) {
         if self.live {
             show("");

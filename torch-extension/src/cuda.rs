@@ -1,6 +1,6 @@
 //! GPUs, with the program that was built without them: libtorch's CUDA half is loaded when a GPU is asked for, and not before.
 //!
-//! Whoever wants GPUs asks before the first backward of the process: libtorch starts a thread for each device that it then
+//! GPUs must be asked for before the first backward of the process: libtorch starts a thread for each device that it then
 //! knows, once.
 
 use std::ffi::CString;

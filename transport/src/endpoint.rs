@@ -37,7 +37,7 @@ impl Endpoint {
         self.0.starts_with(TCP)
     }
 
-    /// Whether nobody outside this machine can reach it.
+    /// Whether it cannot be reached from outside this machine.
     #[must_use]
     pub fn is_local(&self) -> bool {
         self.parsed().is_none_or(|address| address.host.is_loopback())

@@ -236,7 +236,7 @@ fn directory(shards: &[SocketAddr]) -> Result<ShardDirectory> {
     Ok(ShardDirectory::fixed(endpoints.collect::<Result<_>>()?))
 }
 
-/// Says that it is ready and waits for its sign; false when there is none.
+/// Reports that it is ready and waits for the start; false when the start does not come.
 fn go() -> Result<bool> {
     writeln!(std::io::stdout(), "{{\"ready\": true}}")?;
     Ok(std::io::stdin().read_line(&mut String::new())? > 0)

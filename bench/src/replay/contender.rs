@@ -1,4 +1,4 @@
-//! Who is compared.
+//! The services that are compared.
 
 use std::path::{Path, PathBuf};
 

@@ -129,7 +129,7 @@ fn cpu_seconds(stat: &str) -> Option<f64> {
     Some((time()? + time()?) as f64 / TICKS_PER_SECOND)
 }
 
-/// A port of loopback that nobody listened on a moment ago.
+/// A port of loopback that was free a moment ago.
 pub(super) fn free_port() -> Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port on loopback")?;
     Ok(listener.local_addr()?.port())

@@ -11,7 +11,7 @@ use super::process::{Measurement, Process};
 
 /// How long a process has to start and to fill a service.
 const START: Duration = Duration::from_secs(120);
-/// How long it has to say what it did, beyond the time that it measures.
+/// How long it has to report its measurement, beyond the measured time.
 const END: Duration = Duration::from_secs(60);
 
 /// What one turn measured.

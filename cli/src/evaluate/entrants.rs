@@ -10,11 +10,11 @@ use heuristics::UnknownScheduler;
 
 use crate::policies::LoadPolicy;
 
-/// Somebody who was named.
+/// A scheduler that the command line names.
 pub enum Entrant {
     /// A rule.
     Rule(String),
-    /// Who knows every episode in advance.
+    /// A reference, which knows every episode in advance.
     Reference(Reference),
     /// A learnt policy.
     Policy {
@@ -72,7 +72,7 @@ impl Entrant {
         Ok(Entrant::Policy { name, digest: policy.digest, make: policy.make })
     }
 
-    /// As somebody who is evaluated.
+    /// The contender that is evaluated.
     #[must_use]
     pub fn contender(&self) -> Contender<'_> {
         match self {

@@ -153,7 +153,7 @@ fn run_serverless(
 fn check_played(results: &Results) -> Result<(), EvaluationError> {
     if results.points().is_empty() {
         let message =
-            "nobody took part: references have no meaning here; name a rule or a run folder with --scheduler";
+            "no scheduler took part: references have no meaning here; name a rule or a run folder with --scheduler";
         return Err(EvaluationError::Missing(message.to_owned()));
     }
     results.check_counted()

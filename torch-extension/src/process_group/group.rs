@@ -232,7 +232,7 @@ impl ProcessGroup {
         Ok(own(received))
     }
 
-    /// The sum of everybody's `mine`. Differentiable: in the backward gradients are summed over the ranks, too, so `L` is the
+    /// The sum of `mine` over all ranks. Differentiable: in the backward gradients are summed over the ranks, too, so `L` is the
     /// sum of all ranks' losses. As with [`ProcessGroup::exchange_rows`] every rank's loss must hold the result.
     ///
     /// # Errors

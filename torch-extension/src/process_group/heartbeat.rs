@@ -1,4 +1,4 @@
-//! Who is still there. Every rank counts up a number of its own in the store twice a second and watches the others' numbers.
+//! Which ranks live. Every rank increments its own number in the store twice a second and watches the others' numbers.
 //! Collectives say *that* something is wrong; this says *who*.
 
 use std::net::SocketAddr;
@@ -131,7 +131,7 @@ impl Drop for Heartbeat {
     }
 }
 
-/// Leaves word that `rank` goes and why; empty words are for who goes because of others, or at the end.
+/// Writes to the store that `rank` leaves, and why; the reason is empty where it leaves because of another rank, or at the end.
 ///
 /// # Errors
 /// [`TorchExtensionError::Torch`] when the store is gone.

@@ -32,7 +32,7 @@ impl Store {
     /// Connects to the store at `address`, trying again until `deadline` has passed.
     ///
     /// # Errors
-    /// [`TorchExtensionError::Torch`] when nobody serves there in time.
+    /// [`TorchExtensionError::Torch`] when no server answers there in time.
     pub fn connect(address: SocketAddr, deadline: Duration) -> Result<Self, TorchExtensionError> {
         Self::open(address, -1, deadline)
     }
@@ -69,7 +69,7 @@ impl Store {
         check(unsafe { ffi::longshore_store_set(self.raw, key.as_ptr(), value.as_ptr(), value.len()) })
     }
 
-    /// The value under `key`, or `None` where nobody has put one; does not wait.
+    /// The value under `key`, or `None` where there is none; does not wait.
     ///
     /// # Errors
     /// As [`Store::add`].
