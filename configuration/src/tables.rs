@@ -141,9 +141,9 @@ fn default_tolerance_steps() -> u64 {
 
 fn sound_remover(remover: &RemoverConfig, _context: &()) -> garde::Result {
     match remover {
-        RemoverConfig::TimesSampled(0) => fail(
-            "has times_sampled = 0; no item could ever be sampled; it must be at least 1".to_owned(),
-        ),
+        RemoverConfig::TimesSampled(0) => {
+            fail("has times_sampled = 0; no item could ever be sampled; it must be at least 1".to_owned())
+        }
         _ => Ok(()),
     }
 }

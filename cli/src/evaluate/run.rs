@@ -152,8 +152,7 @@ fn run_serverless(
 /// Refuses results that say nothing.
 fn check_played(results: &Results) -> Result<(), EvaluationError> {
     if results.points().is_empty() {
-        let message =
-            "no scheduler took part: references have no meaning here; name a rule or a run folder with --scheduler";
+        let message = "no scheduler took part: references have no meaning here; name a rule or a run folder with --scheduler";
         return Err(EvaluationError::Missing(message.to_owned()));
     }
     results.check_counted()
