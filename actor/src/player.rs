@@ -11,26 +11,26 @@ use simulator::{DecisionRequest, Episodes, Progress, Scheduler, Simulation};
 
 use crate::ActorError;
 use crate::group::fill_group_returns;
-use crate::rollout::{Piece, Rollout};
+use crate::rollout::{RecordedTrajectory, Rollout};
 
-/// Who plays.
+/// The actor that plays.
 #[derive(Clone, Copy, Debug)]
 pub struct Identity {
-    /// The actor.
+    /// Its id.
     pub actor: ActorId,
-    /// Which life of it.
+    /// Its incarnation.
     pub incarnation: Incarnation,
 }
 
 /// A trajectory ready to be sent.
 #[derive(Debug)]
 pub struct Outgoing {
-    /// Its header; the sequence number is the writer's to set.
+    /// Its header; the sequence number is set when it is sent.
     pub header: TrajectoryHeader,
-    /// Its steps.
+    /// Its steps, and facts of the episode.
     pub body: TrajectoryBody,
-    /// Its states.
-    pub frames: Vec<u8>,
+    /// Its encoded states.
+    pub states: Vec<u8>,
 }
 
 /// What happened since the counters were last taken.
@@ -96,7 +96,7 @@ impl Player {
         }
     }
 
-    /// Plays on with other weights.
+    /// Uses other weights from the next decision on.
     ///
     /// # Errors
     /// [`ActorError::Policy`] where they do not fit.
@@ -106,13 +106,13 @@ impl Player {
         Ok(())
     }
 
-    /// The version that plays.
+    /// The version of the weights in use.
     #[must_use]
     pub fn version(&self) -> PolicyVersion {
         self.version
     }
 
-    /// Takes the counters.
+    /// Takes the counters, which begin at zero again.
     #[must_use]
     pub fn take_counters(&mut self) -> Counters {
         std::mem::take(&mut self.counters)
@@ -122,13 +122,13 @@ impl Player {
         self.config.learner.group.as_ref().map_or(1, |group| group.rollouts)
     }
 
-    /// Starts groups until every environment plays. The episode of a group depends on the actor and the group's number
-    /// alone; a fresh incarnation must not play the old one's episodes again, so that its number counts too.
+    /// Starts groups until every environment plays. The episode of a group depends only on the actor, its incarnation and the group's
+    /// number: a new incarnation must not play the episodes of the old one again.
     pub fn fill(&mut self) -> Result<(), ActorError> {
         self.start_until(self.config.actor.environments / self.rollouts())
     }
 
-    /// Starts one group for every place, numbered from `turn`: what a lockstep turn plays.
+    /// Starts all groups of a lockstep turn; their numbers follow from `turn`.
     pub fn fill_turn(&mut self, turn: u64) -> Result<(), ActorError> {
         let groups = self.config.actor.environments / self.rollouts();
         self.next_group = turn * groups as u64;
@@ -166,7 +166,7 @@ impl Player {
         Ok(Group { rollouts })
     }
 
-    /// One decision of every environment that asks. Returns the trajectories that this completed.
+    /// Makes one decision in every environment that plays. Returns the trajectories that this has finished.
     ///
     /// # Errors
     /// [`ActorError`] where the network fails or decides what is not possible.
@@ -202,7 +202,7 @@ impl Player {
         Ok(())
     }
 
-    /// Takes what may be sent: with the group baseline only whole groups, otherwise every finished piece.
+    /// Takes the trajectories that may be sent: with the group baseline only of whole groups, otherwise every finished one.
     pub(crate) fn collect(&mut self) -> Vec<Outgoing> {
         let grouped = self.config.learner.group.is_some();
         let mut outgoing = Vec::new();
@@ -210,17 +210,19 @@ impl Player {
         for mut group in std::mem::take(&mut self.groups) {
             let over = group.rollouts.iter().all(|environment| environment.simulation.is_none());
             if over || !grouped {
-                let mut pieces: Vec<Vec<Piece>> = group
+                let mut trajectories: Vec<Vec<RecordedTrajectory>> = group
                     .rollouts
                     .iter_mut()
                     .map(|environment| environment.rollout.take_finished())
                     .collect();
                 if grouped {
                     let curves: Vec<_> = group.rollouts.iter().map(|member| member.rollout.curve()).collect();
-                    fill_group_returns(&curves, &mut pieces, &self.config.reward);
+                    fill_group_returns(&curves, &mut trajectories, &self.config.reward);
                 }
-                for (environment, pieces) in group.rollouts.iter().zip(pieces) {
-                    outgoing.extend(pieces.into_iter().map(|piece| self.outgoing(environment, piece)));
+                for (environment, trajectories) in group.rollouts.iter().zip(trajectories) {
+                    outgoing.extend(
+                        trajectories.into_iter().map(|trajectory| self.outgoing(environment, trajectory)),
+                    );
                 }
             }
             if over {
@@ -235,26 +237,26 @@ impl Player {
         outgoing
     }
 
-    fn outgoing(&mut self, environment: &Environment, piece: Piece) -> Outgoing {
+    fn outgoing(&mut self, environment: &Environment, trajectory: RecordedTrajectory) -> Outgoing {
         let header = TrajectoryHeader {
             actor: self.identity.actor,
             incarnation: self.identity.incarnation,
             sequence: SequenceNumber(0),
             ordinal: self.ordinal,
-            first_version: piece.first_version,
-            last_version: piece.last_version,
-            // Nobody has judged it yet: it counts as much as the one that counts most.
+            first_version: trajectory.first_version,
+            last_version: trajectory.last_version,
+            // The learner has not seen it yet: it gets the largest priority so far.
             priority: f32::INFINITY,
-            steps: piece.steps.len() as u32,
+            steps: trajectory.steps.len() as u32,
         };
         self.ordinal += 1;
         let body = TrajectoryBody {
-            steps: piece.steps,
+            steps: trajectory.steps,
             load: environment.load,
             horizon: environment.horizon,
-            ended: piece.ended,
+            ended: trajectory.ended,
         };
-        Outgoing { header, body, frames: piece.frames }
+        Outgoing { header, body, states: trajectory.states }
     }
 
     /// Whether every episode that was started is over.
@@ -277,7 +279,7 @@ impl Environment {
             total: 0.0,
         };
         if let Some(simulation) = &mut environment.simulation {
-            // What happened before the first question is nobody's doing.
+            // Reward from before the first decision does not count.
             let _ = simulation.take_reward();
         }
         environment.end_if(progress, version);
@@ -297,11 +299,11 @@ impl Environment {
         simulation.apply(decision.action)?;
         let unroll = match config.learner.mode {
             Mode::Async => config.actor.unroll,
-            // A turn counts whole episodes.
+            // A turn consists of whole episodes.
             Mode::Lockstep => usize::MAX,
         };
         self.rollout.record(record, at, version, schema, unroll);
-        // Instant by instant, so that the group baseline knows what each stretch of time brought.
+        // Event by event, so that the group baseline has the reward of each stretch of time.
         let progress = loop {
             let progress = simulation.tick();
             let reward = simulation.take_reward();
@@ -360,12 +362,12 @@ mod tests {
         let schema = player.scheduler.schema().clone();
         let sent = play(&mut player, 400);
         assert!(sent.len() > 50);
-        for (ordinal, Outgoing { header, body, frames }) in sent.iter().enumerate() {
+        for (ordinal, Outgoing { header, body, states }) in sent.iter().enumerate() {
             assert_eq!(header.ordinal, ordinal as u64);
             assert_eq!(header.steps as usize, body.steps.len());
             assert!(body.steps.len() <= 9);
             let frames =
-                FrameDecoder::decode_all(&schema, frames, body.steps.len() + usize::from(!body.ended))
+                FrameDecoder::decode_all(&schema, states, body.steps.len() + usize::from(!body.ended))
                     .unwrap();
             for (step, frame) in body.steps.iter().zip(&frames) {
                 assert!(!frame.is_forced());

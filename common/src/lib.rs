@@ -1,5 +1,5 @@
 //! The shared vocabulary of Longshore: ids, seeds, time, cluster events, actions, trajectories and exit codes;
-//! no I/O but the reading of texts that users write, no clock, no socket, no tensor.
+//! no I/O but reading texts that users write, no clock, no socket, no tensor.
 
 pub mod action;
 pub mod checksum;

@@ -61,7 +61,11 @@ fn a_full_disk_holds_up_and_loses_nothing() {
         Traffic::new([&transport; 2], &[shard.endpoint().clone()], impatient(), (100_000, 3, 1000));
     traffic.until(PATIENCE, "the disk is full", |_| shard.get("/readyz").contains("No space left"));
     assert!(shard.get("/readyz").starts_with("HTTP/1.1 503"), "{}", shard.get("/readyz"));
-    assert!(service.log().contains("nothing is acknowledged until the disk takes it"), "{}", service.log());
+    assert!(
+        service.log().contains("nothing is acknowledged until the disk can be written"),
+        "{}",
+        service.log()
+    );
     // What was on its way when the disk filled up has arrived by now.
     let settled = Instant::now() + Duration::from_secs(1);
     traffic.until(PATIENCE, "it settles", |_| Instant::now() >= settled);

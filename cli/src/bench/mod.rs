@@ -188,7 +188,7 @@ impl<'a> Bench<'a> {
             while start.elapsed() < duration {
                 player.fill()?;
                 for outgoing in player.step()? {
-                    bytes += outgoing.frames.len();
+                    bytes += outgoing.states.len();
                     steps += outgoing.body.steps.len();
                 }
             }
@@ -221,7 +221,7 @@ impl<'a> Bench<'a> {
         while steps < at_least {
             player.fill()?;
             for outgoing in player.step()? {
-                let piece = Decoded::new(&schema, &outgoing.header, outgoing.body, &outgoing.frames)?;
+                let piece = Decoded::new(&schema, &outgoing.header, outgoing.body, &outgoing.states)?;
                 steps += piece.len();
                 decoded.push(piece);
             }
