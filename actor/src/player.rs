@@ -124,31 +124,29 @@ impl Player {
 
     /// Starts groups until every environment plays. The episode of a group depends only on the actor, its incarnation and the group's
     /// number: a new incarnation must not play the episodes of the old one again.
-    pub fn fill(&mut self) -> Result<(), ActorError> {
-        self.start_until(self.config.actor.environments / self.rollouts())
+    pub fn fill(&mut self) {
+        self.start_until(self.config.actor.environments / self.rollouts());
     }
 
     /// Starts all groups of a lockstep turn; their numbers follow from `turn`.
-    pub fn fill_turn(&mut self, turn: u64) -> Result<(), ActorError> {
+    pub fn fill_turn(&mut self, turn: u64) {
         let groups = self.config.actor.environments / self.rollouts();
         self.next_group = turn * groups as u64;
         self.ordinal = 0;
-        self.start_until(groups)
+        self.start_until(groups);
     }
 
-    fn start_until(&mut self, groups: usize) -> Result<(), ActorError> {
-        while self.groups.len() < groups {
-            let used: Vec<usize> = self.groups.iter().map(|group| group.rollouts[0].place).collect();
-            let size = self.rollouts();
-            let first = (0..groups).map(|group| group * size).find(|place| !used.contains(place));
-            let first = first.expect("there are fewer groups than places for them");
-            let group = self.start_group(first)?;
+    /// Starts a group at each of the places for `groups` groups that none has.
+    fn start_until(&mut self, groups: usize) {
+        let used: Vec<usize> = self.groups.iter().map(|group| group.rollouts[0].place).collect();
+        let size = self.rollouts();
+        for first in (0..groups).map(|group| group * size).filter(|place| !used.contains(place)) {
+            let group = self.start_group(first);
             self.groups.push(group);
         }
-        Ok(())
     }
 
-    fn start_group(&mut self, first: usize) -> Result<Group, ActorError> {
+    fn start_group(&mut self, first: usize) -> Group {
         let Identity { actor, incarnation, .. } = self.identity;
         let number = self.next_group;
         self.next_group += 1;
@@ -163,7 +161,7 @@ impl Player {
             let simulation = self.episodes.training(episode, self.scheduler.interests());
             rollouts.push(Environment::new(place, simulation, self.version));
         }
-        Ok(Group { rollouts })
+        Group { rollouts }
     }
 
     /// Makes one decision in every environment that plays. Returns the trajectories that this has finished.
@@ -350,7 +348,7 @@ mod tests {
     fn play(player: &mut Player, steps: usize) -> Vec<Outgoing> {
         let mut outgoing = Vec::new();
         for _ in 0..steps {
-            player.fill().unwrap();
+            player.fill();
             outgoing.extend(player.step().unwrap());
         }
         outgoing

@@ -142,7 +142,7 @@ impl Service {
             if let Some((version, weights)) = self.client.newest_weights()? {
                 self.follow(version, &weights)?;
             }
-            self.player.fill()?;
+            self.player.fill();
             for outgoing in self.player.step()? {
                 self.send(outgoing)?;
             }
@@ -153,7 +153,7 @@ impl Service {
 
     fn play_turns(&mut self) -> Result<(), ActorError> {
         loop {
-            self.player.fill_turn(self.player.version().number)?;
+            self.player.fill_turn(self.player.version().number);
             let mut played = self.player.collect();
             while !self.player.is_idle() {
                 played.extend(self.player.step()?);

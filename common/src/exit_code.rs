@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 /// What a Longshore program's exit status means. The numbers are part of the interface and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -70,7 +72,8 @@ impl ExitCode {
     pub fn help() -> String {
         let mut text = String::from("Exit status:\n");
         for code in ExitCode::ALL {
-            text.push_str(&format!("  {:>3}  {}\n", code as u8, code.meaning()));
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "  {:>3}  {}", code as u8, code.meaning());
         }
         text
     }

@@ -50,8 +50,7 @@ impl ReplayError {
             ReplayError::Transport(error) => error.exit_code(),
             ReplayError::Thread { .. } | ReplayError::Ended { .. } => ExitCode::Failure,
             ReplayError::Storage(_) | ReplayError::Folder { .. } => ExitCode::Storage,
-            ReplayError::Lock(DurableError::Held { .. }) => ExitCode::Locked,
-            ReplayError::Lock(_) => ExitCode::Storage,
+            ReplayError::Lock(error) => error.exit_code(),
         }
     }
 }

@@ -80,10 +80,9 @@ impl Shard {
                 let folder = config.replay.folder.join(format!("shard-{shard}"));
                 let lock = take_folder(&folder)?;
                 let disk: Arc<dyn Disk> = Arc::new(FolderDisk::new(&folder));
-                let mut bound = Shard::on(config, shard, endpoint, transport, readiness, Some(disk))?;
+                let bound = Shard::on(config, shard, endpoint, transport, readiness, Some(disk))?;
                 tracing::info!(%shard, folder = %folder.display(), "trajectories are kept on the disk");
-                bound._lock = Some(lock);
-                Ok(bound)
+                Ok(Shard { _lock: Some(lock), ..bound })
             }
         }
     }

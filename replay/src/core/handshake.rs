@@ -12,7 +12,7 @@ use crate::peers::Peer;
 use crate::sessions::{MAX_SESSIONS, SessionKey};
 
 impl Core {
-    pub(super) fn greet(&mut self, peer: PeerId, proven: Option<Role>, hello: &Hello, now: Duration) {
+    pub(super) fn greet(&mut self, peer: &PeerId, proven: Option<Role>, hello: &Hello, now: Duration) {
         let verdict = claim::check_role(hello, proven).and_then(|()| {
             if hello.role == Role::Learner { self.claim_for(hello) } else { self.admit(hello) }
         });
@@ -20,9 +20,9 @@ impl Core {
             Ok(Some(admitted)) => admitted,
             Ok(None) => {
                 let message = "no learner has claimed this shard yet".to_owned();
-                return self.send(&peer, Message::NotReady(NotReady { message }));
+                return self.send(peer, Message::NotReady(NotReady { message }));
             }
-            Err(refused) => return self.refuse(&peer, hello.role, refused, now),
+            Err(refused) => return self.refuse(peer, hello.role, refused, now),
         };
         // `claim_for` and `admit` admit nobody before there is a claim.
         let Some(Claim { run, .. }) = self.claim else { return };
@@ -30,16 +30,16 @@ impl Core {
             // The learner no longer waits for older requests.
             self.requests.clear(&mut self.tables);
         }
-        self.peers.greet(&peer, who);
+        self.peers.greet(peer, who);
         if self.peers.len() > MAX_SESSIONS {
             let sessions = &self.sessions;
             self.peers.keep_actors(|session| sessions.knows(session));
         }
         let (shard, Ack { next, limit }) = (Some(self.shard), ack);
         // A welcome acknowledges, too: what it says is stored must be durable.
-        self.send_after(&peer, Message::Welcome(Welcome { run, shard, next, limit }));
+        self.send_after(peer, Message::Welcome(Welcome { run, shard, next, limit }));
         if self.finished {
-            self.send(&peer, Message::RunFinished(()));
+            self.send(peer, Message::RunFinished(()));
         }
     }
 

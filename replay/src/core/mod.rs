@@ -192,7 +192,7 @@ impl Core {
     pub fn handle(&mut self, incoming: Incoming, now: Duration) {
         let Incoming { peer, role, message, bulk, envelope } = incoming;
         match (message, self.peers.get(&peer)) {
-            (Message::Hello(hello), _) => self.greet(peer, role, &hello, now),
+            (Message::Hello(hello), _) => self.greet(&peer, role, &hello, now),
             (_, None) => self.send(&peer, Message::UnknownPeer(())),
             (message, Some(Peer::Learner(token))) => self.handle_learner(&peer, token, message, now),
             (Message::Insert(insert), Some(Peer::Actor(session))) => {

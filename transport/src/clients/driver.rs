@@ -34,9 +34,9 @@ impl Driver {
     pub(super) fn check_shutdown(&self) -> Result<(), TransportError> {
         if self.shutdown.is_triggered() { Err(TransportError::Interrupted) } else { Ok(()) }
     }
+}
 
-    /// Waits a moment, or until one of the ports has something to read.
-    pub(super) fn wait<'a>(&self, ports: impl IntoIterator<Item = &'a SocketPort>) {
-        wait_any(ports.into_iter(), POLL);
-    }
+/// Waits a moment, or until one of the ports has something to read.
+pub(super) fn wait<'a>(ports: impl IntoIterator<Item = &'a SocketPort>) {
+    wait_any(ports.into_iter(), POLL);
 }
