@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use common::ids::{ActorId, Incarnation, PolicyVersion, SequenceNumber};
 use common::trajectory::{TrajectoryBody, TrajectoryHeader};
-use common::{Decision, SimTime, Stream};
+use common::{Action, SimTime, Stream};
 use configuration::{Config, Mode};
 use policy::{PolicyScheduler, Record};
 use simulator::{DecisionRequest, Episodes, Progress, Scheduler, Simulation};
@@ -169,7 +169,7 @@ impl Player {
     /// # Errors
     /// [`ActorError`] where the network fails or decides what is not possible.
     pub fn step(&mut self) -> Result<Vec<Outgoing>, ActorError> {
-        let mut decisions: Vec<Decision> = Vec::new();
+        let mut actions: Vec<Action> = Vec::new();
         let environments = self.groups.iter().flat_map(|group| &group.rollouts);
         let requests: Vec<DecisionRequest<'_>> = environments
             .filter_map(|environment| {
@@ -178,24 +178,24 @@ impl Player {
             })
             .collect();
         if !requests.is_empty() {
-            self.scheduler.decide(&requests, &mut decisions)?;
+            self.scheduler.decide(&requests, &mut actions)?;
         }
         drop(requests);
         let records = self.scheduler.take_records();
-        self.apply(decisions.into_iter().zip(records))?;
+        self.apply(actions.into_iter().zip(records))?;
         Ok(self.collect())
     }
 
-    fn apply(&mut self, decisions: impl Iterator<Item = (Decision, Record)>) -> Result<(), ActorError> {
+    fn apply(&mut self, decisions: impl Iterator<Item = (Action, Record)>) -> Result<(), ActorError> {
         let asking = self.groups.iter_mut().flat_map(|group| &mut group.rollouts);
         let asking = asking.filter(|environment| environment.simulation.is_some());
-        for (environment, (decision, record)) in asking.zip(decisions) {
+        for (environment, (action, record)) in asking.zip(decisions) {
             if record.frame.is_forced() {
                 self.counters.forced += 1;
             } else {
                 self.counters.steps += 1;
             }
-            environment.play(decision, record, self.version, self.scheduler.schema(), &self.config)?;
+            environment.play(action, record, self.version, self.scheduler.schema(), &self.config)?;
         }
         Ok(())
     }
@@ -286,7 +286,7 @@ impl Environment {
 
     fn play(
         &mut self,
-        decision: Decision,
+        action: Action,
         record: Record,
         version: PolicyVersion,
         schema: &state_graph::Schema,
@@ -294,7 +294,7 @@ impl Environment {
     ) -> Result<(), ActorError> {
         let Some(simulation) = &mut self.simulation else { return Ok(()) };
         let at = simulation.now();
-        simulation.apply(decision.action)?;
+        simulation.apply(action)?;
         let unroll = match config.learner.mode {
             Mode::Async => config.actor.unroll,
             // A turn consists of whole episodes.

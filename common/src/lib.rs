@@ -17,7 +17,7 @@ pub mod time;
 pub mod trajectory;
 pub mod user_file;
 
-pub use action::{Action, Decision};
+pub use action::Action;
 pub use error_text::error_text;
 pub use exit_code::ExitCode;
 pub use nearest::nearest;

@@ -1,7 +1,7 @@
 //! A rule that answers every question itself.
 
+use common::Action;
 use common::cluster::StartOption;
-use common::{Action, Decision};
 use simulator::serverless::ServerlessView;
 use simulator::{ClusterView, DecisionRequest, Scheduler, SchedulerError};
 
@@ -38,14 +38,14 @@ impl Scheduler for WarmOldest {
     fn decide(
         &mut self,
         requests: &[DecisionRequest<'_>],
-        decisions: &mut Vec<Decision>,
+        actions: &mut Vec<Action>,
     ) -> Result<(), SchedulerError> {
         for request in requests {
             let ClusterView::Serverless(view) = request.view else {
                 let scheduler = self.name().to_owned();
                 return Err(SchedulerError::WrongScenario { scheduler, scenario: request.view.scenario() });
             };
-            decisions.push(Decision::certain(self.choose(&view)));
+            actions.push(self.choose(&view));
         }
         Ok(())
     }
