@@ -1,21 +1,21 @@
 use common::{ExitCode, ExitStatus};
 
-/// What ends an actor.
+/// Why an actor failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ActorError {
-    /// Networks or weights.
+    /// The network or its weights cannot be used.
     #[error(transparent)]
     Policy(#[from] policy::PolicyError),
     /// The network could not decide.
     #[error(transparent)]
     Scheduler(#[from] engine::SchedulerError),
-    /// The network decided what is not possible.
-    #[error("the policy decided what the cluster refuses: {0}")]
+    /// The network chose an action that is not possible.
+    #[error("the policy chose an action that the cluster refuses: {0}")]
     Action(#[from] engine::ActionError),
     /// The workload could not be loaded.
     #[error(transparent)]
     Simulator(#[from] workloads::WorkloadError),
-    /// Links to shards and learner.
+    /// A link to shards or learner failed.
     #[error(transparent)]
     Transport(#[from] transport::TransportError),
 }

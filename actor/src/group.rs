@@ -1,15 +1,15 @@
-//! The same-seed group baseline: what a rollout brings from a time on, against the mean of what the other rollouts of
-//! the same arrival sequence bring from the same simulated time on.
+//! The group baseline: the return of a rollout from a time on, against the mean return of the other rollouts of the same arrival
+//! sequence from the same simulated time on.
 
 use common::SimTime;
 use common::trajectory::GroupReturn;
 use configuration::RewardConfig;
 
-use crate::rollout::{Piece, Stretch};
+use crate::rollout::{RecordedTrajectory, Stretch};
 
 /// Return of one rollout as a function of simulated time.
 struct ReturnCurve {
-    /// When each stretch begins, rising; the last is the end.
+    /// Start of each stretch, ascending; the last is the end of the episode.
     starts: Vec<SimTime>,
     /// Discounted return from each of those times on.
     returns: Vec<f32>,
@@ -25,7 +25,7 @@ impl ReturnCurve {
         ReturnCurve { starts: stretches.iter().map(|stretch| stretch.start).collect(), returns }
     }
 
-    /// Linear between instants; zero after the end.
+    /// The return from `time` on: linear between the starts of stretches, zero after the end.
     fn at(&self, time: SimTime) -> f32 {
         let after = self.starts.partition_point(|&start| start < time);
         if after == self.starts.len() {
@@ -35,34 +35,38 @@ impl ReturnCurve {
             return self.returns[after];
         }
         let (left, right) = (self.starts[after - 1], self.starts[after]);
-        let share = time.since(left).seconds() / right.since(left).seconds();
+        let fraction = time.since(left).seconds() / right.since(left).seconds();
         let (before, then) = (self.returns[after - 1], self.returns[after]);
-        before + share as f32 * (then - before)
+        before + fraction as f32 * (then - before)
     }
 }
 
 /// Writes into every step of a finished group its return and the mean return of the others from the same time.
 ///
-/// `curves` and `pieces` hold one entry a rollout.
-pub fn fill_group_returns(curves: &[&[Stretch]], pieces: &mut [Vec<Piece>], config: &RewardConfig) {
+/// `curves` and `trajectories` have one entry for each rollout.
+pub fn fill_group_returns(
+    curves: &[&[Stretch]],
+    trajectories: &mut [Vec<RecordedTrajectory>],
+    config: &RewardConfig,
+) {
     let curves: Vec<ReturnCurve> =
         curves.iter().map(|stretches| ReturnCurve::new(stretches, config)).collect();
     let others = (curves.len() - 1).max(1) as f32;
-    for (rollout, pieces) in pieces.iter_mut().enumerate() {
-        for step in pieces.iter_mut().flat_map(|piece| &mut piece.steps) {
+    for (rollout, trajectories) in trajectories.iter_mut().enumerate() {
+        for step in trajectories.iter_mut().flat_map(|trajectory| &mut trajectory.steps) {
             let own = curves[rollout].at(step.time);
             let total: f32 = curves.iter().map(|curve| curve.at(step.time)).sum();
             step.group = Some(GroupReturn { own, others: (total - own) / others, spread: 0.0 });
         }
     }
-    write_spread(pieces);
+    write_spread(trajectories);
 }
 
-fn write_spread(pieces: &mut [Vec<Piece>]) {
-    let mut returns: Vec<&mut GroupReturn> = pieces
+fn write_spread(trajectories: &mut [Vec<RecordedTrajectory>]) {
+    let mut returns: Vec<&mut GroupReturn> = trajectories
         .iter_mut()
         .flatten()
-        .flat_map(|piece| &mut piece.steps)
+        .flat_map(|trajectory| &mut trajectory.steps)
         .filter_map(|step| step.group.as_mut())
         .collect();
     let squares: f64 = returns.iter().map(|group| f64::from(group.own - group.others).powi(2)).sum();
@@ -82,7 +86,7 @@ mod tests {
     #[test]
     fn returns_run_from_a_time_to_the_end() {
         let config = RewardConfig::default();
-        // Two decisions at one instant share a time; the first brings nothing.
+        // Two decisions at the same time: the first has no reward.
         let curve = ReturnCurve::new(&curve(&[(1, 0.0), (1, -2.0), (3, -4.0), (7, 0.0)]), &config);
         let at = |seconds: f64| curve.at(SimTime::from_seconds(seconds));
         assert_eq!(

@@ -25,7 +25,7 @@ struct Arguments {
     /// Sets one value, e.g. `actor.environments=128`.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
-    /// This actor's number, unique among the actors that run; drawn when it is not given.
+    /// This actor's id, unique among the actors of the run; drawn at random where it is not set.
     #[arg(long)]
     id: Option<u64>,
     /// Logs as JSON, a line each.

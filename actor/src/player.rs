@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use common::ids::{ActorId, Incarnation, PolicyVersion, SequenceNumber};
 use common::trajectory::{TrajectoryBody, TrajectoryHeader};
-use common::{Decision, SimTime, Stream};
+use common::{Action, SimTime, Stream};
 use configuration::{Config, Mode};
 use engine::{DecisionRequest, Progress, Scheduler, Simulation};
 use policy::{PolicyScheduler, Record};
@@ -12,26 +12,26 @@ use workloads::Episodes;
 
 use crate::ActorError;
 use crate::group::fill_group_returns;
-use crate::rollout::{Piece, Rollout};
+use crate::rollout::{RecordedTrajectory, Rollout};
 
-/// Who plays.
+/// The actor that plays.
 #[derive(Clone, Copy, Debug)]
 pub struct Identity {
-    /// The actor.
+    /// Its id.
     pub actor: ActorId,
-    /// Which life of it.
+    /// Its incarnation.
     pub incarnation: Incarnation,
 }
 
 /// A trajectory ready to be sent.
 #[derive(Debug)]
 pub struct Outgoing {
-    /// Its header; the sequence number is the writer's to set.
+    /// Its header; the sequence number is set when it is sent.
     pub header: TrajectoryHeader,
-    /// Its steps.
+    /// Its steps, and facts of the episode.
     pub body: TrajectoryBody,
-    /// Its states.
-    pub frames: Vec<u8>,
+    /// Its encoded states.
+    pub states: Vec<u8>,
 }
 
 /// What happened since the counters were last taken.
@@ -97,7 +97,7 @@ impl Player {
         }
     }
 
-    /// Plays on with other weights.
+    /// Uses other weights from the next decision on.
     ///
     /// # Errors
     /// [`ActorError::Policy`] where they do not fit.
@@ -107,13 +107,13 @@ impl Player {
         Ok(())
     }
 
-    /// The version that plays.
+    /// The version of the weights in use.
     #[must_use]
     pub fn version(&self) -> PolicyVersion {
         self.version
     }
 
-    /// Takes the counters.
+    /// Takes the counters, which begin at zero again.
     #[must_use]
     pub fn take_counters(&mut self) -> Counters {
         std::mem::take(&mut self.counters)
@@ -123,33 +123,31 @@ impl Player {
         self.config.learner.group.as_ref().map_or(1, |group| group.rollouts)
     }
 
-    /// Starts groups until every environment plays. The episode of a group depends on the actor and the group's number
-    /// alone; a fresh incarnation must not play the old one's episodes again, so that its number counts too.
-    pub fn fill(&mut self) -> Result<(), ActorError> {
-        self.start_until(self.config.actor.environments / self.rollouts())
+    /// Starts groups until every environment plays. The episode of a group depends only on the actor, its incarnation and the group's
+    /// number: a new incarnation must not play the episodes of the old one again.
+    pub fn fill(&mut self) {
+        self.start_until(self.config.actor.environments / self.rollouts());
     }
 
-    /// Starts one group for every place, numbered from `turn`: what a lockstep turn plays.
-    pub fn fill_turn(&mut self, turn: u64) -> Result<(), ActorError> {
+    /// Starts all groups of a lockstep turn; their numbers follow from `turn`.
+    pub fn fill_turn(&mut self, turn: u64) {
         let groups = self.config.actor.environments / self.rollouts();
         self.next_group = turn * groups as u64;
         self.ordinal = 0;
-        self.start_until(groups)
+        self.start_until(groups);
     }
 
-    fn start_until(&mut self, groups: usize) -> Result<(), ActorError> {
-        while self.groups.len() < groups {
-            let used: Vec<usize> = self.groups.iter().map(|group| group.rollouts[0].place).collect();
-            let size = self.rollouts();
-            let first = (0..groups).map(|group| group * size).find(|place| !used.contains(place));
-            let first = first.expect("there are fewer groups than places for them");
-            let group = self.start_group(first)?;
+    /// Starts a group at each of the places for `groups` groups that none has.
+    fn start_until(&mut self, groups: usize) {
+        let used: Vec<usize> = self.groups.iter().map(|group| group.rollouts[0].place).collect();
+        let size = self.rollouts();
+        for first in (0..groups).map(|group| group * size).filter(|place| !used.contains(place)) {
+            let group = self.start_group(first);
             self.groups.push(group);
         }
-        Ok(())
     }
 
-    fn start_group(&mut self, first: usize) -> Result<Group, ActorError> {
+    fn start_group(&mut self, first: usize) -> Group {
         let Identity { actor, incarnation, .. } = self.identity;
         let number = self.next_group;
         self.next_group += 1;
@@ -164,15 +162,15 @@ impl Player {
             let simulation = self.episodes.training(episode, self.scheduler.interests());
             rollouts.push(Environment::new(place, simulation, self.version));
         }
-        Ok(Group { rollouts })
+        Group { rollouts }
     }
 
-    /// One decision of every environment that asks. Returns the trajectories that this completed.
+    /// Makes one decision in every environment that plays. Returns the trajectories that this has finished.
     ///
     /// # Errors
     /// [`ActorError`] where the network fails or decides what is not possible.
     pub fn step(&mut self) -> Result<Vec<Outgoing>, ActorError> {
-        let mut decisions: Vec<Decision> = Vec::new();
+        let mut actions: Vec<Action> = Vec::new();
         let environments = self.groups.iter().flat_map(|group| &group.rollouts);
         let requests: Vec<DecisionRequest<'_>> = environments
             .filter_map(|environment| {
@@ -181,29 +179,29 @@ impl Player {
             })
             .collect();
         if !requests.is_empty() {
-            self.scheduler.decide(&requests, &mut decisions)?;
+            self.scheduler.decide(&requests, &mut actions)?;
         }
         drop(requests);
         let records = self.scheduler.take_records();
-        self.apply(decisions.into_iter().zip(records))?;
+        self.apply(actions.into_iter().zip(records))?;
         Ok(self.collect())
     }
 
-    fn apply(&mut self, decisions: impl Iterator<Item = (Decision, Record)>) -> Result<(), ActorError> {
+    fn apply(&mut self, decisions: impl Iterator<Item = (Action, Record)>) -> Result<(), ActorError> {
         let asking = self.groups.iter_mut().flat_map(|group| &mut group.rollouts);
         let asking = asking.filter(|environment| environment.simulation.is_some());
-        for (environment, (decision, record)) in asking.zip(decisions) {
+        for (environment, (action, record)) in asking.zip(decisions) {
             if record.frame.is_forced() {
                 self.counters.forced += 1;
             } else {
                 self.counters.steps += 1;
             }
-            environment.play(decision, record, self.version, self.scheduler.schema(), &self.config)?;
+            environment.play(action, record, self.version, self.scheduler.schema(), &self.config)?;
         }
         Ok(())
     }
 
-    /// Takes what may be sent: with the group baseline only whole groups, otherwise every finished piece.
+    /// Takes the trajectories that may be sent: with the group baseline only of whole groups, otherwise every finished one.
     pub(crate) fn collect(&mut self) -> Vec<Outgoing> {
         let grouped = self.config.learner.group.is_some();
         let mut outgoing = Vec::new();
@@ -211,17 +209,19 @@ impl Player {
         for mut group in std::mem::take(&mut self.groups) {
             let over = group.rollouts.iter().all(|environment| environment.simulation.is_none());
             if over || !grouped {
-                let mut pieces: Vec<Vec<Piece>> = group
+                let mut trajectories: Vec<Vec<RecordedTrajectory>> = group
                     .rollouts
                     .iter_mut()
                     .map(|environment| environment.rollout.take_finished())
                     .collect();
                 if grouped {
                     let curves: Vec<_> = group.rollouts.iter().map(|member| member.rollout.curve()).collect();
-                    fill_group_returns(&curves, &mut pieces, &self.config.reward);
+                    fill_group_returns(&curves, &mut trajectories, &self.config.reward);
                 }
-                for (environment, pieces) in group.rollouts.iter().zip(pieces) {
-                    outgoing.extend(pieces.into_iter().map(|piece| self.outgoing(environment, piece)));
+                for (environment, trajectories) in group.rollouts.iter().zip(trajectories) {
+                    outgoing.extend(
+                        trajectories.into_iter().map(|trajectory| self.outgoing(environment, trajectory)),
+                    );
                 }
             }
             if over {
@@ -236,26 +236,26 @@ impl Player {
         outgoing
     }
 
-    fn outgoing(&mut self, environment: &Environment, piece: Piece) -> Outgoing {
+    fn outgoing(&mut self, environment: &Environment, trajectory: RecordedTrajectory) -> Outgoing {
         let header = TrajectoryHeader {
             actor: self.identity.actor,
             incarnation: self.identity.incarnation,
             sequence: SequenceNumber(0),
             ordinal: self.ordinal,
-            first_version: piece.first_version,
-            last_version: piece.last_version,
-            // Nobody has judged it yet: it counts as much as the one that counts most.
+            first_version: trajectory.first_version,
+            last_version: trajectory.last_version,
+            // The learner has not seen it yet: it gets the largest priority so far.
             priority: f32::INFINITY,
-            steps: piece.steps.len() as u32,
+            steps: trajectory.steps.len() as u32,
         };
         self.ordinal += 1;
         let body = TrajectoryBody {
-            steps: piece.steps,
+            steps: trajectory.steps,
             load: environment.load,
             horizon: environment.horizon,
-            ended: piece.ended,
+            ended: trajectory.ended,
         };
-        Outgoing { header, body, frames: piece.frames }
+        Outgoing { header, body, states: trajectory.states }
     }
 
     /// Whether every episode that was started is over.
@@ -278,7 +278,7 @@ impl Environment {
             total: 0.0,
         };
         if let Some(simulation) = &mut environment.simulation {
-            // What happened before the first question is nobody's doing.
+            // Reward from before the first decision does not count.
             let _ = simulation.take_reward();
         }
         environment.end_if(progress, version);
@@ -287,7 +287,7 @@ impl Environment {
 
     fn play(
         &mut self,
-        decision: Decision,
+        action: Action,
         record: Record,
         version: PolicyVersion,
         schema: &state_graph::Schema,
@@ -295,14 +295,14 @@ impl Environment {
     ) -> Result<(), ActorError> {
         let Some(simulation) = &mut self.simulation else { return Ok(()) };
         let at = simulation.now();
-        simulation.apply(decision.action)?;
+        simulation.apply(action)?;
         let unroll = match config.learner.mode {
             Mode::Async => config.actor.unroll,
-            // A turn counts whole episodes.
+            // A turn consists of whole episodes.
             Mode::Lockstep => usize::MAX,
         };
         self.rollout.record(record, at, version, schema, unroll);
-        // Instant by instant, so that the group baseline knows what each stretch of time brought.
+        // Event by event, so that the group baseline has the reward of each stretch of time.
         let progress = loop {
             let progress = simulation.tick();
             let reward = simulation.take_reward();
@@ -349,7 +349,7 @@ mod tests {
     fn play(player: &mut Player, steps: usize) -> Vec<Outgoing> {
         let mut outgoing = Vec::new();
         for _ in 0..steps {
-            player.fill().unwrap();
+            player.fill();
             outgoing.extend(player.step().unwrap());
         }
         outgoing
@@ -361,12 +361,12 @@ mod tests {
         let schema = player.scheduler.schema().clone();
         let sent = play(&mut player, 400);
         assert!(sent.len() > 50);
-        for (ordinal, Outgoing { header, body, frames }) in sent.iter().enumerate() {
+        for (ordinal, Outgoing { header, body, states }) in sent.iter().enumerate() {
             assert_eq!(header.ordinal, ordinal as u64);
             assert_eq!(header.steps as usize, body.steps.len());
             assert!(body.steps.len() <= 9);
             let frames =
-                FrameDecoder::decode_all(&schema, frames, body.steps.len() + usize::from(!body.ended))
+                FrameDecoder::decode_all(&schema, states, body.steps.len() + usize::from(!body.ended))
                     .unwrap();
             for (step, frame) in body.steps.iter().zip(&frames) {
                 assert!(!frame.is_forced());

@@ -1,4 +1,4 @@
-//! Records one episode of one environment as pieces of bounded length.
+//! Records one episode of one environment as trajectories of bounded length, and its rewards over time.
 
 use common::SimTime;
 use common::ids::PolicyVersion;
@@ -7,14 +7,14 @@ use configuration::RewardConfig;
 use policy::Record;
 use state_graph::{FrameEncoder, Schema};
 
-/// A piece of an episode with its states already encoded.
+/// A finished trajectory, with its states already encoded.
 #[derive(Debug)]
-pub struct Piece {
-    /// Its steps.
+pub struct RecordedTrajectory {
+    /// Its steps, in order.
     pub steps: Vec<Step>,
-    /// Their frames, and the bootstrap frame where the episode goes on.
-    pub frames: Vec<u8>,
-    /// Whether the episode ended with it.
+    /// Their encoded states, and one more to bootstrap from where the episode goes on.
+    pub states: Vec<u8>,
+    /// Whether the episode ended with its last step.
     pub ended: bool,
     /// Policy version at the first step.
     pub first_version: PolicyVersion,
@@ -22,27 +22,27 @@ pub struct Piece {
     pub last_version: PolicyVersion,
 }
 
-/// A stretch of time in which nothing happened, and the reward that it brought.
+/// Simulated time between two events, and its reward.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stretch {
-    /// When it began.
+    /// When the stretch began.
     pub start: SimTime,
-    /// Weighted reward until the next stretch begins.
+    /// Weighted reward until the next stretch begins, undiscounted.
     pub reward: f32,
 }
 
-/// One episode in the making.
+/// One episode while it is played.
 #[derive(Debug, Default)]
 pub struct Rollout {
     steps: Vec<Step>,
     encoder: FrameEncoder,
     versions: Option<(PolicyVersion, PolicyVersion)>,
     curve: Vec<Stretch>,
-    finished: Vec<Piece>,
+    finished: Vec<RecordedTrajectory>,
 }
 
 impl Rollout {
-    /// Notes a decision. A forced one is no step: what it brings goes to the step before.
+    /// Records a decision. A forced one is no step: its reward counts for the step before.
     pub fn record(
         &mut self,
         record: Record,
@@ -73,7 +73,7 @@ impl Rollout {
         });
     }
 
-    /// Credits what happened since the last call until `now`.
+    /// Counts the reward between the last call and `now` for the last step.
     pub fn credit(&mut self, reward: &Reward, now: SimTime, config: &RewardConfig) {
         let weighted = config.weigh(reward);
         if let Some(stretch) = self.curve.last_mut() {
@@ -83,13 +83,13 @@ impl Rollout {
             }
         }
         let Some(step) = self.steps.last_mut() else { return };
-        // Until now `discount` covers the time up to the previous call, which is when this stretch began.
+        // So far `discount` covers the time up to the last call, which is when the rewarded time began.
         step.weighted_reward += step.discount * weighted;
         step.discount = config.discount(now.since(step.time));
     }
 
-    /// The episode is over at `now`. An episode in which nothing was to be decided still yields one piece, without
-    /// steps, so that episodes can be counted.
+    /// Ends the episode at `now`. An episode without a decision still makes one trajectory, without steps, so that episodes can be
+    /// counted.
     pub fn end(&mut self, now: SimTime, version: PolicyVersion) {
         if self.finished.is_empty() {
             self.versions.get_or_insert((version, version));
@@ -100,19 +100,19 @@ impl Rollout {
 
     fn close(&mut self, ended: bool) {
         let steps = std::mem::take(&mut self.steps);
-        let frames = self.encoder.finish();
+        let states = self.encoder.finish();
         if let Some((first_version, last_version)) = self.versions.take() {
-            self.finished.push(Piece { steps, frames, ended, first_version, last_version });
+            self.finished.push(RecordedTrajectory { steps, states, ended, first_version, last_version });
         }
     }
 
-    /// Takes the pieces that are complete.
+    /// Takes the trajectories that are finished.
     #[must_use]
-    pub fn take_finished(&mut self) -> Vec<Piece> {
+    pub fn take_finished(&mut self) -> Vec<RecordedTrajectory> {
         std::mem::take(&mut self.finished)
     }
 
-    /// Rewards over time, for the group baseline; the last stretch marks the end.
+    /// Rewards over time, for the group baseline; the last stretch begins when the episode ends.
     #[must_use]
     pub fn curve(&self) -> &[Stretch] {
         &self.curve

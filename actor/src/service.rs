@@ -16,24 +16,24 @@ use workloads::Episodes;
 use crate::player::{Identity, Outgoing, Player};
 use crate::{ActorError, Counters};
 
-/// How long the last trajectories may take to be acknowledged when an actor ends.
+/// How long an actor that shuts down waits until its last trajectories are acknowledged.
 const FAREWELL: Duration = Duration::from_secs(5);
-/// How long one wait for weights lasts before the end of the run is looked for again.
+/// How long one wait for weights lasts before the actor checks whether the run has ended.
 const WEIGHTS_WAIT: Duration = Duration::from_secs(1);
 
 /// What an actor did.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ActorSummary {
-    /// Recorded decisions.
+    /// Number of recorded decisions.
     pub steps: u64,
-    /// Finished episodes.
+    /// Number of finished episodes.
     pub episodes: u64,
 }
 
 /// Plays until the run finishes or `shutdown` is triggered.
 ///
 /// # Errors
-/// [`ActorError`]; a shutdown and the end of the run are none.
+/// [`ActorError`]; a shutdown or the end of the run is no error.
 pub fn run(
     config: Arc<Config>,
     actor: ActorId,
@@ -76,12 +76,11 @@ impl Service {
             link,
             shutdown,
         )?;
-        // A turn begins with new weights: nobody has anything else to do than to wait for the learner.
+        // In lockstep every actor waits for the learner's weights, so they come from there at once.
         if links.relay && config.learner.mode == Mode::Async {
             follower.ask_shards_first();
         }
-        // A lockstep turn is a function of the seed and the turn alone; otherwise a restarted actor plays on with
-        // other episodes than before.
+        // A lockstep turn is a function of the seed and the turn alone; otherwise a restarted actor plays other episodes than before.
         let incarnation = match config.learner.mode {
             Mode::Lockstep => Incarnation(0),
             Mode::Async => Incarnation(rand::random()),
@@ -110,21 +109,21 @@ impl Service {
             | Err(ActorError::Transport(TransportError::RunFinished | TransportError::Interrupted)) => {}
             Err(error) => return Err(error),
         }
-        if !self.over()
+        if !self.is_over()
             && let Err(error) = self.client.flush(FAREWELL)
         {
             tracing::warn!(%error, "the last trajectories were not acknowledged");
         }
-        tracing::info!(steps = self.summary.steps, episodes = self.summary.episodes, "actor ends");
+        tracing::info!(steps = self.summary.steps, episodes = self.summary.episodes, "actor shuts down");
         Ok(self.summary)
     }
 
-    fn over(&self) -> bool {
+    fn is_over(&self) -> bool {
         self.shutdown.is_triggered() || self.client.run_finished()
     }
 
     fn first_weights(&mut self) -> Result<(), ActorError> {
-        while !self.over() {
+        while !self.is_over() {
             if let Some((version, weights)) = self.client.wait_newer_weights(None, WEIGHTS_WAIT)? {
                 return self.follow(version, &weights);
             }
@@ -139,11 +138,11 @@ impl Service {
     }
 
     fn play_freely(&mut self) -> Result<(), ActorError> {
-        while !self.over() {
+        while !self.is_over() {
             if let Some((version, weights)) = self.client.newest_weights()? {
                 self.follow(version, &weights)?;
             }
-            self.player.fill()?;
+            self.player.fill();
             for outgoing in self.player.step()? {
                 self.send(outgoing)?;
             }
@@ -154,7 +153,7 @@ impl Service {
 
     fn play_turns(&mut self) -> Result<(), ActorError> {
         loop {
-            self.player.fill_turn(self.player.version().number)?;
+            self.player.fill_turn(self.player.version().number);
             let mut played = self.player.collect();
             while !self.player.is_idle() {
                 played.extend(self.player.step()?);
@@ -166,7 +165,7 @@ impl Service {
             self.count();
             let current = self.player.version();
             let (version, weights) = loop {
-                if self.over() {
+                if self.is_over() {
                     return Ok(());
                 }
                 if let Some(newer) = self.client.wait_newer_weights(Some(current), WEIGHTS_WAIT)? {
@@ -179,7 +178,7 @@ impl Service {
 
     fn send(&mut self, outgoing: Outgoing) -> Result<(), ActorError> {
         let body = wire::encode_body(&outgoing.body).map_err(TransportError::from)?;
-        self.client.insert(outgoing.header, body, outgoing.frames)?;
+        self.client.insert(outgoing.header, body, outgoing.states)?;
         Ok(())
     }
 

@@ -41,22 +41,3 @@ pub enum Action {
         container: ContainerId,
     },
 }
-
-/// An action with what the scheduler knows of it. A heuristic leaves the numbers at zero.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Decision {
-    /// What to do.
-    pub action: Action,
-    /// Log-probability of each stage: which (or wait), size, node.
-    pub log_probability: [f32; 3],
-    /// The value network's estimate of the state, or 0.
-    pub value: f32,
-}
-
-impl Decision {
-    /// A decision of a scheduler that draws nothing and estimates nothing.
-    #[must_use]
-    pub fn certain(action: Action) -> Self {
-        Decision { action, log_probability: [0.0; 3], value: 0.0 }
-    }
-}

@@ -2,17 +2,17 @@
 
 use crc_fast::{CrcAlgorithm, Digest};
 
-/// Of `bytes`.
+/// The checksum of `bytes`.
 #[must_use]
 pub fn crc32c(bytes: &[u8]) -> u32 {
     crc_fast::checksum(CrcAlgorithm::Crc32Iscsi, bytes) as u32
 }
 
-/// Of several pieces, one after the other.
+/// The checksum of several slices, one after the other.
 #[must_use]
-pub fn crc32c_of<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> u32 {
+pub fn crc32c_of<'a>(slices: impl IntoIterator<Item = &'a [u8]>) -> u32 {
     let mut digest = Digest::new(CrcAlgorithm::Crc32Iscsi);
-    pieces.into_iter().for_each(|piece| digest.update(piece));
+    slices.into_iter().for_each(|piece| digest.update(piece));
     digest.finalize() as u32
 }
 

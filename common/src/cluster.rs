@@ -1,5 +1,5 @@
-//! A serverless cluster as its events tell it: enough to rebuild its visible state anywhere, whether a simulator or
-//! a real platform sends them. Nothing here is hidden truth: estimates come from history.
+//! The events of a serverless cluster: enough to rebuild its visible state, whether a simulator or a real platform sends them.
+//! They hold nothing that a scheduler may not know: estimates come from history.
 
 use serde::{Deserialize, Serialize};
 
@@ -36,12 +36,12 @@ pub fn usual_price() -> f64 {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Priority {
-    /// May wait.
+    /// It may wait.
     Low,
-    /// The usual.
+    /// The default.
     #[default]
     Normal,
-    /// Should not wait.
+    /// It should not wait.
     High,
 }
 
@@ -52,11 +52,11 @@ pub struct FunctionSpec {
     pub name: String,
     /// Application that it belongs to, a running number.
     pub application: u32,
-    /// Who owns it, a running number: fairness is between tenants.
+    /// The tenant that owns it, a running number: fairness is between tenants.
     pub tenant: u32,
-    /// Memory tier that it is given unless a size is decided, MB.
+    /// Memory of its containers where the scheduler decides no size, MB.
     pub default_memory_mb: u32,
-    /// It needs this much, MB; smaller sizes are masked.
+    /// Memory that it needs at least, MB; smaller sizes are masked.
     pub peak_memory_mb: u32,
     /// Priority class.
     pub priority: Priority,
@@ -82,9 +82,9 @@ pub struct WorkflowSpec {
 /// One stage of a workflow; it becomes pending when all its inputs have finished.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StageSpec {
-    /// What runs.
+    /// The function that runs.
     pub function: FunctionId,
-    /// What it waits for.
+    /// The inputs that it waits for.
     pub inputs: Vec<DataEdge>,
 }
 
@@ -102,13 +102,13 @@ pub struct DataEdge {
 pub struct StageOf {
     /// Counts workflow arrivals of the episode.
     pub run: u64,
-    /// Which workflow, a place in [`ClusterSpec::workflows`].
+    /// The workflow, a place in [`ClusterSpec::workflows`].
     pub workflow: u32,
-    /// Which stage of it.
+    /// Its stage.
     pub stage: u32,
 }
 
-/// What history says of a function's durations at its default size on a reference machine, warm.
+/// Past durations of a function, warm, at its default size on a reference machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DurationEstimate {
     /// Mean, seconds.
@@ -119,11 +119,11 @@ pub struct DurationEstimate {
     pub deviation: f64,
     /// Mean cold-start time, seconds.
     pub cold_start: f64,
-    /// Observations behind it.
+    /// Number of observations.
     pub observations: u64,
 }
 
-/// Why a container went.
+/// Why a container was removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GoneReason {
     /// Its keep-alive time ended.
@@ -141,9 +141,9 @@ pub enum GoneReason {
 pub enum ClusterEvent {
     /// An invocation arrived and is pending.
     Arrived {
-        /// Which.
+        /// Its id.
         invocation: InvocationId,
-        /// Of which function.
+        /// Its function.
         function: FunctionId,
         /// Input size, 1.0 is typical.
         input_size: f64,
@@ -152,11 +152,11 @@ pub enum ClusterEvent {
     },
     /// A pending invocation was bound to a container.
     Started {
-        /// Which.
+        /// Its id.
         invocation: InvocationId,
         /// Its container.
         container: ContainerId,
-        /// Where.
+        /// The node.
         node: NodeId,
         /// The container's memory, MB.
         memory_mb: u32,
@@ -165,62 +165,62 @@ pub enum ClusterEvent {
     },
     /// A cold container became ready: its invocation begins to run, or it falls idle where it was pre-warmed.
     Ready {
-        /// Which container.
+        /// Its id.
         container: ContainerId,
-        /// When it will go unless it is used, where it was pre-warmed.
+        /// When it will be removed unless it is used, where it was pre-warmed.
         expires: Option<SimTime>,
     },
     /// An invocation finished; its container fell idle.
     Finished {
-        /// Which.
+        /// Its id.
         invocation: InvocationId,
         /// Its container, idle now.
         container: ContainerId,
-        /// When the container will go unless it is used.
+        /// When the container will be removed unless it is used.
         expires: SimTime,
-        /// The estimate for its function with this observation in it.
+        /// The estimate for its function, this observation included.
         estimate: DurationEstimate,
     },
-    /// A container was started before anybody asked for it.
+    /// A container was started before an invocation needed it.
     PreWarmed {
-        /// Which.
+        /// Its id.
         container: ContainerId,
         /// Its function.
         function: FunctionId,
-        /// Where.
+        /// The node.
         node: NodeId,
         /// Its memory, MB.
         memory_mb: u32,
     },
     /// An idle container's keep-alive was decided.
     KeptAlive {
-        /// Which.
+        /// Its id.
         container: ContainerId,
-        /// When it will go unless it is used.
+        /// When it will be removed unless it is used.
         expires: SimTime,
     },
-    /// A node failed under an invocation: its container is no more and it is pending again.
+    /// A node failed while it ran an invocation: the container is gone, and the invocation is pending again.
     Interrupted {
-        /// Which.
+        /// Its id.
         invocation: InvocationId,
         /// The container that is gone.
         container: ContainerId,
     },
-    /// A node went down; what it held is gone already.
+    /// A node failed; its containers are gone already.
     NodeDown {
-        /// Which.
+        /// Its id.
         node: NodeId,
     },
     /// A node came back, empty.
     NodeUp {
-        /// Which.
+        /// Its id.
         node: NodeId,
     },
-    /// A container is no more.
+    /// A container was removed.
     Gone {
-        /// Which.
+        /// Its id.
         container: ContainerId,
-        /// Why.
+        /// The reason.
         reason: GoneReason,
     },
 }
@@ -228,9 +228,9 @@ pub enum ClusterEvent {
 /// A [`ClusterEvent`] with its time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TimedEvent {
-    /// When.
+    /// Simulated time of the event.
     pub at: SimTime,
-    /// What.
+    /// The event.
     pub event: ClusterEvent,
 }
 
@@ -243,7 +243,7 @@ pub struct ClusterSpec {
     pub functions: Vec<FunctionSpec>,
     /// Workflows made of these functions.
     pub workflows: Vec<WorkflowSpec>,
-    /// What history says of each function when the episode starts.
+    /// Estimates of each function when the episode starts.
     pub estimates: Vec<DurationEstimate>,
     /// The sizes that a scheduler may choose from, as multiples of a function's default memory, ascending.
     pub size_multiples: Vec<f64>,
@@ -252,13 +252,13 @@ pub struct ClusterSpec {
 /// A start that is possible now.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StartOption {
-    /// Which pending invocation.
+    /// A pending invocation.
     pub invocation: InvocationId,
     /// Place in [`ClusterSpec::size_multiples`].
     pub size: u32,
     /// The container's memory, MB.
     pub memory_mb: u32,
-    /// Where.
+    /// The node.
     pub node: NodeId,
     /// Whether an idle container of this function and size waits there.
     pub warm: bool,

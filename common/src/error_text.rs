@@ -2,8 +2,8 @@ use std::error::Error;
 
 use crate::name::printable_lines;
 
-/// An error with its causes as one text; a cause that the text before it tells already is not told again, and nothing in it
-/// commands a terminal.
+/// An error with its causes as one text. A cause that the text before it already contains is left out, and control characters are
+/// made visible.
 #[must_use]
 pub fn error_text(error: &dyn Error) -> String {
     let mut text = error.to_string();

@@ -1,10 +1,12 @@
+use std::fmt::Write as _;
+
 /// What a Longshore program's exit status means. The numbers are part of the interface and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ExitCode {
     /// Everything that was asked for was done.
     Success = 0,
-    /// A fault that no other code names.
+    /// An error that no other code names.
     Failure = 1,
     /// The command line could not be understood.
     Usage = 2,
@@ -28,7 +30,7 @@ pub enum ExitCode {
     RankLost = 11,
     /// A file cannot be written: no space is left, the system refuses, or a disk failed.
     Storage = 12,
-    /// Ended by Ctrl-C or SIGTERM after an ordered drain.
+    /// Shut down by Ctrl-C or SIGTERM.
     Interrupted = 130,
 }
 
@@ -51,7 +53,7 @@ impl ExitCode {
         ExitCode::Interrupted,
     ];
 
-    /// The code of a disk that takes no more, whatever was being done.
+    /// The code of an I/O error that says that the disk is full or read-only.
     #[must_use]
     pub fn of_full_disk(error: &std::io::Error) -> Option<ExitCode> {
         use std::io::ErrorKind;
@@ -70,7 +72,8 @@ impl ExitCode {
     pub fn help() -> String {
         let mut text = String::from("Exit status:\n");
         for code in ExitCode::ALL {
-            text.push_str(&format!("  {:>3}  {}\n", code as u8, code.meaning()));
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "  {:>3}  {}", code as u8, code.meaning());
         }
         text
     }
@@ -80,7 +83,7 @@ impl ExitCode {
     pub fn meaning(self) -> &'static str {
         match self {
             ExitCode::Success => "everything that was asked for was done",
-            ExitCode::Failure => "a fault that no other code names",
+            ExitCode::Failure => "an error that no other code names",
             ExitCode::Usage => "the command line could not be understood",
             ExitCode::Config => "a configuration value or an environment setting is wrong",
             ExitCode::Input => "an input file is missing or malformed",
@@ -94,7 +97,7 @@ impl ExitCode {
             ExitCode::Locked => "the folder of a run, a shard or results is held by another process",
             ExitCode::RankLost => "a rank of the learner was lost",
             ExitCode::Storage => "a file cannot be written: no space left, not allowed, or a disk failed",
-            ExitCode::Interrupted => "ended by Ctrl-C or SIGTERM after an ordered drain",
+            ExitCode::Interrupted => "shut down by Ctrl-C or SIGTERM",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Newtypes for everything that is counted or named, so that no two kinds can be mixed up.
+//! A type for each kind of id and number, so that no two kinds can be mixed up.
 
 use std::fmt;
 
@@ -20,19 +20,19 @@ macro_rules! number {
 }
 
 number! {
-    /// An invocation of a function, or a job of `slots`; unique within its episode and rising with arrival.
+    /// An invocation of a function, or a job of `slots`; unique within its episode, in the order of arrival.
     InvocationId(u64)
 }
 number! {
-    /// A function, by its place in the workload.
+    /// A function: its place in the workload.
     FunctionId(u32)
 }
 number! {
-    /// A worker node, by its place in the cluster.
+    /// A worker node: its place in the cluster.
     NodeId(u32)
 }
 number! {
-    /// A container; never reused within an episode.
+    /// A container; ids are not reused within an episode.
     ContainerId(u64)
 }
 number! {
@@ -40,20 +40,20 @@ number! {
     ActorId(u64)
 }
 number! {
-    /// One life of an actor: fresh at each start, so that a restarted actor is never taken for its old self.
+    /// One life of an actor's process: drawn at each start, so that a restarted actor is told from its earlier life.
     Incarnation(u64)
 }
 number! {
-    /// A replay shard, by its place in the list of shards.
+    /// A replay shard: its place in the list of shards.
     ShardId(u32)
 }
 number! {
-    /// Counts the items that one incarnation of an actor sends to one shard, from 0.
+    /// Counts the trajectories that one incarnation of an actor sends to one shard, from 0.
     SequenceNumber(u64)
 }
 number! {
-    /// Numbers the lives of a run's learner: one more at each start on the same run folder. Whoever has a smaller token than
-    /// was seen before is refused.
+    /// Numbers the lives of a run's learner: one more at each start on the same run folder. A learner with a
+    /// smaller token than the largest known is refused.
     FencingToken(u32)
 }
 
@@ -92,7 +92,7 @@ impl std::str::FromStr for RunId {
     }
 }
 
-/// SHA-256 of something two peers must agree on: an observation schema, an action schema, a configuration.
+/// SHA-256 of something that two peers must agree on: observation and action schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Digest(pub [u8; 32]);
 

@@ -1,5 +1,5 @@
 //! The shared vocabulary of Longshore: ids, seeds, time, cluster events, actions, trajectories and exit codes;
-//! no I/O but the reading of texts that users write, no clock, no socket, no tensor.
+//! no I/O but reading texts that users write, no clock, no socket, no tensor.
 
 pub mod action;
 pub mod checksum;
@@ -17,7 +17,7 @@ pub mod time;
 pub mod trajectory;
 pub mod user_file;
 
-pub use action::{Action, Decision};
+pub use action::Action;
 pub use error_text::error_text;
 pub use exit_code::{ExitCode, ExitStatus};
 pub use nearest::nearest;

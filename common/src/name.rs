@@ -1,12 +1,12 @@
-//! Names that people give: which are taken, and how those of strangers are shown.
+//! Names that users choose: which are valid, and how text of unknown origin is shown.
 
-/// Longest name, bytes.
+/// Length of the longest name in bytes.
 pub const LONGEST_NAME: usize = 64;
-/// What a name may be.
+/// The rule for names, for error messages.
 pub const NAME_RULE: &str = "a name has 1 to 64 of the letters a to z and A to Z, digits, `.`, `_` and `-`, and begins with a letter or a digit";
 
-/// Whether a run, a workload or a part of one may have this name: it becomes a folder, a cell of a table and a word of the
-/// command line.
+/// Whether this is a valid name of a run, a workload or a part of one: names become folders, cells of tables and words on the command
+/// line.
 #[must_use]
 pub fn is_name(name: &str) -> bool {
     let letter = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-');
@@ -15,8 +15,8 @@ pub fn is_name(name: &str) -> bool {
         && name.chars().all(letter)
 }
 
-/// A text as it may be shown on a terminal and stand in a log line: what would move the cursor, end the line or turn the
-/// direction of writing is written out, as `\u{1b}`.
+/// A text that is safe in a terminal and a log line: characters that would move the cursor, end the line or change the direction
+/// of writing are escaped, as `\u{1b}`.
 #[must_use]
 pub fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -36,7 +36,7 @@ pub fn printable_lines(text: &str) -> String {
     text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
 }
 
-/// Control characters, ends of lines, marks of direction, and what XML has no place for.
+/// Control characters, line ends, direction marks, and characters that XML does not allow.
 fn is_harmful(letter: char) -> bool {
     letter.is_control()
         || matches!(letter,

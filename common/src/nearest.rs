@@ -1,11 +1,11 @@
-//! Which of the words that are known somebody may have meant.
+//! Suggestions for a mistyped word.
 
-/// At most so many are worth reading.
+/// Largest number of suggestions.
 const SUGGESTED: usize = 3;
-/// What is longer is no slip of the hand.
+/// Length of the longest word that is compared.
 const LONGEST: usize = 80;
 
-/// The words that differ from `word` by a few letters (case aside), the nearest first; none where nothing is near.
+/// The known words that differ from `word` by a few letters (ignoring case), the nearest first; none where none is near.
 #[must_use]
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let word: String = word.to_lowercase().chars().take(LONGEST).collect();

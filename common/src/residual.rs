@@ -1,25 +1,25 @@
-//! How long something still takes that has run for a while: the expectation given that it has not ended yet.
+//! The expected remaining time of something that has run for a while and has not ended yet.
 //!
-//! An estimate of the whole duration says nothing once it is passed; what outlived it is expected to last longer still the
-//! longer it has lasted. Durations are taken as log-normal with the estimated mean and spread.
+//! An estimate of the whole duration says nothing once that time has passed: the longer something has lasted, the longer it is expected to
+//! last. Durations are modelled as log-normal with the estimated mean and standard deviation.
 
 use std::f64::consts::SQRT_2;
 
 use crate::cluster::DurationEstimate;
 
-/// Even a function whose invocations are all alike varies as nodes differ in speed and share their CPUs.
+/// Smallest σ: even equal invocations vary, because nodes differ in speed and share their CPUs.
 const LEAST_SIGMA: f64 = 0.25;
-/// Beyond it a log-normal is no description of anything.
+/// Largest σ that is plausible for a log-normal duration.
 const GREATEST_SIGMA: f64 = 3.0;
 /// σ of a cold start, of which only the mean is known.
 const COLD_START_SIGMA: f64 = 0.4;
-/// A duration of nothing has no logarithm, in seconds.
+/// Smallest duration in seconds, because zero has no logarithm.
 const LEAST_MEAN: f64 = 1e-4;
-/// From so many standard deviations on, the tail is smaller than the least number.
+/// From so many standard deviations on, the tail is zero in floating point.
 const FAR: f64 = 35.0;
 
 impl DurationEstimate {
-    /// Seconds that an invocation is expected to run on, that has run for `elapsed` seconds.
+    /// Expected remaining seconds of an invocation that has run for `elapsed` seconds.
     #[must_use]
     pub fn remaining(&self, elapsed: f64) -> f64 {
         let mean = self.mean.max(LEAST_MEAN);
@@ -27,7 +27,7 @@ impl DurationEstimate {
         log_normal_remaining(mean, sigma.clamp(LEAST_SIGMA, GREATEST_SIGMA), elapsed)
     }
 
-    /// Seconds that a cold start is expected to take on, that has taken `elapsed` seconds.
+    /// Expected remaining seconds of a cold start that has taken `elapsed` seconds.
     #[must_use]
     pub fn cold_start_remaining(&self, elapsed: f64) -> f64 {
         log_normal_remaining(self.cold_start.max(LEAST_MEAN), COLD_START_SIGMA, elapsed)
@@ -47,7 +47,7 @@ fn log_normal_remaining(mean: f64, sigma: f64, elapsed: f64) -> f64 {
     mean * survival(z - sigma) / survival(z) - elapsed
 }
 
-/// Share of a standard normal that lies above `z`.
+/// Probability that a standard normal variable exceeds `z`.
 fn survival(z: f64) -> f64 {
     libm::erfc(z / SQRT_2) / 2.0
 }

@@ -1,15 +1,15 @@
-//! All randomness of a run derives from one seed: a counter-based generator is keyed by (run seed, stream, index),
-//! so any stream can be restarted at any index, and no two purposes ever share numbers.
+//! All randomness of a run derives from one seed. A counter-based generator is keyed by (run seed, stream, index), so that any
+//! stream can be restarted at any index, and no two purposes use the same numbers.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
 
-/// A small generator (32 bytes of state, about a nanosecond a number) for what is drawn for every invocation.
+/// A small generator (32 bytes of state, about a nanosecond per number) for numbers that are drawn for every invocation.
 pub type FastRng = Xoshiro256PlusPlus;
 
-/// What the randomness is for. Numbers are part of what a seed means and never change.
+/// The purpose of random numbers. The stream's number is part of what a seed means, and never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[repr(u64)]
 pub enum Stream {
@@ -19,7 +19,7 @@ pub enum Stream {
     Tuning = 2,
     /// Episodes on which checkpoints are chosen.
     Validation = 3,
-    /// Episodes that only the report sees.
+    /// Episodes that only reports use.
     Test = 4,
     /// Initial weights.
     Weights = 5,
@@ -31,7 +31,7 @@ pub enum Stream {
     Sampling = 8,
     /// Within an episode: when invocations (or jobs) arrive and what they need.
     Arrivals = 9,
-    /// Within an episode: cold starts, noise and whatever else happens while it runs.
+    /// Within an episode: cold starts, noise and everything else that happens while it runs.
     Execution = 10,
     /// Properties of functions drawn once (runtime, priority, isolation tag).
     Functions = 11,
@@ -41,7 +41,7 @@ pub enum Stream {
     Bootstrap = 13,
     /// Graphs that benchmarks run on.
     Benchmark = 14,
-    /// Which neighbours a node of a large state hears.
+    /// Which neighbours of a node are sampled in a large state graph.
     Neighbours = 15,
 }
 
@@ -62,10 +62,10 @@ impl RunSeed {
         ChaCha8Rng::from_seed(key)
     }
 
-    /// A small generator of `stream` number `index`; its numbers are others than those of [`RunSeed::rng`].
+    /// A small generator of `stream` number `index`; its numbers differ from those of [`RunSeed::rng`].
     #[must_use]
     pub fn fast_rng(self, stream: Stream, index: u64) -> FastRng {
-        // Odd multipliers keep distinct (stream, index) pairs apart; the generator hashes what it is seeded with.
+        // Odd multipliers keep (stream, index) pairs distinct; the generator hashes its seed.
         let lane = (stream as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         FastRng::seed_from_u64(self.0 ^ lane.rotate_left(32) ^ index.wrapping_mul(0xD1B5_4A32_D192_ED03))
     }

@@ -1,10 +1,10 @@
-//! How a service learns that it should end.
+//! How the threads of a service learn that it shuts down.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-/// A flag that is raised once and that threads can sleep on; every clone is the same flag.
+/// A flag that is raised once and that threads can wait for; all clones are the same flag.
 #[derive(Clone, Debug, Default)]
 pub struct Shutdown {
     shared: Arc<Shared>,
@@ -13,7 +13,7 @@ pub struct Shutdown {
 #[derive(Debug, Default)]
 struct Shared {
     triggered: AtomicBool,
-    // Taken when the flag is raised, so that nobody falls asleep between looking at the flag and waiting.
+    // Locked when the flag is raised, so that no thread misses it between the check and the wait.
     gate: Mutex<()>,
     wake: Condvar,
 }
@@ -25,7 +25,7 @@ impl Shutdown {
         Self::default()
     }
 
-    /// Raises the flag and wakes everybody who waits for it.
+    /// Raises the flag and wakes all waiting threads.
     pub fn trigger(&self) {
         let _gate = self.shared.gate.lock().unwrap_or_else(PoisonError::into_inner);
         self.shared.triggered.store(true, Ordering::Release);
@@ -38,7 +38,7 @@ impl Shutdown {
         self.shared.triggered.load(Ordering::Acquire)
     }
 
-    /// Sleeps for `timeout` or until the flag is raised; returns whether it is.
+    /// Waits for `timeout` or until the flag is raised; returns whether it is.
     pub fn wait_timeout(&self, timeout: Duration) -> bool {
         let gate = self.shared.gate.lock().unwrap_or_else(PoisonError::into_inner);
         let _woken = self

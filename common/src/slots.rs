@@ -1,8 +1,8 @@
-//! What a policy may see of the `slots` scenario (DeepRM's setting): never the clock, the horizon or the future.
+//! What a policy may see of the `slots` scenario (DeepRM's setting). The clock, the horizon and the future are not part of it.
 
 use crate::ids::InvocationId;
 
-/// Resources of the one machine.
+/// Number of resources of the machine.
 pub const RESOURCES: usize = 2;
 /// Steps ahead that the occupancy profile shows.
 pub const PROFILE: usize = 20;
@@ -12,13 +12,13 @@ pub const ARRIVAL_MEMORY: u32 = 20;
 /// A job in one of the visible slots.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct VisibleJob {
-    /// Which job.
+    /// Its id.
     pub id: InvocationId,
-    /// Which slot it lies in.
+    /// Its slot.
     pub slot: u32,
-    /// Steps that it runs.
+    /// Its duration in steps.
     pub length: u32,
-    /// Units of each resource.
+    /// Units of each resource that it needs.
     pub demand: [u32; RESOURCES],
     /// Steps since its arrival.
     pub waited: u32,
@@ -29,11 +29,11 @@ pub struct VisibleJob {
 /// A job that runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RunningJob {
-    /// Which job.
+    /// Its id.
     pub id: InvocationId,
-    /// Steps that it runs in all.
+    /// Its whole duration in steps.
     pub length: u32,
-    /// Units of each resource.
+    /// Units of each resource that it needs.
     pub demand: [u32; RESOURCES],
     /// Steps until it ends.
     pub remaining: u32,

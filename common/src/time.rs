@@ -5,7 +5,7 @@ use std::ops::{Add, Sub};
 
 use serde::{Deserialize, Serialize};
 
-/// A moment, or a length, of simulated time in whole microseconds. (In `slots` a step is one second.)
+/// A point or a length of simulated time, in whole microseconds. (In `slots` a step is one second.)
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SimTime(pub u64);
@@ -18,21 +18,20 @@ impl SimTime {
     /// One second.
     pub const SECOND: SimTime = SimTime(1_000_000);
 
-    /// From seconds, rounded to the nearest microsecond; negative and NaN become zero.
+    /// The time of so many seconds, rounded to the nearest microsecond; negative and NaN become zero.
     #[must_use]
     pub fn from_seconds(seconds: f64) -> Self {
-        // The conversion cuts off what is behind the point, and is far faster than `round`.
-        // Through i64, for which processors have an instruction.
+        // Truncating is far faster than `round`; processors have an instruction for i64.
         SimTime(((seconds * 1e6 + 0.5) as i64).max(0) as u64)
     }
 
-    /// From whole milliseconds.
+    /// The time of so many whole milliseconds.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
         SimTime(millis * 1000)
     }
 
-    /// In seconds.
+    /// The time in seconds.
     #[must_use]
     pub fn seconds(self) -> f64 {
         self.0 as i64 as f64 * 1e-6

@@ -1,4 +1,4 @@
-//! What an actor records and a learner learns from. Replay shards read the header alone; the body is opaque to them.
+//! What an actor records and a learner learns from. Replay shards read only the header; the body is opaque to them.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,22 +24,22 @@ impl std::fmt::Display for Scenario {
     }
 }
 
-/// What everybody on the way may read of a trajectory.
+/// The part of a trajectory that shards read, too.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrajectoryHeader {
-    /// Who played it.
+    /// The actor that played it.
     pub actor: ActorId,
-    /// Which life of that actor.
+    /// That actor's incarnation.
     pub incarnation: Incarnation,
-    /// Its number among those that this incarnation sent to this shard; set when it is sent.
+    /// Its number among those that this incarnation sends to this shard; set when it is sent.
     pub sequence: SequenceNumber,
-    /// Its place in the order in which this incarnation finished its trajectories, over all shards.
+    /// Its place in the order in which this incarnation has finished its trajectories, over all shards.
     pub ordinal: u64,
     /// Policy version at its first step.
     pub first_version: PolicyVersion,
     /// Policy version at its last step.
     pub last_version: PolicyVersion,
-    /// Initial priority for prioritised sampling; infinity: as large as the largest that is known.
+    /// Initial priority for prioritised sampling; infinity means the largest that the table has seen.
     pub priority: f32,
     /// Steps in the body.
     pub steps: u32,
@@ -48,7 +48,7 @@ pub struct TrajectoryHeader {
 /// Which of its options a policy took, as a place in the tables of a state graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Choice {
-    /// No start.
+    /// Starting nothing.
     Wait,
     /// The start with this place in the state graph's option table.
     Start(u32),
@@ -69,7 +69,7 @@ pub struct Reward {
     pub cost: f32,
 }
 
-/// Return of a rollout from a decision on, and the mean return of its group's others from the same time.
+/// Return of a rollout from a decision on, and the mean return of the others of its group from the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GroupReturn {
     /// Discounted weighted reward from this decision on.
@@ -83,7 +83,7 @@ pub struct GroupReturn {
 /// One recorded decision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Step {
-    /// When it was taken.
+    /// Simulated time of the decision.
     pub time: SimTime,
     /// What was done, as places in the tables of the step's state.
     pub choice: Choice,
@@ -94,11 +94,11 @@ pub struct Step {
     pub weighted_reward: f32,
     /// Discount over the same time, 0 to 1.
     pub discount: f32,
-    /// With the group baseline only.
+    /// Returns for the group baseline, where it is used.
     pub group: Option<GroupReturn>,
 }
 
-/// What is learnt from beside the states, which travel as another block.
+/// The steps of a trajectory, and facts of its episode. The states are another block.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrajectoryBody {
     /// Steps in order.

@@ -1,4 +1,4 @@
-//! What a file is that somebody gave in place of text, said so that it can be mended.
+//! Recognises files that are not the expected text, and says what they are and what to do.
 
 use std::fs::{File, FileType};
 use std::io::{self, Read as _};
@@ -6,9 +6,9 @@ use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 
 const BYTE_ORDER_MARK: &str = "\u{feff}";
-/// Where a tar archive says that it is one.
+/// Offset of the magic bytes of a tar archive.
 const TAR_MARK: (usize, &[u8]) = (257, b"ustar");
-/// So much of a file is looked at.
+/// Bytes of a file that are examined.
 const LOOKED_AT: usize = 4096;
 
 const MAGICS: [(&[u8], &str); 16] = [
@@ -33,7 +33,7 @@ const MAGICS: [(&[u8], &str); 16] = [
     (b"\xfe\xff", "is text in UTF-16; save it as UTF-8"),
 ];
 
-/// What the beginning of a file says it is, where that is no text in UTF-8, and what to do about it.
+/// What a file is, from its first bytes, where it is not UTF-8 text; and what to do about it.
 #[must_use]
 pub fn problem_of_content(start: &[u8]) -> Option<&'static str> {
     if let Some((_, problem)) = MAGICS.iter().find(|(magic, _)| start.starts_with(magic)) {
@@ -44,7 +44,7 @@ pub fn problem_of_content(start: &[u8]) -> Option<&'static str> {
     }
     let looked_at = &start[..start.len().min(LOOKED_AT)];
     let zeros = looked_at.iter().filter(|&&byte| byte == 0).count();
-    // Every other byte of Western text in UTF-16 is zero; a stray zero in a line is a matter of that line.
+    // In Western text in UTF-16 every other byte is zero; a single zero byte is reported with its line.
     if zeros * 3 > looked_at.len() {
         let halves =
             [0, 1].map(|odd| looked_at.iter().skip(odd).step_by(2).filter(|&&byte| byte == 0).count());
@@ -59,10 +59,10 @@ pub fn problem_of_content(start: &[u8]) -> Option<&'static str> {
     (controls * 20 > looked_at.len()).then_some("is binary data, no text; give a text file")
 }
 
-/// Why a path is not that of a file that can be read more than once: a folder, a pipe, a device.
+/// Why a path is not a regular file, which can be read more than once: it is a folder, a pipe or a device.
 ///
 /// # Errors
-/// Where there is no such path.
+/// The system's error, for example where the path does not exist.
 pub fn problem_of_path(path: &Path) -> io::Result<Option<&'static str>> {
     Ok(problem_of_type(std::fs::metadata(path)?.file_type()))
 }
@@ -80,11 +80,11 @@ fn problem_of_type(kind: FileType) -> Option<&'static str> {
     None
 }
 
-/// Reads a text that somebody wrote: UTF-8, with or without a byte order mark, of at most `most` bytes. What a shell hands over
-/// as a file (`<(…)`, `/dev/stdin`) is read, too.
+/// Reads a text that a user wrote: UTF-8, with or without a byte order mark, of at most `most` bytes. Files that a shell passes
+/// (`<(…)`, `/dev/stdin`) are read, too.
 ///
 /// # Errors
-/// What the system says, or what is wrong with the file and what would be right.
+/// The system's error, or what is wrong with the file and what to do.
 pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
     let fail = |problem: String| io::Error::new(io::ErrorKind::InvalidData, problem);
     let is_handed_over =
@@ -98,7 +98,7 @@ pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
         return Err(fail(problem.to_owned()));
     }
     if bytes.len() as u64 > most {
-        return Err(fail(format!("is larger than {} MiB, the most that is read of such a file", most >> 20)));
+        return Err(fail(format!("is larger than {} MiB, the limit for such a file", most >> 20)));
     }
     let text = String::from_utf8(bytes).map_err(|error| {
         let row = 1 + error.as_bytes()[..error.utf8_error().valid_up_to()]

@@ -42,7 +42,7 @@ has_checkpoint() { [[ -n $(compose exec -T learner sh -c "ls $RUN/checkpoints 2>
 # The whole log is read: a reader that stops early would make the writer fail.
 learner_says() { compose logs --no-color learner 2>/dev/null | grep -c "$1" >/dev/null; }
 # Each life of a shard begins with this line.
-shard_read_again() { (($(compose logs --no-color replay-0 2>/dev/null | grep -c 'what an earlier life of the shard left') > 1)); }
+shard_read_again() { (($(compose logs --no-color replay-0 2>/dev/null | grep -c 'read what earlier lives of the shard have stored') > 1)); }
 actors() { compose ps -q actor | wc -l; }
 
 tear_down() { compose down --volumes --timeout 5 >&2 2>&1 || true; }

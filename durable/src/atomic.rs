@@ -1,4 +1,4 @@
-//! Files and folders that appear whole or not at all.
+//! Files and folders that appear as a whole or not at all.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{DurableError, at};
 
-/// Puts `bytes` at `path`, replacing what was there; the folder must exist. When it returns, the content survives a
-/// loss of power. Links are followed; into what is no regular file (a device, a pipe) the bytes are written.
+/// Writes `bytes` to the file at `path`, replacing its content; the folder must exist. When it returns, the content survives a
+/// power loss. Links are followed. A device or a pipe is not replaced: the bytes are written into it.
 ///
 /// # Errors
-/// [`DurableError::Io`]; the old content is then still there.
+/// [`DurableError::Io`]; then the old content is still there.
 pub fn atomic_write(path: &Path, bytes: &[u8]) -> Result<(), DurableError> {
     match target(path)? {
         Target::Special => write_into(path, bytes),
@@ -19,11 +19,11 @@ pub fn atomic_write(path: &Path, bytes: &[u8]) -> Result<(), DurableError> {
     }
 }
 
-/// What a path stands for.
+/// What is at a path.
 enum Target {
-    /// A regular file, there or not, at this path without links.
+    /// A regular file, existing or not, at this path without links.
     File(PathBuf),
-    /// A device, a pipe or a socket: to be written into, never to be replaced.
+    /// A device, a pipe or a socket, which is written into and never replaced.
     Special,
 }
 
@@ -34,7 +34,7 @@ fn target(path: &Path) -> Result<Target, DurableError> {
             Ok(Target::File(fs::canonicalize(path).map_err(at("resolve", path))?))
         }
         Ok(_) => Ok(Target::Special),
-        // Nothing is there, or a link that leads to nothing yet.
+        // Nothing is there, or a link to nothing.
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => match fs::read_link(path) {
             Ok(next) => target(&parent(path).join(next)),
             Err(_) => Ok(Target::File(path.to_owned())),
@@ -43,7 +43,7 @@ fn target(path: &Path) -> Result<Target, DurableError> {
     }
 }
 
-/// Writes into what is there, without a new file in its place.
+/// Writes into an existing device, pipe or socket.
 fn write_into(path: &Path, bytes: &[u8]) -> Result<(), DurableError> {
     let mut file = fs::OpenOptions::new().write(true).open(path).map_err(at("open", path))?;
     file.write_all(bytes).map_err(at("write", path))
@@ -54,26 +54,26 @@ fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), DurableError> {
     let written = write_synced(&temporary, bytes)
         .and_then(|()| fs::rename(&temporary, path).map_err(at("rename to", path)));
     if let Err(error) = written {
-        // Half a file would only take space that is missing; the error that counts is the one before.
+        // Half a file only takes up space. The error of the write is the one to report.
         let _ = fs::remove_file(&temporary);
         return Err(error);
     }
     sync_folder(parent(path))
 }
 
-/// Whether [`atomic_write`] could put a file at `path`: to be asked before work whose result is to lie there.
+/// Checks whether [`atomic_write`] can write a file at `path`, before the work whose result goes there.
 ///
 /// # Errors
-/// [`DurableError::Io`] that says why not; a folder is in the way, or there is none to write into.
+/// [`DurableError::Io`] that says why not: for example, there is a folder at the path, or none to write into.
 pub fn check_writable(path: &Path) -> Result<(), DurableError> {
-    // To open a pipe would wait for its reader.
+    // Opening a pipe would wait for its reader.
     let Target::File(file) = target(path)? else { return Ok(()) };
     let temporary = temporary_name(&file);
     File::create(&temporary).map_err(at("create", &temporary))?;
     fs::remove_file(&temporary).map_err(at("remove", &temporary))
 }
 
-/// Writes a file that nobody else reads yet; the name is made durable by who moves it into its place.
+/// Writes a file that no other process reads yet. Its name becomes durable later, when it is moved to its place.
 fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), DurableError> {
     let mut file = File::create(path).map_err(at("create", path))?;
     file.write_all(bytes).map_err(at("write", path))?;
@@ -88,11 +88,11 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), DurableError> {
     fs::write(path, bytes).map_err(at("write", path))
 }
 
-/// Makes a folder at `path` appear with everything that `fill` puts into the (temporary) folder that it is given.
-/// A folder that was at `path` is replaced.
+/// Makes a folder appear at `path`, with everything that `fill` has written into the temporary folder that it is passed. An existing
+/// folder is replaced.
 ///
 /// # Errors
-/// [`DurableError::Fill`] with `fill`'s error, else [`DurableError::Io`]; what was at `path` is then still there (or,
+/// [`DurableError::Fill`] with `fill`'s error, else [`DurableError::Io`]; then the old folder is still there (or,
 /// after a crash between the two renames that a replacement needs, next to it under a name that ends in `.old`).
 pub fn atomic_folder<E>(path: &Path, fill: impl FnOnce(&Path) -> Result<(), E>) -> Result<(), DurableError>
 where

@@ -1,4 +1,4 @@
-//! The few operations that a log needs of a folder.
+//! The operations that a log needs of a folder.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice, Write};
@@ -9,7 +9,7 @@ use crate::error::{DurableError, at};
 
 /// One folder of files that only grow at their ends. Errors are [`DurableError::Io`], naming file and operation.
 pub trait Disk: Send + Sync + 'static {
-    /// Where a file of that name is, for messages.
+    /// The path of a file, for messages.
     fn path(&self, name: &str) -> PathBuf;
 
     /// The names of all files, in no order.
@@ -24,19 +24,19 @@ pub trait Disk: Send + Sync + 'static {
     /// [`DurableError::Io`].
     fn read(&self, name: &str) -> Result<Vec<u8>, DurableError>;
 
-    /// Makes an empty file; there must be none of that name. Its name is durable after [`Disk::sync`].
+    /// Creates an empty file; none of that name may exist. Its name is durable after [`Disk::sync`].
     ///
     /// # Errors
     /// [`DurableError::Io`].
     fn create(&self, name: &str) -> Result<Box<dyn DiskFile>, DurableError>;
 
-    /// Cuts a file back to a length in bytes and makes all of what stays durable.
+    /// Shortens a file to a length in bytes, and makes what stays durable.
     ///
     /// # Errors
     /// [`DurableError::Io`].
     fn truncate(&self, name: &str, length: u64) -> Result<(), DurableError>;
 
-    /// Removes a file; that it is gone is durable after [`Disk::sync`].
+    /// Removes a file; the removal is durable after [`Disk::sync`].
     ///
     /// # Errors
     /// [`DurableError::Io`].
@@ -60,10 +60,10 @@ pub trait DiskFile: Send {
     /// Makes the content durable.
     ///
     /// # Errors
-    /// [`DurableError::Io`]; how much is durable is then unknown.
+    /// [`DurableError::Io`]; then it is unknown how much is durable.
     fn sync(&mut self) -> Result<(), DurableError>;
 
-    /// Cuts the file back to a length in bytes; the next [`DiskFile::append`] goes on from there.
+    /// Shortens the file to a length in bytes; the next [`DiskFile::append`] goes on from there.
     ///
     /// # Errors
     /// [`DurableError::Io`].
@@ -77,7 +77,7 @@ pub struct FolderDisk {
 }
 
 impl FolderDisk {
-    /// The folder must exist.
+    /// A disk in this folder, which must exist.
     #[must_use]
     pub fn new(folder: &Path) -> Self {
         FolderDisk { folder: folder.to_owned() }
@@ -92,7 +92,7 @@ impl Disk for FolderDisk {
     fn names(&self) -> Result<Vec<String>, DurableError> {
         let mut names = Vec::new();
         for entry in fs::read_dir(&self.folder).map_err(at("list", &self.folder))? {
-            // A name that is not text is none of ours.
+            // Names of our files are text.
             names.extend(entry.map_err(at("list", &self.folder))?.file_name().into_string());
         }
         Ok(names)
@@ -105,7 +105,7 @@ impl Disk for FolderDisk {
 
     fn create(&self, name: &str) -> Result<Box<dyn DiskFile>, DurableError> {
         let path = self.path(name);
-        // In append mode a write goes to the end also after the file was cut.
+        // In append mode a write goes to the end even after the file was shortened.
         let file =
             OpenOptions::new().append(true).create_new(true).open(&path).map_err(at("create", &path))?;
         Ok(Box::new(FolderFile { path, file }))

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use crate::segment::SEGMENT_VERSION;
 use common::ExitStatus;
 
-/// A file operation that failed, or a folder that somebody else holds.
+/// A file operation failed, or another process holds a folder.
 #[derive(Debug, thiserror::Error)]
 pub enum DurableError {
     /// The system refused an operation.
@@ -11,15 +11,15 @@ pub enum DurableError {
     Io {
         /// What was tried, as a verb: "write", "rename".
         operation: &'static str,
-        /// The file or folder.
+        /// Path of the file or folder.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
     /// Another process (or another part of this one) holds the folder.
     #[error("{} is held by process {}", path.display(), holder.as_deref().unwrap_or("(unknown)"))]
     Held {
-        /// The folder.
+        /// Path of the folder.
         path: PathBuf,
         /// Process id of the holder, where its lock file could be read.
         holder: Option<String>,
@@ -27,30 +27,32 @@ pub enum DurableError {
     /// Filling a folder failed; nothing of it is left.
     #[error("cannot fill {}: {source}", path.display())]
     Fill {
-        /// The folder that was to appear.
+        /// Path at which the folder was to appear.
         path: PathBuf,
-        /// Why.
+        /// The error of the caller's function.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The system could not say that what was written is durable (or could not take back half a write): what the
-    /// disk holds is unknown until it is read again, so the log writes nothing more.
-    #[error("nothing more is written: what the disk holds is unknown since: {cause}; open it again")]
+    /// A sync failed (or half a write could not be undone): what the disk holds is unknown until it is read again, so the log writes
+    /// nothing more.
+    #[error(
+        "the content of the disk is unknown, and nothing more is written to it, since: {cause}; restart the program to read it again"
+    )]
     Unknown {
         /// The first operation that failed, with its file.
         cause: String,
     },
-    /// A segment of a format that this program does not know.
+    /// A segment has a version of the format that this program does not read.
     #[error("{} has version {version} of the segment format; this program reads version {SEGMENT_VERSION}", path.display())]
     SegmentVersion {
-        /// The segment.
+        /// Path of the segment.
         path: PathBuf,
-        /// Its version.
+        /// The segment's version.
         version: u16,
     },
 }
 
 impl DurableError {
-    /// Whether trying again is of no use before what was written has been read again.
+    /// Whether trying again cannot help before the disk is read again.
     #[must_use]
     pub fn is_final(&self) -> bool {
         matches!(self, DurableError::Unknown { .. })
@@ -66,7 +68,7 @@ impl ExitStatus for DurableError {
     }
 }
 
-/// Puts the operation and the path to an I/O error.
+/// Adds the operation and the path to an I/O error.
 pub(crate) fn at<'a>(
     operation: &'static str,
     path: &'a Path,

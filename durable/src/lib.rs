@@ -1,12 +1,10 @@
-//! Crash-safe files: what was written is there whole or not at all, and a folder has one owner at a time.
+//! Crash-safe files: a write takes effect as a whole or not at all, and a folder has one owner at a time.
 //!
 //! Every write of a whole file follows one order: temporary name, fsync, rename, fsync of the folder. A crash at any
-//! point leaves either the old content or the new, and at most a temporary that the next write to the same name clears
-//! away.
+//! point leaves either the old content or the new, and at most a temporary file that the next write to the same name removes.
 //!
-//! What grows record by record goes to a [`SegmentLog`]: append-only files in one folder, each record with its
-//! checksums, durable at each commit. It reaches its folder through [`Disk`], of which [`SimulatedDisk`] is one that
-//! loses power on demand.
+//! Data that grows record by record goes to a [`SegmentLog`]: append-only files in one folder, whose records have checksums and
+//! are durable after each commit. The log uses its folder through [`Disk`]; [`SimulatedDisk`] is one that loses power on demand.
 
 mod atomic;
 mod disk;

@@ -1,4 +1,4 @@
-//! One owner a folder.
+//! The lock by which a folder has one owner.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
@@ -8,18 +8,18 @@ use crate::error::{DurableError, at};
 
 const LOCK_FILE: &str = "lock";
 
-/// An exclusive hold on a folder, given back when it is dropped or when the process ends in whatever way: the system
-/// keeps the lock, the file `lock` in the folder only carries it and the holder's process id.
+/// An exclusive lock of a folder. It is released when it is dropped, or when the process ends in any way: the system keeps the lock,
+/// and the file `lock` in the folder only carries it and the holder's process id.
 #[derive(Debug)]
 pub struct FolderLock {
     _file: File,
 }
 
 impl FolderLock {
-    /// Takes the folder, which must exist.
+    /// Locks the folder, which must exist.
     ///
     /// # Errors
-    /// [`DurableError::Held`] when somebody has it; [`DurableError::Io`].
+    /// [`DurableError::Held`] when it is locked already; [`DurableError::Io`].
     pub fn take(folder: &Path) -> Result<Self, DurableError> {
         let path = folder.join(LOCK_FILE);
         let mut file = OpenOptions::new()
@@ -47,7 +47,7 @@ impl FolderLock {
 
 fn held(folder: &Path, file: &mut File) -> DurableError {
     let mut text = String::new();
-    // The id only serves the message: a lock file that cannot be read is still a lock.
+    // The id is only for the message: a lock file that cannot be read is still a lock.
     let holder = file.read_to_string(&mut text).ok().map(|_| text.trim().to_owned());
     DurableError::Held { path: folder.to_owned(), holder: holder.filter(|id| !id.is_empty()) }
 }

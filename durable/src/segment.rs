@@ -20,7 +20,7 @@ pub fn segment_name(number: u64) -> String {
     format!("{number:0DIGITS$}{SUFFIX}")
 }
 
-/// The number of the segment that a file name names.
+/// The number of a segment, from its file name.
 #[must_use]
 pub fn segment_number(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(SUFFIX)?;
@@ -28,7 +28,7 @@ pub fn segment_number(name: &str) -> Option<u64> {
     plain.then(|| digits.parse().ok()).flatten()
 }
 
-/// What a record with `payload` bytes of payload takes in its segment.
+/// Bytes that a record with `payload` bytes of payload takes in its segment.
 #[must_use]
 pub fn record_bytes(payload: u64) -> u64 {
     RECORD_HEADER as u64 + payload
@@ -44,14 +44,14 @@ pub(crate) fn segment_header(number: u64) -> [u8; SEGMENT_HEADER] {
     header
 }
 
-/// What the beginning of a segment says.
+/// What the first bytes of a segment are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Beginning {
-    /// It is the header of that segment.
+    /// The header of that segment.
     Good,
-    /// It is the header of a segment in another format.
+    /// The header of a segment of another version.
     Version(u16),
-    /// It is damaged, in this way.
+    /// Damaged, in this way.
     Damaged(&'static str),
 }
 
@@ -82,7 +82,7 @@ pub(crate) struct RecordHeader {
 }
 
 /// Where a record lies. Its header's checksum covers this too, so that neither a stale block of another file nor
-/// bytes inside of a payload pass for a record.
+/// bytes inside a payload pass for a record.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
     pub(crate) segment: u64,
@@ -102,7 +102,7 @@ impl RecordHeader {
         header
     }
 
-    /// None unless `bytes` begin with a header that was written at this very place.
+    /// None unless `bytes` begin with a header that was written for this place.
     pub(crate) fn decode(bytes: &[u8], place: Place) -> Option<Self> {
         let header = bytes.get(..RECORD_HEADER)?;
         if header[..4] != RECORD_MAGIC || u32_at(header, 28) != place.checksum(&header[..28]) {

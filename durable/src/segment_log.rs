@@ -8,27 +8,26 @@ use crate::segment::{Place, RECORD_HEADER, RecordHeader, SEGMENT_HEADER, segment
 use crate::segment_recovery::read_segments;
 use crate::{Disk, DiskFile, DurableError, ReadSegments, Record};
 
-/// Small records are written together, this many bytes at a time.
+/// Small records are collected and written together, this many bytes at a time.
 const BUFFER: usize = 256 << 10;
-/// Records from this size on are written at once, from where their parts lie.
+/// Records of at least this size are written at once, without being copied.
 const LARGE: usize = 64 << 10;
 
-/// An append-only log over the segments of one folder. A segment is written by one process in one life; after each
-/// opening a new one begins. All of a segment is durable before the next one is made.
+/// An append-only log in the segments of one folder. A segment is written by one process; each time the log is opened, a new one
+/// begins. A segment is durable before the next one is created.
 ///
-/// A failed append changes nothing: the file is cut back to where it was, what had been appended before is kept, and
-/// append and commit may be tried again, say when the disk has room. A failed sync is final
-/// ([`DurableError::Unknown`]): the system may have dropped the pages that it could not write, so neither a second sync
-/// nor what can still be read says what is durable ("fsyncgate"; Rebello et al., USENIX ATC 2020).
+/// A failed append changes nothing: the file is shortened again, earlier records are kept, and append and commit may be tried
+/// again, for example when the disk has room. A failed sync is final ([`DurableError::Unknown`]): the system may have dropped the
+/// pages that it could not write, so neither a second sync nor what can still be read shows what is durable ("fsyncgate"; Rebello et al., USENIX ATC 2020).
 pub struct SegmentLog {
     disk: Arc<dyn Disk>,
     segment_bytes: u64,
     next: u64,
-    /// None until something is appended after the start or after a full segment.
+    /// None until the first record after the start, or after a full segment.
     active: Option<Active>,
-    /// Records that go to the end of the active segment.
+    /// Records that are still to be written to the active segment.
     buffer: Vec<u8>,
-    /// What made the state of the disk unknown.
+    /// The operation that made the content of the disk unknown.
     failed: Option<String>,
 }
 
@@ -41,9 +40,8 @@ struct Active {
 }
 
 impl SegmentLog {
-    /// Opens the log of a folder, which has no other user: shows all its records to `visit`, with the numbers of their
-    /// segments and in the order of writing, and cuts off what never became durable. Segments are full from
-    /// `segment_bytes` bytes on.
+    /// Opens the log of a folder that no other process uses: passes all its records to `visit`, with the numbers of their segments
+    /// and in the order of writing, and cuts off what never became durable. A segment is full when it has `segment_bytes` bytes.
     ///
     /// # Errors
     /// [`DurableError::Io`], [`DurableError::SegmentVersion`].
@@ -83,7 +81,7 @@ impl SegmentLog {
         Ok(number)
     }
 
-    /// Makes all that was appended durable; costs nothing when nothing was.
+    /// Makes everything that was appended durable; costs nothing when nothing was.
     ///
     /// # Errors
     /// [`DurableError::Io`] when the buffer could not be written: all is kept, and another commit may succeed;
@@ -112,7 +110,7 @@ impl SegmentLog {
         !self.buffer.is_empty() || self.active.as_ref().is_some_and(unsynced)
     }
 
-    /// The segment that the next record goes to; none when that one is not made yet.
+    /// The segment that the next record goes to; none when it is not created yet.
     #[must_use]
     pub fn active_segment(&self) -> Option<u64> {
         self.active.as_ref().map(|active| active.number)
@@ -129,7 +127,7 @@ impl SegmentLog {
         self.disk.sync().map_err(|error| self.lose_track(&error))
     }
 
-    /// Writes the buffer and then `parts`, wholly or not at all.
+    /// Writes the buffer and then `parts`, as a whole or not at all.
     fn write(&mut self, parts: &[&[u8]]) -> Result<(), DurableError> {
         let Some(active) = &mut self.active else { return Ok(()) };
         let all = [&[self.buffer.as_slice()], parts].concat();
@@ -152,12 +150,12 @@ impl SegmentLog {
         Ok(self.active.insert(active))
     }
 
-    /// Makes the next segment; its name and its header are durable before anything is written to it.
+    /// Creates the next segment; its name and its header are durable before a record is written to it.
     fn begin(&mut self) -> Result<Active, DurableError> {
         let number = self.next;
         let name = segment_name(number);
         let mut file = self.disk.create(&name)?;
-        // Never used again, also when the header cannot be written: the name may outlive its removal.
+        // The number is not used again even if the header cannot be written: the name may come back after a crash.
         self.next = number.saturating_add(1);
         if let Err(error) = file.append(&[&segment_header(number)]) {
             // An empty segment that stays behind does no harm.

@@ -1,4 +1,4 @@
-//! Reads the records of a segment out of bytes that may be damaged anywhere.
+//! Reads the records of a segment, whose bytes may be damaged anywhere.
 
 use crate::segment::{Beginning, Place, RECORD_MAGIC, RecordHeader, check_segment_header};
 use crate::{RECORD_HEADER, SEGMENT_HEADER};
@@ -7,24 +7,24 @@ use common::checksum::crc32c;
 /// A record whose checksums hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record<'a> {
-    /// Where it begins in its segment, in bytes.
+    /// Its offset in the segment, in bytes.
     pub offset: u64,
     /// How many bytes of the segment were durable when it was written.
     pub synced: u64,
-    /// What it is; the log does not interpret it.
+    /// Its kind, which the log does not interpret.
     pub kind: u8,
-    /// What it says.
+    /// Its payload.
     pub payload: &'a [u8],
 }
 
-/// Bytes of a segment that hold no record, and should.
+/// Bytes of a segment that should hold records and do not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DamagedRange {
-    /// Where it begins in its segment, in bytes.
+    /// Its offset in the segment, in bytes.
     pub offset: u64,
-    /// How many bytes are lost.
+    /// Its length in bytes.
     pub length: u64,
-    /// What is wrong.
+    /// The kind of damage, for people.
     pub why: &'static str,
 }
 
@@ -33,13 +33,13 @@ pub struct DamagedRange {
 pub enum Found<'a> {
     /// A record.
     Record(Record<'a>),
-    /// Damage, up to the next record or the end.
+    /// A damaged range, up to the next record or the end.
     Damaged(DamagedRange),
 }
 
-/// Walks through the bytes of one segment. Records and damaged ranges, in order, cover all that follows the header; a
-/// damaged header is a range too. After damage the reader goes on at the next header of a record whose own checksum
-/// holds. Time is linear in the bytes, whatever they are, and nothing is copied.
+/// Iterates over the bytes of one segment. Records and damaged ranges, in order, cover everything behind the header; a damaged
+/// header is a range, too. After damage the reader goes on at the next header of a record whose own checksum
+/// holds. The time is linear in the number of bytes, and nothing is copied.
 #[derive(Clone, Debug)]
 pub struct SegmentReader<'a> {
     bytes: &'a [u8],

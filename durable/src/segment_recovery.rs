@@ -1,27 +1,27 @@
-//! Reads the segments of a folder after whatever happened to it.
+//! Reads the segments of a folder after a crash, a power loss or damage.
 
 use std::path::PathBuf;
 
 use crate::segment::{Beginning, SEGMENT_HEADER, check_segment_header, segment_name, segment_number};
 use crate::{DamagedRange, Disk, DurableError, Found, Record, SegmentReader};
 
-/// Bytes that were durable once and cannot be read any more.
+/// Bytes that were durable and cannot be read any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
-    /// The segment.
+    /// Path of the segment.
     pub file: PathBuf,
-    /// Where in it, in bytes.
+    /// Offset in the segment, in bytes.
     pub offset: u64,
-    /// How many bytes.
+    /// Length in bytes.
     pub length: u64,
-    /// What is wrong.
+    /// The kind of damage, for people.
     pub why: &'static str,
 }
 
 /// A segment that is on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadSegment {
-    /// Its number.
+    /// The segment's number.
     pub number: u64,
     /// Its length in bytes.
     pub bytes: u64,
@@ -32,15 +32,15 @@ pub struct ReadSegment {
 pub struct ReadSegments {
     /// All segments, in order.
     pub segments: Vec<ReadSegment>,
-    /// What was lost of what had been durable.
+    /// Durable bytes that are lost.
     pub damaged: Vec<Damage>,
-    /// How many bytes at the ends of segments had been written when the process or the power went, and never became
-    /// durable. They are no loss: nobody was told that they were safe.
+    /// Bytes at the ends of segments that were written before a crash and never became durable. They are no loss, because they were
+    /// not acknowledged.
     pub torn_bytes: u64,
 }
 
-/// Reads all segments in order, and makes what it has read durable, whoever wrote it: a process that was killed may have
-/// left the last segment and the folder unsynced.
+/// Reads all segments in order, and makes what it has read durable: a process that was killed may have left the last segment and
+/// the folder unsynced.
 pub(crate) fn read_segments(
     disk: &dyn Disk,
     visit: &mut dyn FnMut(u64, &Record<'_>),
@@ -88,9 +88,9 @@ fn read_segment(
     Ok(if is_last { end } else { bytes.len() as u64 })
 }
 
-/// Where the part of the last segment begins that never became durable as a whole. Each record says how much was durable
-/// when it was written: damage before that is a loss. Damage behind is what a power loss does, and records that follow
-/// it are torn as well: what they build on may be missing.
+/// The offset in the last segment from which not everything became durable. Each record says how much was durable when it was
+/// written: damage before that is a loss. Damage behind it is what a power loss leaves, and the records that follow do not count
+/// either, because what they build on may be missing.
 fn torn_from(found: &[Found<'_>]) -> Option<u64> {
     let synced = |found: &Found<'_>| match found {
         Found::Record(record) => record.synced,
@@ -103,8 +103,7 @@ fn torn_from(found: &[Found<'_>]) -> Option<u64> {
     })
 }
 
-/// A header is durable before the first record is written: a segment without a whole one and without anything more was
-/// never used.
+/// A header is durable before the first record is written. So a segment that ends within its header was never used.
 fn unborn_from(found: &[Found<'_>], length: usize) -> Option<u64> {
     (length <= SEGMENT_HEADER && !found.is_empty()).then_some(0)
 }

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use common::Decision;
+use common::Action;
 use engine::{DecisionRequest, Progress as Advanced, Scheduler, Simulation};
 
 use crate::decision_times::DecisionTimes;
@@ -89,21 +89,21 @@ fn to_next_decision(
 
 fn apply(
     environments: &mut [Option<(u64, Simulation)>],
-    decisions: &[Decision],
+    actions: &[Action],
     asked: usize,
     scheduler: &dyn Scheduler,
 ) -> Result<(), EvaluationError> {
-    if decisions.len() != asked {
+    if actions.len() != asked {
         return Err(EvaluationError::DecisionCount {
             scheduler: scheduler.name().to_owned(),
-            given: decisions.len(),
+            given: actions.len(),
             asked,
         });
     }
-    for ((_, simulation), decision) in environments.iter_mut().flatten().zip(decisions) {
-        simulation.apply(decision.action).map_err(|cause| EvaluationError::Action {
+    for ((_, simulation), action) in environments.iter_mut().flatten().zip(actions) {
+        simulation.apply(*action).map_err(|cause| EvaluationError::Action {
             scheduler: scheduler.name().to_owned(),
-            action: decision.action,
+            action: *action,
             cause,
         })?;
     }

@@ -96,7 +96,7 @@ pub fn record_episode(
             });
         }
     };
-    let mut decisions = Vec::new();
+    let mut actions = Vec::new();
     loop {
         let progress = simulation.advance();
         if let ClusterView::Serverless(view) = simulation.view() {
@@ -106,15 +106,15 @@ pub fn record_episode(
         if progress == Progress::Finished {
             return Ok(recorder.finish(simulation.now(), cell, seed));
         }
-        decisions.clear();
-        scheduler.decide(&[DecisionRequest { environment: 0, view: simulation.view() }], &mut decisions)?;
-        let [decision] = decisions.as_slice() else {
+        actions.clear();
+        scheduler.decide(&[DecisionRequest { environment: 0, view: simulation.view() }], &mut actions)?;
+        let [action] = actions.as_slice() else {
             let scheduler = scheduler.name().to_owned();
-            return Err(EvaluationError::DecisionCount { scheduler, given: decisions.len(), asked: 1 });
+            return Err(EvaluationError::DecisionCount { scheduler, given: actions.len(), asked: 1 });
         };
-        simulation.apply(decision.action).map_err(|cause| EvaluationError::Action {
+        simulation.apply(*action).map_err(|cause| EvaluationError::Action {
             scheduler: scheduler.name().to_owned(),
-            action: decision.action,
+            action: *action,
             cause,
         })?;
     }

@@ -1,7 +1,7 @@
 //! The learnt policy as a scheduler: one forward pass for all environments that ask.
 
 use common::trajectory::{Choice, Scenario};
-use common::{Action, Decision, RunSeed, Stream};
+use common::{Action, RunSeed, Stream};
 use engine::{DecisionRequest, Interests, Scheduler, SchedulerError};
 use rand_chacha::ChaCha8Rng;
 use state_graph::{Frame, Schema};
@@ -264,7 +264,7 @@ impl Scheduler for PolicyScheduler {
     fn decide(
         &mut self,
         requests: &[DecisionRequest<'_>],
-        decisions: &mut Vec<Decision>,
+        actions: &mut Vec<Action>,
     ) -> Result<(), SchedulerError> {
         if let Some(other) = requests.iter().find(|request| request.view.scenario() != self.scenario) {
             let (scheduler, scenario) = (self.name.clone(), other.view.scenario());
@@ -281,7 +281,7 @@ impl Scheduler for PolicyScheduler {
                 Choice::Wait => Action::Wait,
                 Choice::Start(option) => observed.actions[option as usize],
             };
-            decisions.push(Decision { action, log_probability: chosen.log_probability, value: 0.0 });
+            actions.push(action);
             let Chosen { choice, log_probability } = chosen;
             self.records.push(Record { frame: observed.frame, choice, log_probability });
         }

@@ -6,18 +6,18 @@ use transport::{Hello, Refusal, Refused, Role};
 /// The run and the learner that a shard serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
-    /// The run.
+    /// The run that claimed the shard.
     pub run: RunId,
-    /// Its newest learner.
+    /// Fencing token of its newest learner.
     pub token: FencingToken,
-    /// Of its observations and actions.
+    /// Digest of its observation and action schema.
     pub schema: Digest,
 }
 
-/// Checks that a peer's key is that of the role it says it has; without CURVE no role is proven.
+/// Checks that a peer has the role that its hello says; without CURVE no key proves a role.
 pub(crate) fn check_role(hello: &Hello, proven: Option<Role>) -> Result<(), Refused> {
     if proven.is_some_and(|role| role != hello.role) {
-        return Err(refused(Refusal::WrongRole, format!("the key is not that of a {}", hello.role)));
+        return Err(refused(Refusal::WrongRole, format!("the key does not belong to a {}", hello.role)));
     }
     Ok(())
 }
@@ -39,13 +39,13 @@ pub(crate) fn claim(current: Option<Claim>, hello: &Hello) -> Result<Claim, Refu
     Ok(Claim { run, token, schema: hello.schema })
 }
 
-/// Whether a peer belongs to the run that claimed the shard.
+/// Checks that a peer belongs to the run that claimed the shard.
 pub(crate) fn check_run(current: Claim, hello: &Hello) -> Result<(), Refused> {
     if hello.run.is_some_and(|run| run != current.run) {
         return Err(refused(
             Refusal::OtherRun,
             format!(
-                "this shard serves run {}; a shard that keeps trajectories of an unfinished run on its disk serves another run once its folder (replay.folder) is removed, or another is given",
+                "this shard serves run {}, of which it has trajectories on its disk; for another run remove its folder (replay.folder), or configure another one",
                 current.run
             ),
         ));

@@ -1,70 +1,70 @@
-//! What the core of a shard wants done.
+//! What the core of a shard has its driver do.
 
 use transport::wire::{self, WireError};
 use transport::{Batch, Frame, Message, PeerId, TableSize};
 
 use crate::claim::Claim;
 use crate::item::{Content, Item};
-use crate::tables::Given;
+use crate::tables::Sampled;
 
-/// One thing to be done; effects are carried out in their order.
+/// One thing to do; effects are carried out in their order.
 #[derive(Debug)]
 pub enum Effect {
-    /// To be made durable before any [`Effect::SendAfter`] behind it is sent. None of these where durability is `memory`.
+    /// Make a change durable before any later [`Effect::SendAfter`] is sent. Does not occur where durability is `memory`.
     Persist(Change),
-    /// To be sent at once.
+    /// Send at once.
     Send(Outgoing),
-    /// To be sent when all changes before it are durable.
+    /// Send when all earlier changes are durable.
     SendAfter(Outgoing),
 }
 
 /// A change of what the shard holds.
 #[derive(Debug)]
 pub enum Change {
-    /// A trajectory came.
+    /// A trajectory was inserted.
     Insert(Item),
-    /// It left one of its tables.
+    /// A trajectory left one of its tables.
     Leave {
-        /// Its key.
+        /// Key of the trajectory.
         key: u64,
         /// Id of the table.
         table: u32,
     },
-    /// It left its last table.
+    /// The trajectory with this key left its last table.
     Remove(u64),
-    /// Another run or learner has the shard, or nobody any more.
+    /// Another run or learner has claimed the shard, or the run has ended.
     Claim(Option<Claim>),
 }
 
 /// A message to a peer.
 #[derive(Debug)]
 pub struct Outgoing {
-    /// Whom.
+    /// The receiver's connection.
     pub peer: PeerId,
-    /// What it is told.
+    /// The message.
     pub reply: Reply,
 }
 
-/// What a peer is told.
+/// A message, with its bulk frames.
 #[derive(Debug)]
 pub enum Reply {
     /// A message without frames.
     Message(Message),
-    /// Trajectories.
+    /// The answer to a request for trajectories.
     Batch {
-        /// The request.
+        /// Number of the request.
         request: u64,
-        /// What its table held.
+        /// What the table held before it was sampled.
         table: TableSize,
-        /// The trajectories.
-        given: Vec<Given<Content>>,
+        /// The sampled items.
+        sampled: Vec<Sampled<Content>>,
     },
     /// A message with one frame behind it.
     Bulk(Message, Frame),
 }
 
 impl Outgoing {
-    /// Its frames, ready to be sent; none, and a line in the log, when it cannot be: that is a fault of ours.
+    /// Its frames, ready to be sent; none when it cannot be encoded, which is a bug and is logged.
     #[must_use]
     pub fn frames(&self) -> Option<Vec<Frame>> {
         self.pack()
@@ -72,7 +72,7 @@ impl Outgoing {
             .ok()
     }
 
-    /// Its frames; those of trajectories are shared with the table.
+    /// Its frames; the bytes of trajectories are shared with the table.
     ///
     /// # Errors
     /// [`WireError`] when it is too large.
@@ -80,10 +80,10 @@ impl Outgoing {
         match &self.reply {
             Reply::Message(message) => wire::pack(message, Vec::new()),
             Reply::Bulk(message, bytes) => wire::pack(message, vec![bytes.clone()]),
-            Reply::Batch { request, table, given } => {
-                let items = given.iter().map(describe).collect();
-                let bulk = given.iter().flat_map(|given| {
-                    let content = &given.item.content;
+            Reply::Batch { request, table, sampled } => {
+                let items = sampled.iter().map(describe).collect();
+                let bulk = sampled.iter().flat_map(|sampled| {
+                    let content = &sampled.item.content;
                     [content.body.clone(), content.states.clone()]
                 });
                 let batch = Batch { request: *request, table: *table, items };
@@ -93,12 +93,12 @@ impl Outgoing {
     }
 }
 
-fn describe(given: &Given<Content>) -> transport::Item {
-    let content = &given.item.content;
+fn describe(sampled: &Sampled<Content>) -> transport::Item {
+    let content = &sampled.item.content;
     transport::Item {
-        key: given.item.key,
-        header: given.item.header.clone(),
-        probability: given.probability,
+        key: sampled.item.key,
+        header: sampled.item.header.clone(),
+        probability: sampled.probability,
         body: content.body_digest,
         states: content.states_digest,
     }

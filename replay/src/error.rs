@@ -9,35 +9,35 @@ use crate::storage::StorageError;
 /// Why a shard could not serve.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
-    /// Of its socket.
+    /// Its socket, or a peer.
     #[error(transparent)]
     Transport(#[from] TransportError),
     /// A thread could not be started.
     #[error("cannot start the thread {name}: {source}")]
     Thread {
-        /// Its name.
+        /// Name of the thread.
         name: &'static str,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// A thread of the shard has ended by a fault.
-    #[error("the shard's thread {name} has ended")]
+    /// A thread of the shard has panicked.
+    #[error("the shard's thread {name} has ended unexpectedly")]
     Ended {
-        /// Its name.
+        /// Name of the thread.
         name: &'static str,
     },
-    /// Its disk.
+    /// Its disk cannot be read or written.
     #[error(transparent)]
     Storage(StorageError),
-    /// Its folder cannot be made.
+    /// Its folder cannot be created.
     #[error("cannot make the shard's folder {} (replay.folder): {source}", path.display())]
     Folder {
-        /// The folder.
+        /// Path of the folder.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// Its folder is another's.
+    /// Its folder is held by another process.
     #[error(transparent)]
     Lock(DurableError),
 }
@@ -48,8 +48,7 @@ impl ExitStatus for ReplayError {
             ReplayError::Transport(error) => error.exit_code(),
             ReplayError::Thread { .. } | ReplayError::Ended { .. } => ExitCode::Failure,
             ReplayError::Storage(_) | ReplayError::Folder { .. } => ExitCode::Storage,
-            ReplayError::Lock(DurableError::Held { .. }) => ExitCode::Locked,
-            ReplayError::Lock(_) => ExitCode::Storage,
+            ReplayError::Lock(error) => error.exit_code(),
         }
     }
 }

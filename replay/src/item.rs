@@ -1,4 +1,4 @@
-//! A trajectory as a shard holds it: unread but for its header.
+//! A trajectory as a shard holds it: only its header is decoded.
 
 use std::sync::Arc;
 
@@ -8,21 +8,21 @@ use transport::{BlockDigest, Frame, Insert, Message};
 
 use crate::tables::StoredItem;
 
-/// What a header, the keys and the tables take in memory beside an item's bytes, roughly.
+/// Rough size in bytes of what an item takes in memory beside its frames: header, keys and places in tables.
 const OVERHEAD_BYTES: u64 = 768;
 
-/// The bytes of a trajectory, as they came.
+/// The frames of a trajectory, as received.
 #[derive(Debug)]
 pub struct Content {
-    /// The message that brought it, without its frames.
+    /// The envelope of its [`Insert`] message.
     pub envelope: Frame,
-    /// Steps, opaque.
+    /// The encoded steps.
     pub body: Frame,
-    /// What the body is.
+    /// Describes the body.
     pub body_digest: BlockDigest,
-    /// States, opaque.
+    /// The encoded states.
     pub states: Frame,
-    /// What the states are.
+    /// Describes the states.
     pub states_digest: BlockDigest,
 }
 
@@ -30,7 +30,7 @@ pub struct Content {
 pub type Item = Arc<StoredItem<Content>>;
 
 impl Content {
-    /// Of an `insert` that came in `envelope` with two frames behind it; none when there are not two.
+    /// Header and content of an `insert`, received in `envelope` with two bulk frames; none when there are not two.
     pub(crate) fn of(
         insert: Insert,
         envelope: Frame,
@@ -42,7 +42,7 @@ impl Content {
         Some((insert.header, content))
     }
 
-    /// Of what was written to the disk.
+    /// Header and content of what was read from the disk.
     ///
     /// # Errors
     /// [`WireError`] when it is no trajectory, or its checksums are wrong.
@@ -60,7 +60,7 @@ impl Content {
         Content::of(insert, envelope, vec![body, states]).ok_or(no_insert)
     }
 
-    /// Bytes that it takes in memory.
+    /// Bytes that the item takes in memory.
     pub(crate) fn bytes(&self) -> u64 {
         (self.envelope.len() + self.body.len() + self.states.len()) as u64 + OVERHEAD_BYTES
     }

@@ -1,9 +1,8 @@
-//! What a shard writes down: its changes, so that a later life goes on with what was acknowledged.
+//! What a shard writes to its disk, so that after a restart it goes on with what it has acknowledged.
 //!
-//! Written are trajectories as they came, who left which table, and the claim. Where it begins a new segment it repeats
-//! what older ones told: the claim, and of each life of an actor the next sequence number. Not written are priorities and
-//! how often something was sampled: after a restart an item has the priority that its actor gave it, and counts as never
-//! sampled.
+//! Written are trajectories as received, which of them left which table, and the claim. Each new segment begins with a summary of
+//! the older ones: the claim, and the next sequence number of each session. Not written are priorities and how often an item was
+//! sampled: after a restart an item has the priority that its actor set, and counts as never sampled.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,49 +24,49 @@ use crate::tables::Items;
 /// Kind of the envelope around [`State`].
 const KIND_STATE: u16 = 257;
 
-/// What an earlier life of the shard left.
+/// What earlier lives of the shard have stored.
 #[derive(Debug, Default)]
 pub struct Remembered {
-    /// Who has the shard.
+    /// The run and learner that have claimed the shard.
     pub claim: Option<Claim>,
-    /// The sequence number that is stored next, of each life of an actor.
+    /// The next sequence number of each session.
     pub sessions: Vec<(SessionKey, u64)>,
-    /// What was stored and not removed, by key.
+    /// The items that were stored and not removed, by key.
     pub items: Vec<RememberedItem>,
-    /// Keys below it were used.
+    /// All keys below it were used, or may have been.
     pub next_key: u64,
     /// Records that could not be read.
     pub damaged: u64,
 }
 
-/// An item of an earlier life.
+/// An item that an earlier life of the shard has stored.
 #[derive(Debug)]
 pub struct RememberedItem {
     /// Its key.
     pub key: u64,
-    /// Header.
+    /// Header of the trajectory.
     pub header: TrajectoryHeader,
-    /// Bytes.
+    /// Its frames.
     pub content: Content,
     /// Ids of the tables that it has left.
     pub left: Vec<u32>,
 }
 
-/// What a segment begins with.
+/// The summary at the beginning of a segment.
 #[derive(Serialize, Deserialize)]
 struct State {
     claim: Option<(RunId, FencingToken, Digest)>,
     sessions: Vec<(SessionKey, u64)>,
 }
 
-/// The next sequence number of each life of an actor, and the key of its last item.
+/// The claim, and of each session the next sequence number and the key of its last item.
 #[derive(Debug, Default)]
 struct Marks {
     claim: Option<Claim>,
     next: HashMap<SessionKey, (u64, u64)>,
 }
 
-/// The written half of a shard.
+/// The part of a shard that is on its disk.
 #[derive(Debug)]
 pub struct Journal {
     storage: Storage,
@@ -75,7 +74,7 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal on a disk that nobody else uses.
+    /// Opens the journal on a disk that no other process uses.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -83,10 +82,10 @@ impl Journal {
         let mut marks = Marks::default();
         let (storage, recovered) = Storage::open(disk, StorageOptions { segment_bytes }, &mut marks)?;
         for damage in &recovered.damaged {
-            tracing::error!(file = %damage.file.display(), offset = damage.offset, bytes = damage.length, "a part of what was stored is lost: {}", damage.why);
+            tracing::error!(file = %damage.file.display(), offset = damage.offset, bytes = damage.length, "stored data is lost: {}", damage.why);
         }
         if recovered.torn_bytes > 0 {
-            // A few bytes are what a crash leaves; many are a damaged file.
+            // A few bytes are left by a crash; many mean that the file is damaged.
             tracing::warn!(
                 bytes = recovered.torn_bytes,
                 "the end of the newest segment cannot be read and was cut off: what an earlier life of the shard had not made durable, or damage"
@@ -114,11 +113,10 @@ impl Journal {
         Ok((Journal { storage, marks }, remembered))
     }
 
-    /// Writes a change; it is durable after the next [`Journal::commit`].
+    /// Writes a change, which is durable after the next [`Journal::commit`].
     ///
     /// # Errors
-    /// [`StorageError`]; nothing of the change is then in the journal, and it may be tried again unless the error says that
-    /// the disk's state is unknown.
+    /// [`StorageError`]; then nothing of the change is in the journal. It may be tried again unless the error is final.
     pub fn write(&mut self, change: &Change) -> Result<(), StorageError> {
         match change {
             Change::Insert(item) => {
@@ -148,7 +146,7 @@ impl Journal {
         self.storage.commit(&|| marks.encode())
     }
 
-    /// Copies about `budget` bytes out of segments that are less than half alive, and removes those that nobody needs.
+    /// Copies about `budget` bytes out of segments of which less than half is needed, and removes segments that are not needed.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -160,7 +158,7 @@ impl Journal {
         })
     }
 
-    /// What lies on the disk.
+    /// The storage, for its counts.
     #[must_use]
     pub fn storage(&self) -> &Storage {
         &self.storage
@@ -195,7 +193,7 @@ impl Marks {
         let claim = self.claim.map(|claim| (claim.run, claim.token, claim.schema));
         let mut sessions: Vec<_> = self.next.iter().map(|(key, (next, _))| (*key, *next)).collect();
         sessions.sort_unstable();
-        // Bounded far below what an envelope holds.
+        // Far smaller than the largest payload of an envelope.
         wire::seal(KIND_STATE, &State { claim, sessions }).unwrap_or_default()
     }
 
@@ -203,7 +201,7 @@ impl Marks {
         let State { claim, sessions } = wire::unseal(KIND_STATE, bytes)?;
         self.claim = claim.map(|(run, token, schema)| Claim { run, token, schema });
         if self.claim.is_none() {
-            // A run has ended here; the actors of the next one count anew.
+            // A run has ended here; actors of the next one begin at 0.
             self.next.clear();
         }
         for (session, next) in sessions {
@@ -218,7 +216,7 @@ impl Observer for Marks {
     fn inserted(&mut self, key: u64, meta: &[u8]) {
         match wire::header_of(meta) {
             Ok(Message::Insert(insert)) => self.note(&insert.header, key),
-            Ok(_) => tracing::error!(key, "a stored record is no trajectory"),
+            Ok(_) => tracing::error!(key, "a stored record is not a trajectory"),
             Err(error) => tracing::error!(key, %error, "a stored record cannot be read"),
         }
     }
@@ -236,7 +234,7 @@ mod tests {
 
     use super::*;
 
-    /// What a segment told of counts as silent since then: it goes before who has sent something.
+    /// A session known from a segment's summary counts as silent since then: it is forgotten before one that has sent something.
     #[test]
     fn the_silent_are_forgotten_first() {
         let session = |life: u64| SessionKey { actor: ActorId(0), incarnation: Incarnation(life) };

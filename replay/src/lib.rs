@@ -1,8 +1,8 @@
-//! A replay shard: stores trajectories, gives them out, lets them go.
+//! A replay shard: it stores trajectories, has them sampled, and removes them.
 //!
-//! What it does is in [`Core`], which knows no socket, clock or disk. One thread owns the socket ([`Shard`]); where
-//! trajectories are to survive a crash, another writes to the disk. Bodies and states are
-//! opaque bytes here: only headers are read, and libtorch is not linked. Shards know nothing of each other.
+//! What it does is in [`Core`], which knows no socket, clock or disk. One thread owns the socket ([`Shard`]). Where
+//! trajectories must survive a crash, another thread writes to the disk. Bodies and states are opaque bytes here: only
+//! headers are read, and libtorch is not linked. Shards do not know each other.
 
 mod claim;
 mod core;

@@ -1,7 +1,7 @@
-//! Who is at the other ends of a shard's connections.
+//! The peers of a shard's connections.
 //!
-//! A life of an actor, and the learner, have one connection each: whoever says hello on another has left the one before.
-//! So there are no more connections than sessions, however often peers come back, and whatever strangers say.
+//! The learner and each incarnation of an actor have one connection: a hello on another one replaces it. So there are no more
+//! connections than sessions, however often peers reconnect, and whatever they say.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use transport::PeerId;
 
 use crate::sessions::SessionKey;
 
-/// Who is at the other end of a connection.
+/// The peer of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Peer {
     Learner(FencingToken),
@@ -34,7 +34,7 @@ impl Peers {
         self.known.len()
     }
 
-    /// A peer has said hello on the connection `id`.
+    /// Notes the peer that has said hello on the connection `id`.
     pub(crate) fn greet(&mut self, id: &PeerId, peer: Peer) {
         self.forget(id);
         if let Some(former) = self.connections.insert(peer.session(), id.clone()) {
@@ -43,14 +43,14 @@ impl Peers {
         self.known.insert(id.clone(), peer);
     }
 
-    /// The connection is gone.
+    /// Forgets a connection that is gone.
     pub(crate) fn forget(&mut self, id: &PeerId) {
         if let Some(peer) = self.known.remove(id) {
             self.connections.remove(&peer.session());
         }
     }
 
-    /// Keeps of the actors those whose session `is_kept`.
+    /// Forgets the actors whose session is not `is_kept`.
     pub(crate) fn keep_actors(&mut self, is_kept: impl Fn(SessionKey) -> bool) {
         self.connections.retain(|session, _| session.is_none_or(&is_kept));
         self.known.retain(|_, peer| peer.session().is_none_or(&is_kept));

@@ -1,4 +1,4 @@
-//! The thread that writes a shard's changes to its disk, many with one sync, and lets go what waited for them.
+//! The thread that writes a shard's changes to its disk, many with one sync, and then sends what waited for them.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use common::ids::ShardId;
 use telemetry::Readiness;
-use transport::Relay;
+use transport::ThreadSender;
 
 use crate::effect::{Effect, Outgoing};
 use crate::error::ReplayError;
@@ -17,16 +17,16 @@ use crate::journal::Journal;
 use crate::storage::StorageError;
 use crate::tables::Items;
 
-/// Effects that one sync may cover.
+/// Most effects that one sync covers.
 const GROUP: usize = 4096;
-/// What cleaning may copy beside each sync: little enough that nobody who waits for the sync notices.
+/// Bytes that cleaning may copy after each sync: few enough that acknowledgements are not delayed noticeably.
 const CLEANING_BYTES: u64 = 1 << 20;
-/// A disk that is full is tried again this often, and complained of this often.
+/// How often a full disk is tried again, and how often that is logged.
 const RETRY: Duration = Duration::from_millis(250);
 const COMPLAINT_PERIOD: Duration = Duration::from_secs(5);
 const DISK: &str = "disk";
 
-/// The disk's thread, seen from the socket's.
+/// The socket thread's handle of the disk's thread.
 #[derive(Debug)]
 pub(crate) struct Persistence {
     queue: Sender<Vec<Effect>>,
@@ -37,7 +37,7 @@ pub(crate) struct Persistence {
 #[derive(Debug, Default)]
 struct Shared {
     fault: Mutex<Option<StorageError>>,
-    /// Whoever waits for room on the disk is to give up.
+    /// The shard shuts down: the disk's thread must not wait for room on the disk.
     stopping: AtomicBool,
 }
 
@@ -46,7 +46,7 @@ impl Persistence {
         shard: ShardId,
         journal: Journal,
         items: Arc<Items<Content>>,
-        relay: Relay,
+        sender: ThreadSender,
         readiness: &Readiness,
     ) -> Result<Self, ReplayError> {
         let shared = Arc::new(Shared::default());
@@ -55,7 +55,7 @@ impl Persistence {
             shard,
             journal,
             items,
-            relay,
+            sender,
             readiness: readiness.clone(),
             shared: Arc::clone(&shared),
         };
@@ -66,12 +66,12 @@ impl Persistence {
         Ok(Persistence { queue, thread, shared })
     }
 
-    /// Has `effects` done in their order.
+    /// Queues `effects`, which are carried out in their order.
     pub(crate) fn carry_out(&self, effects: Vec<Effect>) -> Result<(), ReplayError> {
         self.queue.send(effects).or_else(|_| self.check())
     }
 
-    /// Whether the disk can still be trusted.
+    /// Fails once the disk's thread has failed.
     pub(crate) fn check(&self) -> Result<(), ReplayError> {
         let fault = self.shared.fault.lock().unwrap_or_else(PoisonError::into_inner).take();
         match fault {
@@ -81,7 +81,7 @@ impl Persistence {
         }
     }
 
-    /// Writes what is queued, and ends.
+    /// Writes what is queued, and stops the thread.
     pub(crate) fn end(self) -> Result<(), ReplayError> {
         self.shared.stopping.store(true, Ordering::SeqCst);
         drop(self.queue);
@@ -99,7 +99,7 @@ struct Writer {
     shard: ShardId,
     journal: Journal,
     items: Arc<Items<Content>>,
-    relay: Relay,
+    sender: ThreadSender,
     readiness: Readiness,
     shared: Arc<Shared>,
 }
@@ -113,13 +113,13 @@ impl Writer {
                 effects.extend(more);
             }
             if let Err(fault) = self.carry_out(effects) {
-                tracing::error!(shard = %self.shard, %fault, "the disk can no longer be trusted");
+                tracing::error!(shard = %self.shard, %fault, "the disk has failed");
                 *self.shared.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
-                self.relay.wake();
+                self.sender.wake();
                 return;
             }
         }
-        // Whatever dead segments are left would only be cleaned by the next life.
+        // Otherwise segments that are not needed would stay until the next start.
         if let Err(error) = self.journal.clean(0, &self.items) {
             tracing::warn!(shard = %self.shard, %error, "segments could not be cleaned");
         }
@@ -130,12 +130,12 @@ impl Writer {
         let mut changes = 0;
         for effect in &effects {
             if let Effect::Persist(change) = effect {
-                self.insist(|journal| journal.write(change))?;
+                self.retry(|journal| journal.write(change))?;
                 changes += 1;
             }
         }
         if changes > 0 {
-            self.insist(Journal::commit)?;
+            self.retry(Journal::commit)?;
             metrics::histogram!("longshore_replay_commit_seconds", "shard" => self.shard.to_string())
                 .record(start.elapsed());
         }
@@ -144,18 +144,18 @@ impl Writer {
                 self.send(&outgoing);
             }
         }
-        self.relay.wake();
+        self.sender.wake();
         if changes > 0 {
             let items = Arc::clone(&self.items);
-            self.insist(|journal| journal.clean(CLEANING_BYTES, &items))?;
+            self.retry(|journal| journal.clean(CLEANING_BYTES, &items))?;
             self.report();
         }
         Ok(())
     }
 
-    /// Tries again as long as that can help, which it can when the disk is full: meanwhile nothing is acknowledged, and
-    /// actors keep what they have.
-    fn insist(
+    /// Tries again while the error may pass, as that of a full disk may. Meanwhile nothing is acknowledged, and actors keep what they
+    /// have sent.
+    fn retry(
         &mut self,
         mut operation: impl FnMut(&mut Journal) -> Result<(), StorageError>,
     ) -> Result<(), StorageError> {
@@ -164,7 +164,7 @@ impl Writer {
             match operation(&mut self.journal) {
                 Ok(()) => {
                     if complained.is_some() {
-                        tracing::info!(shard = %self.shard, "the disk takes more again");
+                        tracing::info!(shard = %self.shard, "the disk has room again");
                         self.readiness.met(DISK);
                     }
                     return Ok(());
@@ -174,7 +174,7 @@ impl Writer {
                 }
                 Err(error) => {
                     if complained.is_none_or(|last| last.elapsed() >= COMPLAINT_PERIOD) {
-                        tracing::warn!(shard = %self.shard, %error, "nothing is acknowledged until the disk takes it; trying again");
+                        tracing::warn!(shard = %self.shard, %error, "nothing is acknowledged until the disk can be written; trying again");
                         self.readiness.unmet(DISK, error.to_string());
                         complained = Some(Instant::now());
                     }
@@ -186,9 +186,9 @@ impl Writer {
 
     fn send(&mut self, outgoing: &Outgoing) {
         if let Some(frames) = outgoing.frames()
-            && let Err(error) = self.relay.send(&outgoing.peer, frames)
+            && let Err(error) = self.sender.send(&outgoing.peer, frames)
         {
-            tracing::warn!(%error, "an answer could not be sent");
+            tracing::warn!(%error, "a message could not be sent");
         }
     }
 

@@ -4,7 +4,7 @@ use common::ids::ShardId;
 
 use crate::core::Core;
 
-/// Sets the metrics to what the shard counts now.
+/// Sets the metrics to the shard's current counts.
 pub(crate) fn report(shard: ShardId, core: &Core) {
     let (stats, shard) = (core.stats(), shard.to_string());
     for (name, value) in [

@@ -1,4 +1,4 @@
-//! Requests for trajectories that wait until they can be answered in full, or no longer.
+//! Requests for trajectories. Each waits until it can be answered in full, or its patience ends.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use crate::effect::{Outgoing, Reply};
 use crate::item::Content;
 use crate::tables::{self, Tables};
 
-/// A learner asks for so many at a time; the oldest go first.
+/// Most requests that wait; beyond it the oldest is dropped.
 const MAX_REQUESTS: usize = 1024;
 
-/// What somebody asks for, and until when he waits.
+/// A request, and when it is answered at the latest.
 #[derive(Debug)]
 pub(crate) struct Request {
     peer: PeerId,
@@ -27,28 +27,28 @@ impl Request {
     }
 
     fn can_be_served(&self, tables: &Tables<Content>) -> bool {
-        // A table that is not there has nothing to wait for.
+        // For a table that does not exist there is nothing to wait for.
         tables
             .table(&self.sample.table)
             .is_none_or(|table| tables.can_serve(table, self.sample.pick, self.sample.steps))
     }
 
-    /// Steps that the request is open for.
+    /// Steps that the request still waits for.
     fn wants(&self) -> u64 {
         match self.sample.pick {
             Pick::Next => self.sample.steps,
-            // What is missing of a turn is known to the learner alone.
+            // Only the learner knows what a turn lacks.
             Pick::Turn(_) => u64::MAX,
         }
     }
 
     fn answer(self, tables: &mut Tables<Content>, rng: &mut dyn RngCore) -> Outgoing {
-        let (mut size, mut given) = (TableSize::default(), Vec::new());
+        let (mut size, mut sampled) = (TableSize::default(), Vec::new());
         if let Some(table) = tables.table(&self.sample.table) {
             size = tables.size(table);
-            given = tables.sample(table, self.sample.pick, self.sample.steps, rng);
+            sampled = tables.sample(table, self.sample.pick, self.sample.steps, rng);
         }
-        let reply = Reply::Batch { request: self.sample.request, table: size, given };
+        let reply = Reply::Batch { request: self.sample.request, table: size, sampled };
         Outgoing { peer: self.peer, reply }
     }
 }
@@ -67,16 +67,16 @@ impl Requests {
         let table = tables.table(&request.sample.table);
         self.waiting.push(request);
         if let Some(table) = table {
-            self.say_wants(tables, table);
+            self.update_wanted(tables, table);
         }
     }
 
-    /// Nobody waits any more.
+    /// Drops all requests.
     pub(crate) fn clear(&mut self, tables: &mut Tables<Content>) {
         self.keep(tables, |_| false);
     }
 
-    /// The peer does not wait any more.
+    /// Drops the requests of a peer.
     pub(crate) fn forget(&mut self, peer: &PeerId, tables: &mut Tables<Content>) {
         self.keep(tables, |request| request.peer != *peer);
     }
@@ -87,7 +87,7 @@ impl Requests {
         let gone: Vec<Request> = gone;
         for request in gone {
             if let Some(table) = tables.table(&request.sample.table) {
-                self.say_wants(tables, table);
+                self.update_wanted(tables, table);
             }
         }
     }
@@ -96,7 +96,7 @@ impl Requests {
         self.waiting.iter().map(|request| request.deadline).min()
     }
 
-    /// Answers the oldest that can be served, or whose patience is at its end; none when there is no such.
+    /// Answers the oldest request that can be served in full, or whose patience has ended; none when there is none.
     pub(crate) fn serve(
         &mut self,
         tables: &mut Tables<Content>,
@@ -109,12 +109,12 @@ impl Requests {
         let table = tables.table(&request.sample.table);
         let answer = request.answer(tables, rng);
         if let Some(table) = table {
-            self.say_wants(tables, table);
+            self.update_wanted(tables, table);
         }
         Some(answer)
     }
 
-    fn say_wants(&self, tables: &mut Tables<Content>, table: tables::TableIndex) {
+    fn update_wanted(&self, tables: &mut Tables<Content>, table: tables::TableIndex) {
         let of_table =
             self.waiting.iter().filter(|request| tables.table(&request.sample.table) == Some(table));
         let wanted = of_table.map(Request::wants).max().unwrap_or(0);

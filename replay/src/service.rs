@@ -1,5 +1,5 @@
-//! The thread that owns a shard's socket: what it hears goes to the core, and what the core wants done is done here or by
-//! the threads beside it.
+//! The thread that owns a shard's socket: it passes messages to the core, and carries out the core's effects or passes them to
+//! the disk's thread.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,28 +21,28 @@ use crate::report;
 use crate::stats::ShardStats;
 use crate::weights::{Relayed, WeightsRelay};
 
-/// How long the socket may be silent before the shard looks around.
+/// The longest wait for a message.
 const POLL: Duration = Duration::from_millis(50);
-/// Messages, and bytes, that are taken before what they ask for is done.
+/// Most messages, and bytes, that are handled before answers are sent.
 const MESSAGES_AT_ONCE: usize = 256;
 const BYTES_AT_ONCE: usize = 16 << 20;
 const METRICS_PERIOD: Duration = Duration::from_secs(1);
-/// After the end of a run, how long those who ask are told of it.
+/// After the end of a run, how long peers that still ask are told of it.
 const FAREWELL: Duration = Duration::from_millis(500);
 const CLAIMED: &str = "learner";
 
-/// What a shard did in its life.
+/// What a shard did until it shut down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReplaySummary {
     /// The run that claimed it.
     pub run: Option<RunId>,
-    /// Whether the learner ended the run (rather than the operator the shard).
+    /// Whether it shut down because the learner has ended the run.
     pub run_finished: bool,
-    /// Its counts.
+    /// Its last counts.
     pub stats: ShardStats,
 }
 
-/// A bound shard, not serving yet.
+/// A shard whose socket is bound and which does not serve yet.
 #[derive(Debug)]
 pub struct Shard {
     server: Server,
@@ -58,8 +58,8 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// Binds the shard's socket, with durability as the configuration says, or else `default`; `readiness` will say whether
-    /// a learner has claimed it.
+    /// Binds the shard's socket. Where the configuration does not set durability, `default` counts. `readiness` will show whether a
+    /// learner has claimed the shard.
     ///
     /// # Errors
     /// [`ReplayError`].
@@ -73,17 +73,16 @@ impl Shard {
     ) -> Result<Self, ReplayError> {
         match config.replay.durability.unwrap_or(default) {
             Durability::Memory => {
-                tracing::info!(%shard, "trajectories are kept in memory alone: replay.durability is \"memory\"");
+                tracing::info!(%shard, "trajectories are kept in memory only: replay.durability is \"memory\"");
                 Shard::on(config, shard, endpoint, transport, readiness, None)
             }
             Durability::Disk => {
                 let folder = config.replay.folder.join(format!("shard-{shard}"));
                 let lock = take_folder(&folder)?;
                 let disk: Arc<dyn Disk> = Arc::new(FolderDisk::new(&folder));
-                let mut bound = Shard::on(config, shard, endpoint, transport, readiness, Some(disk))?;
+                let bound = Shard::on(config, shard, endpoint, transport, readiness, Some(disk))?;
                 tracing::info!(%shard, folder = %folder.display(), "trajectories are kept on the disk");
-                bound._lock = Some(lock);
-                Ok(bound)
+                Ok(Shard { _lock: Some(lock), ..bound })
             }
         }
     }
@@ -108,12 +107,12 @@ impl Shard {
         let (journal, remembered) = opened.unzip();
         if let Some(remembered) = &remembered {
             let (items, damaged) = (remembered.items.len(), remembered.damaged);
-            tracing::info!(%shard, items, damaged, "what an earlier life of the shard left was read");
+            tracing::info!(%shard, items, damaged, "read what earlier lives of the shard have stored");
         }
         let core = Core::new(shard, &config.replay, &tables, config.seed, remembered);
         let server = Server::bind_shard(transport, endpoint)?;
         let persistence = journal
-            .map(|journal| Persistence::start(shard, journal, core.items(), server.relay()?, &readiness))
+            .map(|journal| Persistence::start(shard, journal, core.items(), server.sender()?, &readiness))
             .transpose()?;
         if core.claim().is_none() {
             readiness.unmet(CLAIMED, "no learner has claimed this shard yet");
@@ -132,7 +131,7 @@ impl Shard {
         })
     }
 
-    /// Has the shard fetch the learner's weights from `learner`, and give them to actors that ask.
+    /// Makes the shard a relay: it fetches the weights from `learner` and sends them to actors that ask.
     ///
     /// # Errors
     /// [`ReplayError::Transport`].
@@ -143,7 +142,7 @@ impl Shard {
         learner: WeightsEndpoints,
     ) -> Result<(), ReplayError> {
         let link = LinkOptions::from(&config.transport);
-        self.weights = Some(WeightsRelay::new(self.shard, transport, learner, link, self.server.relay()?));
+        self.weights = Some(WeightsRelay::new(self.shard, transport, learner, link, self.server.sender()?));
         Ok(())
     }
 
@@ -170,7 +169,7 @@ impl Shard {
         self.end()
     }
 
-    /// Waits for something to do, and does it.
+    /// Waits for a message, handles what there is, and carries out the effects.
     fn turn(&mut self) -> Result<(), ReplayError> {
         let now = self.started.elapsed();
         let patience = self.core.deadline().map_or(POLL, |deadline| deadline.saturating_sub(now).min(POLL));
@@ -239,10 +238,10 @@ impl Shard {
         if let Some(persistence) = self.persistence.take() {
             persistence.end()?;
         }
-        // What the disk's thread has released goes out with the last wait.
+        // Sends what the disk's thread has passed on last.
         self.server.receive(Duration::ZERO);
         let (stats, run_finished) = (self.core.stats(), self.core.is_finished());
-        tracing::info!(shard = %self.shard, run_finished, inserted = stats.inserted, sampled = stats.sampled, "replay shard ends");
+        tracing::info!(shard = %self.shard, run_finished, inserted = stats.inserted, sampled = stats.sampled, "replay shard shuts down");
         Ok(ReplaySummary { run: self.core.claim().map(|claim| claim.run), run_finished, stats })
     }
 }

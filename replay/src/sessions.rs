@@ -1,4 +1,4 @@
-//! What a shard remembers of each life of an actor: what came, and what may come.
+//! What a shard remembers of each incarnation of an actor: what it has sent, and what it may send.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -7,16 +7,16 @@ use dashmap::DashMap;
 use serde::{Deserialize, Serialize};
 use transport::Ack;
 
-/// Lives of actors that are remembered. Whoever was silent for longest is forgotten first; should it come back and send
-/// what was stored already, that is stored again.
+/// Most incarnations that are remembered. The one that was silent for longest is forgotten first; if it comes back and sends what
+/// was stored already, that is stored again.
 pub(crate) const MAX_SESSIONS: usize = 65_536;
 
-/// Names a session.
+/// Identifies a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SessionKey {
-    /// Which actor.
+    /// The actor.
     pub actor: ActorId,
-    /// Which life of it.
+    /// Its incarnation.
     pub incarnation: Incarnation,
 }
 
@@ -24,20 +24,20 @@ pub struct SessionKey {
 struct Session {
     /// The sequence number that is stored next.
     next: u64,
-    /// Sequence numbers below this may be sent; it never falls.
+    /// Sequence numbers below this may be sent; it never decreases.
     limit: u64,
     /// Grows with every use of any session.
     used: u64,
 }
 
-/// What is to be done with an arrival.
+/// How an arriving trajectory is treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Arrival {
-    /// It is the next: store it.
+    /// It is the next one: store it.
     New,
-    /// It came before: acknowledge it again.
+    /// It arrived before: acknowledge it again.
     Duplicate,
-    /// Something before it is missing: the actor must begin again.
+    /// An earlier one is missing: the actor must send from there again.
     Gap,
 }
 
@@ -54,7 +54,7 @@ impl Sessions {
         Sessions { sessions: DashMap::new(), credits: u64::from(credits), uses: AtomicU64::new(0) }
     }
 
-    /// After a restart: everything below `next` had been stored.
+    /// Restores a session after a restart: everything below `next` was stored.
     pub(crate) fn restore(&self, key: SessionKey, next: u64) {
         self.sessions.insert(key, Session { next, limit: next, used: self.use_one() });
     }
@@ -72,12 +72,12 @@ impl Sessions {
         session.grant(may_insert, self.credits)
     }
 
-    /// Whether that life of an actor is remembered.
+    /// Whether a session is remembered.
     pub(crate) fn knows(&self, key: SessionKey) -> bool {
         self.sessions.contains_key(&key)
     }
 
-    /// Judges an arrival and, when it is new, counts it.
+    /// Decides how an arrival is treated; a new one counts as stored from then on.
     pub(crate) fn arrive(&self, key: SessionKey, sequence: SequenceNumber) -> Arrival {
         let used = self.use_one();
         let Some(mut session) = self.sessions.get_mut(&key) else { return Arrival::Gap };
@@ -92,7 +92,7 @@ impl Sessions {
         }
     }
 
-    /// What the actor is to be told now, and whether it has all credits.
+    /// The acknowledgement for an actor, and whether it has all credits.
     pub(crate) fn acknowledge(&self, key: SessionKey, may_insert: bool) -> Option<(Ack, bool)> {
         self.sessions.get_mut(&key).map(|mut session| {
             let ack = session.grant(may_insert, self.credits);
@@ -100,7 +100,7 @@ impl Sessions {
         })
     }
 
-    /// New credits for an actor that lacks some; none when it has all.
+    /// An acknowledgement with more credits; none when the actor has all.
     pub(crate) fn refill(&self, key: SessionKey) -> Option<Ack> {
         let mut session = self.sessions.get_mut(&key)?;
         (session.limit < session.next.saturating_add(self.credits)).then(|| session.grant(true, self.credits))
@@ -110,7 +110,7 @@ impl Sessions {
         self.uses.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Forgets a quarter of all, so that it happens seldom.
+    /// Forgets a quarter of all sessions, so that this happens rarely.
     fn forget_oldest(&self) {
         let mut uses: Vec<_> = self.sessions.iter().map(|session| session.used).collect();
         let (_, boundary, _) = uses.select_nth_unstable(MAX_SESSIONS / 4);

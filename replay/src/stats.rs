@@ -1,6 +1,6 @@
-//! What a shard counts.
+//! The counts of a shard.
 
-/// What a shard counts.
+/// Counts of a shard, for its metrics and its summary.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ShardStats {
     /// Trajectories stored now.

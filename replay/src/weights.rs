@@ -1,4 +1,4 @@
-//! The thread that fetches each version of the weights from the learner, so that a shard can give it to many actors.
+//! The thread that fetches each version of the weights from the learner, so that a shard can relay it to many actors.
 
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
@@ -7,22 +7,22 @@ use std::time::Duration;
 use common::Shutdown;
 use common::ids::{Digest, PolicyVersion, ShardId};
 use transport::{
-    Frame, LinkOptions, Relay, Role, Transport, TransportError, WeightsEndpoints, WeightsFollower,
+    Frame, LinkOptions, Role, ThreadSender, Transport, TransportError, WeightsEndpoints, WeightsFollower,
 };
 
 use crate::error::ReplayError;
 
-/// How long one wait lasts before the end is looked for again.
+/// How long one wait for weights lasts before the thread checks whether it must stop.
 const WAIT: Duration = Duration::from_secs(1);
 
-/// A version of the weights.
+/// A version of the weights to relay.
 #[derive(Debug)]
 pub(crate) struct Relayed {
     pub(crate) version: PolicyVersion,
     pub(crate) bytes: Frame,
 }
 
-/// Follows the weights once it is known of which schema they are.
+/// Follows the weights, once a claim has told their schema.
 #[derive(Debug)]
 pub(crate) struct WeightsRelay {
     shard: ShardId,
@@ -31,8 +31,8 @@ pub(crate) struct WeightsRelay {
     link: LinkOptions,
     shutdown: Shutdown,
     came: Receiver<Relayed>,
-    /// What the thread will be given.
-    idle: Option<(Sender<Relayed>, Relay)>,
+    /// For the thread, until it is started.
+    idle: Option<(Sender<Relayed>, ThreadSender)>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -42,17 +42,17 @@ impl WeightsRelay {
         transport: &Transport,
         learner: WeightsEndpoints,
         link: LinkOptions,
-        relay: Relay,
+        waker: ThreadSender,
     ) -> Self {
         let (sender, came) = mpsc::channel();
         let transport = transport.clone();
-        let idle = Some((sender, relay));
+        let idle = Some((sender, waker));
         WeightsRelay { shard, transport, learner, link, shutdown: Shutdown::new(), came, idle, thread: None }
     }
 
-    /// Begins to follow, if it does not already.
+    /// Starts the thread, if it does not run yet.
     pub(crate) fn follow(&mut self, schema: Digest) -> Result<(), ReplayError> {
-        let Some((sender, relay)) = self.idle.take() else { return Ok(()) };
+        let Some((sender, waker)) = self.idle.take() else { return Ok(()) };
         let fetch = Fetch {
             shard: self.shard,
             transport: self.transport.clone(),
@@ -61,7 +61,7 @@ impl WeightsRelay {
             schema,
             shutdown: self.shutdown.clone(),
             sender,
-            relay,
+            waker,
         };
         let thread = std::thread::Builder::new()
             .name(format!("weights-{}", self.shard))
@@ -71,7 +71,7 @@ impl WeightsRelay {
         Ok(())
     }
 
-    /// The newest version that came since the last call.
+    /// The newest version that arrived since the last call.
     pub(crate) fn take(&mut self) -> Option<Relayed> {
         self.came.try_iter().last()
     }
@@ -95,7 +95,7 @@ struct Fetch {
     schema: Digest,
     shutdown: Shutdown,
     sender: Sender<Relayed>,
-    relay: Relay,
+    waker: ThreadSender,
 }
 
 impl Fetch {
@@ -114,7 +114,7 @@ impl Fetch {
         }
     }
 
-    /// Until the run or the shard ends.
+    /// Follows the weights until the run ends or the shard shuts down.
     fn follow(&self) -> Result<(), TransportError> {
         let (mut follower, _) = WeightsFollower::connect(
             &self.transport,
@@ -130,7 +130,7 @@ impl Fetch {
                 if self.sender.send(Relayed { version, bytes }).is_err() {
                     return Ok(());
                 }
-                self.relay.wake();
+                self.waker.wake();
             }
         }
         Ok(())

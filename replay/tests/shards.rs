@@ -364,7 +364,7 @@ fn a_shard_on_a_disk_goes_on_where_it_stopped() {
     let ordinals: Vec<_> = sampled.iter().map(|item| item.header.ordinal).collect();
     assert_eq!(ordinals, (0..25).collect::<Vec<_>>());
     shard.stop();
-    // Given is gone, whatever happens.
+    // What was sampled is gone after the restart.
     let shard = RunningShard::start(&transport, 0, addresses[0].as_str(), &settings);
     wait_until(|| {
         second.sample(FRESH, 10, Duration::from_millis(50)).unwrap().is_empty() && second.live_shards() == 1

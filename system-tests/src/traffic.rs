@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_millis(50);
 /// An answer that takes longer has been lost.
 const LOST: Duration = Duration::from_secs(2);
 
-/// What the two send and are given.
+/// What the two send and sample.
 pub struct Traffic {
     writer: ActorCore<SocketPort>,
     sampler: SamplerCore<SocketPort>,
@@ -38,7 +38,7 @@ pub struct Traffic {
     state_bytes: usize,
     batch: u64,
     offered: u64,
-    given: BTreeSet<u64>,
+    sampled: BTreeSet<u64>,
 }
 
 impl Traffic {
@@ -66,7 +66,7 @@ impl Traffic {
             state_bytes,
             batch,
             offered: 0,
-            given: BTreeSet::new(),
+            sampled: BTreeSet::new(),
         }
     }
 
@@ -101,7 +101,7 @@ impl Traffic {
         assert!(self.writer.take_fault().is_none(), "an actor meets no fault that is final");
     }
 
-    /// Takes what the learner was given, and asks for more. Does nothing while an answer is due.
+    /// Takes what the learner has sampled, and asks for more. Does nothing while an answer is due.
     ///
     /// # Panics
     /// When a trajectory comes for the second time, or not as it was written.
@@ -123,7 +123,7 @@ impl Traffic {
     fn take(&mut self, item: SampledItem) {
         let ordinal = item.header.ordinal;
         assert_eq!(*item.states.open().expect("it is not compressed"), *states(ordinal, self.state_bytes));
-        assert!(self.given.insert(ordinal), "trajectory {ordinal} was given twice");
+        assert!(self.sampled.insert(ordinal), "trajectory {ordinal} was sampled twice");
     }
 
     /// Turns until `condition` holds.
@@ -156,10 +156,10 @@ impl Traffic {
         self.writer.unacknowledged().map(|(link, header)| (link.0, header.ordinal)).collect()
     }
 
-    /// The numbers of those that the learner was given.
+    /// The numbers of those that the learner has sampled.
     #[must_use]
-    pub fn given(&self) -> &BTreeSet<u64> {
-        &self.given
+    pub fn sampled(&self) -> &BTreeSet<u64> {
+        &self.sampled
     }
 
     /// How many shards the learner is connected with.
@@ -182,7 +182,7 @@ impl fmt::Debug for Traffic {
             .field("sampler", &self.sampler)
             .field("offered", &self.offered)
             .field("acknowledged", &self.acknowledged())
-            .field("given", &self.given.len())
+            .field("sampled", &self.sampled.len())
             .finish_non_exhaustive()
     }
 }

@@ -61,7 +61,11 @@ fn a_full_disk_holds_up_and_loses_nothing() {
         Traffic::new([&transport; 2], &[shard.endpoint().clone()], impatient(), (100_000, 3, 1000));
     traffic.until(PATIENCE, "the disk is full", |_| shard.get("/readyz").contains("No space left"));
     assert!(shard.get("/readyz").starts_with("HTTP/1.1 503"), "{}", shard.get("/readyz"));
-    assert!(service.log().contains("nothing is acknowledged until the disk takes it"), "{}", service.log());
+    assert!(
+        service.log().contains("nothing is acknowledged until the disk can be written"),
+        "{}",
+        service.log()
+    );
     // What was on its way when the disk filled up has arrived by now.
     let settled = Instant::now() + Duration::from_secs(1);
     traffic.until(PATIENCE, "it settles", |_| Instant::now() >= settled);
@@ -79,10 +83,10 @@ fn a_full_disk_holds_up_and_loses_nothing() {
     service.kill().unwrap();
 }
 
-/// Nothing was killed: every trajectory is acknowledged, and given once.
+/// Nothing was killed: every trajectory is acknowledged, and sampled once.
 fn everything_comes(traffic: &mut Traffic) {
     let start = Instant::now();
-    while traffic.acknowledged() < traffic.offered() || (traffic.given().len() as u64) < traffic.offered() {
+    while traffic.acknowledged() < traffic.offered() || (traffic.sampled().len() as u64) < traffic.offered() {
         assert!(start.elapsed() < PATIENCE, "not everything comes: {traffic:?}");
         traffic.acknowledge();
         traffic.sample();
@@ -178,7 +182,7 @@ fn a_shard_that_is_cut_off_costs_its_share_and_is_found_again() {
     let acknowledged = traffic.acknowledged();
     traffic.until(PATIENCE, "the other takes more", |traffic| traffic.acknowledged() >= acknowledged + 50);
     let kept = traffic.unacknowledged().iter().filter(|(place, _)| *place == 1).count();
-    assert!(kept <= 4, "{kept} are kept for the shard that is away, and it had given 4 credits");
+    assert!(kept <= 4, "{kept} are kept for the unreachable shard, and it had given 4 credits");
     elsewhere.set_cable("up");
     let back = Instant::now();
     traffic.until(PATIENCE, "it is found again", |traffic| traffic.live_shards() == 2);
@@ -197,11 +201,11 @@ fn start_there(elsewhere: &Elsewhere, folder: &Path, shard: &ShardProcess) -> Se
     Service::start(folder, "shard", "/usr/bin/env", &arguments)
 }
 
-/// Everything is acknowledged, and given but for the answer that was on its way when the link was cut: so many at most.
+/// Everything is acknowledged, and sampled but for the answer that was on its way when the link was cut: so many at most.
 fn everything_comes_but(traffic: &mut Traffic, lost: u64) {
     let start = Instant::now();
     while traffic.acknowledged() < traffic.offered()
-        || traffic.given().len() as u64 + lost < traffic.offered()
+        || traffic.sampled().len() as u64 + lost < traffic.offered()
     {
         assert!(start.elapsed() < PATIENCE, "not everything comes: {traffic:?}");
         traffic.acknowledge();
@@ -219,7 +223,7 @@ fn actors_wait_for_a_learner_that_is_slow_and_memory_is_bounded() {
     let mut traffic =
         Traffic::new([&transport; 2], &[shard.endpoint().clone()], impatient(), (100_000, 1, 1000));
     traffic.until(PATIENCE, "the shard serves", |traffic| traffic.acknowledged() >= 20);
-    let given = traffic.given().len() as u64;
+    let sampled = traffic.sampled().len() as u64;
     let end = Instant::now() + Duration::from_secs(3);
     while Instant::now() < end {
         // The learner takes what it had asked for, and no more.
@@ -227,10 +231,10 @@ fn actors_wait_for_a_learner_that_is_slow_and_memory_is_bounded() {
         std::thread::sleep(Duration::from_millis(1));
     }
     // Ten trajectories' worth of tolerance, four credits, and what was on its way to the learner.
-    let ahead = traffic.offered() - given;
+    let ahead = traffic.offered() - sampled;
     assert!(ahead <= 20, "the actor is {ahead} trajectories ahead");
     let memory = service.memory();
     assert!(memory < 100 << 20, "{memory} bytes for 30 trajectories of 100 KB");
     eprintln!("{ahead} trajectories ahead, {} MiB", memory >> 20);
-    traffic.until(PATIENCE, "the learner is back", |traffic| traffic.given().len() as u64 >= given + 40);
+    traffic.until(PATIENCE, "the learner is back", |traffic| traffic.sampled().len() as u64 >= sampled + 40);
 }

@@ -148,9 +148,9 @@ impl Field {
 
     /// Honest peers are served, and memory is bounded.
     fn check(&mut self, memory: u64) {
-        let (acknowledged, given) = (self.traffic.acknowledged(), self.traffic.given().len());
+        let (acknowledged, sampled) = (self.traffic.acknowledged(), self.traffic.sampled().len());
         self.traffic.until(PATIENCE, "honest peers are served", |traffic| {
-            traffic.acknowledged() >= acknowledged + 20 && traffic.given().len() > given
+            traffic.acknowledged() >= acknowledged + 20 && traffic.sampled().len() > sampled
         });
         assert!(
             !self.service.has_ended() && !self.service.log().contains("panicked"),

@@ -89,7 +89,7 @@ fn a_stranger_without_a_key_and_an_actor_without_a_learner_say_so() {
     let mut stranger = Service::start(folder, "stranger", "longshore-learner", &arguments);
     assert_eq!(stranger.wait(PATIENCE), Some(6), "{}", stranger.log());
     assert!(stranger.log().contains("could not be reached"), "{}", stranger.log());
-    shard.wait_for("turned a peer away", 1, PATIENCE);
+    shard.wait_for("refused a connection", 1, PATIENCE);
     let mut actor = Service::start(folder, "actor", "longshore-actor", &["-c", &config, "--set", patience]);
     assert_eq!(actor.wait(PATIENCE), Some(6), "{}", actor.log());
 }

@@ -90,7 +90,7 @@ impl<P: Port> ActorCore<P> {
         match (event, &mut self.weights) {
             (LinkEvent::RunFinished, _) => self.run_finished = true,
             (LinkEvent::Message(Message::Weights(weights), bulk), Some(core)) => {
-                core.take_relayed(&weights, bulk, now);
+                core.take_relayed(&weights, &bulk, now);
             }
             (event, _) => self.writer.handle(&mut self.links, id, event, now),
         }

@@ -1,36 +1,36 @@
-//! A trajectory's bulk bytes: compressed where that pays, opened only by who reads them.
+//! The bytes of a trajectory's steps or states: compressed where that pays, and decompressed only by the learner.
 
 use crate::Frame;
 use crate::digest::{BlockDigest, BulkDigest};
 use crate::envelope::WireError;
 
-/// Bytes at the start that are tried first: where they hardly shrink, the rest is left alone.
+/// Bytes at the start that are compressed first: where they hardly shrink, the block stays as it is.
 const PROBE_BYTES: usize = 4 << 10;
-/// Smaller blocks are left alone: compressing them costs more than sending them.
+/// Smaller blocks (in bytes) stay as they are: compressing them costs more than sending them.
 const MIN_BYTES: usize = 8 << 10;
-/// Bound on what a block may claim to hold, so that a hostile claim allocates nothing beyond it.
+/// Most bytes that a block may promise, so that a hostile promise allocates no more.
 const MAX_RAW_BYTES: u64 = 4 << 30;
-/// LZ4 never makes more out of a byte: a claim beyond it is a lie.
+/// LZ4 makes at most so many bytes out of one: a larger promise is false.
 const MAX_RATIO: u64 = 255;
 
-/// Opaque bytes of a trajectory, as they travel and as they are stored.
+/// Opaque bytes of a trajectory's steps or states, as they are sent and stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
-    /// The bytes.
+    /// The bytes, compressed where the digest says so.
     pub bytes: Frame,
-    /// What they are.
+    /// Their lengths and checksum.
     pub digest: BlockDigest,
 }
 
 impl Block {
-    /// `bytes` as they are.
+    /// A block of `bytes` as they are.
     #[must_use]
     pub fn plain(bytes: Vec<u8>) -> Self {
         let digest = BlockDigest { stored: BulkDigest::of(&bytes), raw: None };
         Block { bytes: bytes.into(), digest }
     }
 
-    /// `bytes`, compressed if that takes a quarter of them away.
+    /// A block of `bytes`, compressed where that saves a quarter.
     #[must_use]
     pub fn compressed(bytes: Vec<u8>) -> Self {
         match compress(&bytes) {
@@ -42,10 +42,10 @@ impl Block {
         }
     }
 
-    /// The bytes that were put in.
+    /// The bytes that the block was made of.
     ///
     /// # Errors
-    /// [`WireError::Payload`] when they are no LZ4 block of the length that is said.
+    /// [`WireError::Payload`] when they are no LZ4 block, or not one of the promised length.
     pub fn open(self) -> Result<Frame, WireError> {
         let Some(raw) = self.digest.raw else { return Ok(self.bytes) };
         let most = (self.bytes.len() as u64).saturating_mul(MAX_RATIO).min(MAX_RAW_BYTES);

@@ -1,4 +1,4 @@
-//! A client's link to one server: connects, shakes hands, notices a loss, and tries again. It knows neither socket nor
+//! A client's link to one server: it connects, performs the handshake, notices a loss, and connects again. It knows neither socket nor
 //! clock: messages go through a [`Port`], and callers pass the time.
 
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub(crate) enum ChannelEvent {
     Ready(Welcome),
     /// The connection is gone, or the peer has restarted: what it had not answered must be sent again.
     Lost,
-    /// The peer refused the handshake, or what was sent.
+    /// The peer refused the handshake or a message.
     Refused(Refused),
     /// The learner has ended the run.
     RunFinished,
@@ -41,7 +41,7 @@ enum State {
     Refused,
 }
 
-/// Peers answer within milliseconds: one that has not answered for so long is said to be silent.
+/// Peers answer within milliseconds. One that has not answered for this long is reported as silent.
 const UNUSUAL: Duration = Duration::from_secs(1);
 /// How often a peer that is not ready is asked again.
 const NOT_READY_PERIOD: Duration = Duration::from_millis(200);
@@ -109,12 +109,12 @@ impl<P: Port> Channel<P> {
         &mut self.port
     }
 
-    /// What the next hello will say.
+    /// The next `Hello`.
     pub(crate) fn hello_mut(&mut self) -> &mut Hello {
         &mut self.hello
     }
 
-    /// Sends without waiting; false when it was not taken (the link is not ready, or its queue is full).
+    /// Queues a message without waiting; false when it was not accepted (the link is not ready, or its queue is full).
     pub(crate) fn send(
         &mut self,
         message: &Message,
@@ -125,7 +125,7 @@ impl<P: Port> Channel<P> {
         Ok(self.is_ready() && self.send_frames(frames, now))
     }
 
-    /// Does what is due and returns the next event, none when nothing more happens now. Never waits.
+    /// Does what is due and returns the next event; none when there is no other for now. Never waits.
     pub(crate) fn step(&mut self, now: Duration) -> Result<Option<ChannelEvent>, TransportError> {
         match self.state {
             State::Refused => return Ok(None),
@@ -134,7 +134,7 @@ impl<P: Port> Channel<P> {
         }
         while let Some(frames) = self.port.receive() {
             self.reached = true;
-            // Whoever has said hello is owed an answer to that; what was sent before does not count.
+            // After `Hello` only an answer to it counts, not one to an earlier message.
             if self.state != State::Greeting {
                 self.owed_since = None;
             }
@@ -144,7 +144,7 @@ impl<P: Port> Channel<P> {
                         return Ok(Some(event));
                     }
                 }
-                // The peer answers a hello that it cannot read in its own protocol.
+                // A peer of another version answers in its own protocol.
                 Err(error @ WireError::Protocol { .. }) if self.state == State::Greeting => {
                     self.state = State::Refused;
                     let refused = Refused { reason: Refusal::Protocol, message: error.to_string() };
@@ -156,7 +156,7 @@ impl<P: Port> Channel<P> {
                 }
             }
         }
-        self.watch(now)
+        self.check_liveness(now)
     }
 
     fn greet(&mut self, now: Duration) -> Result<(), TransportError> {
@@ -166,7 +166,7 @@ impl<P: Port> Channel<P> {
         let hello = wire::encode(&Message::Hello(self.hello.clone()))?;
         self.send_frames(vec![hello.into()], now);
         self.state = State::Greeting;
-        // A queue that is full owes us its progress just the same.
+        // Where the queue is full, the peer is late all the same if nothing moves.
         self.owed_since.get_or_insert(now);
         Ok(())
     }
@@ -198,11 +198,11 @@ impl<P: Port> Channel<P> {
                 Some(ChannelEvent::Refused(refused))
             }
             Message::UnknownPeer(()) if self.state == State::Ready => {
-                tracing::info!(endpoint = %self.endpoint, "the {} was restarted; saying hello again", self.server);
+                tracing::info!(endpoint = %self.endpoint, "the {} has restarted; saying hello again", self.server);
                 self.state = State::Waiting(now);
                 Some(ChannelEvent::Lost)
             }
-            // Answers to what was sent before the last hello.
+            // Answers to messages from before the last `Hello`.
             Message::Welcome(_) | Message::UnknownPeer(()) => None,
             Message::RunFinished(()) => Some(ChannelEvent::RunFinished),
             message => {
@@ -211,8 +211,8 @@ impl<P: Port> Channel<P> {
         }
     }
 
-    /// With nothing to read: is the peer late, is it time for a sign of life, is it time to complain?
-    fn watch(&mut self, now: Duration) -> Result<Option<ChannelEvent>, TransportError> {
+    /// Nothing was received: gives up a peer that is late, or sends a ping, or logs that the peer is unreachable, where due.
+    fn check_liveness(&mut self, now: Duration) -> Result<Option<ChannelEvent>, TransportError> {
         if self.owed_since.is_some_and(|since| now.saturating_sub(since) >= self.options.peer_timeout) {
             return Ok(self.abandon(now));
         }
@@ -223,34 +223,35 @@ impl<P: Port> Channel<P> {
         } else if !matches!(self.state, State::Waiting(_))
             && let Some(waited) = self.complaint.due(now)
         {
-            tracing::warn!(endpoint = %self.endpoint, ?waited, "the {} cannot be reached, retrying", self.server);
+            tracing::warn!(endpoint = %self.endpoint, ?waited, "the {} is unreachable, retrying", self.server);
         }
         Ok(None)
     }
 
-    /// Since when the peer owes an answer, if that is unusually long.
+    /// How long the peer has not answered, where that is unusually long.
     pub(crate) fn silent_for(&self, now: Duration) -> Option<Duration> {
         let silent = now.saturating_sub(self.owed_since?);
         (silent >= UNUSUAL).then_some(silent)
     }
 
-    /// Asks a peer that has refused once more, after a while.
+    /// Asks a peer that has refused again, after a while.
     pub(crate) fn ask_again(&mut self, now: Duration) {
         self.port.close();
         self.owed_since = None;
         self.state = State::Closed(now + self.options.complaint_period);
     }
 
-    /// Gives the connection up and makes a new one.
+    /// Closes the connection and makes a new one after a pause.
     pub(crate) fn reconnect(&mut self, now: Duration) {
         self.abandon(now);
     }
 
-    /// The error that a refusal of this peer is.
+    /// The error for a refusal of this peer.
     pub(crate) fn refusal(&self, Refused { reason, message }: Refused) -> TransportError {
         TransportError::Refused { endpoint: self.endpoint.to_string(), reason, message }
     }
 
+    /// Closes the connection until the next attempt is due.
     fn abandon(&mut self, now: Duration) -> Option<ChannelEvent> {
         let lost = self.is_ready();
         self.port.close();

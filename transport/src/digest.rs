@@ -1,29 +1,29 @@
-//! What payloads say of the frames behind their envelope.
+//! How payloads describe the frames behind their envelope.
 
 use serde::{Deserialize, Serialize};
 
 /// Length and CRC32C of a frame that follows the envelope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BulkDigest {
-    /// Bytes.
+    /// Length in bytes.
     pub length: u64,
-    /// CRC32C.
+    /// CRC32C of the frame.
     pub crc: u32,
 }
 
 impl BulkDigest {
-    /// Of `bytes`.
+    /// The digest of `bytes`.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         BulkDigest { length: bytes.len() as u64, crc: common::checksum::crc32c(bytes) }
     }
 }
 
-/// What a message says of a block that follows it.
+/// How a message describes a block that follows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlockDigest {
-    /// Of the bytes as they travel and as they are stored.
+    /// Digest of the bytes as they are sent and stored.
     pub stored: BulkDigest,
-    /// Bytes that come out of decompression (LZ4 block format); none where the block is not compressed.
+    /// Length in bytes after decompression (LZ4 block format); none where the block is not compressed.
     pub raw: Option<u64>,
 }

@@ -1,4 +1,4 @@
-//! Which replay shards there are: a list of addresses, looked up again from time to time.
+//! The shard set: a list of addresses whose names are looked up again from time to time.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -12,9 +12,9 @@ use crate::{Endpoint, TransportError};
 /// How often names are looked up again.
 const PERIOD: Duration = Duration::from_secs(10);
 
-/// The shards behind a configured list. A host name with several addresses stands for a shard at each of them; a name with
-/// one address, or with none yet, stays a name, so that a service that moves is found again. Names are looked up again
-/// every ten seconds by a thread of their own; what cannot be found for the moment is taken to be where it was.
+/// The shards of a configured list. A host name with several addresses stands for a shard at each address. A name with one
+/// address, or with none yet, stays a name, so that a service that moves is found again. A thread looks the names up every ten
+/// seconds; while a name cannot be resolved, its last addresses count.
 #[derive(Clone, Debug)]
 pub struct ShardDirectory {
     shared: Arc<Shared>,
@@ -30,14 +30,14 @@ struct Shared {
 type Lookup = Box<dyn FnMut(&Endpoint) -> Vec<SocketAddr> + Send>;
 
 impl ShardDirectory {
-    /// Of shards that do not move.
+    /// A directory of shards that never move.
     #[must_use]
     pub fn fixed(shards: Vec<Endpoint>) -> Self {
         let shared = Shared { shards: Mutex::new(shards), version: AtomicU64::new(0) };
         ShardDirectory { shared: Arc::new(shared), seen: 0 }
     }
 
-    /// Looks the addresses up, now and again.
+    /// Looks the addresses up now, and then every ten seconds.
     ///
     /// # Errors
     /// [`TransportError::Address`], [`TransportError::Thread`].
@@ -60,13 +60,13 @@ impl ShardDirectory {
         Ok(directory)
     }
 
-    /// The shards there are now.
+    /// The current shards.
     #[must_use]
     pub fn shards(&self) -> Vec<Endpoint> {
         self.shared.shards.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The shards, when others have come or some have gone since the last call.
+    /// The current shards, when the shard set has changed since the last call.
     pub fn changed(&mut self) -> Option<Vec<Endpoint>> {
         let version = self.shared.version.load(Ordering::Acquire);
         let changed = version != self.seen;
@@ -78,14 +78,14 @@ impl ShardDirectory {
 struct Watcher {
     listed: Vec<Endpoint>,
     lookup: Lookup,
-    /// What each entry of the list stood for last.
+    /// The shards of each entry of the list, as last found.
     last: Vec<Vec<Endpoint>>,
-    /// Entries that stood for several shards once: these are known by their addresses for good.
+    /// Entries that have stood for several shards: their shards are named by address from then on.
     many: HashSet<usize>,
 }
 
 impl Watcher {
-    /// As long as somebody holds the directory.
+    /// Runs until the last clone of the directory is dropped.
     fn run(mut self, shared: &Weak<Shared>, period: Duration) {
         loop {
             std::thread::sleep(period);
@@ -93,7 +93,7 @@ impl Watcher {
             let found = self.look_up();
             let mut shards = shared.shards.lock().unwrap_or_else(PoisonError::into_inner);
             if *shards != found {
-                tracing::info!(shards = found.len(), "the replay shards are others than before");
+                tracing::info!(shards = found.len(), "the shard set changed");
                 *shards = found;
                 shared.version.fetch_add(1, Ordering::Release);
             }

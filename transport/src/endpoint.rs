@@ -21,23 +21,23 @@ impl Endpoint {
         Endpoint(format!("inproc://{name}"))
     }
 
-    /// As text.
+    /// The address as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether it names a host, which may move, rather than its address.
+    /// Whether it names a host, which may move, and not an IP address.
     pub(crate) fn is_name(&self) -> bool {
         matches!(self.parsed(), Some(HostPort { host: Host::Name(_), .. }))
     }
 
-    /// Whether it leaves this process.
+    /// Whether messages to it leave this process.
     pub(crate) fn is_network(&self) -> bool {
         self.0.starts_with(TCP)
     }
 
-    /// Whether it cannot be reached from outside this machine.
+    /// Whether it can be reached from this machine alone.
     #[must_use]
     pub fn is_local(&self) -> bool {
         self.parsed().is_none_or(|address| address.host.is_loopback())
@@ -52,15 +52,15 @@ impl Endpoint {
         }
     }
 
-    /// The same with an address in place of a name: the library binds no names.
+    /// The same with an IP address instead of a name: the library binds no names.
     ///
     /// # Errors
-    /// [`TransportError::Address`] where no address is known for the name.
+    /// [`TransportError::Address`] where the name has no address.
     pub(crate) fn to_bind(&self) -> Result<Endpoint, TransportError> {
         if !self.is_name() {
             return Ok(self.clone());
         }
-        let message = "this host name is not known here; give an address of this machine";
+        let message = "this host name cannot be resolved; give an address of this machine";
         let unknown = || TransportError::Address { text: self.0.clone(), message };
         let found = addresses_of(self).into_iter().next().ok_or_else(unknown)?;
         let port = self.parsed().and_then(|address| address.port);
@@ -99,7 +99,7 @@ pub(crate) fn endpoint_of(address: SocketAddr) -> Endpoint {
     Endpoint(format!("tcp://{address}"))
 }
 
-/// What a lookup finds now; nothing for addresses within the process, and for names that are not known.
+/// The current IP addresses of a host; none for addresses within the process, and for names that cannot be resolved.
 pub(crate) fn addresses_of(endpoint: &Endpoint) -> Vec<SocketAddr> {
     let Some(HostPort { host, port }) = endpoint.parsed() else { return Vec::new() };
     let port = port.unwrap_or(0);
@@ -107,7 +107,7 @@ pub(crate) fn addresses_of(endpoint: &Endpoint) -> Vec<SocketAddr> {
         Host::Address(address) => vec![SocketAddr::new(address, port)],
         Host::Name(name) => (name, port).to_socket_addrs().map(Iterator::collect).unwrap_or_default(),
     };
-    // A machine with both families is one machine: IPv4 where there is any.
+    // Addresses of both families belong to one machine: IPv4 is preferred.
     let (four, six): (Vec<_>, Vec<_>) = all.into_iter().partition(SocketAddr::is_ipv4);
     if four.is_empty() { six } else { four }
 }

@@ -1,7 +1,7 @@
-//! The one envelope: magic, protocol version, kind, length and CRC32C, then the payload.
+//! The envelope of every message: magic, protocol version, kind, length and CRC32C, then the payload.
 //!
-//! The payload's encoding (bincode) is named nowhere else; golden files in `tests/golden` pin it, so that a compatible
-//! encoder can take its place.
+//! No other file names the payload's encoding (bincode). Golden files in `tests/golden` pin it, so that a compatible
+//! encoder can replace it.
 
 use common::checksum::crc32c;
 use serde::Serialize;
@@ -12,17 +12,17 @@ pub const PROTOCOL: u16 = 3;
 
 const MAGIC: [u8; 4] = *b"LSHR";
 pub(crate) const HEADER_BYTES: usize = 16;
-/// Bound on a payload, so that a hostile length allocates nothing; bulk data is not part of it.
+/// Most bytes of a payload, so that a hostile length allocates no more; bulk data does not count.
 const MAX_PAYLOAD_BYTES: usize = 64 << 20;
-/// Why bytes are no message.
+/// Why bytes are not a valid message.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {
-    /// Fewer bytes than an envelope has, or fewer or more than it promises.
-    #[error("an envelope of {expected} bytes came with {found}")]
+    /// The envelope does not have the length that it promises, or is shorter than any envelope.
+    #[error("an envelope of {expected} bytes has {found}")]
     Length {
         /// Bytes that the envelope promises.
         expected: usize,
-        /// Bytes that came.
+        /// Bytes that were received.
         found: usize,
     },
     /// It does not begin with `LSHR`.
@@ -31,7 +31,7 @@ pub enum WireError {
         /// The first bytes.
         found: [u8; 4],
     },
-    /// Another protocol than this program speaks.
+    /// The peer speaks another protocol.
     #[error(
         "the peer speaks protocol {found}, and this program {PROTOCOL}: all services must be of one version"
     )]
@@ -42,48 +42,48 @@ pub enum WireError {
     /// A checksum is wrong.
     #[error("the checksum of {part} is wrong")]
     Checksum {
-        /// Which part.
+        /// Which part of the message.
         part: &'static str,
     },
     /// A kind of message that this program does not know.
     #[error("message kind {kind} is unknown")]
     UnknownKind {
-        /// Its number.
+        /// The kind's number.
         kind: u16,
     },
-    /// Another kind than the one expected here.
-    #[error("a message of kind {found} came where {expected} was expected")]
+    /// Another kind was expected here.
+    #[error("a message of kind {found}, where kind {expected} was expected")]
     Kind {
-        /// What was expected.
+        /// The expected kind.
         expected: u16,
-        /// What came.
+        /// The received kind.
         found: u16,
     },
     /// The payload is malformed.
     #[error("malformed payload: {message}")]
     Payload {
-        /// The decoder's words.
+        /// The decoder's error.
         message: String,
     },
-    /// A frame is larger than peers accept.
+    /// A frame is larger than its receiver accepts.
     #[error("a frame of {found} bytes is larger than transport.max_frame_mib allows ({limit} bytes)")]
     TooLarge {
-        /// Its bytes.
+        /// Length of the frame in bytes.
         found: u64,
-        /// The most that is accepted.
+        /// Largest accepted length in bytes.
         limit: u64,
     },
     /// Fewer or more bulk frames than the payload promises.
-    #[error("{expected} bulk frames were promised and {found} came")]
+    #[error("{found} bulk frames, where {expected} were promised")]
     Frames {
-        /// How many were promised.
+        /// Frames that the payload promises.
         expected: usize,
-        /// How many came.
+        /// Frames that were received.
         found: usize,
     },
 }
 
-/// A value of some program's own, in an envelope of `kind` (from 257 on: no message has these).
+/// A value that is no message, in an envelope of `kind` (256 or more: messages have smaller kinds).
 ///
 /// # Errors
 /// [`WireError::Payload`] when it is too large.
@@ -91,7 +91,7 @@ pub fn seal(kind: u16, value: &impl Serialize) -> Result<Vec<u8>, WireError> {
     envelope(kind, &encode_value(value)?)
 }
 
-/// The opposite of [`seal`].
+/// The value that [`seal`] has encoded.
 ///
 /// # Errors
 /// See [`WireError`].

@@ -14,43 +14,43 @@ pub enum TransportError {
     Socket {
         /// What was tried, as a verb: "bind", "connect".
         operation: &'static str,
-        /// The address.
+        /// The address that was to be used.
         endpoint: String,
-        /// What the library says.
+        /// The library's error.
         source: zmq::Error,
     },
     /// An address cannot be bound.
     #[error(
-        "cannot bind {endpoint}: {source}; another program may listen there, or the address is not of this machine: end it, or \
-         give another address"
+        "cannot bind {endpoint}: {source}; another program may listen there, or the address belongs to another machine: stop that \
+         program, or give another address"
     )]
     Bind {
-        /// The address.
+        /// The address that was to be used.
         endpoint: String,
-        /// What the library says.
+        /// The library's error.
         source: zmq::Error,
     },
     /// An address cannot be understood.
     #[error("address `{text}`: {message}")]
     Address {
-        /// As given.
+        /// The address as the user wrote it.
         text: String,
-        /// What would be right.
+        /// What an address must look like.
         message: &'static str,
     },
-    /// A bind beyond loopback without keys.
+    /// An address beyond loopback was to be bound without keys.
     #[error(
         "refusing to bind {endpoint} without encryption: give `transport.keys` (made by `longshore keygen`), bind a \
          loopback address, or allow it with `transport.insecure = true`"
     )]
     InsecureBind {
-        /// The address.
+        /// The address that was to be used.
         endpoint: String,
     },
     /// A key file is missing, unreadable, readable by others, or holds no key.
     #[error("key file {}: {message}", path.display())]
     Key {
-        /// The file.
+        /// Path of the key file.
         path: PathBuf,
         /// What is wrong and what would be right.
         message: String,
@@ -58,9 +58,9 @@ pub enum TransportError {
     /// A key file cannot be written.
     #[error("key file {} cannot be written: {source}", path.display())]
     KeyFile {
-        /// The file.
+        /// Path of the key file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
     /// CURVE is configured and the linked library cannot do it.
@@ -69,56 +69,56 @@ pub enum TransportError {
          libzmq3-dev) and build inside the project's folder"
     )]
     NoCurve {
-        /// Version of the library.
+        /// Version of the linked library.
         version: String,
     },
     /// A peer refused the handshake.
     #[error("{endpoint} refused: {message} ({reason})")]
     Refused {
-        /// The peer.
+        /// Address of the peer.
         endpoint: String,
-        /// Why, for programs.
+        /// The reason, for programs.
         reason: Refusal,
-        /// Why, in the peer's words.
+        /// The reason in the peer's words.
         message: String,
     },
     /// No peer could be reached within the deadline.
     #[error(
-        "{what} at {endpoints} could not be reached within {after:?} (is it running, and does it know our key?)"
+        "{what} at {endpoints} could not be reached within {after:?} (is it running, and does it have our key?)"
     )]
     Unreachable {
-        /// Who: "the learner", "every replay shard".
+        /// Which peer: "the learner", "every replay shard".
         what: &'static str,
-        /// Where.
+        /// Its addresses.
         endpoints: String,
-        /// The deadline.
+        /// Time that was waited.
         after: Duration,
     },
     /// Trajectories were not acknowledged within the deadline.
     #[error("{items} trajectories were not acknowledged within {after:?}, by: {shards}")]
     Unflushed {
-        /// How many.
+        /// How many trajectories.
         items: usize,
-        /// Whose.
+        /// Addresses of the shards that did not acknowledge.
         shards: String,
-        /// The deadline.
+        /// Time that was waited.
         after: Duration,
     },
-    /// The learner has ended the run; nothing more is wanted.
+    /// The learner has ended the run: no more trajectories are needed.
     #[error("the run has finished")]
     RunFinished,
-    /// The caller asked to end.
+    /// The program is shutting down.
     #[error("interrupted")]
     Interrupted,
-    /// A message of ours cannot be encoded, or one of theirs decoded.
+    /// A message cannot be encoded, or a received one cannot be decoded.
     #[error(transparent)]
     Wire(#[from] WireError),
     /// A thread could not be started.
     #[error("cannot start the thread {name}: {source}")]
     Thread {
-        /// Its name.
+        /// Name of the thread.
         name: &'static str,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
 }

@@ -1,10 +1,10 @@
-//! Bytes of one frame, shared by all who hold them, sockets included.
+//! The bytes of one frame, shared between their holders, sockets included.
 
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// The bytes of one frame, as they came from a socket or as they will go to one. A clone shares them.
+/// The bytes of one frame, received from a socket or made to be sent. A clone shares them.
 #[derive(Clone)]
 pub struct Frame(Arc<Bytes>);
 

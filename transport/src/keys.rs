@@ -1,4 +1,4 @@
-//! CURVE keys: one pair a role, in files.
+//! CURVE keys: one pair for each role, in files.
 //!
 //! A key folder holds `ROLE.public` and `ROLE.secret` for `learner`, `replay` and `actor`, each one line of Z85 text. A
 //! service needs its own secret key and every public one. Secret files are readable by their owner alone.
@@ -18,7 +18,7 @@ pub struct KeyPair {
 }
 
 impl KeyPair {
-    /// A fresh pair.
+    /// Generates a new pair.
     ///
     /// # Errors
     /// [`TransportError::NoCurve`].
@@ -40,12 +40,12 @@ impl KeyPair {
 
 impl std::fmt::Debug for KeyPair {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // A secret has no business in a log.
+        // A secret must not appear in a log.
         formatter.debug_struct("KeyPair").finish_non_exhaustive()
     }
 }
 
-/// What one service holds: its own pair, and the public keys of all roles.
+/// The keys of one service: its own pair, and the public keys of all roles.
 #[derive(Clone, Debug)]
 pub struct Keys {
     role: Role,
@@ -75,7 +75,7 @@ impl Keys {
         Keys { role, own, public: [all[0].public, all[1].public, all[2].public] }
     }
 
-    /// Whose they are.
+    /// The role of the service.
     #[must_use]
     pub fn role(&self) -> Role {
         self.role
@@ -89,26 +89,26 @@ impl Keys {
         &self.public[role as usize]
     }
 
-    /// Whose key this is, among those that are known.
+    /// The role that a public key belongs to.
     pub(crate) fn role_of(&self, key: &[u8]) -> Option<Role> {
         Role::ALL.into_iter().find(|role| self.public(*role) == key)
     }
 }
 
-/// What [`make_keys`] found and made.
+/// Which key files [`make_keys`] has made and which were there before.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MadeKeys {
-    /// Files of the pairs that were made.
+    /// Files that were made.
     pub made: Vec<PathBuf>,
-    /// Files of the pairs that were there and were left alone.
+    /// Files that were there and stay as they are.
     pub kept: Vec<PathBuf>,
 }
 
-/// Gives a key folder a pair for each role. Whole pairs that are there stay, unless `replace` is set.
+/// Makes a pair for each role in a key folder. Complete pairs that are there stay, unless `replace` is set.
 ///
 /// # Errors
-/// [`TransportError::Key`] when one half of a pair is there without the other or holds no key, [`TransportError::KeyFile`] when a
-/// file cannot be written. Nothing is made before everything was looked at.
+/// [`TransportError::Key`] when one half of a pair is missing or holds no key, [`TransportError::KeyFile`] when a
+/// file cannot be written. Nothing is written before every pair has been checked.
 pub fn make_keys(folder: &Path, replace: bool) -> Result<MadeKeys, TransportError> {
     fs::create_dir_all(folder)
         .map_err(|source| TransportError::KeyFile { path: folder.to_owned(), source })?;
@@ -130,7 +130,7 @@ pub fn make_keys(folder: &Path, replace: bool) -> Result<MadeKeys, TransportErro
     Ok(keys)
 }
 
-/// Whether both halves of a role's pair are there, and are keys.
+/// Whether both halves of a role's pair exist and are keys.
 fn has_pair(folder: &Path, role: Role) -> Result<bool, TransportError> {
     let (public, secret) = (public_path(folder, role), secret_path(folder, role));
     let lone = |there: &Path, missing: &Path| {
@@ -186,7 +186,7 @@ fn check_mode(path: &Path) -> Result<(), TransportError> {
 fn write_key(path: &Path, key: &[u8; 32], mode: u32) -> Result<(), TransportError> {
     let text = zmq::z85_encode(key).map_err(|_| key_error(path, "the key cannot be encoded".to_owned()))?;
     let write = || -> std::io::Result<()> {
-        // The mode counts only for a file that is made: an old one might be open to others.
+        // The mode is only set on a new file; an existing one may be readable by others.
         if path.exists() {
             fs::remove_file(path)?;
         }
@@ -197,7 +197,7 @@ fn write_key(path: &Path, key: &[u8; 32], mode: u32) -> Result<(), TransportErro
     write().map_err(|source| TransportError::KeyFile { path: path.to_owned(), source })
 }
 
-/// The version of the linked libzmq, when it can do CURVE.
+/// The version of the linked libzmq, where it supports CURVE.
 ///
 /// # Errors
 /// [`TransportError::NoCurve`].

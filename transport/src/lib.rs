@@ -1,9 +1,10 @@
 //! Links between the services: one envelope over ZeroMQ, with handshakes, acknowledgements, credits and CURVE.
 //!
-//! The only crate that names `zmq`. Callers see messages, and clients that hide the links: [`TrajectoryWriter`] (actor
-//! to shards), [`TrajectorySampler`] (learner to shards), [`WeightsPublisher`] and [`WeightsFollower`] (learner to
-//! actors), and [`Server`] (what a shard is built on). A client belongs to one thread and owns its sockets. Nothing here
-//! waits for ever: a peer that is gone is a repeated log line, and one that was never there an error.
+//! The only crate that names `zmq`. Callers see messages, and clients that hide the links: [`ActorClient`] (actor to shards
+//! and learner), [`TrajectorySampler`] (learner to shards), [`WeightsPublisher`] and [`WeightsFollower`] (learner to actors
+//! and shards), and [`Server`] (the base of a shard). A client belongs to one thread and owns its sockets. What clients
+//! decide is in cores without sockets and clock ([`ActorCore`], [`SamplerCore`], [`WeightsCore`]). Nothing here waits for
+//! ever: a lost peer is a repeated log line, and one that was never reached is an error.
 
 mod actor_core;
 mod block;
@@ -53,7 +54,7 @@ pub use options::LinkOptions;
 pub use port::Port;
 pub use sampler::{LearnerIdentity, SampledItem, SamplerCore, Selector};
 pub use security::{Security, Transport};
-pub use server::{Delivery, Incoming, PeerId, Received, Relay, Server};
+pub use server::{Delivery, Incoming, PeerId, Received, Server, ThreadSender};
 pub use shard_links::LinkId;
 pub use socket_port::SocketPort;
 pub use weights::{VersionedWeights, WeightsCore, WeightsEndpoints, WeightsPublisher};

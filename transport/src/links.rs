@@ -1,25 +1,25 @@
-//! What a service needs to reach the others, as one argument: in one process or over TCP, the services are the same.
+//! Everything a service needs to reach the others, as one argument. Services are the same in one process and over TCP.
 
 use configuration::TransportConfig;
 
 use crate::message::Role;
 use crate::{Endpoint, ShardDirectory, Transport, TransportError, WeightsEndpoints};
 
-/// Sockets' context and the addresses of the other services.
+/// The context of the sockets and the addresses of the other services.
 #[derive(Clone, Debug)]
 pub struct Links {
-    /// What sockets are made of.
+    /// The context and security of the sockets.
     pub transport: Transport,
     /// The replay shards.
     pub shards: ShardDirectory,
     /// The learner's addresses: what it binds, or what actors connect to.
     pub weights: WeightsEndpoints,
-    /// Whether shards relay weights, so that many actors do not lean on one learner.
+    /// Whether shards relay weights, so that one learner need not send them to many actors.
     pub relay: bool,
 }
 
 impl Links {
-    /// Within one process; clones of it reach each other.
+    /// Links within one process; services that have clones of it reach each other.
     #[must_use]
     pub fn inproc(shards: usize, config: &TransportConfig) -> Self {
         let shard = |shard| Endpoint::inproc(&format!("longshore.shard.{shard}"));
@@ -27,12 +27,12 @@ impl Links {
             transport: Transport::inproc().bounded(config),
             shards: ShardDirectory::fixed((0..shards).map(shard).collect()),
             weights: WeightsEndpoints::inproc(),
-            // Within a process there is nothing to spare the learner.
+            // Within a process the learner sends nothing over a network.
             relay: false,
         }
     }
 
-    /// As an actor's process needs them.
+    /// The links of an actor's process.
     ///
     /// # Errors
     /// [`TransportError::Key`], [`TransportError::Address`].
@@ -45,7 +45,7 @@ impl Links {
         })
     }
 
-    /// As the learner's process needs them.
+    /// The links of the learner's process.
     ///
     /// # Errors
     /// [`TransportError::Key`], [`TransportError::Address`].

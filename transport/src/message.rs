@@ -1,4 +1,4 @@
-//! What the services say to each other. `docs/formats.md` draws every message.
+//! The messages between services. `docs/formats.md` draws each of them.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::{BlockDigest, BulkDigest};
 use crate::envelope::{WireError, decode_value, encode_value};
 
-/// Who a peer is; each role has one key pair.
+/// What a service does in a run; each role has one key pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Role {
     /// Trains, publishes weights.
@@ -23,10 +23,10 @@ pub enum Role {
 }
 
 impl Role {
-    /// Every role.
+    /// Every role, in the order of their key pairs.
     pub const ALL: [Role; 3] = [Role::Learner, Role::Replay, Role::Actor];
 
-    /// Its name in key files and messages.
+    /// The role's name in key files and log lines.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -50,19 +50,19 @@ impl fmt::Display for Role {
 /// The first message on a link.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Hello {
-    /// Who is speaking.
+    /// The sender's role.
     pub role: Role,
-    /// The run it belongs to; none for an actor that has yet to be told.
+    /// The sender's run; none for an actor or a shard that does not know it yet.
     pub run: Option<RunId>,
     /// Digest of the observation and action schema.
     pub schema: Digest,
-    /// The learner's fencing token.
+    /// A learner's fencing token.
     pub token: Option<FencingToken>,
-    /// Which actor.
+    /// An actor's id.
     pub actor: Option<ActorId>,
-    /// Which life of the actor.
+    /// An actor's incarnation.
     pub incarnation: Option<Incarnation>,
-    /// An actor's oldest trajectory for this shard that nobody has acknowledged.
+    /// Of an actor's oldest trajectory for this shard that is not acknowledged.
     pub first_sequence: SequenceNumber,
 }
 
@@ -71,7 +71,7 @@ pub struct Hello {
 pub struct Welcome {
     /// The run that the sender serves.
     pub run: RunId,
-    /// Which shard answers; none for a learner.
+    /// The sender's id; none for a learner.
     pub shard: Option<ShardId>,
     /// To an actor: the sequence number that is stored next.
     pub next: SequenceNumber,
@@ -82,17 +82,17 @@ pub struct Welcome {
 /// Why a handshake was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Refusal {
-    /// The peer serves another run.
+    /// The sender of the refusal serves another run.
     OtherRun,
     /// Observation or action schemas differ.
     OtherSchema,
-    /// The peer speaks another protocol.
+    /// The services speak different protocols.
     Protocol,
     /// A learner with a larger fencing token has taken over.
     OldToken,
-    /// The key belongs to another role than the one claimed, or the role has no business here.
+    /// The key belongs to another role than the hello says, or this role may not connect here.
     WrongRole,
-    /// The handshake lacks what its role must say.
+    /// A message lacks what it must say, or speaks for another actor.
     Incomplete,
 }
 
@@ -109,67 +109,67 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// The handshake failed for good.
+/// The handshake or a message is refused for good.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Refused {
-    /// For programs.
+    /// The reason, for programs.
     pub reason: Refusal,
-    /// For people.
+    /// The reason in words, for the log.
     pub message: String,
 }
 
-/// The handshake cannot succeed yet; to be tried again.
+/// The handshake cannot succeed yet; the client tries again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NotReady {
-    /// What is missing.
+    /// What the sender waits for, for the log.
     pub message: String,
 }
 
 /// One trajectory for a shard; body and states follow as two frames.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Insert {
-    /// What the shard may read.
+    /// The part that shards read, too.
     pub header: TrajectoryHeader,
-    /// The steps.
+    /// Describes the block of steps.
     pub body: BlockDigest,
-    /// The states.
+    /// Describes the block of states.
     pub states: BlockDigest,
 }
 
 impl Insert {
-    /// Whether these are the frames that it speaks of.
+    /// Whether these are the described frames.
     #[must_use]
     pub fn holds(&self, body: &[u8], states: &[u8]) -> bool {
         self.body.stored == BulkDigest::of(body) && self.states.stored == BulkDigest::of(states)
     }
 }
 
-/// Several small trajectories for a shard: in one frame, of each an [`Insert`] in its envelope, its body and its states.
+/// Several small trajectories for a shard in one frame: of each an [`Insert`] in its envelope, then its body and its states.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Inserts {
-    /// Bytes of envelope, body and states of each.
+    /// For each trajectory the bytes of its envelope, body and states.
     pub lengths: Vec<[u32; 3]>,
-    /// All of them, one behind the other.
+    /// Describes the frame, which holds all of them in this order.
     pub frame: BulkDigest,
 }
 
 impl Inserts {
-    /// Envelope, body and states of each; none when the lengths are not those of `bytes`.
+    /// For each trajectory its envelope, body and states; none when the lengths do not add up to `bytes`.
     #[must_use]
     pub fn split<'a>(&self, mut bytes: &'a [u8]) -> Option<Vec<[&'a [u8]; 3]>> {
-        let mut pieces = Vec::new();
+        let mut trajectories = Vec::new();
         for lengths in &self.lengths {
             let mut parts = [&bytes[..0]; 3];
             for (part, length) in parts.iter_mut().zip(lengths) {
                 (*part, bytes) = bytes.split_at_checked(*length as usize)?;
             }
-            pieces.push(parts);
+            trajectories.push(parts);
         }
-        bytes.is_empty().then_some(pieces)
+        bytes.is_empty().then_some(trajectories)
     }
 }
 
-/// To an actor: what is stored, and what may be sent. Each says everything anew, so a lost one does no harm.
+/// Tells an actor what is stored and what it may send. Each says the whole state, so a lost one does no harm.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ack {
     /// Every sequence number below this is stored.
@@ -183,37 +183,37 @@ pub struct Ack {
 pub enum Pick {
     /// Those that the table's sampler selects.
     Next,
-    /// Those of one version that were not given yet, for learners that take fixed turns.
+    /// Those of one version that were not sampled yet, for a learner in lockstep.
     Turn(PolicyVersion),
 }
 
 /// A request for trajectories.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
-    /// Returned with the answer.
+    /// Number of the request, returned with the answer.
     pub request: u64,
-    /// Of which table.
+    /// Name of the table.
     pub table: String,
-    /// Which.
+    /// Which of its trajectories.
     pub pick: Pick,
-    /// At least so many steps, where there are.
+    /// At least so many steps, where the table has them.
     pub steps: u64,
-    /// The shard answers with what it has after this long, in milliseconds.
+    /// After so many milliseconds the shard answers with what it has.
     pub patience_ms: u32,
 }
 
 /// A trajectory in a [`Batch`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Item {
-    /// The shard's key of it.
+    /// Its key in the shard.
     pub key: u64,
-    /// Header.
+    /// Header of the trajectory.
     pub header: TrajectoryHeader,
-    /// With which probability the table's sampler selected it.
+    /// The probability with which the table's sampler selected it, 0 to 1.
     pub probability: f64,
-    /// The steps.
+    /// Describes the block of steps.
     pub body: BlockDigest,
-    /// The states.
+    /// Describes the block of states.
     pub states: BlockDigest,
 }
 
@@ -222,37 +222,37 @@ pub struct Item {
 pub struct TableSize {
     /// Items in the table.
     pub items: u64,
-    /// Sum of what the sampler draws in proportion to: priorities to the exponent's power; each item 1 where it has none.
+    /// Sum of the weights by which the sampler draws: priority^exponent, or 1 for each item where it does not prioritise.
     pub mass: f64,
 }
 
-/// Most items of one [`Batch`].
+/// The largest number of items in one [`Batch`].
 pub const MAX_BATCH_ITEMS: usize = 4096;
 
 /// The answer to [`Sample`]; bodies and states follow, two frames an item.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Batch {
-    /// Of the request.
+    /// Number of the request that it answers.
     pub request: u64,
     /// What the table held when it was asked.
     pub table: TableSize,
-    /// May be empty.
+    /// The sampled items; none where the table has nothing to sample.
     pub items: Vec<Item>,
 }
 
-/// New priorities from the learner. Items that have left the table meanwhile are no matter.
+/// New priorities from the learner. Items that have left the table meanwhile are skipped.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Prioritise {
-    /// Of which table.
+    /// Name of the table.
     pub table: String,
     /// Keys as in [`Item`], and their priorities.
     pub updates: Vec<(u64, f32)>,
 }
 
-/// A version is out; sent to all, and repeated.
+/// A version of the weights is published; sent to all subscribers, and repeated.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Announcement {
-    /// The run.
+    /// The learner's run.
     pub run: RunId,
     /// The newest version.
     pub version: PolicyVersion,
@@ -261,16 +261,16 @@ pub struct Announcement {
 /// A request for the newest weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pull {
-    /// What the asker has; it is answered when there is something newer.
+    /// The version that the sender has; the answer comes when there is a newer one.
     pub have: Option<PolicyVersion>,
 }
 
 /// The newest weights, which follow as one frame.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Weights {
-    /// Their version.
+    /// The published version.
     pub version: PolicyVersion,
-    /// The weights.
+    /// Describes the frame of the weights.
     pub weights: BulkDigest,
 }
 
@@ -313,19 +313,19 @@ macro_rules! messages {
 }
 
 messages! {
-    /// Opens a link.
+    /// Opens a link, client to server.
     1 => Hello(Hello),
-    /// Accepts it.
+    /// Accepts a hello, server to client.
     2 => Welcome(Welcome),
-    /// Refuses it for good.
+    /// Refuses a hello or another message for good.
     3 => Refused(Refused),
-    /// Refuses it for now.
+    /// Refuses a hello for now.
     4 => NotReady(NotReady),
-    /// The receiver does not know the sender (it was restarted): say hello again.
+    /// The server does not know the client, because it has restarted: the client says hello again.
     5 => UnknownPeer(()),
-    /// Is anybody there?
+    /// Asks for any answer.
     6 => Ping(()),
-    /// Yes.
+    /// Answers a ping.
     7 => Pong(()),
     /// The learner has ended the run.
     8 => RunFinished(()),
@@ -341,11 +341,11 @@ messages! {
     27 => Prioritise(Prioritise),
     /// Actor to shard.
     28 => Inserts(Inserts),
-    /// Learner to everybody.
+    /// Learner to its subscribers.
     32 => Announcement(Announcement),
-    /// Actor to learner.
+    /// Actor to shard or learner, shard to learner.
     33 => Pull(Pull),
-    /// Learner to actor.
+    /// Answers a pull.
     34 => Weights(Weights),
 }
 
@@ -365,7 +365,7 @@ impl Message {
 }
 
 impl Hello {
-    /// What every hello says; the rest is absent.
+    /// A hello with what every one says; the rest is absent.
     #[must_use]
     pub fn new(role: Role, schema: Digest) -> Self {
         Hello {

@@ -1,27 +1,27 @@
-//! What all clients share: patience, and the log lines of somebody who waits.
+//! What all clients share: how patient they are, and how often they log that they wait.
 
 use std::time::Duration;
 
 use configuration::TransportConfig;
 
-/// Whoever has nothing to say and nothing to hear learns only by this that a peer was restarted: together with the time that a
-/// lost connection takes to come back (0.4 s at most), he goes on within a second.
+/// An idle client notices by its heartbeat alone that a peer has restarted. With the time that a lost connection takes to come
+/// back (at most 0.4 s) it goes on within a second.
 const HEARTBEAT: Duration = Duration::from_millis(400);
 
 /// How patient a client is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LinkOptions {
-    /// A silent link is asked whether anybody is there after this long.
+    /// After this long without a message the client sends a ping.
     pub heartbeat: Duration,
-    /// A peer that owes an answer for this long is taken for lost.
+    /// A peer that does not answer for this long is treated as lost.
     pub peer_timeout: Duration,
     /// First pause before a lost peer is tried again; it doubles, with jitter.
     pub backoff: Duration,
     /// Longest such pause.
     pub backoff_max: Duration,
-    /// A peer that was never reached in this time is given up.
+    /// A client that reaches no peer within this time fails.
     pub reach_deadline: Duration,
-    /// Somebody who waits says so this often.
+    /// How often a client that waits logs it.
     pub complaint_period: Duration,
 }
 
@@ -44,10 +44,11 @@ impl From<&TransportConfig> for LinkOptions {
     }
 }
 
-/// Says now and then that something is still awaited, beginning one period after it was first missed.
+/// Decides when to log that something is still awaited: once a period, beginning one period after it was first missed.
 #[derive(Debug)]
 pub(crate) struct Complaint {
     period: Duration,
+    /// When it was first missed, and when that was last logged.
     missed: Option<(Duration, Duration)>,
 }
 
@@ -56,12 +57,12 @@ impl Complaint {
         Complaint { period, missed: None }
     }
 
-    /// Nothing is missed (any more).
+    /// Nothing is awaited (any more).
     pub(crate) fn settle(&mut self) {
         self.missed = None;
     }
 
-    /// Something is missed; when it is time to say so, for how long already.
+    /// Something is awaited: returns for how long already, when it is time to log it.
     pub(crate) fn due(&mut self, now: Duration) -> Option<Duration> {
         let (since, last) = *self.missed.get_or_insert((now, now));
         if now.saturating_sub(last) < self.period {

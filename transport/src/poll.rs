@@ -8,12 +8,12 @@ pub(crate) fn wait(sockets: &[&zmq::Socket], timeout: Duration) {
     if items.is_empty() {
         std::thread::sleep(timeout);
     } else if let Err(error) = zmq::poll(&mut items, i64::from(millis(timeout))) {
-        // A signal; the caller looks at its sockets and comes back.
+        // A signal came; the caller looks at its sockets and waits again.
         tracing::trace!(%error, "waiting was cut short");
     }
 }
 
-/// Rounded up, so that a short wait is no busy loop.
+/// Milliseconds, rounded up: a short wait must not become a busy loop.
 pub(crate) fn millis(duration: Duration) -> i32 {
     i32::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
 }

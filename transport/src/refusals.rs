@@ -1,5 +1,5 @@
-//! Tells of strangers: peers with another key or another service's, or with none at all. Those that fail before they can
-//! show a key never reach the authenticator, so their failed handshakes are watched, too.
+//! Logs refused connections: peers without a key, or with a wrong one. Peers that fail before they show a key never reach the
+//! authenticator, so failed handshakes are watched, too.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use crate::{Endpoint, TransportError};
 
 const LOG_PERIOD: Duration = Duration::from_secs(5);
 
-/// A stranger tries again and again: one line in five seconds tells of it.
+/// A refused peer tries again and again: it is logged once in five seconds.
 #[derive(Default)]
 pub(crate) struct RefusalLog {
     last: Option<Instant>,
@@ -15,14 +15,14 @@ pub(crate) struct RefusalLog {
 }
 
 impl RefusalLog {
-    /// Somebody was turned away; `from` says what is known of who it was.
+    /// Counts and logs a refused connection; `from` says what is known of the peer.
     pub(crate) fn refused(&mut self, from: &str, reason: &str) {
         metrics::counter!("longshore_peers_refused_total", "reason" => "key").increment(1);
         self.unlogged += 1;
         if self.last.is_some_and(|last| last.elapsed() < LOG_PERIOD) {
             return;
         }
-        tracing::warn!(from, reason, attempts = self.unlogged, "turned a peer away");
+        tracing::warn!(from, reason, attempts = self.unlogged, "refused a connection");
         self.last = Some(Instant::now());
         self.unlogged = 0;
     }
@@ -35,7 +35,7 @@ pub(crate) struct HandshakeWatch {
 }
 
 impl HandshakeWatch {
-    /// Watches `socket`, which is to be bound to `endpoint`; `number` is unique among the context's watches.
+    /// Watches `socket`, which will be bound to `endpoint`; `number` is unique among the watches of the context.
     pub(crate) fn new(
         context: &zmq::Context,
         socket: &zmq::Socket,
@@ -52,13 +52,13 @@ impl HandshakeWatch {
         Ok(HandshakeWatch { events, endpoint: endpoint.to_string() })
     }
 
-    /// Tells of what has failed since the last look; never waits. The library does not say who it was.
-    pub(crate) fn look(&self, log: &mut RefusalLog) {
+    /// Logs the handshakes that have failed since the last call; never waits. The library does not name the peer.
+    pub(crate) fn log_failures(&self, log: &mut RefusalLog) {
         while self.events.recv_multipart(zmq::DONTWAIT).is_ok() {
-            let from = format!("somebody at {}", self.endpoint);
+            let from = format!("a peer of {}", self.endpoint);
             log.refused(
                 &from,
-                "the handshake failed: no CURVE, or another key for this service than its own",
+                "the handshake failed: the peer has no CURVE keys, or a wrong key of this service",
             );
         }
     }

@@ -16,28 +16,28 @@ const DEFAULT_MAX_FRAME_BYTES: i64 = 256 << 20;
 /// How TCP links are protected.
 #[derive(Clone, Debug)]
 pub enum Security {
-    /// Neither encrypted nor authenticated: loopback alone may be bound, unless `insecure` says otherwise.
+    /// Neither encrypted nor authenticated: only loopback may be bound, unless `insecure` is set.
     Plain {
-        /// Allows any bind.
+        /// Allows any address to be bound.
         insecure: bool,
     },
     /// Encrypted; a peer is known by its key, and each socket accepts certain roles only.
     Curve(Arc<Keys>),
 }
 
-/// What sockets are made of: one context (services of one process that share it can talk over `inproc://`) and how
-/// links are protected. Clones share the context.
+/// The base of all sockets: one context (services of one process that share it can talk over `inproc://`) and how links are
+/// protected. Clones share the context.
 #[derive(Clone)]
 pub struct Transport {
     context: zmq::Context,
     security: Security,
     max_frame_bytes: i64,
-    // Answers for the context's bound sockets as long as anybody may bind one.
+    // Authenticates peers of the context's bound sockets as long as a clone may bind one.
     zap: Option<Arc<ZapHandler>>,
 }
 
 impl Transport {
-    /// For services within one process.
+    /// A transport for services within one process.
     #[must_use]
     pub fn inproc() -> Self {
         Transport {
@@ -48,7 +48,7 @@ impl Transport {
         }
     }
 
-    /// For services of their own processes.
+    /// A transport between processes.
     ///
     /// # Errors
     /// [`TransportError::NoCurve`]; [`TransportError::Thread`].
@@ -62,10 +62,10 @@ impl Transport {
         Ok(transport)
     }
 
-    /// What a service of `role` needs by its configuration.
+    /// The transport of a service of `role`, as configured.
     ///
     /// # Errors
-    /// [`TransportError::Key`] and what [`Transport::tcp`] gives.
+    /// [`TransportError::Key`] and those of [`Transport::tcp`].
     pub fn from_config(config: &TransportConfig, role: Role) -> Result<Self, TransportError> {
         let security = match &config.keys {
             Some(folder) => Security::Curve(Arc::new(Keys::load(folder, role)?)),
@@ -74,7 +74,7 @@ impl Transport {
         Ok(Transport::tcp(security)?.bounded(config))
     }
 
-    /// The same for messages as large as `config` allows.
+    /// The same, with the largest frame that `config` allows.
     pub(crate) fn bounded(mut self, config: &TransportConfig) -> Self {
         self.max_frame_bytes = i64::from(config.max_frame_mib) << 20;
         self
@@ -88,7 +88,7 @@ impl Transport {
         &self.security
     }
 
-    /// Tells in the log of peers whose handshake with `socket` fails; to be called before it is bound.
+    /// Logs failed handshakes with `socket`; must be called before the socket is bound.
     pub(crate) fn watch(&self, socket: &zmq::Socket, endpoint: &Endpoint) -> Result<(), TransportError> {
         static WATCHES: AtomicU64 = AtomicU64::new(0);
         if let Some(zap) = &self.zap {

@@ -1,4 +1,4 @@
-//! The answering end of links: one bound socket that many peers talk to.
+//! The server's end of links: one bound socket that many peers connect to.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,14 +11,14 @@ use crate::poll::wait;
 use crate::{Endpoint, Frame, Transport, TransportError, socket, wire};
 
 const COMPLAINT_PERIOD: Duration = Duration::from_secs(1);
-/// Malformed messages that are read before the caller has his turn: rubbish must not hold up what others wait for.
+/// Malformed messages that are read in a row before the caller goes on: rubbish must not delay other work.
 const MALFORMED_AT_ONCE: usize = 256;
 
-/// What a relay is given is bounded by what its giver has; a limit would drop the answers of a thread that was held up and
-/// then has many at once.
-const NO_LIMIT: i32 = 0;
+/// What other threads send is bounded by what they hold. A limit of the queue would drop the answers of a thread that was
+/// delayed and then has many at once.
+const NO_QUEUE_LIMIT: i32 = 0;
 
-/// Names one connection of a peer; a peer that reconnects gets another.
+/// Identifies one connection of a peer; after a reconnection the peer has another.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PeerId(Vec<u8>);
 
@@ -28,23 +28,23 @@ impl fmt::Debug for PeerId {
     }
 }
 
-/// A message and who sent it.
+/// A message with its sender.
 #[derive(Debug)]
 pub struct Incoming {
-    /// The connection it came on.
+    /// The connection of the sender.
     pub peer: PeerId,
     /// The role that the peer's key proves; none without CURVE.
     pub role: Option<Role>,
     /// The message.
     pub message: Message,
-    /// The frames that it promises.
+    /// The frames behind the envelope.
     pub bulk: Vec<Frame>,
-    /// The envelope as it came.
+    /// The envelope as received.
     pub envelope: Frame,
 }
 
 impl Incoming {
-    /// Bytes of the message.
+    /// Bytes of all frames of the message.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.envelope.len() + self.bulk.iter().map(|frame| frame.len()).sum::<usize>()
@@ -52,7 +52,7 @@ impl Incoming {
 }
 
 impl PeerId {
-    /// The identity that the connection's messages carry.
+    /// The identity of the connection, as ZeroMQ puts it before each message.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -65,33 +65,33 @@ impl From<Vec<u8>> for PeerId {
     }
 }
 
-/// What a wait ended with.
+/// What ended a wait.
 #[derive(Debug)]
 pub enum Received {
     /// A message.
     Message(Box<Incoming>),
-    /// A [`Relay`] asked for attention.
+    /// A [`ThreadSender`] woke the server.
     Woken,
     /// The timeout.
     Nothing,
 }
 
-/// What became of a message.
+/// What happened to a message that was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
-    /// It is on its way.
+    /// It is queued for the peer.
     Sent,
-    /// The peer has gone; its connection will not come back under this id.
+    /// The connection is gone; it will not come back under this id.
     Gone,
-    /// The peer does not read what it is sent; the message was dropped.
+    /// The queue is full because the peer does not read; the message was dropped.
     Full,
 }
 
 /// A bound socket, owned by one thread.
 pub struct Server {
     router: zmq::Socket,
-    relay: zmq::Socket,
-    relay_address: String,
+    senders: zmq::Socket,
+    sender_address: String,
     transport: Transport,
     endpoint: Endpoint,
     complained: Option<Instant>,
@@ -112,19 +112,27 @@ impl Server {
         endpoint: &Endpoint,
         domain: Domain,
     ) -> Result<Self, TransportError> {
-        static RELAYS: AtomicU64 = AtomicU64::new(0);
+        static SENDERS: AtomicU64 = AtomicU64::new(0);
         let router = socket::bind(transport, zmq::ROUTER, endpoint, domain)?;
-        let relay_address = format!("inproc://longshore.relay.{}", RELAYS.fetch_add(1, Ordering::Relaxed));
-        let relay =
-            transport.context().socket(zmq::PULL).map_err(TransportError::socket("open", &relay_address))?;
-        relay.set_rcvhwm(NO_LIMIT).map_err(TransportError::socket("set up", &relay_address))?;
-        relay.bind(&relay_address).map_err(TransportError::socket("bind", &relay_address))?;
+        let sender_address = format!("inproc://longshore.sender.{}", SENDERS.fetch_add(1, Ordering::Relaxed));
+        let senders =
+            transport.context().socket(zmq::PULL).map_err(TransportError::socket("open", &sender_address))?;
+        senders.set_rcvhwm(NO_QUEUE_LIMIT).map_err(TransportError::socket("set up", &sender_address))?;
+        senders.bind(&sender_address).map_err(TransportError::socket("bind", &sender_address))?;
         let endpoint = match router.get_last_endpoint() {
             Ok(Ok(text)) => text.parse()?,
             _ => endpoint.clone(),
         };
         let transport = transport.clone();
-        Ok(Server { router, relay, relay_address, transport, endpoint, complained: None, gone: Vec::new() })
+        Ok(Server {
+            router,
+            senders,
+            sender_address,
+            transport,
+            endpoint,
+            complained: None,
+            gone: Vec::new(),
+        })
     }
 
     /// Where it is bound, with the port that the system chose for `*`.
@@ -133,24 +141,24 @@ impl Server {
         &self.endpoint
     }
 
-    /// A handle for another thread to send through this socket.
+    /// Lets another thread send through this socket.
     ///
     /// # Errors
     /// [`TransportError::Socket`].
-    pub fn relay(&self) -> Result<Relay, TransportError> {
-        let fail = |operation| TransportError::socket(operation, &self.relay_address);
+    pub fn sender(&self) -> Result<ThreadSender, TransportError> {
+        let fail = |operation| TransportError::socket(operation, &self.sender_address);
         let socket = self.transport.context().socket(zmq::PUSH).map_err(fail("open"))?;
         socket.set_linger(0).map_err(fail("set up"))?;
-        socket.set_sndhwm(NO_LIMIT).map_err(fail("set up"))?;
-        socket.connect(&self.relay_address).map_err(fail("connect to"))?;
-        Ok(Relay { socket })
+        socket.set_sndhwm(NO_QUEUE_LIMIT).map_err(fail("set up"))?;
+        socket.connect(&self.sender_address).map_err(fail("connect to"))?;
+        Ok(ThreadSender { socket })
     }
 
-    /// Waits for the next message; passes on meanwhile what relays send. Malformed messages are counted and dropped.
+    /// Waits for the next message, and meanwhile passes on what other threads send. Malformed messages are counted and dropped.
     pub fn receive(&mut self, timeout: Duration) -> Received {
-        wait(&[&self.router, &self.relay], timeout);
+        wait(&[&self.router, &self.senders], timeout);
         let mut woken = false;
-        while let Some(mut frames) = socket::receive(&self.relay) {
+        while let Some(mut frames) = socket::receive(&self.senders) {
             if frames.len() < 2 {
                 woken = true;
             } else {
@@ -166,7 +174,7 @@ impl Server {
         self.try_receive().map_or(Received::Nothing, |incoming| Received::Message(Box::new(incoming)))
     }
 
-    /// Peers that a relay wanted to send to and that have gone, since the last call.
+    /// Connections that other threads sent to and that were gone, since the last call.
     pub fn take_gone(&mut self) -> Vec<PeerId> {
         std::mem::take(&mut self.gone)
     }
@@ -186,7 +194,7 @@ impl Server {
         }
     }
 
-    /// The next message, when there is one: never waits. None also after many malformed ones in a row.
+    /// The next message, when there is one; never waits. None after many malformed ones in a row, too.
     pub fn try_receive(&mut self) -> Option<Incoming> {
         for _ in 0..MALFORMED_AT_ONCE {
             let mut role = None;
@@ -205,24 +213,24 @@ impl Server {
                 }
                 Err(error) => {
                     if matches!(error, WireError::Protocol { .. }) {
-                        self.show_protocol(&peer);
+                        self.send_protocol(&peer);
                     }
-                    self.complain(&peer, &error);
+                    self.log_malformed(&peer, &error);
                 }
             }
         }
         None
     }
 
-    /// Any message of ours tells a peer of another version by its envelope why it is not understood.
-    fn show_protocol(&mut self, peer: &PeerId) {
+    /// Answers a peer of another version with a message whose envelope shows the protocol of this program.
+    fn send_protocol(&mut self, peer: &PeerId) {
         if let Ok(frames) = wire::pack(&Message::UnknownPeer(()), Vec::new()) {
             self.send(peer, frames);
         }
     }
 
-    /// A stranger may send rubbish as fast as the network carries it: one line a second tells of it.
-    fn complain(&mut self, peer: &PeerId, error: &wire::WireError) {
+    /// A peer may send rubbish as fast as the network carries it: it is logged once a second.
+    fn log_malformed(&mut self, peer: &PeerId, error: &wire::WireError) {
         metrics::counter!("longshore_malformed_messages_total").increment(1);
         if self.complained.is_none_or(|last| last.elapsed() >= COMPLAINT_PERIOD) {
             self.complained = Some(Instant::now());
@@ -238,15 +246,15 @@ impl fmt::Debug for Server {
 }
 
 /// Sends through a [`Server`]'s socket from another thread.
-pub struct Relay {
+pub struct ThreadSender {
     socket: zmq::Socket,
 }
 
-impl Relay {
+impl ThreadSender {
     /// Hands a packed message ([`wire::pack`]) to the server's thread, which sends it when it next waits.
     ///
     /// # Errors
-    /// [`TransportError::Socket`] when the server has gone.
+    /// [`TransportError::Socket`] when the server is gone.
     pub fn send(&mut self, peer: &PeerId, frames: Vec<Frame>) -> Result<(), TransportError> {
         let mut all = Vec::with_capacity(frames.len() + 1);
         all.push(Frame::from(peer.0.as_slice()));
@@ -256,13 +264,13 @@ impl Relay {
 
     /// Ends the server's wait.
     pub fn wake(&self) {
-        // A server that has gone need not wake.
+        // A server that is gone need not wake.
         let _ = self.socket.send(Vec::new(), zmq::DONTWAIT);
     }
 }
 
-impl fmt::Debug for Relay {
+impl fmt::Debug for ThreadSender {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Relay").finish_non_exhaustive()
+        formatter.debug_struct("ThreadSender").finish_non_exhaustive()
     }
 }

@@ -1,5 +1,5 @@
-//! Sends a frame without copying it: the library reads the bytes where they are, and gives its share of them back when it
-//! has sent them. The `zmq` crate only sends what it may keep, or a copy (docs/decisions/frames-without-copies.md).
+//! Sends a frame without copying it: the library reads the bytes where they are, and drops its reference to them when it has
+//! sent them. The `zmq` crate only sends bytes that it may keep, or a copy (docs/decisions/frames-without-copies.md).
 
 #![expect(unsafe_code, reason = "the library takes shared bytes only through its C interface")]
 #![deny(clippy::undocumented_unsafe_blocks)]
@@ -12,24 +12,24 @@ use crate::Frame;
 /// Frames of at most so many bytes are copied: that costs less than sharing them.
 const COPIED: usize = 4 << 10;
 
-/// Sends one frame of a message; the socket keeps a share of its bytes until they are sent.
+/// Sends one frame of a message; the socket keeps a reference to its bytes until they are sent.
 pub(crate) fn send(socket: &mut zmq::Socket, frame: &Frame, flags: i32) -> Result<(), zmq::Error> {
     if frame.len() <= COPIED {
         return socket.send(&**frame, flags);
     }
-    let share = Box::into_raw(Box::new(frame.clone()));
+    let shared = Box::into_raw(Box::new(frame.clone()));
     let mut message = MaybeUninit::<zmq_sys::zmq_msg_t>::uninit();
-    // SAFETY: `share` is a frame of our own on the heap, whose bytes neither move nor change while it lives; `message` is
-    // room for a message, which this call initialises. The library calls `give_back` with `share` exactly once, when it
-    // needs the bytes no more, from whatever thread: a frame may go to another thread and be dropped there.
+    // SAFETY: `shared` is a frame of our own on the heap, whose bytes neither move nor change while it lives; `message` is
+    // room for a message, which this call initialises. The library calls `release` with `shared` exactly once, when it
+    // needs the bytes no more, from any thread: a frame may go to another thread and be dropped there.
     let made = unsafe {
-        let bytes: &[u8] = &*share;
+        let bytes: &[u8] = &*shared;
         let data = bytes.as_ptr().cast_mut().cast::<c_void>();
-        zmq_sys::zmq_msg_init_data(message.as_mut_ptr(), data, bytes.len(), Some(give_back), share.cast())
+        zmq_sys::zmq_msg_init_data(message.as_mut_ptr(), data, bytes.len(), Some(release), shared.cast())
     };
     if made != 0 {
-        // SAFETY: the library has not taken the share, and nobody else has it.
-        drop(unsafe { Box::from_raw(share) });
+        // SAFETY: the library has not taken the reference, and there is no other copy of the pointer.
+        drop(unsafe { Box::from_raw(shared) });
         return Err(zmq::Error::ENOMEM);
     }
     // SAFETY: `message` was initialised above, and the socket lives as long as its owner's reference to it.
@@ -37,17 +37,17 @@ pub(crate) fn send(socket: &mut zmq::Socket, frame: &Frame, flags: i32) -> Resul
     if sent >= 0 {
         return Ok(());
     }
-    // SAFETY: the error of the call before, of this thread.
+    // SAFETY: reads the error of the previous call on this thread.
     let error = zmq::Error::from_raw(unsafe { zmq_sys::zmq_errno() });
-    // SAFETY: a message that was not sent is still ours; closing it gives the share back.
+    // SAFETY: a message that was not sent is still ours; closing it releases the reference.
     unsafe { zmq_sys::zmq_msg_close(message.as_mut_ptr()) };
     Err(error)
 }
 
-/// Drops the library's share of a frame.
-extern "C" fn give_back(_bytes: *mut c_void, share: *mut c_void) {
-    // SAFETY: `share` is what `send` made of a box, and the library gives it here once.
-    drop(unsafe { Box::from_raw(share.cast::<Frame>()) });
+/// Drops the library's reference to a frame.
+extern "C" fn release(_bytes: *mut c_void, shared: *mut c_void) {
+    // SAFETY: `shared` is what `send` made of a box, and the library passes it here once.
+    drop(unsafe { Box::from_raw(shared.cast::<Frame>()) });
 }
 
 #[cfg(test)]
@@ -56,7 +56,7 @@ mod tests {
     use crate::socket;
 
     #[test]
-    fn shared_bytes_arrive_and_are_given_back() {
+    fn shared_bytes_arrive_and_are_released() {
         let context = zmq::Context::new();
         let pair = |bind: bool| {
             let socket = context.socket(zmq::PAIR).unwrap();
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_sent_is_given_back() {
+    fn what_cannot_be_sent_is_released() {
         let context = zmq::Context::new();
         let mut socket = context.socket(zmq::PUSH).unwrap();
         let frame = Frame::from(vec![7; 100_000]);
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_queued_is_given_back_with_its_socket() {
+    fn what_is_queued_is_released_with_its_socket() {
         let context = zmq::Context::new();
         let mut here = context.socket(zmq::PAIR).unwrap();
         here.bind("inproc://queued").unwrap();

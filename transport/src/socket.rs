@@ -1,4 +1,4 @@
-//! Every option that a ZeroMQ socket of ours has: the library's defaults drop, hang or grow without bound.
+//! Makes ZeroMQ sockets with every option set: with the library's defaults they drop messages, hang or grow without bound.
 
 use std::time::Duration;
 
@@ -8,23 +8,23 @@ use crate::poll::millis;
 use crate::security::{Security, Transport};
 use crate::{Endpoint, Frame, TransportError, shared};
 
-/// A closing socket sends what is queued for this long.
+/// For this long a socket that is closed still sends what is queued.
 const LINGER: Duration = Duration::from_secs(1);
-/// Messages that a socket queues for one peer. Credits and one request at a time keep links far below it.
+/// Messages that a socket queues for one peer. Credits, and one request at a time, keep links far below it.
 const HIGH_WATER_MARK: i32 = 10_000;
-/// An envelope and two frames for each item of the largest batch, and one to tell that there were more.
+/// Frames of the largest batch (its envelope, and two for each item), and one more that shows that there were too many.
 pub(crate) const MAX_FRAMES: usize = 2 + 2 * crate::message::MAX_BATCH_ITEMS;
-/// Of the system, for each connection: several trajectories fit, so that neither end waits for the other for each.
+/// Bytes that the system buffers for each connection: several trajectories, so that the ends need not wait for each other.
 const BUFFER: i32 = 1 << 20;
 const HEARTBEAT: Duration = Duration::from_secs(2);
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(10);
 const HANDSHAKE: Duration = Duration::from_secs(5);
-/// A peer that comes back is found within a second.
+/// Short, so that a peer that is back is reached within a second.
 const RECONNECT: Duration = Duration::from_millis(50);
 const RECONNECT_MAX: Duration = Duration::from_millis(400);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A socket bound to `endpoint`, which accepts the roles that have business in `domain`.
+/// A socket bound to `endpoint`, which accepts the roles that `domain` admits.
 pub(crate) fn bind(
     transport: &Transport,
     kind: zmq::SocketType,
@@ -36,7 +36,7 @@ pub(crate) fn bind(
     transport.check_bind(&bound)?;
     let socket = open(transport, kind, &bound).map_err(fail("open"))?;
     if kind == zmq::ROUTER {
-        // Otherwise what is sent to a peer that has gone is dropped without a word.
+        // Otherwise messages to a lost connection are dropped silently.
         socket.set_router_mandatory(true).map_err(fail("set up"))?;
     }
     if let Security::Curve(keys) = transport.security() {
@@ -53,7 +53,7 @@ pub(crate) fn bind(
     Ok(socket)
 }
 
-/// A socket that connects to a peer of role `server`; the connection is made in the background, again and again.
+/// A socket that connects to a peer of role `server`; the library connects, and reconnects, in the background.
 pub(crate) fn connect(
     transport: &Transport,
     kind: zmq::SocketType,
@@ -83,7 +83,7 @@ fn open(
     endpoint: &Endpoint,
 ) -> Result<zmq::Socket, zmq::Error> {
     let socket = transport.context().socket(kind)?;
-    // Only where it must be: with it the library looks for IPv6 addresses of names first, which a peer may not listen on.
+    // Only where it is needed: with this option the library prefers IPv6 addresses of a name, where the peer may not listen.
     socket.set_ipv6(endpoint.is_ipv6())?;
     socket.set_linger(millis(LINGER))?;
     socket.set_sndhwm(HIGH_WATER_MARK)?;
@@ -105,14 +105,14 @@ fn open(
 pub(crate) fn send(socket: &mut zmq::Socket, frames: &[Frame]) -> Result<(), zmq::Error> {
     for (place, frame) in frames.iter().enumerate() {
         let more = if place + 1 < frames.len() { zmq::SNDMORE } else { 0 };
-        // Whether there is room is decided with the first frame; the rest goes with it.
+        // The first frame decides whether there is room; the others go with it.
         shared::send(socket, frame, zmq::DONTWAIT | more)?;
     }
     Ok(())
 }
 
-/// The next message, when there is one: never waits. More than [`MAX_FRAMES`] frames are read and thrown away; none of ours
-/// has so many, and what is left is no message.
+/// The next message, when there is one; never waits. Frames beyond [`MAX_FRAMES`] are dropped: no valid message has so many, and
+/// the rest does not pass for one.
 pub(crate) fn receive(socket: &zmq::Socket) -> Option<Vec<Frame>> {
     receive_and(socket, |_, _| {})
 }

@@ -10,10 +10,10 @@ use crate::envelope::{HEADER_BYTES, envelope, open};
 pub use crate::envelope::{PROTOCOL, WireError, seal, unseal};
 use crate::message::Message;
 
-/// Kind of a trajectory's body, which travels in a frame of its own.
+/// Kind of a trajectory's body, which is a bulk frame of a message.
 const KIND_BODY: u16 = 256;
 
-/// The envelope of `message`; the frames that it promises are sent behind it.
+/// The envelope of `message`; its bulk frames are sent behind it.
 ///
 /// # Errors
 /// [`WireError::Payload`] when it is too large.
@@ -32,7 +32,7 @@ pub fn pack(message: &Message, bulk: Vec<Frame>) -> Result<Vec<Frame>, WireError
     Ok(frames)
 }
 
-/// The message in an envelope and the frames behind it, each checked.
+/// Decodes a message from its envelope and bulk frames, and checks all of them.
 ///
 /// # Errors
 /// See [`WireError`].
@@ -51,7 +51,7 @@ pub fn decode<B: Deref<Target = [u8]>>(frames: &[B]) -> Result<Message, WireErro
     Ok(message)
 }
 
-/// The message in an envelope whose frames lie elsewhere: they are not looked at.
+/// Decodes a message from its envelope alone; its bulk frames are not checked.
 ///
 /// # Errors
 /// See [`WireError`].
@@ -60,7 +60,7 @@ pub fn header_of(envelope: &[u8]) -> Result<Message, WireError> {
     Message::decode_payload(kind, payload)
 }
 
-/// The steps of a trajectory as bytes, in an envelope of their own: replay shards pass them on unread.
+/// Encodes the body of a trajectory in an envelope of its own: replay shards pass it on unread.
 ///
 /// # Errors
 /// [`WireError::Payload`] when it is too large.
@@ -68,7 +68,7 @@ pub fn encode_body(body: &TrajectoryBody) -> Result<Vec<u8>, WireError> {
     seal(KIND_BODY, body)
 }
 
-/// The opposite of [`encode_body`].
+/// The body that [`encode_body`] has encoded.
 ///
 /// # Errors
 /// See [`WireError`].

@@ -1,4 +1,4 @@
-//! The authenticator of ZeroMQ (its RFC 27): says for each connecting key whose it is and whether it may come in.
+//! The authenticator of ZeroMQ (its RFC 27): decides for each connecting key which role it belongs to, and whether it may connect.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -36,7 +36,7 @@ impl ZapHandler {
         Ok(ZapHandler { stop, watches, thread: Some(thread) })
     }
 
-    /// Tells from now on of what this watch sees.
+    /// Logs failed handshakes of another socket from now on.
     pub(crate) fn watch(&self, watch: HandshakeWatch) {
         // The thread ends only when this handler is dropped.
         let _ = self.watches.send(watch);
@@ -59,7 +59,7 @@ fn serve(socket: &zmq::Socket, keys: &Keys, watched: &Receiver<HandshakeWatch>, 
     while !stop.is_triggered() {
         wait(&[socket], POLL);
         watches.extend(watched.try_iter());
-        watches.iter().for_each(|watch: &HandshakeWatch| watch.look(&mut log));
+        watches.iter().for_each(|watch: &HandshakeWatch| watch.log_failures(&mut log));
         while let Ok(request) = socket.recv_multipart(zmq::DONTWAIT) {
             let verdict = judge(&request, keys);
             if let Err(reason) = &verdict {
@@ -68,13 +68,13 @@ fn serve(socket: &zmq::Socket, keys: &Keys, watched: &Receiver<HandshakeWatch>, 
             }
             let reply = answer(&request, &verdict);
             if let Err(error) = socket.send_multipart(reply, zmq::DONTWAIT) {
-                tracing::debug!(%error, "an authentication went unanswered");
+                tracing::debug!(%error, "an authentication request could not be answered");
             }
         }
     }
 }
 
-/// The name of the role that may come in. Request frames: version, id, domain, address, identity, mechanism, key.
+/// The name of the role that may connect. Request frames: version, id, domain, address, identity, mechanism, key.
 fn judge(request: &[Vec<u8>], keys: &Keys) -> Result<&'static str, &'static str> {
     let [version, _, domain, _, _, mechanism, key] = request else { return Err("a malformed request") };
     if version != b"1.0" || mechanism != b"CURVE" {
@@ -82,7 +82,7 @@ fn judge(request: &[Vec<u8>], keys: &Keys) -> Result<&'static str, &'static str>
     }
     let role = keys.role_of(key).ok_or("an unknown key")?;
     let domain = Domain::from_name(domain).ok_or("an unknown domain")?;
-    if domain.admits(role) { Ok(role.name()) } else { Err("a role that has no business here") }
+    if domain.admits(role) { Ok(role.name()) } else { Err("a role that may not connect here") }
 }
 
 /// Reply frames: version, id, status, text, user id, metadata.

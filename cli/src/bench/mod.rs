@@ -186,9 +186,9 @@ impl<'a> Bench<'a> {
             let (start, mut bytes, mut steps) = (Instant::now(), 0, 0);
             let _ = player.take_counters();
             while start.elapsed() < duration {
-                player.fill()?;
+                player.fill();
                 for outgoing in player.step()? {
-                    bytes += outgoing.frames.len();
+                    bytes += outgoing.states.len();
                     steps += outgoing.body.steps.len();
                 }
             }
@@ -219,9 +219,9 @@ impl<'a> Bench<'a> {
         let schema = schema_of(&self.config.simulator);
         let (mut decoded, mut steps) = (Vec::new(), 0);
         while steps < at_least {
-            player.fill()?;
+            player.fill();
             for outgoing in player.step()? {
-                let piece = Decoded::new(&schema, &outgoing.header, outgoing.body, &outgoing.frames)?;
+                let piece = Decoded::new(&schema, &outgoing.header, outgoing.body, &outgoing.states)?;
                 steps += piece.len();
                 decoded.push(piece);
             }

@@ -211,7 +211,7 @@ fn play(case: &Case, length: f64, with_graph: bool) -> anyhow::Result<Played> {
         }
         decisions.clear();
         scheduler.decide(&[DecisionRequest { environment: 0, view }], &mut decisions)?;
-        simulation.apply(decisions[0].action)?;
+        simulation.apply(decisions[0])?;
     }
     played.seconds = start.elapsed().as_secs_f64();
     played.invocations = invocations(&simulation);

@@ -6,10 +6,10 @@ use std::io::{self, ErrorKind};
 #[derive(Debug, Default)]
 pub(super) struct Machine {
     pub(super) files: Vec<File>,
-    /// Names as they are seen, and as they are after a crash at the worst moment.
+    /// Names as processes see them, and as they are after a crash.
     pub(super) names: BTreeMap<String, usize>,
     durable_names: BTreeMap<String, usize>,
-    /// What happened to names since the folder was synced.
+    /// Changes of names since the folder was synced.
     renamed: Vec<NameChange>,
     pub(super) operations: u64,
     pub(super) syncs: u64,
@@ -17,7 +17,7 @@ pub(super) struct Machine {
     pub(super) fail_sync_at: Option<u64>,
     pub(super) capacity: Option<u64>,
     pub(super) stopped: bool,
-    /// Files that were open before a crash are of no use after it.
+    /// Counts crashes: files that were open before one cannot be used after it.
     pub(super) life: u64,
 }
 
@@ -25,7 +25,7 @@ pub(super) struct Machine {
 pub(super) struct File {
     live: Vec<u8>,
     durable: Vec<u8>,
-    /// The shortest that the file was since it was synced: up to there nothing has changed.
+    /// The shortest length since the last sync: up to there nothing has changed.
     unchanged: usize,
 }
 

@@ -1,4 +1,4 @@
-//! A disk in memory that loses power on demand. For tests.
+//! A disk in memory that loses power on demand, for tests.
 
 mod machine;
 
@@ -10,8 +10,8 @@ use self::machine::Machine;
 use crate::disk::{Disk, DiskFile};
 use crate::error::{DurableError, at};
 
-/// A folder in memory, for tests: it knows what is durable and what is only cached, loses at [`SimulatedDisk::crash`]
-/// what a power loss may lose, and fails when told to. Clones are handles of the same disk.
+/// A folder in memory, for tests. It knows what is durable and what is only cached, loses at [`SimulatedDisk::crash`] what a power
+/// loss may lose, and fails on demand. Clones are handles of the same disk.
 ///
 /// *Operations* are what changes the disk: create, append, sync of a file, cut, truncate (two: cut and sync), remove,
 /// sync of the folder. Making a file's content durable does not make its name durable.
@@ -34,24 +34,24 @@ impl SimulatedDisk {
         machine.stop_at = Some(machine.operations + n);
     }
 
-    /// Fails the `n`-th sync from now (from 0), of a file or of the folder; nothing becomes durable by it.
+    /// Fails the `n`-th sync from now (from 0), of a file or of the folder; it makes nothing durable.
     pub fn fail_sync_after(&self, n: u64) {
         let mut machine = self.machine();
         machine.fail_sync_at = Some(machine.syncs + n);
     }
 
-    /// Bounds the bytes of all files together. An append that meets the bound writes what fits and fails.
+    /// Limits the bytes of all files together. An append beyond the limit writes what fits, and fails.
     pub fn set_capacity(&self, bytes: Option<u64>) {
         self.machine().capacity = bytes;
     }
 
-    /// How many operations there were.
+    /// Number of operations so far.
     #[must_use]
     pub fn operations(&self) -> u64 {
         self.machine().operations
     }
 
-    /// How many syncs there were, of files and of the folder.
+    /// Number of syncs so far, of files and of the folder.
     #[must_use]
     pub fn syncs(&self) -> u64 {
         self.machine().syncs
@@ -69,7 +69,7 @@ impl SimulatedDisk {
         self.machine().stopped
     }
 
-    /// Changes the content of a file behind everybody's back, durably: damage.
+    /// Damages the content of a file, durably.
     pub fn damage(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
         let mut machine = self.machine();
         if let Ok(file) = machine.file(name) {
@@ -77,9 +77,9 @@ impl SimulatedDisk {
         }
     }
 
-    /// The power goes and comes back. Of what was not synced, `seed` decides what is kept: of each file any prefix of
+    /// Simulates a power loss and a restart. Of what was not synced, `seed` decides what is kept: of each file any prefix of
     /// what was appended, perhaps followed by zeros or by sectors some of which were written; any of the created and
-    /// removed names. Open files are closed, and what was told to fail fails no more; the capacity stays.
+    /// removed names. Open files are closed, and failures on demand are cancelled; the capacity stays.
     pub fn crash(&self, seed: u64) {
         self.machine().crash(seed);
     }

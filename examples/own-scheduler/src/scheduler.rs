@@ -1,7 +1,7 @@
 //! A rule that answers every question itself.
 
+use common::Action;
 use common::cluster::StartOption;
-use common::{Action, Decision};
 use engine::serverless::ServerlessView;
 use engine::{ClusterView, DecisionRequest, Scheduler, SchedulerError};
 
@@ -38,13 +38,13 @@ impl Scheduler for WarmOldest {
     fn decide(
         &mut self,
         requests: &[DecisionRequest<'_>],
-        decisions: &mut Vec<Decision>,
+        actions: &mut Vec<Action>,
     ) -> Result<(), SchedulerError> {
         for request in requests {
             let ClusterView::Serverless(view) = request.view else {
                 return Err(SchedulerError::wrong_scenario(self.name(), &request.view));
             };
-            decisions.push(Decision::certain(self.choose(&view)));
+            actions.push(self.choose(&view));
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! What actors send, and what they are told.
+//! What actors send, and how they are answered.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use common::ids::PolicyVersion;
 use transport::{Frame, Insert, Inserts, Message, PeerId, Refusal, Refused, Role, Weights, wire};
 
-use super::{ACKNOWLEDGED_WITHIN, Core, Owed, RelayedWeights};
+use super::{ACKNOWLEDGED_WITHIN, Core, PendingAck, RelayedWeights};
 use crate::effect::{Change, Effect, Outgoing, Reply};
 use crate::item::Content;
 use crate::sessions::{Arrival, SessionKey};
@@ -24,8 +24,9 @@ impl Core {
     ) {
         let SessionKey { actor, incarnation } = session;
         if (insert.header.actor, insert.header.incarnation) != (actor, incarnation) {
-            // It would count as the other's own after a restart.
-            let message = format!("a trajectory of another than actor {actor} in its life {incarnation}");
+            // After a restart it would count for the other actor's session.
+            let message =
+                format!("a trajectory that is not of actor {actor} in its incarnation {incarnation}");
             let refused = Refused { reason: Refusal::Incomplete, message };
             return self.refuse(&peer, Role::Actor, refused, now);
         }
@@ -45,10 +46,10 @@ impl Core {
             Arrival::Duplicate => self.counts.duplicates += 1,
             Arrival::Gap => return self.send(&peer, Message::UnknownPeer(())),
         }
-        self.owe(session, peer, 1, now);
+        self.schedule_ack(session, peer, 1, now);
     }
 
-    /// Stores trajectories that came together; each has its own checksums.
+    /// Stores trajectories that arrived in one message; each has its own checksums.
     pub(super) fn store_several(
         &mut self,
         peer: &PeerId,
@@ -57,9 +58,9 @@ impl Core {
         bulk: &[Frame],
         now: Duration,
     ) {
-        let pieces = bulk.first().and_then(|frame| inserts.split(frame)).unwrap_or_default();
-        for piece in pieces {
-            let [envelope, body, states] = piece.map(Frame::from);
+        let trajectories = bulk.first().and_then(|frame| inserts.split(frame)).unwrap_or_default();
+        for parts in trajectories {
+            let [envelope, body, states] = parts.map(Frame::from);
             let insert = match wire::header_of(&envelope) {
                 Ok(Message::Insert(insert)) if insert.holds(&body, &states) => insert,
                 _ => return metrics::counter!("longshore_malformed_messages_total").increment(1),
@@ -68,8 +69,8 @@ impl Core {
         }
     }
 
-    /// Gives newer weights at once or, when there are none, as soon as there are.
-    pub(super) fn give_weights(&mut self, peer: PeerId, have: Option<PolicyVersion>) {
+    /// Sends newer weights at once or, when there are none, as soon as there are.
+    pub(super) fn send_weights(&mut self, peer: PeerId, have: Option<PolicyVersion>) {
         match &self.weights {
             Some(weights) if have.is_none_or(|have| weights.version > have) => {
                 let RelayedWeights { version, digest, bytes } = weights;
@@ -84,25 +85,30 @@ impl Core {
         }
     }
 
-    /// An actor is to be told what is stored: when it has sent many, or a moment has passed since the first of them.
-    pub(super) fn owe(&mut self, session: SessionKey, peer: PeerId, items: u64, now: Duration) {
-        let owed =
-            self.unacknowledged.entry(session).or_insert(Owed { peer: peer.clone(), items: 0, since: now });
+    /// An acknowledgement is due: after many trajectories, or a moment after the first of them.
+    pub(super) fn schedule_ack(&mut self, session: SessionKey, peer: PeerId, items: u64, now: Duration) {
+        let owed = self.unacknowledged.entry(session).or_insert(PendingAck {
+            peer: peer.clone(),
+            items: 0,
+            since: now,
+        });
         owed.peer = peer;
         owed.items += items;
     }
 
+    /// Sends the acknowledgements that are due.
     pub(super) fn acknowledge(&mut self, now: Duration) {
         if self.unacknowledged.is_empty() {
             return;
         }
         let may_insert = self.may_insert();
-        let due =
-            |owed: &Owed| owed.items >= self.acknowledged_together || now >= owed.since + ACKNOWLEDGED_WITHIN;
+        let due = |owed: &PendingAck| {
+            owed.items >= self.acknowledged_together || now >= owed.since + ACKNOWLEDGED_WITHIN
+        };
         let all = std::mem::take(&mut self.unacknowledged);
         let (due, later): (BTreeMap<_, _>, BTreeMap<_, _>) = all.into_iter().partition(|(_, owed)| due(owed));
         self.unacknowledged = later;
-        for (session, Owed { peer, .. }) in due {
+        for (session, PendingAck { peer, .. }) in due {
             let Some((ack, has_all)) = self.sessions.acknowledge(session, may_insert) else { continue };
             self.starved |= !has_all;
             if self.peers.get(&peer).is_some() {
@@ -111,7 +117,7 @@ impl Core {
         }
     }
 
-    /// Gives credits to actors that lack some, when the limiters allow it.
+    /// Sends credits to actors that have fewer than they may, when the rate limiters allow it.
     pub(super) fn refill(&mut self) {
         if !self.starved || self.finished || !self.may_insert() {
             return;

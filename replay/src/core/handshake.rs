@@ -1,4 +1,4 @@
-//! Who is let in, and as what.
+//! Which peers are admitted, and as what.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::peers::Peer;
 use crate::sessions::{MAX_SESSIONS, SessionKey};
 
 impl Core {
-    pub(super) fn greet(&mut self, peer: PeerId, proven: Option<Role>, hello: &Hello, now: Duration) {
+    pub(super) fn greet(&mut self, peer: &PeerId, proven: Option<Role>, hello: &Hello, now: Duration) {
         let verdict = claim::check_role(hello, proven).and_then(|()| {
             if hello.role == Role::Learner { self.claim_for(hello) } else { self.admit(hello) }
         });
@@ -20,29 +20,30 @@ impl Core {
             Ok(Some(admitted)) => admitted,
             Ok(None) => {
                 let message = "no learner has claimed this shard yet".to_owned();
-                return self.send(&peer, Message::NotReady(NotReady { message }));
+                return self.send(peer, Message::NotReady(NotReady { message }));
             }
-            Err(refused) => return self.refuse(&peer, hello.role, refused, now),
+            Err(refused) => return self.refuse(peer, hello.role, refused, now),
         };
-        // `claim_for` and `admit` let nobody in while there is no claim.
+        // `claim_for` and `admit` admit nobody before there is a claim.
         let Some(Claim { run, .. }) = self.claim else { return };
         if matches!(who, Peer::Learner(_)) {
-            // Nobody waits for older requests any more.
+            // The learner no longer waits for older requests.
             self.requests.clear(&mut self.tables);
         }
-        self.peers.greet(&peer, who);
+        self.peers.greet(peer, who);
         if self.peers.len() > MAX_SESSIONS {
             let sessions = &self.sessions;
             self.peers.keep_actors(|session| sessions.knows(session));
         }
         let (shard, Ack { next, limit }) = (Some(self.shard), ack);
-        // It acknowledges, too: what it says is stored must be.
-        self.send_after(&peer, Message::Welcome(Welcome { run, shard, next, limit }));
+        // A welcome acknowledges, too: what it says is stored must be durable.
+        self.send_after(peer, Message::Welcome(Welcome { run, shard, next, limit }));
         if self.finished {
-            self.send(&peer, Message::RunFinished(()));
+            self.send(peer, Message::RunFinished(()));
         }
     }
 
+    /// Claims the shard for a learner.
     fn claim_for(&mut self, hello: &Hello) -> Result<Option<(Peer, Ack)>, Refused> {
         let claim = claim::claim(self.claim, hello)?;
         if self.claim != Some(claim) {
@@ -54,7 +55,7 @@ impl Core {
         Ok(Some((Peer::Learner(claim.token), nothing)))
     }
 
-    /// None while there is no learner to say which run this is.
+    /// None before a learner has claimed the shard.
     fn admit(&mut self, hello: &Hello) -> Result<Option<(Peer, Ack)>, Refused> {
         let Some(current) = self.claim else { return Ok(None) };
         claim::check_run(current, hello)?;

@@ -1,5 +1,5 @@
-//! What a shard does with what it hears. It knows no socket, clock, disk or thread: messages and the time are told, and
-//! what is to be done comes out as [`Effect`]s. The same code runs in production and in simulated networks.
+//! What a shard does with the messages that it receives. It knows no socket, clock, disk or thread: callers pass messages and
+//! the time, and carry out the [`Effect`]s that come out. The same code runs in production and in simulated networks.
 
 mod actors;
 mod handshake;
@@ -24,8 +24,8 @@ use crate::sessions::{SessionKey, Sessions};
 use crate::stats::ShardStats;
 use crate::tables::{Items, TableStats, Tables};
 
-/// Who has many credits is acknowledged several trajectories at a time, but within this: each acknowledgement wakes threads
-/// at both ends.
+/// An actor with many credits gets one acknowledgement for several trajectories, because each wakes threads at both ends; but it
+/// waits no longer than this.
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_millis(1);
 
 /// The state of a shard.
@@ -38,33 +38,33 @@ pub struct Core {
     peers: Peers,
     claim: Option<Claim>,
     requests: Requests,
-    /// Actors that are to be told what is stored.
-    unacknowledged: BTreeMap<SessionKey, Owed>,
-    /// So many trajectories are acknowledged at once.
+    /// Acknowledgements that are due.
+    unacknowledged: BTreeMap<SessionKey, PendingAck>,
+    /// After so many trajectories an acknowledgement is sent at once.
     acknowledged_together: u64,
-    /// Whether credits are withheld from somebody.
+    /// Whether some actor has fewer credits than it may have.
     starved: bool,
     weights: Option<RelayedWeights>,
-    /// Who asked for newer weights than there are, and what he has.
+    /// Actors that wait for newer weights, and the versions that they have.
     pulls: BTreeMap<PeerId, Option<PolicyVersion>>,
     counts: Counts,
-    /// When a refusal was last told in the log.
+    /// When a refusal was last logged.
     complained: Option<Duration>,
     finished: bool,
     rng: ChaCha8Rng,
     effects: Vec<Effect>,
 }
 
-/// Refused peers try again and again: one line in this time tells of them.
+/// Refused peers try again and again: they are logged once in this time.
 const COMPLAINT_PERIOD: Duration = Duration::from_secs(1);
 
-/// An acknowledgement.
+/// An acknowledgement that was not sent yet.
 #[derive(Debug)]
-struct Owed {
+struct PendingAck {
     peer: PeerId,
-    /// Trajectories that came since the last one.
+    /// Trajectories that arrived since the last one.
     items: u64,
-    /// When the first of them came.
+    /// When the first of them arrived.
     since: Duration,
 }
 
@@ -82,7 +82,7 @@ struct Counts {
 }
 
 impl Core {
-    /// A shard with `tables`, going on with what it `remembered` where its changes are made `durable`.
+    /// A shard with `tables`. Where its changes are made durable, it goes on with what it `remembered` from earlier lives.
     #[must_use]
     pub fn new(
         shard: ShardId,
@@ -126,23 +126,23 @@ impl Core {
             self.tables.restore(item.key, item.header, bytes, item.content, &item.left);
         }
         self.tables.set_next_key(remembered.next_key);
-        // Where bounds have shrunk, some had to go.
+        // Where bounds have shrunk, some items were removed.
         self.persist_departures();
     }
 
-    /// The items, for those who read them elsewhere.
+    /// The items, for threads that only read them.
     #[must_use]
     pub fn items(&self) -> Arc<Items<Content>> {
         self.tables.items()
     }
 
-    /// The tables.
+    /// The tables, for their counts.
     #[must_use]
     pub fn tables(&self) -> &Tables<Content> {
         &self.tables
     }
 
-    /// Who has the shard.
+    /// The run and learner that have claimed the shard.
     #[must_use]
     pub fn claim(&self) -> Option<Claim> {
         self.claim
@@ -154,69 +154,69 @@ impl Core {
         self.finished
     }
 
-    /// Connections.
+    /// Number of connections.
     #[must_use]
     pub fn peers(&self) -> usize {
         self.peers.len()
     }
 
-    /// When [`Core::settle`] is due at the latest, though nothing comes.
+    /// When [`Core::settle`] must be called even if no message arrives.
     #[must_use]
     pub fn deadline(&self) -> Option<Duration> {
         let owed = self.unacknowledged.values().map(|owed| owed.since + ACKNOWLEDGED_WITHIN).min();
         self.requests.deadline().into_iter().chain(owed).min()
     }
 
-    /// What is to be done, in order.
+    /// The effects that are to be carried out, in order.
     pub fn take_effects(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.effects)
     }
 
-    /// A connection is gone.
+    /// Forgets a connection that is gone.
     pub fn forget(&mut self, peer: &PeerId) {
         self.peers.forget(peer);
         self.pulls.remove(peer);
         self.requests.forget(peer, &mut self.tables);
     }
 
-    /// Newest weights, for actors that ask.
+    /// Takes the newest weights, and sends them to actors that wait for them.
     pub fn relay_weights(&mut self, version: PolicyVersion, bytes: Frame) {
         let digest = BulkDigest::of(&bytes);
         self.weights = Some(RelayedWeights { version, digest, bytes });
         for (peer, have) in std::mem::take(&mut self.pulls) {
-            self.give_weights(peer, have);
+            self.send_weights(peer, have);
         }
     }
 
-    /// Takes a message.
+    /// Handles a message that has arrived.
     pub fn handle(&mut self, incoming: Incoming, now: Duration) {
         let Incoming { peer, role, message, bulk, envelope } = incoming;
         match (message, self.peers.get(&peer)) {
-            (Message::Hello(hello), _) => self.greet(peer, role, &hello, now),
+            (Message::Hello(hello), _) => self.greet(&peer, role, &hello, now),
             (_, None) => self.send(&peer, Message::UnknownPeer(())),
-            (message, Some(Peer::Learner(token))) => self.hear_learner(&peer, token, message, now),
+            (message, Some(Peer::Learner(token))) => self.handle_learner(&peer, token, message, now),
             (Message::Insert(insert), Some(Peer::Actor(session))) => {
                 self.store(peer, session, insert, envelope, bulk, now);
             }
             (Message::Inserts(inserts), Some(Peer::Actor(session))) => {
                 self.store_several(&peer, session, &inserts, &bulk, now);
             }
-            (Message::Pull(pull), Some(Peer::Actor(_))) => self.give_weights(peer, pull.have),
-            // An actor that asks for a sign of life is told what is stored: an acknowledgement may have been lost.
+            (Message::Pull(pull), Some(Peer::Actor(_))) => self.send_weights(peer, pull.have),
+            // A ping is answered with what is stored: an acknowledgement may have been lost.
             (_, Some(Peer::Actor(session))) => {
-                self.owe(session, peer, self.acknowledged_together, now);
+                self.schedule_ack(session, peer, self.acknowledged_together, now);
             }
         }
     }
 
-    /// Answers what can be answered by now: requests, acknowledgements, credits. To be called after every few messages.
+    /// Sends the answers, acknowledgements and credits that are due. Must be called after every few messages.
     pub fn settle(&mut self, now: Duration) {
         self.serve(now);
         self.acknowledge(now);
         self.refill();
     }
 
-    fn hear_learner(&mut self, peer: &PeerId, token: FencingToken, message: Message, now: Duration) {
+    fn handle_learner(&mut self, peer: &PeerId, token: FencingToken, message: Message, now: Duration) {
         if let Some(current) = self.claim
             && token < current.token
         {
@@ -241,13 +241,13 @@ impl Core {
         let Some(table) = self.tables.table(&prioritise.table) else { return };
         let counts = self.tables.set_priorities(table, &prioritise.updates);
         if counts.refused > 0 {
-            tracing::warn!(shard = %self.shard, table = prioritise.table, refused = counts.refused, "priorities that are negative or no numbers were refused");
+            tracing::warn!(shard = %self.shard, table = prioritise.table, refused = counts.refused, "negative or NaN priorities were refused");
         }
     }
 
     fn serve(&mut self, now: Duration) {
         while let Some(answer) = self.requests.serve(&mut self.tables, now, &mut self.rng) {
-            // Who was given what has left its table must not be given it again after a crash.
+            // What left its table by being sampled must not be sampled again after a crash.
             let effect =
                 if self.persist_departures() { Effect::SendAfter(answer) } else { Effect::Send(answer) };
             self.effects.push(effect);
@@ -264,7 +264,7 @@ impl Core {
         }
         tracing::info!(shard = %self.shard, "the learner has ended the run");
         self.finished = true;
-        // Nothing is needed any more, and the next run may have the disk.
+        // Nothing is needed any more, and the next run may use the disk.
         let mut keys: Vec<_> = self.items().iter().map(|item| *item.key()).collect();
         keys.sort_unstable();
         keys.into_iter().for_each(|key| self.persist(Change::Remove(key)));
@@ -293,7 +293,7 @@ impl Core {
         }
     }
 
-    /// Says whether there were some.
+    /// Makes durable which items have left which tables; returns whether there were any.
     fn persist_departures(&mut self) -> bool {
         let departures = self.tables.take_departures();
         let some = !departures.is_empty();

@@ -1,4 +1,4 @@
-//! Takes back the room of what is dead.
+//! Frees the disk space of items that are not needed.
 
 use durable::DurableError;
 
@@ -6,13 +6,12 @@ use super::index::Needed;
 use super::{Cleaning, Items, Storage, StorageError};
 
 impl Storage {
-    /// Removes the segments of which nothing is needed. While the disk holds more than twice what is needed (and two
-    /// segments more), also cleans those of which less than half is, the worst first: copies about `budget` bytes of what
-    /// is needed to the end of the log, and removes the segment when that was all. To be called after each commit, as
-    /// what was copied must be committed before its segment goes. With nothing to do it costs a look at each segment's
-    /// counts.
+    /// Removes segments of which nothing is needed. While the disk holds more than twice what is needed (and two segments more),
+    /// also cleans segments of which less than half is needed, the worst first: copies about `budget` bytes of what is needed to
+    /// the end of the log, and removes the segment once all of it is copied. Must be called after each commit, because copies must
+    /// be committed before their segment is removed. With nothing to do it only looks at the counts of each segment.
     ///
-    /// An item that `items` does not have is dead.
+    /// An item that `items` does not have is not needed.
     ///
     /// # Errors
     /// [`StorageError::Durable`]. Unless the error is final, nothing is lost and the next call goes on.
@@ -37,7 +36,7 @@ impl Storage {
         Some(Cleaning { segment, keys: self.index.keys_in(segment) })
     }
 
-    /// Copies what is needed of a segment until `copied` reaches the budget; says whether that was all.
+    /// Copies what is needed of a segment until `copied` reaches the budget; returns whether that was all.
     fn empty(
         &mut self,
         cleaning: &mut Cleaning,

@@ -1,10 +1,10 @@
-//! What is where on the disk, and what of it is needed.
+//! Where each record is on the disk, and which are needed.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use durable::SEGMENT_HEADER;
 
-/// A record: its segment, and the bytes that it takes there.
+/// A record's segment, and the bytes that it takes there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Spot {
     pub(super) segment: u64,
@@ -26,10 +26,10 @@ struct Key {
     insertions: u32,
     /// The newest insertion, while the key is alive.
     item: Option<Spot>,
-    /// The newest tombstone, once it is dead.
+    /// The newest tombstone, once the key is dead.
     removal: Option<Spot>,
-    /// The tables that it has left while alive, each with the newest record that says so. An insertion that says so has
-    /// no bytes here.
+    /// The tables that it has left while alive, each with the newest record of that. Where an insertion records it, the bytes are
+    /// not counted here.
     left: BTreeMap<u32, Spot>,
 }
 
@@ -44,15 +44,15 @@ struct Segment {
     tombstones: HashSet<u64>,
 }
 
-/// What of a key must be copied before a segment may go.
+/// What must be copied of a key before a segment may be removed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Needed {
     Nothing,
     /// The item, with the tables that it has left.
     Item(Vec<u32>),
-    /// That it has left these tables.
+    /// A record that it has left these tables.
     Left(Vec<u32>),
-    /// That it is dead.
+    /// Its tombstone.
     Removal,
 }
 
@@ -64,7 +64,7 @@ impl Default for Segment {
 }
 
 impl Index {
-    /// A record was written that no key needs.
+    /// Counts a record that no key needs.
     pub(super) fn wrote(&mut self, spot: Spot) {
         self.segments.entry(spot.segment).or_default().bytes += spot.bytes;
     }
@@ -124,7 +124,7 @@ impl Index {
         }
     }
 
-    /// A segment was durably removed; nothing in it was needed.
+    /// Forgets a segment that was durably removed; nothing in it was needed.
     pub(super) fn segment_removed(&mut self, number: u64) {
         let Some(segment) = self.segments.remove(&number) else { return };
         for (key, insertions) in segment.insertions {
@@ -135,7 +135,7 @@ impl Index {
         }
     }
 
-    /// A tombstone is of no use when nothing can come back.
+    /// Forgets a tombstone whose insertions are gone: nothing can come back.
     fn forget_without_insertion(&mut self, key: u64) {
         if self.keys.get(&key).is_some_and(|known| known.insertions == 0) {
             let forgotten = self.keys.remove(&key).unwrap_or_default();
@@ -144,12 +144,12 @@ impl Index {
         }
     }
 
-    /// All records of all segments were read: `number` has `bytes` bytes, some of which may be no records.
+    /// Sets the size of a segment that was read; some of its bytes may not be records.
     pub(super) fn segment_read(&mut self, number: u64, bytes: u64) {
         self.segments.entry(number).or_default().bytes = bytes;
     }
 
-    /// All records were read: tombstones whose insertions are gone are of no use.
+    /// Forgets tombstones whose insertions are gone, once all segments are read.
     pub(super) fn all_read(&mut self) {
         let keys: Vec<u64> = self.keys.keys().copied().collect();
         keys.into_iter().for_each(|key| self.forget_without_insertion(key));
@@ -176,8 +176,8 @@ impl Index {
         self.keys.get(&key).map(|known| known.left.keys().copied().collect()).unwrap_or_default()
     }
 
-    /// The segment before `end` that is best cleaned: one of which nothing is needed; else, when the disk holds twice
-    /// what is needed and `slack` bytes more, the one of which the smallest part is needed, if that is less than half.
+    /// The segment before `end` that should be cleaned next: one of which nothing is needed; else, when the disk holds twice what is
+    /// needed and `slack` bytes more, the one with the smallest needed fraction, if that is less than half.
     pub(super) fn worst_segment(&self, end: u64, slack: u64) -> Option<u64> {
         let live_fraction = |segment: &Segment| segment.live as f64 / segment.bytes.max(1) as f64;
         let worst =
@@ -194,7 +194,7 @@ impl Index {
         segment.insertions.keys().chain(only_entombed).copied().collect()
     }
 
-    /// What of a key would be lost with a segment.
+    /// What would be lost of a key with a segment.
     pub(super) fn needed(&self, key: u64, segment: u64) -> Needed {
         let Some(known) = self.keys.get(&key) else { return Needed::Nothing };
         let is_here = |spot: Spot| spot.segment == segment;

@@ -1,12 +1,12 @@
-//! The durable side of a shard: what it needs on disk to have its items again after a crash or a loss of power.
+//! The disk of a shard: what it needs to have its items again after a crash or a power loss.
 //!
-//! A shard serves from memory; the disk is only read at the start. Items are records of an append-only
-//! [`SegmentLog`], deaths are records too (tombstones), and when half of the disk is dead the worst segments are cleaned:
-//! what is needed is copied to the end of the log, out of the shard's memory, and the file is removed. Items that leave
-//! in the order in which they came make cleaning free: whole segments die before much of the disk is dead. The scheme
-//! is that of log-structured file systems (Rosenblum and Ousterhout, TOCS 1992).
+//! A shard serves from memory; the disk is only read at the start. Items are records of an append-only [`SegmentLog`], and
+//! removals are records too (tombstones). When half of the disk is not needed any more, the worst segments are cleaned: what is
+//! needed is copied from the shard's memory to the end of the log, and the file is removed. Items that leave in the order of
+//! their insertion make cleaning free, because whole segments are not needed any more before much of the disk is wasted. The
+//! scheme is that of log-structured file systems (Rosenblum and Ousterhout, TOCS 1992).
 //!
-//! Three rules carry recovery:
+//! Recovery follows from three rules:
 //! 1. The order of the records of one key does not matter, nor how often they are there: an item is alive if there is
 //!    an insertion and no removal, and it has left each table that any record of it names.
 //! 2. A tombstone is kept as long as any file that may come back holds an insertion of its key. A file may come back
@@ -31,28 +31,28 @@ pub use self::recovery::{Observer, Recovered, RecoveredItem};
 /// How items are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StorageOptions {
-    /// A segment of this many bytes is full; commits and large items make it longer.
+    /// Bytes after which a segment is full; commits and large items may make it longer.
     pub segment_bytes: u64,
 }
 
-/// Why something was not stored.
+/// Why an operation on the disk failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
-    /// Of the log. Unless it [is final](DurableError::is_final), the call has had no effect and may be repeated.
+    /// An error of the log. Unless it [is final](DurableError::is_final), the call has had no effect and may be repeated.
     #[error(transparent)]
     Durable(#[from] DurableError),
-    /// Keys count upwards; this one was used before.
+    /// Keys must grow; this one was used before.
     #[error("key {key} is not new: the next one is {next}")]
     KeyNotNew {
         /// The key.
         key: u64,
-        /// The lowest that may be used.
+        /// The smallest key that may be used.
         next: u64,
     },
 }
 
 impl StorageError {
-    /// Whether trying again is of no use.
+    /// Whether trying again cannot help.
     #[must_use]
     pub fn is_final(&self) -> bool {
         match self {
@@ -62,7 +62,7 @@ impl StorageError {
     }
 }
 
-/// The items of a shard on its disk. What is written counts once [`Storage::commit`] has returned.
+/// The items of a shard on its disk. What is written is durable once [`Storage::commit`] has returned.
 #[derive(Debug)]
 pub struct Storage {
     log: SegmentLog,
@@ -75,20 +75,20 @@ pub struct Storage {
     cleaned_bytes: u64,
 }
 
-/// Shows the item of a key to the function that it is given; does not call it when there is no such item.
+/// Calls the passed function with the item of a key; does not call it when there is no such item.
 pub type Items<'a> = dyn Fn(u64, &mut dyn FnMut(ItemBytes<'_>)) + 'a;
 
-/// A segment that is being emptied.
+/// A segment that is being cleaned.
 #[derive(Debug)]
 struct Cleaning {
     segment: u64,
-    /// The keys in it that were not looked at yet.
+    /// Its keys that are still to be copied.
     keys: Vec<u64>,
 }
 
 impl Storage {
-    /// Opens what is on a disk that nobody else uses; `observer` sees the records of all insertions and snapshots.
-    /// Needs memory for all items that are alive, and meanwhile for those that are dead and not cleaned yet.
+    /// Opens the storage on a disk that no other process uses; `observer` sees the records of all insertions and snapshots. Needs
+    /// memory for all items that are alive and, while it reads, for those that are dead and not cleaned yet.
     ///
     /// # Errors
     /// [`StorageError::Durable`] when the disk cannot be read or written. Damage is no error: it is reported in
@@ -124,7 +124,7 @@ impl Storage {
         Ok(())
     }
 
-    /// An item has left a table and is still in others. Nothing happens when it is not alive, or had left it before.
+    /// Records that an item has left a table and is still in others. Does nothing when it is not alive, or had left before.
     ///
     /// # Errors
     /// [`StorageError::Durable`]; it has not left.
@@ -135,7 +135,7 @@ impl Storage {
         Ok(())
     }
 
-    /// An item has left its last table. Nothing happens when it is not alive.
+    /// Records that an item has left its last table. Does nothing when it is not alive.
     ///
     /// # Errors
     /// [`StorageError::Durable`]; it is still alive.
@@ -146,9 +146,9 @@ impl Storage {
         Ok(())
     }
 
-    /// Stores a snapshot of the shard's state, which replaces all earlier ones. It must cover exactly the items that
-    /// were inserted so far. For what must be durable with the next commit; what only sums up insertions can wait for
-    /// the snapshot that [`Storage::commit`] asks for.
+    /// Stores a snapshot of the shard's state, which replaces all earlier ones. It must cover exactly the items that were inserted
+    /// so far. Only for changes that must be durable with the next commit; a summary of insertions can wait for the snapshot that
+    /// [`Storage::commit`] takes.
     ///
     /// # Errors
     /// [`StorageError::Durable`]; the earlier snapshot stays the newest.
@@ -160,8 +160,8 @@ impl Storage {
         Ok(())
     }
 
-    /// Makes all that was written durable. `state` is asked for a snapshot (see [`Storage::state`]) when this is the
-    /// first commit to a segment. Costs nothing when nothing was written.
+    /// Makes everything that was written durable. The first commit to a segment takes a snapshot from `state` (see
+    /// [`Storage::state`]). Costs nothing when nothing was written.
     ///
     /// # Errors
     /// [`StorageError::Durable`]. Unless the error is final, nothing is lost and the commit may be tried again.
@@ -174,7 +174,7 @@ impl Storage {
         Ok(())
     }
 
-    /// The lowest key that was never used.
+    /// The smallest key that was never used.
     #[must_use]
     pub fn next_key(&self) -> u64 {
         self.index.next_key()

@@ -5,12 +5,12 @@ const LEAVE: u8 = 2;
 const REMOVE: u8 = 3;
 const STATE: u8 = 4;
 
-/// An item as it is stored; what the bytes mean is the caller's affair.
+/// An item as it is stored. Only the caller knows what the bytes mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ItemBytes<'a> {
-    /// What is known of it.
+    /// A description of the item (an envelope).
     pub meta: &'a [u8],
-    /// What it is made of.
+    /// The bytes of the item (body and states).
     pub blocks: [&'a [u8]; 2],
 }
 
@@ -52,7 +52,7 @@ pub(super) fn state_head(next_key: u64) -> (u8, [u8; 8]) {
     (STATE, next_key.to_le_bytes())
 }
 
-/// None for what no shard has written.
+/// None for a record that no shard has written.
 pub(super) fn decode(kind: u8, payload: &[u8]) -> Option<Stored<'_>> {
     let mut rest = Rest(payload);
     let stored = match kind {

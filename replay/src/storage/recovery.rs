@@ -1,4 +1,4 @@
-//! Finds out what is stored on a disk.
+//! Reads what is stored on a disk.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,17 +8,16 @@ use durable::{Damage, Disk, DurableError, ReadSegments, Record, SegmentLog, reco
 use super::index::{Index, Spot};
 use super::record::{self, Stored};
 
-/// What was on the disk.
+/// What was found on the disk.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Recovered {
     /// The items that are alive, by key.
     pub items: Vec<RecoveredItem>,
-    /// The lowest key that was never used.
+    /// The smallest key that was never used.
     pub next_key: u64,
-    /// What was durable and cannot be read any more. An item in there is lost; one whose tombstone is in there is alive
-    /// again.
+    /// Durable bytes that cannot be read any more. An item there is lost; one whose tombstone is there is alive again.
     pub damaged: Vec<Damage>,
-    /// How many bytes had been written and never became durable. They are no loss.
+    /// Bytes that were written and never became durable, which is no loss.
     pub torn_bytes: u64,
 }
 
@@ -27,19 +26,20 @@ pub struct Recovered {
 pub struct RecoveredItem {
     /// Its key.
     pub key: u64,
-    /// As it was stored.
+    /// Its description, as stored.
     pub meta: Vec<u8>,
-    /// As they were stored.
+    /// Its bytes, as stored.
     pub blocks: [Vec<u8>; 2],
     /// The tables that it has left, in order.
     pub left: Vec<u32>,
 }
 
-/// Sees the records of the log in order, also of what is dead by now: enough to know all that was ever inserted.
+/// Sees the records of the log in order, also those of items that are dead by now: enough to know everything that was ever
+/// inserted.
 pub trait Observer {
     /// An item, possibly for the second time.
     fn inserted(&mut self, key: u64, meta: &[u8]);
-    /// A snapshot of the state; it replaces all that was seen before.
+    /// A snapshot of the state, which replaces everything that was seen before.
     fn state(&mut self, bytes: &[u8]);
 }
 
@@ -64,7 +64,7 @@ pub(super) fn recover(
                 file: disk.path(&segment_name(segment)),
                 offset: record.offset,
                 length: record_bytes(record.payload.len() as u64),
-                why: "the record is none that a shard writes",
+                why: "the record is not one that a shard writes",
             });
         }
     })?;

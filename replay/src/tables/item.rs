@@ -1,24 +1,24 @@
-//! What tables hold, give out, and let go.
+//! What tables hold, what is sampled, and what leaves.
 
 use std::sync::Arc;
 
 use common::trajectory::TrajectoryHeader;
 
-/// A stored trajectory; `C` is where its bytes are, and no table looks into it.
+/// A stored trajectory. `C` holds its bytes, which tables do not read.
 #[derive(Debug)]
 pub struct StoredItem<C> {
     /// Its key; keys grow in the order of insertion and are never used again.
     pub key: u64,
-    /// Header.
+    /// Header of the trajectory.
     pub header: TrajectoryHeader,
-    /// Bytes that it takes, overhead included.
+    /// Bytes that it takes in memory, overhead included.
     pub bytes: u64,
-    /// The trajectory.
+    /// Its bytes.
     pub content: C,
 }
 
 impl<C> StoredItem<C> {
-    /// Steps as limiters count them. An item without steps counts as one: it would otherwise never let a request be filled.
+    /// Steps as rate limiters count them. An item without steps counts as one step: with zero it would never help to fill a request.
     #[must_use]
     pub fn steps(&self) -> u64 {
         u64::from(self.header.steps.max(1))
@@ -27,7 +27,7 @@ impl<C> StoredItem<C> {
 
 /// An item that was sampled.
 #[derive(Debug)]
-pub struct Given<C> {
+pub struct Sampled<C> {
     /// The item.
     pub item: Arc<StoredItem<C>>,
     /// The probability with which it was selected among the items of its table: p^α / Σ p^α, 1/n, or 1 where nothing is
@@ -35,13 +35,13 @@ pub struct Given<C> {
     pub probability: f64,
 }
 
-/// An item left a table.
+/// An item that has left a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Departure {
     /// Its key.
     pub key: u64,
     /// Id of the table ([`configuration::table_id`]).
     pub table: u32,
-    /// It is in no table any more: nobody will be given it again.
+    /// It is in no table any more, and will not be sampled again.
     pub last: bool,
 }

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// A map by key. Keys are counted by the shard itself, so nobody can choose them to collide, and a multiplication is hash enough.
+/// A map by key. The shard itself counts keys, so that no peer can choose keys that collide; a multiplication is hash enough.
 pub type KeyMap<V> = HashMap<u64, V, BuildHasherDefault<KeyHasher>>;
 
 /// Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4).
@@ -18,7 +18,7 @@ impl Hasher for KeyHasher {
     }
 
     fn write_u64(&mut self, key: u64) {
-        // The map looks at the highest and the lowest bits; the product is good in its high ones.
+        // The map uses the highest and the lowest bits of a hash; of the product only the high ones are well mixed.
         self.0 = key.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(32);
     }
 }

@@ -1,4 +1,4 @@
-//! When actors may send more, and when learners may be given something.
+//! When actors may send more, and when learners may sample more.
 
 use configuration::{RemoverConfig, TableConfig};
 
@@ -12,9 +12,9 @@ use configuration::{RemoverConfig, TableConfig};
 /// Where items leave after `limit` samples, each step that is held has `limit − times sampled` samples left, and their sum
 /// `left` is all that can ever be taken without a further insert. `owed` ≤ `left` holds: an insert adds `samples_per_insert`
 /// to the one and `limit`, which is no less, to the other; a sample takes 1 from both. Only an item that leaves early can
-/// break it, and then `owed` becomes `left`: what nobody can be given any more is given up, and no more than that. (With a
-/// limit of 1 and one sample an insert, `owed` is exactly the steps that wait.) Without a limit every item can be sampled
-/// again, and nothing is given up. All is counted in whole steps, so that no rounding adds up.
+/// break it. Then `owed` becomes `left`: exactly what can no longer be sampled is given up. (With a limit of 1 and one sample
+/// for each insert, `owed` is the number of steps that wait.) Without a limit every item can be sampled again, and nothing is
+/// given up. All is counted in whole steps, so that rounding errors do not add up.
 #[derive(Clone, Debug)]
 pub struct RateLimiter {
     min_items: usize,
@@ -29,7 +29,7 @@ pub struct RateLimiter {
 }
 
 impl RateLimiter {
-    /// Of an empty table.
+    /// The limiter of an empty table.
     #[must_use]
     pub fn new(config: &TableConfig) -> Self {
         RateLimiter {
@@ -48,21 +48,21 @@ impl RateLimiter {
         }
     }
 
-    /// An item of `steps` steps was inserted.
+    /// Counts an item of `steps` steps that was inserted.
     pub fn inserted(&mut self, steps: u64) {
         self.inserted += steps;
         self.left += self.samples_left(steps, 0);
     }
 
-    /// An item of `steps` steps is back after a restart. Where items leave after so many samples, it counts as just inserted;
-    /// elsewhere as settled: it may have been sampled any number of times.
+    /// Counts an item of `steps` steps that was restored after a restart. Where items leave after a number of samples, it counts as
+    /// just inserted; elsewhere as already sampled at the rate.
     pub fn restored(&mut self, steps: u64) {
         if self.limit.is_some() {
             self.inserted(steps);
         }
     }
 
-    /// An item of `steps` steps was given out.
+    /// Counts an item of `steps` steps that was sampled.
     pub fn sampled(&mut self, steps: u64) {
         self.sampled += steps;
         if self.limit.is_some() {
@@ -70,7 +70,7 @@ impl RateLimiter {
         }
     }
 
-    /// An item of `steps` steps left after `times_sampled` samples.
+    /// Counts an item of `steps` steps that left after `times_sampled` samples.
     pub fn removed(&mut self, steps: u64, times_sampled: u32) {
         if self.limit.is_some() {
             self.left = self.left.saturating_sub(self.samples_left(steps, times_sampled));
@@ -78,12 +78,12 @@ impl RateLimiter {
         }
     }
 
-    /// The table is full with `items` items: more need not be waited for.
+    /// The table is full with `items` items: sampling need not wait for more.
     pub fn full_with(&mut self, items: usize) {
         self.min_items = self.min_items.min(items.max(1));
     }
 
-    /// Says how many steps a learner waits for now; 0: none.
+    /// Sets how many steps a learner waits for now; 0 means that none waits.
     pub fn set_wanted(&mut self, steps: u64) {
         self.wanted = steps;
     }
@@ -95,26 +95,26 @@ impl RateLimiter {
         items < self.min_items || self.samples_per_insert.is_none() || self.owed() < ceiling
     }
 
-    /// Whether a learner waits for something that only more items can bring.
+    /// Whether a learner waits for steps that only further inserts can bring.
     #[must_use]
     pub fn is_short(&self, items: usize) -> bool {
         let due = if self.samples_per_insert.is_some() { self.owed() } else { self.left() };
         self.wanted > 0 && (items < self.min_items || due < self.wanted as f64)
     }
 
-    /// Whether `items` are enough to begin to sample.
+    /// Whether a table of `items` items has enough to be sampled.
     #[must_use]
     pub fn has_enough(&self, items: usize) -> bool {
         items >= self.min_items
     }
 
-    /// Whether another item may be given out.
+    /// Whether another item may be sampled.
     #[must_use]
     pub fn may_sample(&self) -> bool {
         self.samples_per_insert.is_none() || self.owed() > -self.tolerance
     }
 
-    /// Steps that may be given out now without a further insert.
+    /// Steps that may be sampled now without a further insert.
     #[must_use]
     pub fn available(&self) -> f64 {
         match self.samples_per_insert {
@@ -123,7 +123,7 @@ impl RateLimiter {
         }
     }
 
-    /// Steps that can be given out before all items have left; infinite where they stay.
+    /// Steps that can be sampled before all items have left; infinite where items stay.
     #[must_use]
     pub fn left(&self) -> f64 {
         if self.limit.is_some() { self.left as f64 } else { f64::INFINITY }

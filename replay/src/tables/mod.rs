@@ -1,18 +1,18 @@
 //! The tables of a shard: every trajectory enters each of them, and lives while it is in at least one.
 //!
-//! A table is a sampler (who is given next), a remover (who makes room) and a rate limiter (when actors may send, and learners
-//! be given, more) over one bounded set of items. All of it is a deterministic state machine: no clock, no socket, no thread;
-//! randomness is passed in. One owner writes; the map of items alone is shared with those who read.
+//! A table is a sampler (which item is sampled next), a remover (which item makes room) and a rate limiter (when actors may send
+//! more, and learners sample more) over one bounded set of items. All of it is a deterministic state machine: no clock, no
+//! socket, no thread; randomness is passed in. One owner writes; only the map of items is shared with threads that read.
 //!
-//! A FIFO sampler gives the oldest item. With the remover `times_sampled = 1` that makes a queue: what was given has left. With
-//! any other remover it gives the same item again, also within one answer, until that has left.
+//! A FIFO sampler selects the oldest item. With the remover `times_sampled = 1` that makes a queue: what was sampled has left. With
+//! any other remover it selects the same item again, also within one answer, until that leaves.
 //!
-//! Priorities from outside: NaN and negative ones are refused and counted; infinity stands for the largest finite one that the
+//! Priorities from peers: NaN and negative ones are refused and counted; infinity stands for the largest finite one that the
 //! table has seen (1 at first). An item whose own first priority is refused gets that largest one, as new items do in Schaul
-//! et al. 2016, so that it is not forgotten unseen.
+//! et al. 2016, so that every item is likely to be sampled once.
 //!
-//! A table takes no part in durability: who keeps trajectories on disk follows [`Tables::take_departures`] and gives back
-//! what it finds with [`Tables::restore`].
+//! Tables are not durable: a caller that keeps trajectories on disk follows [`Tables::take_departures`], and restores them with
+//! [`Tables::restore`].
 
 mod fifo;
 mod item;
@@ -35,15 +35,15 @@ use configuration::TableConfig;
 use dashmap::DashMap;
 use rand::RngCore;
 
-pub use item::{Departure, Given, StoredItem};
+pub use item::{Departure, Sampled, StoredItem};
 pub use stats::{PriorityCounts, Stats, TableStats};
 use table::Table;
 use transport::{Pick, TableSize};
 
-/// Items by their keys, for those who read them from other threads.
+/// Items by their keys, shared with threads that only read them.
 pub type Items<C> = DashMap<u64, Arc<StoredItem<C>>>;
 
-/// A table of the [`Tables`] that it came from.
+/// Identifies a table of the [`Tables`] that returned it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TableIndex(usize);
 
@@ -58,7 +58,7 @@ pub struct Tables<C> {
 }
 
 impl<C> Tables<C> {
-    /// Empty tables; `configs` have passed the validation of the configuration that they come from.
+    /// Empty tables, by name; `configs` have passed validation.
     #[must_use]
     pub fn new(configs: &BTreeMap<String, TableConfig>) -> Self {
         Tables {
@@ -76,13 +76,13 @@ impl<C> Tables<C> {
         Arc::clone(&self.items)
     }
 
-    /// The table of that name.
+    /// The table with this name.
     #[must_use]
     pub fn table(&self, name: &str) -> Option<TableIndex> {
         self.tables.iter().position(|table| table.name() == name).map(TableIndex)
     }
 
-    /// Stores an item of `bytes` bytes, overhead included, in every table; returns its key. Others make room for it.
+    /// Stores an item of `bytes` bytes, overhead included, in every table, and removes others where it needs room; returns its key.
     pub fn insert(&mut self, header: TrajectoryHeader, bytes: u64, content: C) -> u64 {
         let key = self.next_key;
         self.next_key += 1;
@@ -95,10 +95,10 @@ impl<C> Tables<C> {
         key
     }
 
-    /// Puts an item back after a restart, into all tables but those whose ids are in `left`; items come in the order of their
-    /// keys. Its priority is that of its header, and it counts as never sampled. In tables whose items leave after so many
-    /// samples the rate limiter owes what it owes for a new item; in others restored items count as settled. Where bounds
-    /// have shrunk, others make room. A key that is held already is passed over.
+    /// Restores an item after a restart, in all tables but those whose ids are in `left`; must be called in the order of keys. Its
+    /// priority is that of its header, and it counts as never sampled. In tables whose items leave after a number of samples the
+    /// rate limiter counts it as new; in others as already sampled at the rate. Where bounds have shrunk, others are removed. A key
+    /// that is held already is skipped.
     pub fn restore(&mut self, key: u64, header: TrajectoryHeader, bytes: u64, content: C, left: &[u32]) {
         self.set_next_key(key.saturating_add(1));
         let enters: Vec<_> =
@@ -119,19 +119,19 @@ impl<C> Tables<C> {
         self.next_key = self.next_key.max(key);
     }
 
-    /// Who left which table since the last call, in order.
+    /// Which items left which tables since the last call, in order.
     pub fn take_departures(&mut self) -> Vec<Departure> {
         std::mem::take(&mut self.departures)
     }
 
-    /// Whether a request for `steps` steps can be served now as it was made; more than a table can hold or an answer carry is
-    /// not waited for.
+    /// Whether a request for `steps` steps can be served in full now. A request for more than a table can hold, or one answer can
+    /// carry, does not wait for more.
     #[must_use]
     pub fn can_serve(&self, table: TableIndex, pick: Pick, steps: u64) -> bool {
         self.tables[table.0].can_serve(pick, steps)
     }
 
-    /// Items of at least `steps` steps in all, or what the table may give; of a turn all that wait. An answer ends with the item
+    /// Samples items of at least `steps` steps in all, or as many as the table allows; of a turn all that wait. An answer ends with the item
     /// that fills 64 MiB. Of [`Pick::Next`], nothing while the table holds fewer than its `min_items`.
     pub fn sample(
         &mut self,
@@ -139,11 +139,11 @@ impl<C> Tables<C> {
         pick: Pick,
         steps: u64,
         rng: &mut dyn RngCore,
-    ) -> Vec<Given<C>> {
+    ) -> Vec<Sampled<C>> {
         let mut gone = Vec::new();
-        let given = self.tables[table.0].sample(pick, steps, rng, &mut gone);
+        let sampled = self.tables[table.0].sample(pick, steps, rng, &mut gone);
         self.depart(table.0, &mut gone);
-        given
+        sampled
     }
 
     /// Changes priorities in one table.
@@ -151,25 +151,25 @@ impl<C> Tables<C> {
         self.tables[table.0].set_priorities(updates)
     }
 
-    /// Says how many steps a learner waits for now in a table; 0: none.
+    /// Sets how many steps a learner waits for now in a table; 0 means that none waits.
     pub fn set_wanted(&mut self, table: TableIndex, steps: u64) {
         self.tables[table.0].set_wanted(steps);
     }
 
-    /// Whether actors may send more: all tables allow it, or a learner waits for what only more items can bring to its table.
-    /// Otherwise it could wait for one table for ever while another waits for it.
+    /// Whether actors may send more: all tables allow it, or a learner waits for steps that only further inserts can bring. Otherwise
+    /// it could wait for one table for ever while another table waits for it.
     #[must_use]
     pub fn may_insert(&self) -> bool {
         self.tables.iter().any(Table::is_short) || self.tables.iter().all(Table::may_insert)
     }
 
-    /// What a table holds now.
+    /// Items and mass of a table.
     #[must_use]
     pub fn size(&self, table: TableIndex) -> TableSize {
         self.tables[table.0].size()
     }
 
-    /// The counts.
+    /// The counts of all tables.
     #[must_use]
     pub fn stats(&self) -> Stats {
         let tables = self.tables.iter().map(Table::stats).collect();
@@ -183,7 +183,7 @@ impl<C> Tables<C> {
         item
     }
 
-    /// Those in `gone` have left the table at `place`.
+    /// Notes that the items in `gone` have left the table at `place`.
     fn depart(&mut self, place: usize, gone: &mut Vec<u64>) {
         for key in gone.drain(..) {
             let last = !self.tables.iter().any(|table| table.contains(key));

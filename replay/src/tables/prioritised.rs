@@ -4,7 +4,7 @@ use super::sum_tree::SumTree;
 use super::uniform::Uniform;
 
 /// Proportional prioritisation (Schaul et al. 2016, arXiv 1511.05952): item i with probability p_i^α / Σ_k p_k^α, each time
-/// independently. Where all have mass 0, each has the same probability.
+/// independently. Where all masses are 0, each has the same probability.
 #[derive(Clone, Debug)]
 pub struct Prioritised {
     exponent: f64,
@@ -13,19 +13,19 @@ pub struct Prioritised {
 }
 
 impl Prioritised {
-    /// An empty one with exponent α ≥ 0.
+    /// An empty sampler with exponent α ≥ 0.
     #[must_use]
     pub fn new(exponent: f64) -> Self {
         Prioritised { exponent, keys: Uniform::default(), masses: SumTree::default() }
     }
 
-    /// Takes a key in; `priority` is finite and not negative.
+    /// Adds a key; `priority` is finite and not negative.
     pub fn insert(&mut self, key: u64, priority: f32) {
         let place = self.keys.insert(key);
         self.masses.set(place, self.mass_of(priority));
     }
 
-    /// Takes a key out.
+    /// Removes a key.
     pub fn remove(&mut self, key: u64) {
         let Some(vacated) = self.keys.remove(key) else { return };
         if vacated.place != vacated.last {
@@ -41,7 +41,7 @@ impl Prioritised {
         }
     }
 
-    /// Draws a key and says with which probability; it stays in.
+    /// Draws a key, which stays; returns its probability, too.
     #[must_use]
     pub fn select(&self, rng: &mut dyn RngCore) -> Option<(u64, f64)> {
         let total = self.masses.total();
@@ -49,7 +49,7 @@ impl Prioritised {
         self.keys.at(place).map(|key| (key, self.masses.mass(place) / total))
     }
 
-    /// Σ p^α.
+    /// Sum of all masses, Σ p^α.
     #[must_use]
     pub fn mass(&self) -> f64 {
         self.masses.total()

@@ -1,19 +1,19 @@
-//! Which item makes room when there is none, and which has been given often enough.
+//! Which item leaves when room is needed, and which has been sampled often enough.
 
 use std::collections::BTreeSet;
 
 use configuration::RemoverConfig;
 
-/// What a remover judges an item by.
+/// What a remover knows of an item.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Standing {
-    /// Finite and not negative.
+    /// Its priority, finite and not negative.
     pub priority: f32,
-    /// How often the table gave it out.
+    /// How often it was sampled from this table.
     pub times_sampled: u32,
 }
 
-/// The remover of a table: keys in the order in which they make room, the oldest first among equals.
+/// The remover of a table: keys in the order in which they leave, the oldest first among equals.
 #[derive(Clone, Debug)]
 pub struct Remover {
     rule: RemoverConfig,
@@ -27,17 +27,17 @@ impl Remover {
         Remover { rule, order: BTreeSet::new() }
     }
 
-    /// Takes a key in.
+    /// Adds a key.
     pub fn insert(&mut self, key: u64, standing: Standing) {
         self.order.insert((self.rank(standing), key));
     }
 
-    /// Takes a key out whose standing is `standing`.
+    /// Removes a key whose standing is `standing`.
     pub fn remove(&mut self, key: u64, standing: Standing) {
         self.order.remove(&(self.rank(standing), key));
     }
 
-    /// The standing of a key changes.
+    /// Changes the standing of a key.
     pub fn change(&mut self, key: u64, from: Standing, to: Standing) {
         if self.rank(from) != self.rank(to) {
             self.remove(key, from);
@@ -45,13 +45,13 @@ impl Remover {
         }
     }
 
-    /// The key that makes room next; it stays in.
+    /// The key that leaves next when room is needed; it stays until it is removed.
     #[must_use]
     pub fn select(&self) -> Option<u64> {
         self.order.first().map(|(_, key)| *key)
     }
 
-    /// Whether an item leaves without being in anybody's way.
+    /// Whether an item leaves though no room is needed.
     #[must_use]
     pub fn is_spent(&self, standing: Standing) -> bool {
         matches!(self.rule, RemoverConfig::TimesSampled(limit) if standing.times_sampled >= limit)
@@ -61,7 +61,7 @@ impl Remover {
     fn rank(&self, standing: Standing) -> u32 {
         match self.rule {
             RemoverConfig::Fifo => 0,
-            // Numbers that are not negative are ordered as their bits are.
+            // Bits of floats that are not negative are ordered as the floats are.
             RemoverConfig::LowestPriority => standing.priority.to_bits(),
             RemoverConfig::TimesSampled(_) => u32::MAX - standing.times_sampled,
         }

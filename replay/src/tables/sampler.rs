@@ -1,4 +1,4 @@
-//! Which item is given out next.
+//! Which item is sampled next.
 
 use configuration::SamplerConfig;
 use rand::RngCore;
@@ -10,11 +10,11 @@ use super::uniform::Uniform;
 /// The sampler of a table.
 #[derive(Clone, Debug)]
 pub enum Sampler {
-    /// The oldest.
+    /// Selects the oldest.
     Fifo(Fifo),
-    /// Any, each alike.
+    /// Draws any with the same probability.
     Uniform(Uniform),
-    /// Any, by its priority.
+    /// Draws by priority.
     Prioritised(Prioritised),
 }
 
@@ -29,7 +29,7 @@ impl Sampler {
         }
     }
 
-    /// Takes a key in; keys grow.
+    /// Adds a key, larger than all before.
     pub fn insert(&mut self, key: u64, priority: f32) {
         match self {
             Sampler::Fifo(fifo) => fifo.insert(key),
@@ -38,7 +38,7 @@ impl Sampler {
         }
     }
 
-    /// Takes a key out.
+    /// Removes a key.
     pub fn remove(&mut self, key: u64) {
         match self {
             Sampler::Fifo(fifo) => fifo.remove(key),
@@ -54,7 +54,7 @@ impl Sampler {
         }
     }
 
-    /// The next key and the probability with which it was selected; it stays in.
+    /// Selects the next key, which stays; returns its probability, too.
     #[must_use]
     pub fn select(&self, rng: &mut dyn RngCore) -> Option<(u64, f64)> {
         match self {

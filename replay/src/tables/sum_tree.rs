@@ -1,4 +1,4 @@
-/// No mass is larger, so that no sum of them is infinite.
+/// The largest mass, so that no sum of masses is infinite.
 const LARGEST: f64 = 1e290;
 
 /// Masses at numbered places, and their sums in a binary tree: setting a mass and finding a place by cumulative mass take
@@ -19,7 +19,7 @@ impl Default for SumTree {
 }
 
 impl SumTree {
-    /// Sets the mass at `place`; what is negative or NaN counts as 0. The tree grows as needed.
+    /// Sets the mass at `place`; a negative or NaN mass counts as 0. The tree grows as needed.
     pub fn set(&mut self, place: usize, mass: f64) {
         while place >= self.capacity() {
             self.grow();
@@ -44,8 +44,8 @@ impl SumTree {
         self.nodes[1]
     }
 
-    /// The place at which the cumulative mass passes `target` (0 ≤ `target` < total). It has a mass: rounding never leads to
-    /// a place without one. `None` where the total is 0.
+    /// The place at which the cumulative mass passes `target` (0 ≤ `target` < total). Its mass is positive: rounding never leads to
+    /// a place without mass. `None` where the total is 0.
     #[must_use]
     pub fn find(&self, mut target: f64) -> Option<usize> {
         if self.total() <= 0.0 {

@@ -6,7 +6,7 @@ use configuration::{TableConfig, table_id};
 use rand::RngCore;
 use transport::{MAX_BATCH_ITEMS, Pick, TableSize};
 
-use super::item::{Given, StoredItem};
+use super::item::{Sampled, StoredItem};
 use super::keys::KeyMap;
 use super::limiter::RateLimiter;
 use super::remover::{Remover, Standing};
@@ -14,11 +14,11 @@ use super::sampler::Sampler;
 use super::stats::{PriorityCounts, TableStats};
 use super::turns::Turns;
 
-/// One answer carries at most so much; who wants more asks again.
+/// Bytes after which one answer ends; a learner that needs more asks again.
 const MAX_BATCH_BYTES: u64 = 64 << 20;
 
 /// A table. Invariants: at most `max_items` items within `max_bytes`, or one larger one alone; sampler, remover and `entries`
-/// hold the same keys, `turns` those that were never given out.
+/// hold the same keys, `turns` those that were never sampled.
 #[derive(Debug)]
 pub(super) struct Table<C> {
     id: u32,
@@ -29,7 +29,7 @@ pub(super) struct Table<C> {
     remover: Remover,
     limiter: RateLimiter,
     turns: Turns,
-    /// The largest finite priority that came.
+    /// The largest finite priority so far.
     largest: f32,
     stats: TableStats,
 }
@@ -68,13 +68,13 @@ impl<C> Table<C> {
         self.entries.contains_key(&key)
     }
 
-    /// Takes an item in; who makes room for it goes to `gone`.
+    /// Inserts an item; keys of items that it displaces go to `gone`.
     pub(super) fn insert(&mut self, item: &Arc<StoredItem<C>>, gone: &mut Vec<u64>) {
         self.take_in(item, gone);
         self.limiter.inserted(item.steps());
     }
 
-    /// The same after a restart.
+    /// Inserts an item after a restart.
     pub(super) fn restore(&mut self, item: &Arc<StoredItem<C>>, gone: &mut Vec<u64>) {
         self.take_in(item, gone);
         self.limiter.restored(item.steps());
@@ -125,7 +125,7 @@ impl<C> Table<C> {
             Pick::Turn(version) => self.turns.select(version).is_some(),
             Pick::Next => {
                 let limiter = &self.limiter;
-                // More than an answer carries, or than can be held without loss, is not worth waiting for.
+                // No request waits for more than an answer carries, or the table can hold.
                 let crowded = self.entries.len() >= self.max_items
                     || self.stats.bytes >= MAX_BATCH_BYTES.min(self.max_bytes / 2);
                 let least = if crowded { limiter.left().min(steps as f64) } else { steps as f64 };
@@ -134,33 +134,33 @@ impl<C> Table<C> {
         }
     }
 
-    /// Items of at least `steps` steps in all, or what there is; who leaves by it goes to `gone`.
+    /// Samples items of at least `steps` steps in all, or what there is; keys of items that leave go to `gone`.
     pub(super) fn sample(
         &mut self,
         pick: Pick,
         steps: u64,
         rng: &mut dyn RngCore,
         gone: &mut Vec<u64>,
-    ) -> Vec<Given<C>> {
-        let (mut given, mut found, mut bytes) = (Vec::new(), 0, 0);
+    ) -> Vec<Sampled<C>> {
+        let (mut sampled, mut found, mut bytes) = (Vec::new(), 0, 0);
         if pick == Pick::Next && !self.limiter.has_enough(self.entries.len()) {
-            return given;
+            return sampled;
         }
         while (found < steps || pick != Pick::Next)
             && bytes < MAX_BATCH_BYTES
-            && given.len() < MAX_BATCH_ITEMS
+            && sampled.len() < MAX_BATCH_ITEMS
         {
             let Some(next) =
-                self.select(pick, rng).and_then(|(key, probability)| self.give(key, probability))
+                self.select(pick, rng).and_then(|(key, probability)| self.take_sample(key, probability))
             else {
                 break;
             };
             found += next.item.steps();
             bytes += next.item.bytes;
-            self.let_go_if_spent(next.item.key, gone);
-            given.push(next);
+            self.remove_if_spent(next.item.key, gone);
+            sampled.push(next);
         }
-        given
+        sampled
     }
 
     fn select(&self, pick: Pick, rng: &mut dyn RngCore) -> Option<(u64, f64)> {
@@ -171,7 +171,7 @@ impl<C> Table<C> {
         }
     }
 
-    fn give(&mut self, key: u64, probability: f64) -> Option<Given<C>> {
+    fn take_sample(&mut self, key: u64, probability: f64) -> Option<Sampled<C>> {
         let entry = self.entries.get_mut(&key)?;
         let before = entry.standing;
         entry.standing.times_sampled = before.times_sampled.saturating_add(1);
@@ -182,10 +182,10 @@ impl<C> Table<C> {
         self.limiter.sampled(entry.item.steps());
         self.stats.sampled += 1;
         self.stats.sampled_steps += entry.item.steps();
-        Some(Given { item: Arc::clone(&entry.item), probability })
+        Some(Sampled { item: Arc::clone(&entry.item), probability })
     }
 
-    fn let_go_if_spent(&mut self, key: u64, gone: &mut Vec<u64>) {
+    fn remove_if_spent(&mut self, key: u64, gone: &mut Vec<u64>) {
         if self.entries.get(&key).is_some_and(|entry| self.remover.is_spent(entry.standing)) {
             self.remove(key);
             gone.push(key);
@@ -215,8 +215,8 @@ impl<C> Table<C> {
         self.sampler.update(key, priority);
     }
 
-    /// The priority that a number from outside stands for; `None` where it is NaN or negative. Infinity stands for the largest
-    /// finite priority that came so far, or 1.
+    /// The priority that a number from a peer stands for; `None` where it is NaN or negative. Infinity stands for the largest
+    /// finite priority so far, or 1.
     fn sanitise(&mut self, priority: f32) -> Option<f32> {
         if priority.is_nan() || priority < 0.0 {
             self.stats.refused_priorities += 1;
@@ -247,7 +247,7 @@ impl<C> Table<C> {
         TableStats { items, mass, owed_steps: self.limiter.owed(), ..self.stats.clone() }
     }
 
-    /// What a draw over several shards is in proportion to. Nothing is drawn from a queue: shards give alike.
+    /// Items and mass. A learner asks shards in proportion to their masses; for a queue, shards count alike.
     pub(super) fn size(&self) -> TableSize {
         let items = self.entries.len() as u64;
         let mass = match &self.sampler {

@@ -2,19 +2,19 @@ use std::collections::BTreeSet;
 
 use common::ids::PolicyVersion;
 
-/// What was not given out yet, by policy version: for learners that take fixed turns.
+/// Items that were not sampled yet, by policy version: for learners in lockstep.
 #[derive(Clone, Debug, Default)]
 pub struct Turns {
     waiting: BTreeSet<(PolicyVersion, u64)>,
 }
 
 impl Turns {
-    /// Takes a key of `version` in.
+    /// Adds a key of `version`.
     pub fn insert(&mut self, version: PolicyVersion, key: u64) {
         self.waiting.insert((version, key));
     }
 
-    /// Takes a key of `version` out.
+    /// Removes a key of `version`.
     pub fn remove(&mut self, version: PolicyVersion, key: u64) {
         self.waiting.remove(&(version, key));
     }

@@ -1,6 +1,6 @@
 //! The seam between simulations and whoever schedules them.
 
-use common::Decision;
+use common::Action;
 use common::trajectory::Scenario;
 
 use crate::error::SchedulerError;
@@ -57,7 +57,7 @@ pub trait Scheduler: Send {
     /// An environment starts a new episode: forget what was known of it.
     fn episode_started(&mut self, _environment: usize) {}
 
-    /// Fills one decision a request, in order; `decisions` arrives empty.
+    /// Fills one action for each request, in order; `actions` arrives empty.
     ///
     /// # Errors
     /// [`SchedulerError::WrongScenario`] for a view of a scenario that it cannot play, [`SchedulerError::Failed`] when
@@ -65,6 +65,6 @@ pub trait Scheduler: Send {
     fn decide(
         &mut self,
         requests: &[DecisionRequest<'_>],
-        decisions: &mut Vec<Decision>,
+        actions: &mut Vec<Action>,
     ) -> Result<(), SchedulerError>;
 }

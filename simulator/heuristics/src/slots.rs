@@ -1,9 +1,9 @@
 //! The rules of scenario `slots`. Each scores the visible jobs that fit now and starts the best with a score above
 //! zero, the lowest slot among equals.
 
+use common::Action;
 use common::ids::NodeId;
 use common::slots::RESOURCES;
-use common::{Action, Decision};
 
 use crate::names::{knob, unknown};
 use engine::slots::{SlotsView, WaitingJob};
@@ -101,13 +101,13 @@ impl Scheduler for SlotsHeuristic {
     fn decide(
         &mut self,
         requests: &[DecisionRequest<'_>],
-        decisions: &mut Vec<Decision>,
+        actions: &mut Vec<Action>,
     ) -> Result<(), SchedulerError> {
         for request in requests {
             let ClusterView::Slots(view) = request.view else {
                 return Err(SchedulerError::wrong_scenario(&self.name, &request.view));
             };
-            decisions.push(Decision::certain(self.rule.choose(&view)));
+            actions.push(self.rule.choose(&view));
         }
         Ok(())
     }

@@ -70,7 +70,7 @@ fn play(jobs: JobSequence, scheduler: &str) -> (Simulation, f64) {
         decisions.clear();
         let request = DecisionRequest { environment: 0, view: simulation.view() };
         scheduler.decide(&[request], &mut decisions).unwrap();
-        simulation.apply(decisions[0].action).unwrap();
+        simulation.apply(decisions[0]).unwrap();
         reward += f64::from(simulation.take_reward().latency);
     }
     reward += f64::from(simulation.take_reward().latency);

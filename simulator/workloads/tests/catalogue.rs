@@ -92,7 +92,7 @@ fn play(episodes: &Episodes, name: &str) -> usize {
         decisions.clear();
         let request = DecisionRequest { environment: 0, view: simulation.view() };
         scheduler.decide(&[request], &mut decisions).unwrap();
-        simulation.apply(decisions[0].action).unwrap_or_else(|error| panic!("{name}: {error}"));
+        simulation.apply(decisions[0]).unwrap_or_else(|error| panic!("{name}: {error}"));
     }
     see(&simulation, &mut finished);
     let serverless = simulation.as_serverless().unwrap();

@@ -74,7 +74,7 @@ fn play(simulation: &mut Simulation, scheduler: &mut dyn Scheduler) -> Serverles
         decisions.clear();
         let request = DecisionRequest { environment: 0, view: simulation.view() };
         scheduler.decide(&[request], &mut decisions).unwrap();
-        simulation.apply(decisions[0].action).unwrap();
+        simulation.apply(decisions[0]).unwrap();
     }
     simulation.as_serverless().unwrap().outcome()
 }

@@ -97,7 +97,7 @@ fn how_long_a_cold_start_takes_is_not_known_before_it_is_over() {
         let mut decisions = Vec::new();
         let request = engine::DecisionRequest { environment: 0, view: simulation.view() };
         sjf.decide(&[request], &mut decisions).unwrap();
-        simulation.apply(decisions[0].action).unwrap();
+        simulation.apply(decisions[0]).unwrap();
         assert_eq!(estimates(&simulation), before, "a start reveals nothing of its cold start");
         let progress = simulation.tick();
         let over =

@@ -58,23 +58,23 @@ impl History {
             self.departed
         );
         assert!(waiting.iter().copied().eq(departed..stored), "the queue has a gap: {waiting:?}");
-        let given = traffic.given().last().map_or(0, |newest| newest + 1);
-        assert!(given <= departed, "{given} was given and waits");
-        let lost = departed - traffic.given().len() as u64;
+        let sampled = traffic.sampled().last().map_or(0, |newest| newest + 1);
+        assert!(sampled <= departed, "{sampled} was sampled and waits");
+        let lost = departed - traffic.sampled().len() as u64;
         assert!(lost <= self.kills * batch, "{lost} left and came to nobody in {} kills", self.kills);
         self.departed = departed;
     }
 
-    /// The shard lives and everything is acknowledged and given: nothing is missing.
+    /// The shard lives and everything is acknowledged and sampled: nothing is missing.
     pub fn end(&self, traffic: &Traffic, batch: u64) {
         assert_eq!(traffic.acknowledged(), traffic.offered());
-        let lost = traffic.offered() - traffic.given().len() as u64;
+        let lost = traffic.offered() - traffic.sampled().len() as u64;
         assert!(lost <= self.kills * batch, "{lost} came to nobody in {} kills", self.kills);
         eprintln!(
-            "{} kills: {} trajectories written and acknowledged, {} given once, {lost} were on their way to the learner",
+            "{} kills: {} trajectories written and acknowledged, {} sampled once, {lost} were on their way to the learner",
             self.kills,
             traffic.offered(),
-            traffic.given().len()
+            traffic.sampled().len()
         );
     }
 

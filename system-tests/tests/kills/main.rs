@@ -1,5 +1,5 @@
 //! A shard that is killed with -9 again and again, at every operation of its disk and at random times: what it has
-//! acknowledged is there, nothing is there twice, nothing is given twice, and its peers go on when it is back.
+//! acknowledged is there, nothing is there twice, nothing is sampled twice, and its peers go on when it is back.
 
 #![allow(clippy::unwrap_used, reason = "a test says by its panic what failed")]
 #![allow(clippy::print_stderr, reason = "figures are told to whoever reads the test's output")]
@@ -63,7 +63,7 @@ impl Field {
         let offered = self.traffic.offered();
         self.traffic.until(PATIENCE, "it goes on", |traffic| traffic.acknowledged() >= offered + 20);
         let start = Instant::now();
-        let lost = |traffic: &Traffic| traffic.offered() - traffic.given().len() as u64;
+        let lost = |traffic: &Traffic| traffic.offered() - traffic.sampled().len() as u64;
         let most = self.history.kills() * BATCH;
         while self.traffic.acknowledged() < self.traffic.offered() || lost(&self.traffic) > most {
             assert!(start.elapsed() < PATIENCE, "not everything arrives: {:?}", self.traffic);
@@ -140,7 +140,7 @@ fn peers_go_on_soon_after_a_shard_is_back() {
         service.kill().unwrap();
         let away = Instant::now() + Duration::from_millis(rng.random_range(0..1500));
         field.traffic.until(PATIENCE, "it is away", |_| Instant::now() >= away);
-        let (acknowledged, given) = (field.traffic.acknowledged(), field.traffic.given().len());
+        let (acknowledged, sampled) = (field.traffic.acknowledged(), field.traffic.sampled().len());
         let listened = service.log().matches("listening").count();
         service = field.shard.start();
         while service.log().matches("listening").count() == listened {
@@ -149,7 +149,7 @@ fn peers_go_on_soon_after_a_shard_is_back() {
         let back = Instant::now();
         let mut resumed = [None; 2];
         field.traffic.until(PATIENCE, "writer and learner go on", |traffic| {
-            let went_on = [traffic.acknowledged() > acknowledged, traffic.given().len() > given];
+            let went_on = [traffic.acknowledged() > acknowledged, traffic.sampled().len() > sampled];
             for (resumed, went_on) in resumed.iter_mut().zip(went_on) {
                 *resumed = resumed.or(went_on.then(|| back.elapsed()));
             }

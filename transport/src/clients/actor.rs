@@ -6,12 +6,12 @@ use common::Shutdown;
 use common::ids::PolicyVersion;
 use common::trajectory::TrajectoryHeader;
 
-use super::driver::Driver;
+use super::driver::{Driver, wait};
 use super::weights::WeightsFollower;
 use crate::actor_core::{ActorCore, ActorIdentity};
 use crate::options::Complaint;
 use crate::socket_port::SocketPort;
-use crate::weights::VersionedWeights;
+use crate::weights::{VersionedWeights, WeightsCore};
 use crate::writer::{Packing, WriterOptions};
 use crate::{Endpoint, ShardDirectory, Transport, TransportError};
 
@@ -89,7 +89,7 @@ impl ActorClient {
             if let Some(waited) = complaint.due(now) {
                 self.core.explain_wait(waited, now);
             }
-            self.driver.wait(self.core.ports());
+            wait(self.core.ports());
         }
     }
 
@@ -115,7 +115,7 @@ impl ActorClient {
             if self.driver.now().saturating_sub(started) >= deadline {
                 return Err(self.core.unflushed(deadline));
             }
-            self.driver.wait(self.core.ports());
+            wait(self.core.ports());
         }
     }
 
@@ -126,7 +126,7 @@ impl ActorClient {
     pub fn newest_weights(&mut self) -> Result<Option<VersionedWeights>, TransportError> {
         self.poll();
         self.core.take_fault().map_or(Ok(()), Err)?;
-        Ok(self.core.weights_mut().and_then(|weights| weights.take_newest()))
+        Ok(self.core.weights_mut().and_then(WeightsCore::take_newest))
     }
 
     /// Waits for weights newer than `than` and than any returned before; none at the timeout or when the run has
@@ -150,7 +150,7 @@ impl ActorClient {
                 return Ok(None);
             }
             self.driver.check_shutdown()?;
-            self.driver.wait(self.core.ports());
+            wait(self.core.ports());
         }
     }
 

@@ -10,7 +10,7 @@ use crate::socket_port::{SocketPort, wait_any};
 /// How long one wait lasts before deadlines are looked at again.
 const POLL: Duration = Duration::from_millis(20);
 
-/// The time that a client's core is given, and what ends its waits.
+/// Tells a client's core the time, and ends its waits when the program shuts down.
 #[derive(Clone, Debug)]
 pub(super) struct Driver {
     started: Instant,
@@ -34,9 +34,9 @@ impl Driver {
     pub(super) fn check_shutdown(&self) -> Result<(), TransportError> {
         if self.shutdown.is_triggered() { Err(TransportError::Interrupted) } else { Ok(()) }
     }
+}
 
-    /// Waits a moment, or until one of the ports has something to read.
-    pub(super) fn wait<'a>(&self, ports: impl IntoIterator<Item = &'a SocketPort>) {
-        wait_any(ports.into_iter(), POLL);
-    }
+/// Waits a moment, or until one of the ports has something to read.
+pub(super) fn wait<'a>(ports: impl IntoIterator<Item = &'a SocketPort>) {
+    wait_any(ports.into_iter(), POLL);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use common::Shutdown;
 use common::ids::ShardId;
 
-use super::driver::Driver;
+use super::driver::{Driver, wait};
 use crate::options::LinkOptions;
 use crate::sampler::{LearnerIdentity, SampledItem, SamplerCore, Selector};
 use crate::socket_port::SocketPort;
@@ -75,7 +75,7 @@ impl TrajectorySampler {
             } else if now >= deadline + GRACE {
                 self.core.give_up_waiting(now);
             }
-            self.driver.wait(self.core.ports());
+            wait(self.core.ports());
         }
     }
 
@@ -114,7 +114,7 @@ impl TrajectorySampler {
         let deadline = self.driver.now() + FAREWELL;
         self.core.announce_end(self.driver.now())?;
         while !self.core.end_is_known() && self.driver.now() < deadline {
-            self.driver.wait(self.core.ports());
+            wait(self.core.ports());
             self.poll()?;
         }
         Ok(())

@@ -5,7 +5,7 @@ use std::time::Duration;
 use common::Shutdown;
 use common::ids::{Digest, PolicyVersion, RunId};
 
-use super::driver::Driver;
+use super::driver::{Driver, wait};
 use crate::message::Role;
 use crate::options::LinkOptions;
 use crate::socket_port::SocketPort;
@@ -49,7 +49,7 @@ impl WeightsFollower {
             }
             follower.driver.check_shutdown()?;
             follower.core.check_reached(follower.driver.now())?;
-            follower.driver.wait(follower.core.ports());
+            wait(follower.core.ports());
         }
     }
 
@@ -89,7 +89,7 @@ impl WeightsFollower {
                 return Ok(None);
             }
             self.driver.check_shutdown()?;
-            self.driver.wait(self.core.ports());
+            wait(self.core.ports());
         }
     }
 

@@ -109,7 +109,7 @@ impl<P: Port> WeightsCore<P> {
                 ChannelEvent::Message(message, bulk) => {
                     self.is_pulling = false;
                     if let Message::Weights(weights) = message {
-                        self.take_weights(&weights, bulk, now);
+                        self.take_weights(&weights, &bulk, now);
                     }
                 }
             }
@@ -144,14 +144,14 @@ impl<P: Port> WeightsCore<P> {
     }
 
     /// Takes weights that a shard relayed.
-    pub(crate) fn take_relayed(&mut self, weights: &Weights, bulk: Vec<Frame>, now: Duration) {
+    pub(crate) fn take_relayed(&mut self, weights: &Weights, bulk: &[Frame], now: Duration) {
         if let Some(relays) = &mut self.relays {
             relays.asked = None;
         }
         self.take_weights(weights, bulk, now);
     }
 
-    fn take_weights(&mut self, weights: &Weights, bulk: Vec<Frame>, now: Duration) {
+    fn take_weights(&mut self, weights: &Weights, bulk: &[Frame], now: Duration) {
         if let Some(bytes) = bulk.first()
             && self.have.is_none_or(|have| weights.version > have)
         {

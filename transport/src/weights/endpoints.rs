@@ -1,4 +1,4 @@
-//! Where the weights come from, and what they are.
+//! The learner's addresses, and a version of its weights.
 
 use std::sync::Arc;
 
@@ -7,20 +7,20 @@ use configuration::TransportConfig;
 
 use crate::{Endpoint, TransportError};
 
-/// A version and its weights, as the learner encoded them.
+/// A version and its weights, encoded as the learner has published them.
 pub type VersionedWeights = (PolicyVersion, Arc<Vec<u8>>);
 
 /// The learner's two addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WeightsEndpoints {
-    /// Announcements.
+    /// Where it announces versions.
     pub announce: Endpoint,
-    /// Handshakes and pulls.
+    /// Where it answers handshakes and pulls.
     pub pull: Endpoint,
 }
 
 impl WeightsEndpoints {
-    /// Within this process.
+    /// Addresses within this process.
     #[must_use]
     pub fn inproc() -> Self {
         WeightsEndpoints {
@@ -29,7 +29,7 @@ impl WeightsEndpoints {
         }
     }
 
-    /// What actors connect to.
+    /// The addresses that actors and shards connect to.
     ///
     /// # Errors
     /// [`TransportError::Address`].
@@ -40,7 +40,7 @@ impl WeightsEndpoints {
         })
     }
 
-    /// What the learner binds.
+    /// The addresses that the learner binds.
     ///
     /// # Errors
     /// [`TransportError::Address`].

@@ -10,21 +10,22 @@ use crate::digest::BulkDigest;
 use crate::domain::Domain;
 use crate::message::{Announcement, Hello, Message, NotReady, Refusal, Refused, Role, Weights, Welcome};
 use crate::sampler::LearnerIdentity;
-use crate::server::{Delivery, Incoming, PeerId, Received, Relay, Server};
+use crate::server::{Delivery, Incoming, PeerId, Received, Server, ThreadSender};
 use crate::{Frame, Transport, TransportError, socket, wire};
 
-/// Announcements are repeated: who subscribes late, or lost one, hears the next.
+/// Announcements are repeated, for subscribers that came late or lost one.
 const ANNOUNCE_PERIOD: Duration = Duration::from_secs(1);
-/// Connections that are remembered. Those that have gone are only noticed when something is sent to them, so that now and
-/// then all are forgotten: who is still there says hello again.
+/// Most connections that are remembered. Lost ones are only noticed when something is sent to them, so at this number all are
+/// forgotten, and peers that are still there say hello again.
 const MAX_PEERS: usize = 16_384;
+/// After the end of the run, how long peers that still ask are told of it.
 const FAREWELL: Duration = Duration::from_millis(500);
 
 /// Publishes versions from a thread of its own until it is dropped.
 #[derive(Debug)]
 pub struct WeightsPublisher {
     shared: Arc<Mutex<Shared>>,
-    relay: Relay,
+    sender: ThreadSender,
     endpoints: WeightsEndpoints,
     thread: Option<JoinHandle<()>>,
 }
@@ -62,7 +63,7 @@ impl WeightsPublisher {
             },
             pull: server.endpoint().clone(),
         };
-        let relay = server.relay()?;
+        let sender = server.sender()?;
         let shared = Arc::new(Mutex::new(Shared::default()));
         let service = Service {
             announce,
@@ -76,7 +77,7 @@ impl WeightsPublisher {
             .name("weights".to_owned())
             .spawn(move || service.run())
             .map_err(|source| TransportError::Thread { name: "weights", source })?;
-        Ok(WeightsPublisher { shared, relay, endpoints: bound, thread: Some(thread) })
+        Ok(WeightsPublisher { shared, sender, endpoints: bound, thread: Some(thread) })
     }
 
     /// Where it is bound, with the ports that the system chose for `*`.
@@ -90,13 +91,13 @@ impl WeightsPublisher {
         let weights = Frame::from(weights.as_slice());
         let digest = BulkDigest::of(&weights);
         self.lock().newest = Some(Published { version, weights, digest });
-        self.relay.wake();
+        self.sender.wake();
     }
 
-    /// Tells the actors that the run has ended.
+    /// Tells actors and shards that the run has ended.
     pub fn finish(&self) {
         self.lock().finished = true;
-        self.relay.wake();
+        self.sender.wake();
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Shared> {
@@ -107,7 +108,7 @@ impl WeightsPublisher {
 impl Drop for WeightsPublisher {
     fn drop(&mut self) {
         self.lock().stopped = true;
-        self.relay.wake();
+        self.sender.wake();
         if let Some(thread) = self.thread.take() {
             // It can only have panicked, and then there is nothing to wait for.
             let _ = thread.join();
@@ -131,7 +132,7 @@ impl Service {
             if let Received::Message(incoming) = self.server.receive(ANNOUNCE_PERIOD / 10)
                 && let Err(error) = self.answer(*incoming)
             {
-                tracing::warn!(%error, "an actor went unanswered");
+                tracing::warn!(%error, "a peer could not be answered");
             }
             self.announce_if_due();
             let (stopped, finished) = {
@@ -139,7 +140,7 @@ impl Service {
                 (shared.stopped, shared.finished)
             };
             if stopped {
-                // After an ordered end those who ask a last time are told of it.
+                // Peers that ask once more must hear that the run has ended.
                 let patience = if finished { FAREWELL } else { Duration::ZERO };
                 if Instant::now() >= *stop_at.get_or_insert_with(|| Instant::now() + patience) {
                     return;

@@ -1,4 +1,4 @@
-//! What an actor sends to the shards, without sockets and clock: which shard gets a trajectory, and what is kept until it is
+//! How an actor sends trajectories, without sockets and clock: which shard gets one, and what is kept until it is
 //! acknowledged.
 
 mod spool;

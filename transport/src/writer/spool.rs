@@ -1,4 +1,4 @@
-//! What goes to one shard: what it has not acknowledged, and what it may be sent.
+//! The trajectories of one shard that it has not acknowledged, and what it may be sent.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -13,9 +13,9 @@ use crate::message::{Ack, Insert, Inserts, Message, Welcome};
 use crate::port::Port;
 use crate::{TransportError, wire};
 
-/// Trajectories of at most so many bytes go together, as a message costs more than they do.
+/// Trajectories of at most so many bytes are sent together, because a message of its own would cost more than they do.
 const SMALL: u64 = 16 << 10;
-/// Bytes that go together.
+/// Most bytes that are sent together.
 const TOGETHER: u64 = 64 << 10;
 /// How long a small trajectory waits for others.
 const GATHERING: Duration = Duration::from_millis(1);
@@ -23,7 +23,7 @@ const GATHERING: Duration = Duration::from_millis(1);
 /// The next small trajectories.
 struct Together {
     count: usize,
-    /// No other fits, or none of these does.
+    /// No other trajectory fits, or the next one is too large to go with others.
     is_full: bool,
 }
 
@@ -72,8 +72,8 @@ impl Spool {
         self.unacked.iter().map(|trajectory| &trajectory.header)
     }
 
-    /// Sends what was not sent on this connection yet. While others are on their way, small trajectories wait a moment for
-    /// company, unless it is to be `at_once`.
+    /// Sends what was not sent on this connection yet. While others are unacknowledged, small trajectories wait a moment for
+    /// more to go with, unless `at_once` is set.
     pub(super) fn pump<P: Port>(
         &mut self,
         channel: &mut Channel<P>,
@@ -85,7 +85,7 @@ impl Spool {
             return Ok(());
         }
         let since = *self.unsent_since.get_or_insert(now);
-        // As Nagle's algorithm (RFC 896): who waits for nothing to be acknowledged does not wait for company either.
+        // Nagle's algorithm (RFC 896): with nothing unacknowledged, a small trajectory does not wait.
         let at_once = at_once || self.sent == 0 || now.saturating_sub(since) >= GATHERING;
         while channel.is_ready() && self.sent < self.unacked.len() {
             let together = self.small_ones();
@@ -105,7 +105,7 @@ impl Spool {
         Ok(())
     }
 
-    /// How many of the next are small enough to go together.
+    /// How many of the next trajectories are small enough to go together.
     fn small_ones(&self) -> Together {
         let (mut count, mut bytes) = (0, 0);
         for trajectory in self.unacked.range(self.sent..) {
@@ -121,7 +121,7 @@ impl Spool {
     fn send_one<P: Port>(&self, channel: &mut Channel<P>, now: Duration) -> Result<bool, TransportError> {
         let Trajectory { header, body, states } = &self.unacked[self.sent];
         let insert = Insert { header: header.clone(), body: body.digest, states: states.digest };
-        // The bytes are shared: they stay here until they are acknowledged.
+        // The bytes are shared: the spool keeps them until they are acknowledged.
         let bulk = vec![body.bytes.clone(), states.bytes.clone()];
         channel.send(&Message::Insert(insert), bulk, now)
     }
@@ -146,7 +146,7 @@ impl Spool {
         channel.send(&Message::Inserts(inserts), vec![bytes.into()], now)
     }
 
-    /// What was sent is not acknowledged though the shard answers: a message was lost, or its disk takes nothing.
+    /// Whether the shard answers, but has acknowledged nothing for `patience`: a message was lost, or its disk is full.
     pub(super) fn is_stuck(&mut self, is_ready: bool, now: Duration, patience: Duration) -> bool {
         if self.sent == 0 || !is_ready {
             self.progressed = now;

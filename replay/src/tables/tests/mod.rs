@@ -34,8 +34,8 @@ fn rng() -> ChaCha8Rng {
     RunSeed(3).rng(Stream::Sampling, 0)
 }
 
-fn keys<C>(given: &[Given<C>]) -> Vec<u64> {
-    given.iter().map(|given| given.item.key).collect()
+fn keys<C>(sampled: &[Sampled<C>]) -> Vec<u64> {
+    sampled.iter().map(|sampled| sampled.item.key).collect()
 }
 
 fn queue() -> TableConfig {
@@ -68,7 +68,7 @@ fn a_queue_gives_each_item_once_and_the_other_table_gives_again() {
     assert_eq!(keys(&tables.sample(fresh, Pick::Next, 100, &mut rng())), [2, 3]);
     assert!(tables.sample(fresh, Pick::Next, 1, &mut rng()).is_empty());
     let again = tables.sample(replayed, Pick::Next, 50, &mut rng());
-    assert!(again.len() == 5 && again.iter().all(|given| given.probability == 0.25));
+    assert!(again.len() == 5 && again.iter().all(|sampled| sampled.probability == 0.25));
     assert_eq!(tables.items().len(), 4);
 }
 
@@ -125,8 +125,8 @@ fn a_fifo_that_keeps_its_items_gives_the_oldest_again() {
     let (mut tables, fresh, replayed) =
         two(queue(), TableConfig { sampler: SamplerConfig::Fifo, ..uniform(2) });
     fill(&mut tables, 2);
-    let given = tables.sample(replayed, Pick::Next, 30, &mut rng());
-    assert_eq!(keys(&given), [0, 0, 0]);
+    let sampled = tables.sample(replayed, Pick::Next, 30, &mut rng());
+    assert_eq!(keys(&sampled), [0, 0, 0]);
     fill(&mut tables, 1);
     assert_eq!(keys(&tables.sample(replayed, Pick::Next, 10, &mut rng())), [1]);
     assert_eq!(keys(&tables.sample(fresh, Pick::Next, 10, &mut rng())), [0]);
@@ -198,5 +198,7 @@ fn restored_items_are_where_they_were_and_keys_go_on() {
     tables.set_next_key(3);
     assert_eq!(tables.insert(header(10, 0, 1.0), 1, ()), 20);
     assert_eq!(keys(&tables.sample(fresh, Pick::Next, 100, &mut rng())), [6, 20]);
-    assert!(tables.sample(replayed, Pick::Next, 1000, &mut rng()).iter().any(|given| given.item.key == 4));
+    assert!(
+        tables.sample(replayed, Pick::Next, 1000, &mut rng()).iter().any(|sampled| sampled.item.key == 4)
+    );
 }

@@ -106,12 +106,12 @@ impl Slow {
         }
     }
 
-    /// Follows what was given, and checks that it was right.
+    /// Follows what was sampled, and checks that it was right.
     fn follow(
         &mut self,
         pick: Pick,
         steps: u64,
-        given: &[Given<()>],
+        sampled: &[Sampled<()>],
         gone: &mut Vec<u64>,
     ) -> Result<(), TestCaseError> {
         let (rate, tolerance) = (self.config.samples_per_insert, self.config.tolerance_steps as f64);
@@ -122,7 +122,7 @@ impl Slow {
             slow.held.iter().position(|held| version(held.version) == number && held.times == 0)
         };
         let mut found = 0;
-        for next in given {
+        for next in sampled {
             let place = self.held.iter().position(|held| held.key == next.item.key);
             prop_assert!(place.is_some(), "{} is not in the table", next.item.key);
             let place = place.unwrap();
@@ -297,10 +297,10 @@ proptest! {
                 }
                 Step::Sample { table, pick, steps } => {
                     let served = both.tables.can_serve(indices[table], pick, steps.max(1));
-                    let given = both.tables.sample(indices[table], pick, steps.max(1), &mut rng);
-                    prop_assert!(!served || !given.is_empty(), "nothing was given although it could be");
+                    let sampled = both.tables.sample(indices[table], pick, steps.max(1), &mut rng);
+                    prop_assert!(!served || !sampled.is_empty(), "nothing was sampled although it could be");
                     let mut leaving = Vec::new();
-                    both.slow[table].follow(pick, steps.max(1), &given, &mut leaving)?;
+                    both.slow[table].follow(pick, steps.max(1), &sampled, &mut leaving)?;
                     gone.extend(leaving.into_iter().map(|key| (table, key)));
                 }
                 Step::Prioritise { table, priority } => {

@@ -1,7 +1,7 @@
 //! A scheduler made of parts: order × size × placement × keep-alive.
 
+use common::Action;
 use common::ids::{FunctionId, NodeId};
-use common::{Action, Decision};
 
 use super::keep_alive::{FellIdle, KeepAlive};
 use super::order::{Candidate, Order, ShortestJob};
@@ -88,13 +88,13 @@ impl Scheduler for Composed {
     fn decide(
         &mut self,
         requests: &[DecisionRequest<'_>],
-        decisions: &mut Vec<Decision>,
+        actions: &mut Vec<Action>,
     ) -> Result<(), SchedulerError> {
         for request in requests {
             let ClusterView::Serverless(view) = request.view else {
                 return Err(SchedulerError::wrong_scenario(&self.name, &request.view));
             };
-            decisions.push(Decision::certain(self.choose(request.environment, &view)));
+            actions.push(self.choose(request.environment, &view));
         }
         Ok(())
     }

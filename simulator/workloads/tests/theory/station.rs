@@ -93,7 +93,7 @@ impl Station {
             decisions.clear();
             let request = DecisionRequest { environment: 0, view: simulation.view() };
             fcfs.decide(&[request], &mut decisions).unwrap();
-            simulation.apply(decisions[0].action).unwrap();
+            simulation.apply(decisions[0]).unwrap();
         }
         customers.see(events(&simulation));
         assert!(customers.present.is_empty(), "all are served in the end");
