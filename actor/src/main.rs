@@ -42,7 +42,7 @@ impl Program for Arguments {
         let config = configuration::load(&self.config, &self.settings)?;
         let shutdown = telemetry::shutdown_on_signals()?;
         let _health = match &config.actor.metrics_address {
-            Some(address) => Some(HealthServer::start(address, Readiness::new(), shutdown.clone())?),
+            Some(address) => Some(HealthServer::start(address.as_str(), Readiness::new(), shutdown.clone())?),
             None => None,
         };
         policy::set_threads(config.actor.threads);

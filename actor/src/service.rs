@@ -161,7 +161,7 @@ impl Service {
             for outgoing in played {
                 self.send(outgoing)?;
             }
-            self.client.flush(Duration::from_secs_f64(self.config.transport.reach_deadline_seconds))?;
+            self.client.flush(self.config.transport.reach_deadline_seconds.duration())?;
             self.count();
             let current = self.player.version();
             let (version, weights) = loop {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::ExitCode;
-use configuration::{Config, Durability, HostPort};
+use configuration::{Config, Durability, LinkAddress, MetricsAddress};
 use serde::Serialize;
 use transport::{Keys, Role, TransportError, curve_support};
 
@@ -186,8 +186,7 @@ fn replay_disk(config: &Config) -> Option<Check> {
 
 /// Shards that may run on this machine: those of loopback, or one where each has a host of its own.
 fn shards_here(config: &Config) -> u64 {
-    let is_loopback =
-        |text: &&String| HostPort::parse_link(text).is_ok_and(|address| address.host.is_loopback());
+    let is_loopback = |address: &&LinkAddress| address.host_port().host.is_loopback();
     (config.transport.shards.iter().filter(is_loopback).count() as u64).max(1)
 }
 
@@ -245,27 +244,27 @@ fn keys(config: &Config) -> Check {
 /// The addresses that the services of this configuration bind on this machine: shards, learner, and metrics.
 fn ports(config: &Config) -> Vec<Check> {
     let mut keys: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let mut add = |key: &str, address: &Option<String>| {
+    let mut add = |key: &str, address: Option<&str>| {
         if let Some(address) = address {
-            keys.entry(address.clone()).or_default().push(key.to_owned());
+            keys.entry(address.to_owned()).or_default().push(key.to_owned());
         }
     };
     let (transport, replay) = (&config.transport, &config.replay);
-    add("replay.bind", &replay.bind);
+    add("replay.bind", replay.bind.as_ref().map(LinkAddress::as_str));
     if replay.bind.is_none() {
         for (place, shard) in transport.shards.iter().enumerate() {
-            add(&format!("transport.shards[{place}]"), &Some(shard.clone()));
+            add(&format!("transport.shards[{place}]"), Some(shard.as_str()));
         }
     }
-    let mut add_bind = |key: &str, bind: &Option<String>, otherwise: &String| match bind {
-        Some(_) => add(&format!("transport.{key}_bind"), bind),
-        None => add(&format!("transport.{key}"), &Some(otherwise.clone())),
+    let mut add_bind = |key: &str, bind: &Option<LinkAddress>, otherwise: &LinkAddress| match bind {
+        Some(bind) => add(&format!("transport.{key}_bind"), Some(bind.as_str())),
+        None => add(&format!("transport.{key}"), Some(otherwise.as_str())),
     };
     add_bind("weights_announce", &transport.weights_announce_bind, &transport.weights_announce);
     add_bind("weights_pull", &transport.weights_pull_bind, &transport.weights_pull);
-    add("replay.metrics_address", &replay.metrics_address);
-    add("learner.metrics_address", &config.learner.metrics_address);
-    add("actor.metrics_address", &config.actor.metrics_address);
+    add("replay.metrics_address", replay.metrics_address.as_ref().map(MetricsAddress::as_str));
+    add("learner.metrics_address", config.learner.metrics_address.as_ref().map(MetricsAddress::as_str));
+    add("actor.metrics_address", config.actor.metrics_address.as_ref().map(MetricsAddress::as_str));
     keys.iter().map(|(address, keys)| port(address, &keys.join(", "))).collect()
 }
 

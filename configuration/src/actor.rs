@@ -2,7 +2,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::addresses::is_metrics_address;
+use crate::addresses::MetricsAddress;
 
 /// How actors play.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
@@ -27,8 +27,8 @@ pub struct ActorConfig {
     #[garde(range(min = 1, max = 1_048_576))]
     pub spool_mib: u64,
     /// Where the actor's service listens for health checks and metrics, e.g. `127.0.0.1:9101`; none by default.
-    #[garde(inner(custom(is_metrics_address)))]
-    pub metrics_address: Option<String>,
+    #[garde(skip)]
+    pub metrics_address: Option<MetricsAddress>,
 }
 
 impl Default for ActorConfig {

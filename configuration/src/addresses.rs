@@ -2,6 +2,10 @@
 
 // Of `core`: what an address is, without any socket.
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 const SCHEME: &str = "tcp://";
 
@@ -111,40 +115,102 @@ impl Host {
     }
 }
 
-/// An address that others connect to: `tcp://HOST:PORT`.
-pub(crate) fn is_link(text: &String, context: &()) -> garde::Result {
-    is_bind(text, context)?;
-    match text.strip_prefix(SCHEME) {
+/// The address of a link, `tcp://HOST:PORT` with a fixed port. HOST may be `*`, every address of the machine, to bind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+pub struct LinkAddress {
+    text: String,
+    parsed: HostPort,
+}
+
+/// The address of health checks and metrics, `HOST:PORT` with a fixed port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+pub struct MetricsAddress {
+    text: String,
+    parsed: HostPort,
+}
+
+macro_rules! address {
+    ($name:ident) => {
+        impl $name {
+            /// The address as it was written.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.text
+            }
+
+            /// Its host and port.
+            #[must_use]
+            pub fn host_port(&self) -> &HostPort {
+                &self.parsed
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&self.text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(address: $name) -> Self {
+                address.text
+            }
+        }
+    };
+}
+
+address!(LinkAddress);
+address!(MetricsAddress);
+
+const NO_PORT: &str = "has no fixed port, so that no peer could find it";
+
+impl TryFrom<String> for LinkAddress {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let problem = match HostPort::parse_link(&text) {
+            Ok(parsed) if parsed.port.is_some() => return Ok(LinkAddress { text, parsed }),
+            Ok(_) => NO_PORT,
+            Err(problem) => problem,
+        };
+        Err(format!(
+            "`{text}` {problem}; it must look like tcp://HOST:PORT, e.g. tcp://127.0.0.1:7700 or tcp://[::1]:7700"
+        ))
+    }
+}
+
+impl LinkAddress {
+    /// A port of this machine's loopback.
+    pub(crate) fn loopback(port: u16) -> Self {
+        let parsed = HostPort { host: Host::Address(Ipv4Addr::LOCALHOST.into()), port: Some(port) };
+        LinkAddress { text: format!("{SCHEME}{}:{port}", Ipv4Addr::LOCALHOST), parsed }
+    }
+}
+
+impl TryFrom<String> for MetricsAddress {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let problem = match HostPort::parse(&text) {
+            Ok(_) if text.starts_with('*') => "has `*` for a host: write 0.0.0.0",
+            Ok(parsed) if parsed.port.is_some() => return Ok(MetricsAddress { text, parsed }),
+            Ok(_) => NO_PORT,
+            Err(_) if text.contains("://") => "has a scheme: leave it out",
+            Err(problem) => problem,
+        };
+        Err(format!("`{text}` {problem}; it must look like HOST:PORT, e.g. 127.0.0.1:9101 or [::1]:9101"))
+    }
+}
+
+/// For `garde`: an address that others connect to names a host.
+pub(crate) fn names_a_host(address: &LinkAddress, _context: &()) -> garde::Result {
+    match address.text.strip_prefix(SCHEME) {
         Some(rest) if rest.starts_with('*') => Err(garde::Error::new(format!(
-            "`{text}` is every address of a machine, so nobody can connect to it: name the host here, and give this to the key that \
+            "`{address}` is every address of a machine, so nobody can connect to it: name the host here, and give this to the key that \
              ends in `bind`"
         ))),
         _ => Ok(()),
     }
-}
-
-/// An address that a service binds: the same, and `*` for every address of the machine.
-pub(crate) fn is_bind(text: &String, _context: &()) -> garde::Result {
-    let problem = match HostPort::parse_link(text) {
-        Ok(HostPort { port: Some(_), .. }) => return Ok(()),
-        Ok(_) => "has no fixed port, so that no peer could find it",
-        Err(problem) => problem,
-    };
-    Err(garde::Error::new(format!(
-        "`{text}` {problem}; it must look like tcp://HOST:PORT, e.g. tcp://127.0.0.1:7700 or tcp://[::1]:7700"
-    )))
-}
-
-/// An address for health checks and metrics: `HOST:PORT`.
-pub(crate) fn is_metrics_address(text: &String, _context: &()) -> garde::Result {
-    let problem = match HostPort::parse(text) {
-        Ok(_) if text.starts_with('*') => "has `*` for a host: write 0.0.0.0",
-        Ok(HostPort { port: Some(_), .. }) => return Ok(()),
-        Ok(_) => "has no fixed port, so that no peer could find it",
-        Err(_) if text.contains("://") => "has a scheme: leave it out",
-        Err(problem) => problem,
-    };
-    Err(garde::Error::new(format!(
-        "`{text}` {problem}; it must look like HOST:PORT, e.g. 127.0.0.1:9101 or [::1]:9101"
-    )))
 }

@@ -1,6 +1,6 @@
 //! Addresses that two services could not both bind.
 
-use crate::addresses::HostPort;
+use crate::addresses::{HostPort, LinkAddress};
 use crate::{ActorConfig, LearnerConfig, ReplayConfig, TransportConfig};
 
 /// A key with its address.
@@ -17,16 +17,19 @@ pub(crate) fn do_not_collide(
         ("replay.metrics_address", &replay.metrics_address),
         ("actor.metrics_address", &actor.metrics_address),
     ]
-    .map(|(key, address)| keyed(key, address.as_deref().map(HostPort::parse)));
-    let bound = keyed("replay.bind", replay.bind.as_deref().map(HostPort::parse_link));
+    .map(|(key, address)| {
+        Vec::from_iter(address.as_ref().map(|address| (key.to_owned(), address.host_port().clone())))
+    });
+    let bound = Vec::from_iter(replay.bind.as_ref().map(|bind| keyed("replay.bind", bind)));
     move |transport, ()| {
         let [of_learner, of_replay, of_actor] = metrics.clone();
-        let (links, learner) = (links(transport), learner_binds(transport));
+        let shards = shards(transport);
+        let links = [shards.clone(), weights(transport)].concat();
+        let learner = learner_binds(transport);
         distinct(&links)?;
         distinct(&learner)?;
-        let [shards, _] = split(&links);
         against(&of_learner, &learner)?;
-        against(&of_replay, if bound.is_empty() { shards } else { &bound })?;
+        against(&of_replay, if bound.is_empty() { &shards } else { &bound })?;
         // Services of one machine share its ports; those of several do not.
         if links.iter().all(|(_, link)| link.host.is_loopback()) {
             let all = [of_learner, of_replay, of_actor].concat();
@@ -37,39 +40,33 @@ pub(crate) fn do_not_collide(
     }
 }
 
-/// What others connect to: the shards, then the learner's two.
-fn links(transport: &TransportConfig) -> Vec<Keyed> {
+fn keyed(key: &str, address: &LinkAddress) -> Keyed {
+    (key.to_owned(), address.host_port().clone())
+}
+
+fn shards(transport: &TransportConfig) -> Vec<Keyed> {
     let shards = transport.shards.iter().enumerate();
-    let mut links: Vec<Keyed> = shards
-        .flat_map(|(place, text)| {
-            keyed(&format!("transport.shards[{place}]"), Some(HostPort::parse_link(text)))
-        })
-        .collect();
-    links
-        .extend(keyed("transport.weights_announce", Some(HostPort::parse_link(&transport.weights_announce))));
-    links.extend(keyed("transport.weights_pull", Some(HostPort::parse_link(&transport.weights_pull))));
-    links
+    shards.map(|(place, address)| keyed(&format!("transport.shards[{place}]"), address)).collect()
 }
 
-fn split(links: &[Keyed]) -> [&[Keyed]; 2] {
-    let shards = links.iter().take_while(|(key, _)| key.starts_with("transport.shards")).count();
-    [&links[..shards], &links[shards..]]
+/// The learner's two addresses, as others connect to them.
+fn weights(transport: &TransportConfig) -> Vec<Keyed> {
+    vec![
+        keyed("transport.weights_announce", &transport.weights_announce),
+        keyed("transport.weights_pull", &transport.weights_pull),
+    ]
 }
 
-/// What the learner binds.
+/// The addresses that the learner binds.
 fn learner_binds(transport: &TransportConfig) -> Vec<Keyed> {
-    let bind = |key: &str, bind: &Option<String>, otherwise: &str| match bind {
-        Some(bind) => keyed(&format!("transport.{key}_bind"), Some(HostPort::parse_link(bind))),
-        None => keyed(&format!("transport.{key}"), Some(HostPort::parse_link(otherwise))),
+    let bind = |key: &str, bind: &Option<LinkAddress>, otherwise: &LinkAddress| match bind {
+        Some(bind) => keyed(&format!("transport.{key}_bind"), bind),
+        None => keyed(&format!("transport.{key}"), otherwise),
     };
-    let mut binds = bind("weights_announce", &transport.weights_announce_bind, &transport.weights_announce);
-    binds.extend(bind("weights_pull", &transport.weights_pull_bind, &transport.weights_pull));
-    binds
-}
-
-/// Nothing where the address cannot be read: other checks refuse it.
-fn keyed(key: &str, address: Option<Result<HostPort, &'static str>>) -> Vec<Keyed> {
-    address.and_then(Result::ok).map(|address| (key.to_owned(), address)).into_iter().collect()
+    vec![
+        bind("weights_announce", &transport.weights_announce_bind, &transport.weights_announce),
+        bind("weights_pull", &transport.weights_pull_bind, &transport.weights_pull),
+    ]
 }
 
 fn distinct(addresses: &[Keyed]) -> garde::Result {

@@ -2,8 +2,9 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::addresses::is_metrics_address;
+use crate::addresses::MetricsAddress;
 use crate::{ActorConfig, GroupConfig};
+use crate::{Device, Seconds};
 
 /// How the services take turns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -130,18 +131,18 @@ pub struct LearnerConfig {
     #[garde(range(max = 1024))]
     pub threads: usize,
     /// One rank of the learner for each, started on this machine: `["cpu", "cpu"]` are two that learn together.
-    #[garde(length(min = 1, max = 64), inner(custom(known_device)))]
-    pub devices: Vec<String>,
+    #[garde(length(min = 1, max = 64))]
+    pub devices: Vec<Device>,
     /// Deadline of what all ranks do together; so long at most a lost rank goes unnoticed.
     #[garde(range(min = 1.0, max = 3600.0))]
-    pub rank_deadline_seconds: f64,
+    pub rank_deadline_seconds: Seconds,
     /// States with at least so many edges (both directions counted) are spread over all ranks; smaller ones stay whole.
     #[garde(range(min = 1, max = 1_000_000_000_000_000_u64))]
     #[schemars(extend("x-unit" = "edges"))]
     pub partition_edges: u64,
     /// Where the learner's service listens for health checks and metrics; none by default.
-    #[garde(inner(custom(is_metrics_address)))]
-    pub metrics_address: Option<String>,
+    #[garde(skip)]
+    pub metrics_address: Option<MetricsAddress>,
 }
 
 impl LearnerConfig {
@@ -215,14 +216,6 @@ fn baseline_learns(advantage: Advantage) -> impl FnOnce(&f64, &()) -> garde::Res
     }
 }
 
-fn known_device(device: &String, _context: &()) -> garde::Result {
-    let number = device.strip_prefix("cuda:").map(str::parse::<u32>);
-    if device == "cpu" || matches!(number, Some(Ok(_))) {
-        return Ok(());
-    }
-    Err(garde::Error::new(format!("names \"{device}\"; a device is \"cpu\" or \"cuda:N\", e.g. \"cuda:0\"")))
-}
-
 impl Default for LearnerConfig {
     fn default() -> Self {
         LearnerConfig {
@@ -251,8 +244,8 @@ impl Default for LearnerConfig {
             checkpoint_every: 10,
             keep_checkpoints: 3,
             threads: 0,
-            devices: vec!["cpu".to_owned()],
-            rank_deadline_seconds: 30.0,
+            devices: vec![Device::Cpu],
+            rank_deadline_seconds: Seconds(30.0),
             partition_edges: 50_000,
             metrics_address: None,
         }

@@ -65,7 +65,7 @@ impl ExitStatus for ConfigError {
 
 /// Reads the file at `path`, applies `settings` (each `a.b=c`, the value in TOML or a bare word), and validates.
 ///
-/// Relative paths in the file are taken relative to the file's folder where they exist there, else to the current one.
+/// Paths in the file are kept as they are: a relative one is relative to the folder in which the program was started.
 ///
 /// # Errors
 /// See [`ConfigError`].

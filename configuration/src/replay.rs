@@ -5,7 +5,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::addresses::{is_bind, is_metrics_address};
+use crate::addresses::{LinkAddress, MetricsAddress};
 use crate::tables::sound_names;
 use crate::{LearnerConfig, RemoverConfig, SamplerConfig, TableConfig};
 
@@ -39,11 +39,11 @@ pub struct ReplayConfig {
     #[garde(range(min = 1, max = 4096))]
     pub segment_mib: u32,
     /// What a shard of its own process binds, where it is not its entry in `transport.shards` (e.g. `tcp://0.0.0.0:7710`).
-    #[garde(inner(custom(is_bind)))]
-    pub bind: Option<String>,
+    #[garde(skip)]
+    pub bind: Option<LinkAddress>,
     /// Where a shard's service listens for health checks and metrics, e.g. `127.0.0.1:9110`; none by default.
-    #[garde(inner(custom(is_metrics_address)))]
-    pub metrics_address: Option<String>,
+    #[garde(skip)]
+    pub metrics_address: Option<MetricsAddress>,
 }
 
 /// When a trajectory is acknowledged.

@@ -4,7 +4,8 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::addresses::{is_bind, is_link};
+use crate::Seconds;
+use crate::addresses::{LinkAddress, names_a_host};
 
 /// Where the services find each other, and how long they are patient.
 ///
@@ -13,20 +14,20 @@ use crate::addresses::{is_bind, is_link};
 #[serde(deny_unknown_fields, default)]
 pub struct TransportConfig {
     /// The replay shards, in the order of their ids. A host name with several addresses stands for a shard each.
-    #[garde(length(min = 1, max = 256), inner(custom(is_link)))]
-    pub shards: Vec<String>,
+    #[garde(length(min = 1, max = 256), inner(custom(names_a_host)))]
+    pub shards: Vec<LinkAddress>,
     /// Where the learner announces versions; what actors connect to.
-    #[garde(custom(is_link))]
-    pub weights_announce: String,
+    #[garde(custom(names_a_host))]
+    pub weights_announce: LinkAddress,
     /// Where actors pull weights from the learner.
-    #[garde(custom(is_link))]
-    pub weights_pull: String,
+    #[garde(custom(names_a_host))]
+    pub weights_pull: LinkAddress,
     /// What the learner binds for announcements, where it is not `weights_announce` (e.g. `tcp://0.0.0.0:7700`).
-    #[garde(inner(custom(is_bind)))]
-    pub weights_announce_bind: Option<String>,
+    #[garde(skip)]
+    pub weights_announce_bind: Option<LinkAddress>,
     /// What the learner binds for pulls, where it is not `weights_pull`.
-    #[garde(inner(custom(is_bind)))]
-    pub weights_pull_bind: Option<String>,
+    #[garde(skip)]
+    pub weights_pull_bind: Option<LinkAddress>,
     /// Whether shards fetch each version of the weights from the learner and give it to the actors, which ask the learner
     /// itself only when no shard gives it.
     #[garde(skip)]
@@ -39,10 +40,10 @@ pub struct TransportConfig {
     pub insecure: bool,
     /// A peer that was never reached within this time is given up, in seconds.
     #[garde(range(min = 0.1, max = 86_400.0))]
-    pub reach_deadline_seconds: f64,
+    pub reach_deadline_seconds: Seconds,
     /// A peer that owes an answer for this long is taken for lost, in seconds.
     #[garde(range(min = 0.1, max = 3600.0))]
-    pub peer_timeout_seconds: f64,
+    pub peer_timeout_seconds: Seconds,
     /// Largest single frame that is accepted from a peer, in MiB.
     #[garde(range(min = 1, max = 4096))]
     pub max_frame_mib: u32,
@@ -51,16 +52,16 @@ pub struct TransportConfig {
 impl Default for TransportConfig {
     fn default() -> Self {
         TransportConfig {
-            shards: vec!["tcp://127.0.0.1:7710".to_owned(), "tcp://127.0.0.1:7711".to_owned()],
-            weights_announce: "tcp://127.0.0.1:7700".to_owned(),
-            weights_pull: "tcp://127.0.0.1:7701".to_owned(),
+            shards: vec![LinkAddress::loopback(7710), LinkAddress::loopback(7711)],
+            weights_announce: LinkAddress::loopback(7700),
+            weights_pull: LinkAddress::loopback(7701),
             weights_announce_bind: None,
             weights_pull_bind: None,
             relay_weights: true,
             keys: None,
             insecure: false,
-            reach_deadline_seconds: 120.0,
-            peer_timeout_seconds: 10.0,
+            reach_deadline_seconds: Seconds(120.0),
+            peer_timeout_seconds: Seconds(10.0),
             max_frame_mib: 256,
         }
     }

@@ -1,7 +1,6 @@
 //! What a rank computes on.
 
-use configuration::{LearnerConfig, Mode};
-use tch::Device;
+use configuration::{Device, LearnerConfig, Mode};
 
 use crate::LearnerError;
 
@@ -16,9 +15,9 @@ pub fn device(
     learner: &LearnerConfig,
     rank: usize,
     local_rank: Option<usize>,
-) -> Result<Device, LearnerError> {
+) -> Result<tch::Device, LearnerError> {
     check(learner)?;
-    let named = |name: &str| {
+    let named = |name: Device| {
         policy::device(name).map_err(|error| {
             LearnerError::Config(format!(
                 "learner.devices names \"{name}\", but {error}; name \"cpu\", or see docs/ranks.md for what a GPU takes"
@@ -27,32 +26,32 @@ pub fn device(
     };
     if learner.devices.len() > 1 {
         // All are this machine's: one that is not there should not be found by the rank that is started for it.
-        learner.devices.iter().try_for_each(|name| named(name).map(|_| ()))?;
+        learner.devices.iter().try_for_each(|name| named(*name).map(|_| ()))?;
     }
     let name = match (learner.devices.as_slice(), local_rank) {
-        ([only], Some(local)) if is_gpu(only) => format!("cuda:{local}"),
-        ([only], _) => only.clone(),
-        (devices, _) => devices.get(rank).cloned().ok_or_else(|| {
+        ([Device::Cuda(_)], Some(local)) => Device::Cuda(local as u32),
+        ([only], _) => *only,
+        (devices, _) => devices.get(rank).copied().ok_or_else(|| {
             LearnerError::Config(format!(
                 "learner.devices names {} devices, none for rank {rank}",
                 devices.len()
             ))
         })?,
     };
-    named(&name)
+    named(name)
 }
 
-fn is_gpu(name: &str) -> bool {
-    name.starts_with("cuda:")
+fn is_gpu(device: &Device) -> bool {
+    matches!(device, Device::Cuda(_))
 }
 
 fn check(learner: &LearnerConfig) -> Result<(), LearnerError> {
     let fail = |message: String| Err(LearnerError::Config(message));
-    let mut gpus: Vec<&String> = learner.devices.iter().filter(|name| is_gpu(name)).collect();
+    let mut gpus: Vec<Device> = learner.devices.iter().copied().filter(is_gpu).collect();
     if !gpus.is_empty() && gpus.len() < learner.devices.len() {
         return fail(format!(
-            "learner.devices is {:?}: ranks exchange between CPUs or between GPUs, so name devices of one kind",
-            learner.devices
+            "learner.devices is [{}]: ranks exchange between CPUs or between GPUs, so name devices of one kind",
+            learner.devices.iter().map(Device::to_string).collect::<Vec<_>>().join(", ")
         ));
     }
     if !gpus.is_empty() && learner.mode == Mode::Lockstep {
@@ -76,7 +75,7 @@ mod tests {
     use super::*;
 
     fn refusal(devices: &[&str], mode: Mode) -> Option<String> {
-        let devices = devices.iter().map(|&name| name.to_owned()).collect();
+        let devices = devices.iter().map(|name| name.parse().unwrap()).collect();
         let learner = LearnerConfig { devices, mode, ..LearnerConfig::default() };
         device(&learner, 0, None).err().map(|error| error.to_string())
     }

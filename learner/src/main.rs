@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use configuration::Config;
@@ -68,7 +67,7 @@ impl Program for Arguments {
         }
         let path = self.config.as_deref().unwrap_or(Path::new(""));
         let config = configuration::load(path, &self.settings)?;
-        let deadline = Duration::from_secs_f64(config.learner.rank_deadline_seconds);
+        let deadline = config.learner.rank_deadline_seconds.duration();
         let insecure = config.transport.insecure;
         let meeting = Meeting::of_environment(|name| std::env::var(name).ok(), deadline, insecure)?;
         let shutdown = telemetry::shutdown_on_signals()?;
@@ -99,7 +98,9 @@ impl Arguments {
         }
         let readiness = Readiness::new();
         let _health = match &config.learner.metrics_address {
-            Some(address) => Some(HealthServer::start(address, readiness.clone(), shutdown.clone())?),
+            Some(address) => {
+                Some(HealthServer::start(address.as_str(), readiness.clone(), shutdown.clone())?)
+            }
             None => None,
         };
         policy::set_threads(config.learner.threads_of_rank());

@@ -14,9 +14,6 @@ pub enum PolicyError {
     /// A GPU was asked for that is not there.
     #[error(transparent)]
     Cuda(#[from] torch_extension::cuda::CudaError),
-    /// No name of a device.
-    #[error("`{0}` is no device: \"cpu\" or \"cuda:N\", e.g. \"cuda:0\"")]
-    Device(String),
     /// A batch of several ranks was given to one.
     #[error("a batch that is spread over ranks needs their group")]
     Alone,
@@ -57,7 +54,7 @@ impl ExitStatus for PolicyError {
             | PolicyError::Ranks(_)
             | PolicyError::Partition(_)
             | PolicyError::Alone => ExitCode::Failure,
-            PolicyError::Cuda(_) | PolicyError::Device(_) => ExitCode::Config,
+            PolicyError::Cuda(_) => ExitCode::Config,
             PolicyError::Weights(_) | PolicyError::Checkpoint { .. } => ExitCode::Checkpoint,
             PolicyError::NotFinite(_) => ExitCode::Diverged,
             PolicyError::Write(error) => error.exit_code(),

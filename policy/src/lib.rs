@@ -49,16 +49,15 @@ pub fn libtorch_check() -> Result<String, String> {
     Ok(path.map_or("computes".to_owned(), |path| format!("computes; loaded from {}", path.display())))
 }
 
-/// What `device` (`cpu` or `cuda:N`) means here; loads what a GPU takes. To be called before the first network is made: libtorch
+/// The device of libtorch that `device` is; loads what a GPU takes. To be called before the first network is made: libtorch
 /// counts its devices once.
 ///
 /// # Errors
 /// [`PolicyError::Cuda`] where there is no such GPU, or what it takes is missing.
-pub fn device(name: &str) -> Result<Device, PolicyError> {
-    match name.strip_prefix("cuda:").map(str::parse) {
-        Some(Ok(number)) => Ok(torch_extension::cuda::device(number)?),
-        _ if name == "cpu" => Ok(Device::Cpu),
-        _ => Err(PolicyError::Device(name.to_owned())),
+pub fn device(device: configuration::Device) -> Result<Device, PolicyError> {
+    match device {
+        configuration::Device::Cuda(number) => Ok(torch_extension::cuda::device(number as usize)?),
+        configuration::Device::Cpu => Ok(Device::Cpu),
     }
 }
 

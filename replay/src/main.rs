@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Parser;
 use common::ExitCode;
 use common::ids::ShardId;
-use configuration::{Config, Durability};
+use configuration::{Config, Durability, LinkAddress};
 use replay::Shard;
 use telemetry::{Failure, HealthServer, LogFormat, Program, Readiness};
 use transport::{Endpoint, Role, Transport, WeightsEndpoints};
@@ -29,8 +29,8 @@ struct Arguments {
     #[arg(long)]
     shard: u32,
     /// The address to bind, where it is not that entry.
-    #[arg(long, value_name = "ADDRESS")]
-    bind: Option<String>,
+    #[arg(long, value_name = "ADDRESS", value_parser = |text: &str| LinkAddress::try_from(text.to_owned()))]
+    bind: Option<LinkAddress>,
     /// Overrides a value of the configuration, e.g. --set replay.folder=/data/replay.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
@@ -51,13 +51,15 @@ impl Program for Arguments {
         let transport = Transport::from_config(&config.transport, Role::Replay)?;
         let readiness = Readiness::new();
         let _health = match &config.replay.metrics_address {
-            Some(address) => Some(HealthServer::start(address, readiness.clone(), shutdown.clone())?),
+            Some(address) => {
+                Some(HealthServer::start(address.as_str(), readiness.clone(), shutdown.clone())?)
+            }
             None => None,
         };
         let id = ShardId(self.shard);
         let mut shard = Shard::bind(&config, id, &endpoint, &transport, readiness, Durability::Disk)?;
         if config.transport.relay_weights {
-            shard.relay_weights(&config, &transport, WeightsEndpoints::of_actors(&config.transport)?)?;
+            shard.relay_weights(&config, &transport, WeightsEndpoints::of_actors(&config.transport))?;
         }
         let summary = shard.serve(&shutdown)?;
         Ok(if summary.run_finished { ExitCode::Success } else { ExitCode::Interrupted })
@@ -69,15 +71,14 @@ impl Arguments {
     fn endpoint(&self, config: &Config) -> Result<Endpoint, Failure> {
         let listed = config.transport.shards.get(self.shard as usize);
         let bind = self.bind.as_ref().or(config.replay.bind.as_ref()).or(listed);
-        let text = bind.ok_or_else(|| Failure {
+        bind.map(Endpoint::from).ok_or_else(|| Failure {
             code: ExitCode::Config,
             message: format!(
                 "--shard {} has no entry in transport.shards: the configuration names no address for this shard; give --bind \
                  tcp://HOST:PORT",
                 self.shard
             ),
-        })?;
-        Ok(text.parse::<Endpoint>()?)
+        })
     }
 }
 

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use configuration::LinkAddress;
+
 use crate::endpoint::{addresses_of, endpoint_of};
 use crate::{Endpoint, TransportError};
 
@@ -40,13 +42,12 @@ impl ShardDirectory {
     /// Looks the addresses up now, and then every ten seconds.
     ///
     /// # Errors
-    /// [`TransportError::Address`], [`TransportError::Thread`].
-    pub fn watch(addresses: &[String]) -> Result<Self, TransportError> {
-        Self::watch_with(addresses, PERIOD, Box::new(addresses_of))
+    /// [`TransportError::Thread`].
+    pub fn watch(addresses: &[LinkAddress]) -> Result<Self, TransportError> {
+        Self::watch_with(addresses.iter().map(Endpoint::from).collect(), PERIOD, Box::new(addresses_of))
     }
 
-    fn watch_with(addresses: &[String], period: Duration, lookup: Lookup) -> Result<Self, TransportError> {
-        let listed: Vec<Endpoint> = addresses.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
+    fn watch_with(listed: Vec<Endpoint>, period: Duration, lookup: Lookup) -> Result<Self, TransportError> {
         let movable = listed.iter().any(Endpoint::is_name);
         let mut watcher = Watcher { listed, lookup, last: Vec::new(), many: HashSet::new() };
         let directory = ShardDirectory::fixed(watcher.look_up());

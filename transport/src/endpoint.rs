@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::str::FromStr;
 
-use configuration::{Host, HostPort};
+use configuration::{Host, HostPort, LinkAddress};
 
 use crate::TransportError;
 
@@ -72,6 +72,12 @@ impl Endpoint {
     /// Host and port of a TCP address.
     fn parsed(&self) -> Option<HostPort> {
         HostPort::parse_link(&self.0).ok()
+    }
+}
+
+impl From<&LinkAddress> for Endpoint {
+    fn from(address: &LinkAddress) -> Self {
+        Endpoint(address.as_str().to_owned())
     }
 }
 

@@ -40,7 +40,7 @@ impl Links {
         Ok(Links {
             transport: Transport::from_config(config, Role::Actor)?,
             shards: ShardDirectory::watch(&config.shards)?,
-            weights: WeightsEndpoints::of_actors(config)?,
+            weights: WeightsEndpoints::of_actors(config),
             relay: config.relay_weights,
         })
     }
@@ -53,7 +53,7 @@ impl Links {
         Ok(Links {
             transport: Transport::from_config(config, Role::Learner)?,
             shards: ShardDirectory::watch(&config.shards)?,
-            weights: WeightsEndpoints::of_learner(config)?,
+            weights: WeightsEndpoints::of_learner(config),
             relay: config.relay_weights,
         })
     }

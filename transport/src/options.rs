@@ -35,10 +35,10 @@ impl From<&TransportConfig> for LinkOptions {
     fn from(config: &TransportConfig) -> Self {
         LinkOptions {
             heartbeat: HEARTBEAT,
-            peer_timeout: Duration::from_secs_f64(config.peer_timeout_seconds),
+            peer_timeout: config.peer_timeout_seconds.duration(),
             backoff: Duration::from_millis(100),
             backoff_max: Duration::from_millis(700),
-            reach_deadline: Duration::from_secs_f64(config.reach_deadline_seconds),
+            reach_deadline: config.reach_deadline_seconds.duration(),
             complaint_period: Duration::from_secs(5),
         }
     }

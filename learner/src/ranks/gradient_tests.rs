@@ -127,7 +127,7 @@ fn losses_are_weighted_and_priorities_are_not() {
 #[test]
 fn a_gpu_learns_what_a_processor_learns() {
     // Before the first network; where there is none, there is nothing to compare with.
-    let Ok(gpu) = policy::device("cuda:0") else { return };
+    let Ok(gpu) = policy::device(configuration::Device::Cuda(0)) else { return };
     let (here, there) = (learnt(None, u64::MAX), learnt_on(gpu, None, u64::MAX));
     let largest = here.iter().zip(&there).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(largest < 1e-4, "{largest} off");

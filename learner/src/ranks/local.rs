@@ -26,7 +26,7 @@ pub struct RankArguments {
     pub threads: usize,
     /// What it computes on: `cpu` or `cuda:N`.
     #[arg(long)]
-    pub device: String,
+    pub device: configuration::Device,
 }
 
 impl RankArguments {
@@ -47,7 +47,7 @@ impl RankArguments {
             rank: 0,
             how: format!("nobody listens at {}: {error}", meeting.master),
         })?;
-        serve_rank(&meeting, self.threads, policy::device(&self.device)?)
+        serve_rank(&meeting, self.threads, policy::device(self.device)?)
     }
 }
 
@@ -63,8 +63,12 @@ impl Children {
             let fail = |error| LearnerError::RanksNotMet(format!("rank {rank} cannot be started: {error}"));
             let mut command = Command::new(std::env::current_exe().map_err(fail)?);
             command
-                .args(["rank", "--deadline", &learner.rank_deadline_seconds.to_string()])
-                .args(["--threads", &learner.threads_of_rank().to_string(), "--device", device])
+                .args([
+                    "rank",
+                    "--deadline",
+                    &learner.rank_deadline_seconds.duration().as_secs_f64().to_string(),
+                ])
+                .args(["--threads", &learner.threads_of_rank().to_string(), "--device", &device.to_string()])
                 .env("RANK", rank.to_string())
                 .env("WORLD_SIZE", learner.devices.len().to_string())
                 .env("MASTER_ADDR", master.ip().to_string())

@@ -34,7 +34,7 @@ impl OtherRanks {
         meeting: Option<&Meeting>,
     ) -> Result<Option<(Self, ProcessGroup)>, LearnerError> {
         let learner = &config.learner;
-        let deadline = Duration::from_secs_f64(learner.rank_deadline_seconds);
+        let deadline = learner.rank_deadline_seconds.duration();
         if let Some(meeting) = meeting {
             if learner.devices.len() > 1 {
                 return Err(LearnerError::Config(format!(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use common::ids::PolicyVersion;
 use configuration::TransportConfig;
 
-use crate::{Endpoint, TransportError};
+use crate::Endpoint;
 
 /// A version and its weights, encoded as the learner has published them.
 pub type VersionedWeights = (PolicyVersion, Arc<Vec<u8>>);
@@ -30,23 +30,16 @@ impl WeightsEndpoints {
     }
 
     /// The addresses that actors and shards connect to.
-    ///
-    /// # Errors
-    /// [`TransportError::Address`].
-    pub fn of_actors(config: &TransportConfig) -> Result<Self, TransportError> {
-        Ok(WeightsEndpoints {
-            announce: config.weights_announce.parse()?,
-            pull: config.weights_pull.parse()?,
-        })
+    #[must_use]
+    pub fn of_actors(config: &TransportConfig) -> Self {
+        WeightsEndpoints { announce: (&config.weights_announce).into(), pull: (&config.weights_pull).into() }
     }
 
     /// The addresses that the learner binds.
-    ///
-    /// # Errors
-    /// [`TransportError::Address`].
-    pub fn of_learner(config: &TransportConfig) -> Result<Self, TransportError> {
+    #[must_use]
+    pub fn of_learner(config: &TransportConfig) -> Self {
         let announce = config.weights_announce_bind.as_ref().unwrap_or(&config.weights_announce);
         let pull = config.weights_pull_bind.as_ref().unwrap_or(&config.weights_pull);
-        Ok(WeightsEndpoints { announce: announce.parse()?, pull: pull.parse()? })
+        WeightsEndpoints { announce: announce.into(), pull: pull.into() }
     }
 }
