@@ -11,9 +11,6 @@ use crate::reference::is_reference;
 use crate::results::{Bootstraps, Episode, Point, Results};
 use crate::statistics::Interval;
 
-/// Fewer seeds than these make no comparison that should be believed.
-pub const ENOUGH_SEEDS: u32 = 30;
-
 /// What the primary figure and its guard say together. A difference counts where its 95% interval excludes zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
