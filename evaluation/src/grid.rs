@@ -109,7 +109,7 @@ impl Grid<'_> {
         Ok(())
     }
 
-    /// What is left to do, the longest pieces first, so that the threads end together.
+    /// What is left to do, the longest first, so that the threads end together.
     pub(crate) fn work(
         &self,
         contenders: &[Contender<'_>],

@@ -1,5 +1,5 @@
-//! References: what no scheduler can be, because it knows the whole episode in advance. They show how much room is left
-//! and count in no verdict.
+//! References: figures that no scheduler can reach, because they know the whole episode in advance. They show how much room is
+//! left and count in no verdict.
 
 use common::name::printable;
 use common::trajectory::Scenario;

@@ -1,4 +1,4 @@
-//! A grid played over all cores: every thread takes the next piece of work that is left, so none waits for another.
+//! A grid played over all cores: every thread takes the next work that is left, so none waits for another.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -170,7 +170,7 @@ impl Player<'_> {
         Ok(&mut **entry.insert(scheduler))
     }
 
-    /// Plays one piece of work with this scheduler.
+    /// Plays one unit of work with this scheduler.
     fn play(
         &self,
         work: &Work,

@@ -1,4 +1,4 @@
-//! Counts episodes as they end, passes them on, and tells how far it is.
+//! Counts episodes as they end, passes them on, and reports progress.
 
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use crate::error::EvaluationError;
 use crate::record::EpisodeRecord;
 
-/// A sign of life comes at least so often.
-const SIGN_OF_LIFE: Duration = Duration::from_millis(200);
+/// Progress is reported at least so often.
+const REPORT_EVERY: Duration = Duration::from_millis(200);
 
-/// Told how far an evaluation is.
+/// Is called with the progress of an evaluation.
 pub type Progress<'a> = &'a (dyn Fn(Advance) + Sync);
 
 /// How far an evaluation is.
@@ -51,7 +51,7 @@ impl<'a> Tally<'a> {
     pub fn receive(&mut self, receiver: &Receiver<Sent>) -> Result<(), EvaluationError> {
         use std::sync::mpsc::RecvTimeoutError::{Disconnected, Timeout};
         loop {
-            match receiver.recv_timeout(SIGN_OF_LIFE) {
+            match receiver.recv_timeout(REPORT_EVERY) {
                 Ok(record) => self.add(record?)?,
                 Err(Timeout) => self.tell(),
                 Err(Disconnected) => return Ok(()),

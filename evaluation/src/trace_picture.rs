@@ -59,7 +59,7 @@ fn rate_panel([first, last]: [u32; 2], by_minute: &[u64]) -> Element {
     line_chart("Invocations over time", &x, &y, &[line(0, &points)])
 }
 
-/// The share of values that do not exceed each value.
+/// The fraction of values that do not exceed each value.
 fn distribution_panel(values: &Quantiles, title: &str, label: &str, of: &str, least: f64) -> Element {
     let share = |place: usize| place as f64 / (values.curve.len() - 1) as f64;
     let points: Vec<(f64, f64)> =

@@ -186,7 +186,7 @@ fn in_order<'a>(page: &'a Page<'_>) -> Vec<&'a Style> {
 /// Shares below this are not drawn: too few invocations stand for them.
 const RAREST: f64 = 1e-5;
 
-/// The share of invocations whose slowdown is above a value, against that value.
+/// The fraction of invocations whose slowdown is above a value, against that value.
 /// `None` where nothing is known of them.
 pub(super) fn distributions(page: &Page<'_>, workload: &str, load: f64) -> Option<String> {
     let line = |style: &Style| {

@@ -11,7 +11,7 @@ use super::seen::{IdleContainer, InputData, NodeState, PendingGroup, PendingInvo
 use super::simulation::ServerlessSimulation;
 use super::workflows::upward_ranks;
 
-/// A borrowed look at an episode.
+/// What a scheduler may read of an episode at a decision.
 #[derive(Clone, Copy)]
 pub struct ServerlessView<'a> {
     simulation: &'a ServerlessSimulation,

@@ -8,7 +8,7 @@ use super::super::order::Candidate;
 use super::{Placer, cheapest, load};
 use engine::serverless::{Placement, ServerlessView};
 
-/// The node whose starting and running containers hold the smallest share of its memory.
+/// The node whose starting and running containers hold the smallest fraction of its memory.
 pub struct LeastLoaded;
 
 impl Placer for LeastLoaded {
