@@ -142,9 +142,10 @@ pub(crate) fn compare_points(
         scheduler: one.cell.scheduler.to_string(),
         against: other.cell.scheduler.to_string(),
         seeds: pairs.len() as u32,
-        verdict: match [one, other].iter().any(|point| is_reference(&point.cell.scheduler)) {
-            true => Verdict::Reference,
-            false => Verdict::of(differences[0].difference, differences[1].difference),
+        verdict: if [one, other].iter().any(|point| is_reference(&point.cell.scheduler)) {
+            Verdict::Reference
+        } else {
+            Verdict::of(differences[0].difference, differences[1].difference)
         },
         differences,
     })

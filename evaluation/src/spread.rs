@@ -184,10 +184,7 @@ impl Player<'_> {
         let ended = |seed: u64, simulation: Simulation, times| {
             finished(self.record(work, seed as u32, &summary(&simulation), times));
         };
-        let alive = || match self.ends() {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        };
+        let alive = || if self.ends() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
         play_batch(episodes, batch, scheduler, ended, alive)
     }
 

@@ -4,6 +4,7 @@
 //! dependency, and tests do not count.
 
 #![allow(clippy::unwrap_used, reason = "a test says by its panic what failed")]
+#![allow(clippy::print_stdout, reason = "circles that are still allowed are shown beside the test")]
 
 mod graph;
 mod source;

@@ -7,7 +7,7 @@ pub fn code_of(text: &str) -> String {
 
 /// Names of the files' modules that are compiled for tests only: `#[cfg(test)] mod name;`, or the file of its `#[path]`.
 pub fn test_modules(text: &str) -> Vec<String> {
-    text.split("#[cfg(test)]").skip(1).filter_map(|after| declared(after)).collect()
+    text.split("#[cfg(test)]").skip(1).filter_map(declared).collect()
 }
 
 fn declared(after: &str) -> Option<String> {

@@ -4,7 +4,7 @@ use super::distribution::Distribution;
 
 /// Number of resources.
 pub const RESOURCES: usize = 3;
-/// Multiples of p95(T_ref) against which latencies are also held, beside each function's own.
+/// Multiples of `p95(T_ref)` against which latencies are also held, beside each function's own.
 pub const SLO_FACTORS: [f64; 2] = [2.0, 10.0];
 
 /// A resource of a node, as a place in an array.

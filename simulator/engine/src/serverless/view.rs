@@ -93,6 +93,9 @@ impl<'a> ServerlessView<'a> {
 
     /// The invocation of a group that is expected to be shortest, and its expected duration in seconds. From history all of a
     /// group look alike and it is the oldest; under `oracle` it is the truly shortest.
+    ///
+    /// # Panics
+    /// When nobody waits in the group, which [`ServerlessView::groups`] never shows.
     #[must_use]
     #[inline]
     pub fn shortest(&self, group: &PendingGroup) -> (InvocationId, f64) {

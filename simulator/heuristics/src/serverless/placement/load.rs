@@ -66,7 +66,7 @@ impl Placer for BestFit {
     }
 }
 
-/// Hermod (Kaffes et al., SoCC 2022): while a node has CPU to spare invocations are packed, warm nodes first, then the fullest
+/// Hermod (Kaffes et al., `SoCC` 2022): while a node has CPU to spare invocations are packed, warm nodes first, then the fullest
 /// that is not saturated; when all are saturated the least loaded takes the next.
 pub struct Hermod;
 
