@@ -1,7 +1,7 @@
 //! Cost against size, both on logarithmic axes.
 
-use anyhow::Result;
-use evaluation::{ScalingLine, ScalingPanel, scaling_picture};
+use anyhow::{Context as _, Result};
+use drawing::{ScalingLine, ScalingPanel, scaling_picture};
 
 use crate::compare::{Row, slope};
 use crate::work::{Pass, Work};
@@ -22,7 +22,7 @@ pub fn picture(rows: &[Row]) -> Result<String> {
     ];
     let panels: Vec<ScalingPanel> =
         panels.into_iter().map(|(title, pass, typed)| panel(rows, title, pass, typed)).collect();
-    Ok(scaling_picture(&panels)?)
+    scaling_picture(&panels).context("nothing was measured that could be drawn")
 }
 
 fn panel(rows: &[Row], title: &str, pass: Pass, typed: bool) -> ScalingPanel {

@@ -11,9 +11,6 @@ use crate::reference::is_reference;
 use crate::results::{Bootstraps, Episode, Point, Results};
 use crate::statistics::Interval;
 
-/// Fewer seeds than these make no comparison that should be believed.
-pub const ENOUGH_SEEDS: u32 = 30;
-
 /// What the primary figure and its guard say together. A difference counts where its 95% interval excludes zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -145,9 +142,10 @@ pub(crate) fn compare_points(
         scheduler: one.cell.scheduler.to_string(),
         against: other.cell.scheduler.to_string(),
         seeds: pairs.len() as u32,
-        verdict: match [one, other].iter().any(|point| is_reference(&point.cell.scheduler)) {
-            true => Verdict::Reference,
-            false => Verdict::of(differences[0].difference, differences[1].difference),
+        verdict: if [one, other].iter().any(|point| is_reference(&point.cell.scheduler)) {
+            Verdict::Reference
+        } else {
+            Verdict::of(differences[0].difference, differences[1].difference)
         },
         differences,
     })

@@ -1,4 +1,4 @@
-//! Who takes part.
+//! The schedulers and references of a comparison.
 
 use common::trajectory::Scenario;
 use engine::{Scheduler, SchedulerError};
@@ -9,7 +9,7 @@ use crate::reference::Reference;
 /// Makes a scheduler for one thread.
 pub type MakeScheduler<'a> = dyn Fn() -> Result<Box<dyn Scheduler>, SchedulerError> + Sync + 'a;
 
-/// Somebody who is evaluated.
+/// A scheduler or a reference that is evaluated.
 pub enum Contender<'a> {
     /// A rule by name: each thread has one of its own.
     Heuristic(String),
@@ -22,7 +22,7 @@ pub enum Contender<'a> {
         /// Makes one.
         make: &'a MakeScheduler<'a>,
     },
-    /// Who knows every episode in advance: computed, not played.
+    /// A reference that knows every episode in advance: computed, not played.
     Reference(Reference),
 }
 

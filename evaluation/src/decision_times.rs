@@ -48,10 +48,10 @@ impl DecisionTimes {
         self.counts.values().sum()
     }
 
-    /// The time that a share of the decisions does not exceed, microseconds; 0 without decisions.
+    /// The time that a fraction of the decisions does not exceed, microseconds; 0 without decisions.
     #[must_use]
-    pub fn quantile_us(&self, share: f64) -> f64 {
-        let wanted = share * self.decisions() as f64;
+    pub fn quantile_us(&self, fraction: f64) -> f64 {
+        let wanted = fraction * self.decisions() as f64;
         let mut seen = 0;
         for (bucket, count) in &self.counts {
             seen += count;

@@ -1,37 +1,19 @@
-//! Schedulers × workloads × loads × seeds: what is to be played, in pieces.
+//! Schedulers × workloads × loads × seeds: what is to be played, and how it is divided among threads.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use common::trajectory::Scenario;
-use common::{RunSeed, Shutdown, Stream};
+use common::{RunSeed, Stream};
 use engine::serverless::Part;
 use engine::{Interests, Simulation};
 use workloads::Episodes;
 
 use crate::contender::Contender;
 use crate::error::EvaluationError;
-use crate::record::{Cell, EpisodeRecord};
-use crate::reference::has_references;
-use crate::spread::{Maker, Player};
-use crate::tally::Tally;
+use crate::record::Cell;
 
 /// Episodes of `slots` that one thread takes at a time: they last microseconds.
 const SHORT_EPISODES: usize = 64;
-
-/// Told how far an evaluation is.
-pub type Progress<'a> = &'a (dyn Fn(Advance) + Sync);
-
-/// How far an evaluation is.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Advance {
-    /// Episodes done.
-    pub done: u64,
-    /// Episodes that were to be played.
-    pub all: u64,
-    /// Share of the work done, 0 to 1: an episode counts by its load.
-    pub share: f64,
-}
 
 /// A workload of a grid.
 #[derive(Clone)]
@@ -79,6 +61,11 @@ impl Workload<'_> {
             Kind::Serverless { part } => self.episodes.serverless(seed, part, load / 100.0, interests),
         }
     }
+
+    /// Whether references have a meaning here: not where there are workflows, whose stages come when it is decided.
+    fn has_references(&self) -> bool {
+        self.episodes.workload().is_none_or(|one| one.cluster().workflows.is_empty())
+    }
 }
 
 /// What is played.
@@ -110,46 +97,8 @@ pub(crate) struct Work {
 }
 
 impl Grid<'_> {
-    /// Plays every episode of the grid that `is_done` does not know and hands each to `keep` as it ends, in no
-    /// particular order. Ends early, keeping what had finished, when `stop` is raised.
-    ///
-    /// # Errors
-    /// When a scheduler is unknown, fails, or chooses something impossible; when a configuration is of another scenario;
-    /// what `keep` says; [`EvaluationError::Interrupted`].
-    pub fn play(
-        &self,
-        contenders: &mut [Contender<'_>],
-        is_done: &dyn Fn(&Cell, u32) -> bool,
-        keep: &mut dyn FnMut(EpisodeRecord) -> Result<(), EvaluationError>,
-        progress: Progress<'_>,
-        stop: &Shutdown,
-    ) -> Result<(), EvaluationError> {
-        self.check()?;
-        let names: Vec<Arc<str>> = contenders.iter().map(|contender| contender.name().into()).collect();
-        let work = self.work(contenders, &names, is_done);
-        let all = work.iter().map(|work| work.seeds.len() as u64).sum();
-        let all_load = work.iter().map(|work| work.load * work.seeds.len() as f64).sum();
-        let mut tally = Tally::new(all, all_load, keep, progress);
-        let (mut own, shared): (Vec<Work>, Vec<Work>) =
-            work.into_iter().partition(|work| matches!(contenders[work.contender], Contender::Single(_)));
-        let failed = AtomicBool::new(false);
-        let player = Player { grid: self, names: &names, stop, failed: &failed };
-        for work in own.drain(..) {
-            if let Contender::Single(scheduler) = &mut contenders[work.contender] {
-                let mut result = Ok(());
-                let played = player.play(&work, &mut **scheduler, self.batch, &mut |record| {
-                    if result.is_ok() {
-                        result = tally.add(record);
-                    }
-                });
-                result.and(played)?;
-            }
-        }
-        let makers: Vec<Maker<'_>> = contenders.iter().map(Maker::of).collect();
-        player.play_spread(&shared, &makers, &mut tally)
-    }
-
-    fn check(&self) -> Result<(), EvaluationError> {
+    /// Refuses workloads of another scenario than their episodes.
+    pub(crate) fn check(&self) -> Result<(), EvaluationError> {
         for workload in &self.workloads {
             let (found, expected) = (workload.episodes.scenario(), workload.kind.scenario());
             // `slots` episodes can be made of any configuration.
@@ -160,8 +109,8 @@ impl Grid<'_> {
         Ok(())
     }
 
-    /// What is left to do, the longest pieces first, so that the threads end together.
-    fn work(
+    /// What is left to do, the longest first, so that the threads end together.
+    pub(crate) fn work(
         &self,
         contenders: &[Contender<'_>],
         names: &[Arc<str>],
@@ -205,7 +154,7 @@ impl Grid<'_> {
 
 /// Who plays a workload, by place: a reference that has no meaning there is left out, and that is said.
 fn taking_part(workload: &Workload<'_>, contenders: &[Contender<'_>]) -> Vec<bool> {
-    let known = has_references(workload);
+    let known = workload.has_references();
     let takes_part = |contender: &Contender<'_>| {
         let left_out = matches!(contender, Contender::Reference(_)) && !known;
         if left_out {

@@ -24,7 +24,6 @@ mod reference;
 mod report;
 mod results;
 mod results_csv;
-mod scaling_picture;
 mod serverless;
 mod slots;
 mod spelling;
@@ -36,14 +35,14 @@ mod table;
 mod tally;
 mod trace_picture;
 
-pub use compare::{Comparison, ENOUGH_SEEDS, PairedDifference, Verdict, compare};
+pub use compare::{Comparison, PairedDifference, Verdict, compare};
 pub use contender::{Contender, MakeScheduler};
 pub use decision_times::DecisionTimes;
 pub use error::EvaluationError;
 pub use folder::{
     ResultsFolder, is_results_file, read_recordings, read_results, recording_path, write_recording,
 };
-pub use grid::{Advance, Grid, Kind, Progress, Workload};
+pub use grid::{Grid, Kind, Workload};
 pub use jobs::{JobsRecord, evaluate_jobs, read_jobs};
 pub use judged::Judged;
 pub use manifest::{Manifest, SchedulerEntry, WorkloadEntry, digest_of};
@@ -54,9 +53,8 @@ pub use record::{Cell, EpisodeRecord};
 pub use recording::{ContainerState, Recording, Span, record_episode};
 pub use reference::{Reference, is_reference, shown_name};
 pub use report::{ReportInput, middle_load, report_html};
-pub use results::{Episode, Point, Results, Summary};
+pub use results::{ENOUGH_SEEDS, Episode, Point, Results, Summary};
 pub use results_csv::summaries_csv;
-pub use scaling_picture::{ScalingLine, ScalingPanel, scaling_picture};
 pub use serverless::{
     Difference, ServerlessPlan, ServerlessRecord, evaluate_serverless, serverless_records, serverless_table,
 };
@@ -65,4 +63,5 @@ pub use spelling::policy_name;
 pub use statistics::{Bootstrap, Interval, bootstrap_interval, ratio_of_sums};
 pub use strongest::{Rank, Ranking, strongest};
 pub use table::Table;
+pub use tally::{Advance, Progress};
 pub use trace_picture::trace_picture;

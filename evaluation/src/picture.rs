@@ -1,21 +1,17 @@
 //! SVG pictures of results that stand alone: panels side by side and a legend beside them, light and dark.
 
-use std::fmt::Write as _;
+use drawing::{
+    Axis, Element, LINE_CHART_HEIGHT, Row, Scale, Series, Style, Value, line_chart, panels, row_chart,
+    row_chart_height,
+};
 
 use crate::error::EvaluationError;
 use crate::judged::Judged;
 use crate::reference::{is_reference, shown_name};
-use crate::report::axis::{Axis, Scale};
-use crate::report::chart::{HEIGHT, Series, Style, WIDTH, escape, line_chart};
-use crate::report::ink::{self, PAPER, ROOT};
-use crate::report::rows::{Row, row_chart, row_chart_height};
 use crate::results::in_order_of_appearance;
 use crate::serverless::{ServerlessRecord, judged};
 use crate::slots::SlotsPoint;
-use crate::statistics::Interval;
 
-/// Height of an entry of the legend.
-const ENTRY: f64 = 18.0;
 const LOAD: &str = "offered load (% of capacity)";
 
 /// Mean slowdown against load, a panel for each episode length, with a bar of one standard error up and down. Schedulers
@@ -30,7 +26,7 @@ pub fn slots_picture(points: &[SlotsPoint], learnt: &[&str]) -> Result<String, E
         let here: Vec<&SlotsPoint> = points.iter().filter(|point| point.steps == steps).collect();
         let value = |point: &SlotsPoint| {
             let (mean, error) = (point.slowdown, point.slowdown_stderr);
-            (point.load, Interval { mean, low: mean - error, high: mean + error })
+            (point.load, Value { mean, low: mean - error, high: mean + error })
         };
         let line = |style: &Style| {
             let mine = here.iter().filter(|point| point.scheduler == style.name);
@@ -71,7 +67,7 @@ pub fn serverless_picture(records: &[ServerlessRecord], learnt: &[&str]) -> Resu
             let line = |style: &Style| {
                 let mine =
                     records.iter().filter(|one| one.workload == workload && one.scheduler == style.name);
-                let points = mine.map(|record| (record.load, record.metrics[metric])).collect();
+                let points = mine.map(|record| (record.load, record.metrics[metric].into())).collect();
                 Series { style: style.clone(), points, marked: true }
             };
             let known = |one: &Series| one.points.iter().any(|(_, value)| value.mean.is_finite());
@@ -105,10 +101,10 @@ fn styles<'a>(names: impl Iterator<Item = &'a str>, learnt: &[&str]) -> Vec<Styl
     names.sort_by_key(|name| (is_reference(name), !learnt.contains(name)));
     let style = |(number, name): (usize, &str)| Style {
         number,
-        name: name.to_owned(),
-        learnt: learnt.contains(&name),
-        reference: is_reference(name),
-        hidden: false,
+        strong: learnt.contains(&name),
+        soft: is_reference(name),
+        label: shown_name(name),
+        ..Style::new(number, name.to_owned())
     };
     names.into_iter().enumerate().map(style).collect()
 }
@@ -129,7 +125,7 @@ impl Panel {
     }
 
     /// The chart, and its height; `None` where no value is a number.
-    fn chart(&self) -> Option<(String, f64)> {
+    fn chart(&self) -> Option<(Element, f64)> {
         let points = || self.series.iter().flat_map(|one| &one.points);
         if !points().any(|(_, value)| value.mean.is_finite()) {
             return None;
@@ -137,7 +133,7 @@ impl Panel {
         let loads = self.loads();
         if let [load] = loads.as_slice() {
             let rows = self.rows();
-            let values: Vec<Interval> = rows.iter().map(|row| row.value).collect();
+            let values: Vec<Value> = rows.iter().map(|row| row.value).collect();
             let label = format!("{}, at {load}% load", self.label);
             let x = Axis::around_most(&label, Scale::Log, false, &values);
             return Some((row_chart(&self.title, &x, &rows), row_chart_height(rows.len())));
@@ -145,7 +141,10 @@ impl Panel {
         let ends = (loads.first().copied().unwrap_or(0.0), loads.last().copied().unwrap_or(1.0));
         let values = points().flat_map(|(_, value)| [value.mean, value.low, value.high]);
         let y = Axis::around(&self.label, Scale::Log, false, values);
-        Some((line_chart(&self.title, &Axis::between(LOAD, ends.0, ends.1), &y, &self.series), HEIGHT))
+        Some((
+            line_chart(&self.title, &Axis::between(LOAD, ends.0, ends.1), &y, &self.series),
+            LINE_CHART_HEIGHT,
+        ))
     }
 
     fn rows(&self) -> Vec<Row> {
@@ -158,51 +157,13 @@ impl Panel {
 }
 
 /// The panels with their legend; those without any number are left out.
-fn draw(panels: &[Panel], styles: &[Style]) -> Result<String, EvaluationError> {
-    let charts: Vec<(String, f64)> = panels.iter().filter_map(Panel::chart).collect();
+fn draw(all: &[Panel], styles: &[Style]) -> Result<String, EvaluationError> {
+    let charts: Vec<(Element, f64)> = all.iter().filter_map(Panel::chart).collect();
     if charts.is_empty() {
         let message = "no figure of these results is a number, so there is nothing to draw".to_owned();
         return Err(EvaluationError::Picture(message));
     }
     // Rows are named already where there is one load only.
-    let legend = if panels.iter().all(|panel| panel.loads().len() == 1) { &[] } else { styles };
-    Ok(place(&charts, legend))
-}
-
-/// Charts with their heights, two a row, and the legend to the right.
-pub(crate) fn place(charts: &[(String, f64)], legend: &[Style]) -> String {
-    let columns = charts.len().min(2);
-    let mut body = String::new();
-    let mut top = 8.0;
-    for row in charts.chunks(columns) {
-        for (column, (chart, height)) in row.iter().enumerate() {
-            let x = 8.0 + column as f64 * WIDTH;
-            let placed = format!(r#"<svg x="{x}" y="{top}" width="{WIDTH}" height="{height}" "#);
-            body.push_str(&chart.replacen("<svg ", &placed, 1));
-        }
-        top += row.iter().map(|(_, height)| *height).fold(0.0, f64::max) + 8.0;
-    }
-    let left = 16.0 + columns as f64 * WIDTH;
-    let height = top.max(24.0 + ENTRY * legend.len() as f64);
-    let longest = legend.iter().map(|style| shown_name(&style.name).chars().count()).max().unwrap_or(0);
-    let width = if legend.is_empty() { left } else { left + 50.0 + 6.6 * longest as f64 };
-    for (place, style) in legend.iter().enumerate() {
-        let y = 24.0 + place as f64 * ENTRY;
-        let weight = if style.learnt { ink::STRONG } else { "" };
-        let _ = write!(
-            body,
-            r#"{}<path {} d="M{left:.1} {y:.1}h32"/>{}</g><text {weight} x="{:.1}" y="{:.1}">{}</text>"#,
-            style.open(),
-            ink::line(style),
-            style.mark(left + 16.0, y),
-            left + 40.0,
-            y + 4.0,
-            escape(&shown_name(&style.name))
-        );
-    }
-    format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" \
-         height=\"{height:.0}\" {ROOT}><style>{}</style><rect {PAPER} width=\"100%\" height=\"100%\"/>{body}</svg>\n",
-        include_str!("report/drawing.css")
-    )
+    let legend = if all.iter().all(|panel| panel.loads().len() == 1) { &[] } else { styles };
+    Ok(panels(charts, legend))
 }

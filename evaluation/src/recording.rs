@@ -65,9 +65,9 @@ pub struct Recording {
     pub bin_seconds: f64,
     /// Invocations that waited to be started, mean of each bin.
     pub queue: Vec<f64>,
-    /// Node by node: share of its memory that starting and running containers held, mean of each bin.
+    /// Node by node: fraction of its memory that starting and running containers held, mean of each bin.
     pub busy: Vec<Vec<f64>>,
-    /// Node by node: share of its vCPUs in use, as decisions saw it, mean of each bin; empty in recordings of earlier versions.
+    /// Node by node: fraction of its vCPUs in use, as decisions saw it, mean of each bin; empty in recordings of earlier versions.
     #[serde(default)]
     pub cpu: Vec<Vec<f64>>,
     /// What `spans` shows, seconds.

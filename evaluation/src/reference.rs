@@ -1,5 +1,5 @@
-//! References: what no scheduler can be, because it knows the whole episode in advance. They show how much room is left
-//! and count in no verdict.
+//! References: figures that no scheduler can reach, because they know the whole episode in advance. They show how much room is
+//! left and count in no verdict.
 
 use common::name::printable;
 use common::trajectory::Scenario;
@@ -7,7 +7,6 @@ use engine::Simulation;
 use engine::serverless::Offered;
 use heuristics::references;
 
-use crate::grid::Workload;
 use crate::metrics::{METRICS, SUMS, figures, sums};
 use crate::summary::{Summary, inserted_slots};
 
@@ -74,11 +73,6 @@ pub fn is_reference(name: &str) -> bool {
 pub fn shown_name(name: &str) -> String {
     let shown = printable(name);
     if is_reference(name) { format!("{shown} (reference)") } else { shown }
-}
-
-/// Whether references have a meaning on a workload: not where it has workflows, whose stages come when it is decided.
-pub(crate) fn has_references(workload: &Workload<'_>) -> bool {
-    workload.episodes.workload().is_none_or(|one| one.cluster().workflows.is_empty())
 }
 
 /// Slowdowns and latencies are known; cost, memory and the like are not.

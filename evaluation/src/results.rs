@@ -6,13 +6,15 @@ use common::name::printable;
 use common::trajectory::Scenario;
 use serde::Serialize;
 
-use crate::compare::ENOUGH_SEEDS;
 use crate::decision_times::DecisionTimes;
 use crate::error::EvaluationError;
 use crate::metrics::{Metric, metrics_of};
 use crate::record::{Cell, EpisodeRecord};
 use crate::reference::is_reference;
 use crate::statistics::{Bootstrap, Interval, ratio_of_sums};
+
+/// Fewer seeds than these make no comparison that should be believed.
+pub const ENOUGH_SEEDS: u32 = 30;
 
 /// Figures and sums of one episode.
 #[derive(Clone, Debug, PartialEq)]

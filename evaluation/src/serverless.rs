@@ -11,13 +11,14 @@ use workloads::Episodes;
 
 use crate::contender::Contender;
 use crate::error::EvaluationError;
-use crate::grid::{Grid, Kind, Progress, Workload};
+use crate::grid::{Grid, Kind, Workload};
 use crate::judged::Judged;
 use crate::metrics::{METRICS, Metric};
 use crate::reference::{is_reference, shown_name};
 use crate::results::{Bootstraps, Episode, Point, Results, Summary, in_order_of_appearance};
 use crate::statistics::Interval;
 use crate::table::Table;
+use crate::tally::Progress;
 
 /// What is played.
 #[derive(Clone, Debug, PartialEq)]

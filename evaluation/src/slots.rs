@@ -7,11 +7,12 @@ use workloads::Episodes;
 
 use crate::contender::Contender;
 use crate::error::EvaluationError;
-use crate::grid::{Grid, Kind, Progress, Workload};
+use crate::grid::{Grid, Kind, Workload};
 use crate::reference::shown_name;
 use crate::results::{Point, Results, in_order_of_appearance};
 use crate::statistics::ratio_of_sums;
 use crate::table::Table;
+use crate::tally::Progress;
 
 /// Names of workloads begin with it; the episode length follows.
 const WORKLOAD_PREFIX: &str = "slots-";

@@ -1,4 +1,4 @@
-//! A grid played over all cores: every thread takes the next piece of work that is left, so none waits for another.
+//! A grid played over all cores: every thread takes the next work that is left, so none waits for another.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -19,10 +19,51 @@ use crate::play::play_batch;
 use crate::record::{Cell, EpisodeRecord};
 use crate::reference::Reference;
 use crate::summary::{Summary, summary};
-use crate::tally::{Sent, Tally};
+use crate::tally::{Progress, Sent, Tally};
+
+impl Grid<'_> {
+    /// Plays every episode of the grid that `is_done` does not know and hands each to `keep` as it ends, in no
+    /// particular order. Ends early, keeping what had finished, when `stop` is raised.
+    ///
+    /// # Errors
+    /// When a scheduler is unknown, fails, or chooses something impossible; when a configuration is of another scenario;
+    /// what `keep` says; [`EvaluationError::Interrupted`].
+    pub fn play(
+        &self,
+        contenders: &mut [Contender<'_>],
+        is_done: &dyn Fn(&Cell, u32) -> bool,
+        keep: &mut dyn FnMut(EpisodeRecord) -> Result<(), EvaluationError>,
+        progress: Progress<'_>,
+        stop: &Shutdown,
+    ) -> Result<(), EvaluationError> {
+        self.check()?;
+        let names: Vec<Arc<str>> = contenders.iter().map(|contender| contender.name().into()).collect();
+        let work = self.work(contenders, &names, is_done);
+        let all = work.iter().map(|work| work.seeds.len() as u64).sum();
+        let all_load = work.iter().map(|work| work.load * work.seeds.len() as f64).sum();
+        let mut tally = Tally::new(all, all_load, keep, progress);
+        let (mut own, shared): (Vec<Work>, Vec<Work>) =
+            work.into_iter().partition(|work| matches!(contenders[work.contender], Contender::Single(_)));
+        let failed = AtomicBool::new(false);
+        let player = Player { grid: self, names: &names, stop, failed: &failed };
+        for work in own.drain(..) {
+            if let Contender::Single(scheduler) = &mut contenders[work.contender] {
+                let mut result = Ok(());
+                let played = player.play(&work, &mut **scheduler, self.batch, &mut |record| {
+                    if result.is_ok() {
+                        result = tally.add(record);
+                    }
+                });
+                result.and(played)?;
+            }
+        }
+        let makers: Vec<Maker<'_>> = contenders.iter().map(Maker::of).collect();
+        player.play_spread(&shared, &makers, &mut tally)
+    }
+}
 
 /// How a thread gets a scheduler of its own.
-pub(crate) enum Maker<'a> {
+enum Maker<'a> {
     Rule(&'a str),
     Made(&'a MakeScheduler<'a>),
     Reference(Reference),
@@ -31,7 +72,7 @@ pub(crate) enum Maker<'a> {
 }
 
 impl<'a> Maker<'a> {
-    pub fn of(contender: &'a Contender<'_>) -> Self {
+    fn of(contender: &'a Contender<'_>) -> Self {
         match contender {
             Contender::Heuristic(name) => Maker::Rule(name),
             Contender::Made { make, .. } => Maker::Made(*make),
@@ -42,15 +83,15 @@ impl<'a> Maker<'a> {
 }
 
 /// Plays the work of a grid.
-pub(crate) struct Player<'a> {
+struct Player<'a> {
     /// What is played.
-    pub grid: &'a Grid<'a>,
+    grid: &'a Grid<'a>,
     /// Of the contenders.
-    pub names: &'a [Arc<str>],
+    names: &'a [Arc<str>],
     /// Ends it early.
-    pub stop: &'a Shutdown,
+    stop: &'a Shutdown,
     /// One thread, or who keeps the records, met an error: the others need not go on.
-    pub failed: &'a AtomicBool,
+    failed: &'a AtomicBool,
 }
 
 impl Player<'_> {
@@ -59,7 +100,7 @@ impl Player<'_> {
     }
 
     /// Plays `work` on as many threads as the grid has.
-    pub fn play_spread(
+    fn play_spread(
         &self,
         work: &[Work],
         makers: &[Maker<'_>],
@@ -129,8 +170,8 @@ impl Player<'_> {
         Ok(&mut **entry.insert(scheduler))
     }
 
-    /// Plays one piece of work with this scheduler.
-    pub fn play(
+    /// Plays one unit of work with this scheduler.
+    fn play(
         &self,
         work: &Work,
         scheduler: &mut dyn Scheduler,
@@ -143,10 +184,7 @@ impl Player<'_> {
         let ended = |seed: u64, simulation: Simulation, times| {
             finished(self.record(work, seed as u32, &summary(&simulation), times));
         };
-        let alive = || match self.ends() {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        };
+        let alive = || if self.ends() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
         play_batch(episodes, batch, scheduler, ended, alive)
     }
 

@@ -21,6 +21,12 @@ pub struct Interval {
     pub high: f64,
 }
 
+impl From<Interval> for drawing::Value {
+    fn from(Interval { mean, low, high }: Interval) -> Self {
+        drawing::Value { mean, low, high }
+    }
+}
+
 /// m = Σ sums / Σ counts over episodes, and its standard error √Σ (sum − m·count)² / Σ count.
 #[must_use]
 pub fn ratio_of_sums(episodes: &[(f64, u64)]) -> (f64, f64) {

@@ -55,7 +55,7 @@ pub struct Ranking {
     pub ranked_by: [&'static str; 2],
     /// Fewest seeds of any of the schedulers.
     pub seeds: u32,
-    /// Admitted ones first, then by beats − beaten_by, then by primary slowdown.
+    /// Admitted ones first, then by `beats − beaten_by`, then by primary slowdown.
     pub ranks: Vec<Rank>,
 }
 

@@ -1,14 +1,27 @@
-//! Counts episodes as they end, passes them on, and tells how far it is.
+//! Counts episodes as they end, passes them on, and reports progress.
 
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use crate::error::EvaluationError;
-use crate::grid::{Advance, Progress};
 use crate::record::EpisodeRecord;
 
-/// A sign of life comes at least so often.
-const SIGN_OF_LIFE: Duration = Duration::from_millis(200);
+/// Progress is reported at least so often.
+const REPORT_EVERY: Duration = Duration::from_millis(200);
+
+/// Is called with the progress of an evaluation.
+pub type Progress<'a> = &'a (dyn Fn(Advance) + Sync);
+
+/// How far an evaluation is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Advance {
+    /// Episodes done.
+    pub done: u64,
+    /// Episodes that were to be played.
+    pub all: u64,
+    /// Fraction of the work that is done: an episode counts by its load.
+    pub fraction: f64,
+}
 
 /// What the threads send.
 pub(crate) type Sent = Result<EpisodeRecord, EvaluationError>;
@@ -38,7 +51,7 @@ impl<'a> Tally<'a> {
     pub fn receive(&mut self, receiver: &Receiver<Sent>) -> Result<(), EvaluationError> {
         use std::sync::mpsc::RecvTimeoutError::{Disconnected, Timeout};
         loop {
-            match receiver.recv_timeout(SIGN_OF_LIFE) {
+            match receiver.recv_timeout(REPORT_EVERY) {
                 Ok(record) => self.add(record?)?,
                 Err(Timeout) => self.tell(),
                 Err(Disconnected) => return Ok(()),
@@ -56,7 +69,7 @@ impl<'a> Tally<'a> {
     }
 
     fn tell(&self) {
-        let share = self.done_load / self.all_load.max(f64::MIN_POSITIVE);
-        (self.progress)(Advance { done: self.done, all: self.all, share });
+        let fraction = self.done_load / self.all_load.max(f64::MIN_POSITIVE);
+        (self.progress)(Advance { done: self.done, all: self.all, fraction });
     }
 }

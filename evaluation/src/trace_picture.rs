@@ -1,13 +1,10 @@
 //! A trace at a glance, as one SVG: invocations a minute, distributions of durations and memory, and how much of it belongs to
 //! the largest functions.
 
+use drawing::{Axis, Element, LINE_CHART_HEIGHT, Scale, Series, Style, Value, line_chart, panels};
 use workloads::trace::{Quantiles, TraceSummary};
 
 use crate::error::EvaluationError;
-use crate::picture::place;
-use crate::report::axis::{Axis, Scale};
-use crate::report::chart::{HEIGHT, Series, Style, line_chart};
-use crate::statistics::Interval;
 
 /// Points of a line at most; more minutes are drawn as averages of several.
 const POINTS: usize = 240;
@@ -19,16 +16,16 @@ const SHORTEST: f64 = 0.001;
 /// # Errors
 /// When it has nothing.
 pub fn trace_picture(summary: &TraceSummary) -> Result<String, EvaluationError> {
-    let mut panels = Vec::new();
+    let mut charts = Vec::new();
     if let Some(minutes) = summary.minutes.filter(|_| summary.invocations.is_some()) {
-        panels.push(rate_panel(minutes, &summary.by_minute));
+        charts.push(rate_panel(minutes, &summary.by_minute));
     }
     if let Some(durations) = &summary.duration_seconds {
         let of = if summary.invocations.is_some() { "invocations" } else { "functions" };
-        panels.push(distribution_panel(durations, "Durations", "duration (s, log)", of, SHORTEST));
+        charts.push(distribution_panel(durations, "Durations", "duration (s, log)", of, SHORTEST));
     }
     if let Some(memory) = &summary.memory_mb {
-        panels.push(distribution_panel(
+        charts.push(distribution_panel(
             memory,
             "Memory",
             "average memory (MB, log)",
@@ -37,15 +34,15 @@ pub fn trace_picture(summary: &TraceSummary) -> Result<String, EvaluationError> 
         ));
     }
     if !summary.largest.is_empty() {
-        panels.push(shares_panel(summary));
+        charts.push(shares_panel(summary));
     }
-    if panels.is_empty() {
+    if charts.is_empty() {
         return Err(EvaluationError::Picture("the trace holds nothing to draw".to_owned()));
     }
-    Ok(place(&panels.into_iter().map(|panel| (panel, HEIGHT)).collect::<Vec<_>>(), &[]))
+    Ok(panels(charts.into_iter().map(|chart| (chart, LINE_CHART_HEIGHT)).collect(), &[]))
 }
 
-fn rate_panel([first, last]: [u32; 2], by_minute: &[u64]) -> String {
+fn rate_panel([first, last]: [u32; 2], by_minute: &[u64]) -> Element {
     let together = by_minute.len().div_ceil(POINTS);
     let mean = |(place, counts): (usize, &[u64])| {
         let middle = f64::from(first) + (place * together) as f64 + (counts.len() as f64 - 1.0) / 2.0;
@@ -62,8 +59,8 @@ fn rate_panel([first, last]: [u32; 2], by_minute: &[u64]) -> String {
     line_chart("Invocations over time", &x, &y, &[line(0, &points)])
 }
 
-/// The share of values that do not exceed each value.
-fn distribution_panel(values: &Quantiles, title: &str, label: &str, of: &str, least: f64) -> String {
+/// The fraction of values that do not exceed each value.
+fn distribution_panel(values: &Quantiles, title: &str, label: &str, of: &str, least: f64) -> Element {
     let share = |place: usize| place as f64 / (values.curve.len() - 1) as f64;
     let points: Vec<(f64, f64)> =
         values.curve.iter().enumerate().map(|(place, value)| (value.max(least), share(place))).collect();
@@ -72,7 +69,7 @@ fn distribution_panel(values: &Quantiles, title: &str, label: &str, of: &str, le
     line_chart(title, &x, &y, &[line(1, &points)])
 }
 
-fn shares_panel(summary: &TraceSummary) -> String {
+fn shares_panel(summary: &TraceSummary) -> Element {
     let mut sum = 0.0;
     let points: Vec<(f64, f64)> = summary
         .largest
@@ -92,9 +89,9 @@ fn shares_panel(summary: &TraceSummary) -> String {
 }
 
 fn line(number: usize, points: &[(f64, f64)]) -> Series {
-    let exact = |&(x, mean): &(f64, f64)| (x, Interval { mean, low: mean, high: mean });
+    let exact = |&(x, value): &(f64, f64)| (x, Value::exact(value));
     Series {
-        style: Style { number, name: String::new(), learnt: false, reference: false, hidden: false },
+        style: Style::new(number, String::new()),
         points: points.iter().map(exact).collect(),
         marked: false,
     }
@@ -120,7 +117,7 @@ mod tests {
             let charts = document.root_element().children().filter(|child| child.has_tag_name("svg"));
             assert_eq!(charts.count(), panels);
             assert!(!svg.contains("NaN") && !svg.contains("inf"));
-            crate::report::ink::tests::assert_has_ink(&svg);
+            crate::report::tests::assert_draws(&svg);
         }
         assert!(trace_picture(&TraceSummary::default()).is_err());
     }

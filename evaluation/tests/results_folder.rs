@@ -242,7 +242,7 @@ fn the_report_is_well_formed_and_has_every_section() {
         "Distribution of slowdowns",
         "idle memory",
         "Queue length",
-        "share of each node",
+        "fraction of each node",
         "Containers on their nodes",
     ] {
         assert!(titles.iter().any(|known| known.contains(title)), "{title} is missing in {titles:?}");

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which of the project's crates each crate, by its folder, may name in its dependencies.
-const MAY_IMPORT: [(&str, &[&str]); 20] = [
+const MAY_IMPORT: [(&str, &[&str]); 21] = [
     ("common", &[]),
     ("configuration", &["common"]),
     ("simulator/engine", &["common", "configuration"]),
@@ -23,7 +23,11 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
         "policy",
         &["common", "configuration", "engine", "state-graph", "partition", "torch-extension", "durable"],
     ),
-    ("evaluation", &["common", "configuration", "engine", "heuristics", "workloads", "durable", "policy"]),
+    ("drawing", &["common"]),
+    (
+        "evaluation",
+        &["common", "configuration", "drawing", "engine", "heuristics", "workloads", "durable", "policy"],
+    ),
     (
         "actor",
         &[
@@ -67,7 +71,7 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
             "policy",
             "transport",
             "learner",
-            "evaluation",
+            "drawing",
         ],
     ),
     (

@@ -37,10 +37,10 @@ impl ProgressLine {
             return;
         }
         line.update(|| {
-            let Advance { done, all, share } = advance;
-            let left = match share {
-                share if share > 0.0 => {
-                    format!("about {} left", short(elapsed.mul_f64((1.0 - share).max(0.0) / share)))
+            let Advance { done, all, fraction } = advance;
+            let left = match fraction {
+                fraction if fraction > 0.0 => {
+                    format!("about {} left", short(elapsed.mul_f64((1.0 - fraction).max(0.0) / fraction)))
                 }
                 _ => "no estimate yet".to_owned(),
             };

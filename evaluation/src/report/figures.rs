@@ -1,15 +1,13 @@
 //! Which charts there are.
 
 use common::trajectory::Scenario;
+use drawing::{
+    Axis, Element, Row, Scale, Series, Spot, Style, Value, escape, line_chart, row_chart, scatter,
+};
 
-use super::Page;
-use super::axis::{Axis, Scale};
-use super::chart::{Series, Style, escape, line_chart};
-use super::rows::{Row, row_chart};
-use super::scatter::{Spot, scatter};
+use super::page::Page;
 use crate::judged::Judged;
 use crate::results::Summary;
-use crate::statistics::Interval;
 
 /// A metric against load.
 struct Shown {
@@ -105,7 +103,7 @@ fn chart(page: &Page<'_>, summaries: &[&Summary], shown: &Shown) -> Option<Strin
         let mine = summaries.iter().filter(|one| one.scheduler == style.name);
         Series {
             style: style.clone(),
-            points: mine.map(|one| (one.load, value(one))).collect(),
+            points: mine.map(|one| (one.load, value(one).into())).collect(),
             marked: true,
         }
     };
@@ -119,7 +117,7 @@ fn chart(page: &Page<'_>, summaries: &[&Summary], shown: &Shown) -> Option<Strin
     let y = Axis::around(shown.label, shown.scale, shown.percent, ends);
     let above = |one: &&Series| one.points.iter().any(|(_, value)| y.ends_below(value.mean));
     let note = cut_off(series.iter().filter(above).map(|one| &one.style));
-    Some(line_chart(shown.title, &x, &y, &series) + &note)
+    Some(figure(&line_chart(shown.title, &x, &y, &series), &note))
 }
 
 /// A row for each scheduler at the one load that there is; `None` where no scheduler has the metric.
@@ -127,19 +125,24 @@ fn rows(page: &Page<'_>, summaries: &[&Summary], shown: &Shown) -> Option<String
     let row = |style: &Style| {
         let summary = summaries.iter().find(|one| one.scheduler == style.name)?;
         let value = summary.metric(page.scenario, shown.metric);
-        value.mean.is_finite().then(|| Row { style: style.clone(), value })
+        value.mean.is_finite().then(|| Row { style: style.clone(), value: value.into() })
     };
     let rows: Vec<Row> = in_order(page).into_iter().filter_map(row).collect();
     let load = summaries.first()?.load;
     if rows.is_empty() {
         return None;
     }
-    let values: Vec<Interval> = rows.iter().map(|row| row.value).collect();
+    let values: Vec<Value> = rows.iter().map(|row| row.value).collect();
     let label = format!("{}, at {load}% load", shown.label);
     let x = Axis::around_most(&label, shown.scale, shown.percent, &values);
     let beyond = |row: &&Row| x.side(row.value.mean) != 0.0;
     let note = by_arrows(rows.iter().filter(beyond).map(|row| &row.style));
-    Some(row_chart(shown.title, &x, &rows) + &note)
+    Some(figure(&row_chart(shown.title, &x, &rows), &note))
+}
+
+/// A chart with its note, in HTML.
+pub(super) fn figure(chart: &Element, note: &str) -> String {
+    format!("<figure>{chart}{note}</figure>")
 }
 
 /// Those that are shown at first; all where none is.
@@ -183,7 +186,7 @@ fn in_order<'a>(page: &'a Page<'_>) -> Vec<&'a Style> {
 /// Shares below this are not drawn: too few invocations stand for them.
 const RAREST: f64 = 1e-5;
 
-/// The share of invocations whose slowdown is above a value, against that value.
+/// The fraction of invocations whose slowdown is above a value, against that value.
 /// `None` where nothing is known of them.
 pub(super) fn distributions(page: &Page<'_>, workload: &str, load: f64) -> Option<String> {
     let line = |style: &Style| {
@@ -194,7 +197,7 @@ pub(super) fn distributions(page: &Page<'_>, workload: &str, load: f64) -> Optio
         let above = |(edge, count): &(f64, u64)| {
             let share = left as f64 / all as f64;
             left -= count;
-            (*edge, Interval { mean: share, low: share, high: share })
+            (*edge, Value::exact(share))
         };
         let points = buckets.iter().map(above).filter(|(_, value)| value.mean >= RAREST).collect();
         Series { style: style.clone(), points, marked: false }
@@ -211,7 +214,8 @@ pub(super) fn distributions(page: &Page<'_>, workload: &str, load: f64) -> Optio
     let note = cut_off(series.iter().filter(beyond).map(|one| &one.style));
     let stages = Judged::in_results(page.input.results, workload).workflows;
     let of = if stages { "the slowdowns of stages" } else { "slowdowns" };
-    Some(line_chart(&format!("Distribution of {of} at {load}% load"), &x, &y, &series) + &note)
+    let title = format!("Distribution of {of} at {load}% load");
+    Some(figure(&line_chart(&title, &x, &y, &series), &note))
 }
 
 /// Cold starts and the idle memory that avoids them, a point for each scheduler; `None` where nobody has both.
@@ -222,18 +226,22 @@ pub(super) fn cold_against_idle(page: &Page<'_>, workload: &str, load: f64) -> O
         let summary = page.summaries.iter().find(here)?;
         let metric = |name: &str| summary.metric(page.scenario, name);
         let (x, y) = (metric("idle_gb_seconds"), metric("cold_start_rate"));
-        (x.mean.is_finite() && y.mean.is_finite()).then(|| Spot { style: style.clone(), x, y })
+        (x.mean.is_finite() && y.mean.is_finite()).then(|| Spot {
+            style: style.clone(),
+            x: x.into(),
+            y: y.into(),
+        })
     };
     let spots: Vec<Spot> = in_order(page).into_iter().filter_map(spot).collect();
     if spots.is_empty() {
         return None;
     }
-    let values = |of: fn(&Spot) -> Interval| -> Vec<Interval> {
-        at_first(&spots, |spot| &spot.style).map(of).collect()
-    };
+    let values =
+        |of: fn(&Spot) -> Value| -> Vec<Value> { at_first(&spots, |spot| &spot.style).map(of).collect() };
     let x = Axis::fitting("idle memory of an episode (GB·s)", false, &values(|spot| spot.x));
     let y = Axis::fitting("cold-start rate", true, &values(|spot| spot.y));
     let beyond = |spot: &&Spot| spot.is_beyond(&x, &y);
     let note = by_arrows(spots.iter().filter(beyond).map(|spot| &spot.style));
-    Some(scatter(&format!("Cold starts and idle memory at {load}% load"), &x, &y, &spots) + &note)
+    let title = format!("Cold starts and idle memory at {load}% load");
+    Some(figure(&scatter(&title, &x, &y, &spots), &note))
 }

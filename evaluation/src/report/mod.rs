@@ -1,97 +1,36 @@
 //! One HTML file that shows an evaluation: no network, light and dark, every scheduler on a switch of its own.
 
-pub(crate) mod axis;
-pub(crate) mod chart;
 mod figures;
-mod heat;
-pub(crate) mod ink;
-pub(crate) mod rows;
-mod scatter;
+mod page;
 mod tables;
 #[cfg(test)]
 pub(crate) mod tests;
 mod timeline;
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use common::trajectory::Scenario;
+use drawing::{STYLE_SHEET, Style, escape, plain};
+use page::Page;
+pub use page::ReportInput;
 
 use crate::error::EvaluationError;
 use crate::manifest::Manifest;
 use crate::recording::Recording;
-use crate::reference::{is_reference, shown_name};
-use crate::results::{Point, Results, Summary};
-use crate::strongest::{Ranking, strongest};
-use chart::{Style, escape};
+use crate::reference::is_reference;
+use crate::results::Point;
 
-/// Schedulers that are shown until the reader chooses.
-const SHOWN: usize = 6;
 /// Time-resolved pictures are drawn for so many schedulers of a workload.
 const RECORDED: usize = 2;
 /// Distributions, scatter plots and the open table are those of the load next to this, percent.
 const MIDDLE_LOAD: f64 = 90.0;
-
-/// What the report is made of.
-pub struct ReportInput<'a> {
-    /// What was asked.
-    pub manifest: &'a Manifest,
-    /// What came of it.
-    pub results: &'a Results,
-    /// Episodes that were recorded.
-    pub recordings: &'a [Recording],
-    /// Whom the others are compared with; the first scheduler that is no reference where it is not given.
-    pub baseline: Option<&'a str>,
-    /// See [`strongest`].
-    pub tolerance: f64,
-}
-
-/// Everything that the parts of the page need.
-struct Page<'a> {
-    input: &'a ReportInput<'a>,
-    scenario: Scenario,
-    baseline: &'a str,
-    rankings: Vec<Ranking>,
-    summaries: Vec<Summary>,
-    styles: HashMap<&'a str, Style>,
-}
 
 /// The page.
 ///
 /// # Errors
 /// When there are no results, or none of the baseline.
 pub fn report_html(input: &ReportInput<'_>) -> Result<String, EvaluationError> {
-    let baseline = &*input.results.baseline(input.baseline)?;
-    let rankings = strongest(input.results, baseline, input.tolerance)?;
-    let styles = styles(input, baseline, &rankings);
-    let summaries = input.results.summaries();
-    let page = Page { input, scenario: input.results.scenario(), baseline, rankings, summaries, styles };
-    Ok(page.html())
-}
-
-/// The colour, and whether it is shown at first, of every scheduler: learnt ones, the baseline, then the best; references,
-/// which are always shown at first, come last.
-fn styles<'a>(input: &ReportInput<'a>, baseline: &str, rankings: &[Ranking]) -> HashMap<&'a str, Style> {
-    let learnt = |name: &str| {
-        input.manifest.schedulers.iter().any(|entry| entry.name == name && entry.checkpoint.is_some())
-    };
-    let place = |name: &str| -> usize {
-        let place = |ranking: &Ranking| ranking.ranks.iter().position(|rank| rank.scheduler == name);
-        rankings.iter().map(|ranking| place(ranking).unwrap_or(ranking.ranks.len())).sum()
-    };
-    let mut order = input.results.schedulers();
-    order.sort_by_cached_key(|name| (is_reference(name), !learnt(name), *name != baseline, place(name)));
-    let style = |(number, name): (usize, &'a str)| {
-        let style = Style {
-            number,
-            name: name.to_owned(),
-            learnt: learnt(name),
-            reference: is_reference(name),
-            hidden: number >= SHOWN && !learnt(name) && !is_reference(name),
-        };
-        (name, style)
-    };
-    order.into_iter().enumerate().map(style).collect()
+    Ok(Page::new(input)?.html())
 }
 
 impl Page<'_> {
@@ -110,7 +49,7 @@ impl Page<'_> {
              <header><h1>{title}</h1><button id=\"theme\">light / dark</button></header>\
              <nav>{links}</nav><main>{method}{legend}{body}</main>\
              <script>//<![CDATA[\n{script}//]]></script></body></html>\n",
-            css = concat!(include_str!("drawing.css"), include_str!("page.css")),
+            css = [STYLE_SHEET, include_str!("page.css")].concat(),
             script = include_str!("page.js"),
             links = self.links(),
             method = self.method(),
@@ -130,16 +69,13 @@ impl Page<'_> {
         styles.sort_by_key(|style| style.number);
         let item = |style: &Style| {
             let checked = if style.hidden { "" } else { " checked=\"checked\"" };
-            let strong = if style.learnt { " class=\"strong\"" } else { "" };
+            let strong = if style.strong { " class=\"strong\"" } else { "" };
             // The sample keeps its colour when the lines are switched off.
-            let sample = style.open_fixed();
             format!(
-                "<label{strong}><input type=\"checkbox\" value=\"{}\"{checked}/>\
-                 <svg viewBox=\"0 0 34 12\">{sample}<path {} d=\"M1 6L33 6\"/>{}</g></svg>{}</label>",
+                "<label{strong}><input type=\"checkbox\" value=\"{}\"{checked}/>{}{}</label>",
                 style.number,
-                ink::line(style),
-                style.mark(17.0, 6.0),
-                escape(&shown_name(&style.name))
+                style.sample(),
+                escape(&style.label)
             )
         };
         format!(
@@ -156,20 +92,18 @@ impl Page<'_> {
         }
         body.push_str("<div class=\"charts\">");
         for chart in figures::against_load(self, workload) {
-            let _ = write!(body, "<figure>{chart}</figure>");
+            body.push_str(&chart);
         }
         if self.scenario == Scenario::Serverless {
             let more = [
                 figures::distributions(self, workload, load),
                 figures::cold_against_idle(self, workload, load),
             ];
-            more.iter().flatten().for_each(|chart| {
-                let _ = write!(body, "<figure>{chart}</figure>");
-            });
+            more.iter().flatten().for_each(|chart| body.push_str(chart));
         }
         body.push_str("</div>");
         self.episodes(workload, body);
-        let _ = write!(body, "<h3>Paired differences against {}</h3>", escape(self.baseline));
+        let _ = write!(body, "<h3>Paired differences against {}</h3>", escape(&self.baseline));
         body.push_str(&tables::differences(self, workload, load));
     }
 
@@ -195,7 +129,7 @@ impl Page<'_> {
                 recording.seed
             );
             for chart in timeline::charts(recording) {
-                let _ = write!(body, "<figure>{chart}</figure>");
+                body.push_str(&figures::figure(&chart, ""));
             }
         }
     }
@@ -206,7 +140,7 @@ impl Page<'_> {
 
     /// What the dashed grey lines are, where there are any.
     fn references(&self) -> &'static str {
-        if !self.styles.values().any(|style| style.reference) {
+        if !self.styles.values().any(|style| style.soft) {
             return "";
         }
         "<dt>references</dt><dd>Dashed and grey: they know the future, show how much room is left, and are in no ranking \
@@ -230,7 +164,7 @@ impl Page<'_> {
             Scenario::Slots => String::new(),
             Scenario::Serverless => {
                 let seconds: f64 = points.iter().map(|point| point.total(1)).sum();
-                format!(", {} simulated hours that count", axis::plain((seconds / 3600.0).round()))
+                format!(", {} simulated hours that count", plain((seconds / 3600.0).round()))
             }
         };
         let digests: String = workloads
@@ -271,7 +205,7 @@ impl Page<'_> {
              above on the other, by intervals that exclude zero.</dd>{references}</dl><p class=\"soft\">{words}</p></div>",
             points.iter().map(|point| point.episodes.len()).sum::<usize>(),
             seeds,
-            axis::plain(offered),
+            plain(offered),
             escape(part),
             escape(version),
             references = self.references(),

@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 
 use common::trajectory::Scenario;
+use drawing::escape;
 
-use super::Page;
-use super::chart::escape;
-use crate::compare::{Comparison, ENOUGH_SEEDS, Verdict, compare_points};
+use super::page::Page;
+use crate::compare::{Comparison, Verdict, compare_points};
 use crate::judged::Judged;
 use crate::metrics::METRICS;
-use crate::results::Bootstraps;
+use crate::results::{Bootstraps, ENOUGH_SEEDS};
 use crate::strongest::{Rank, Ranking};
 
 /// Who is the strongest, and the ranking behind it.
@@ -116,7 +116,7 @@ fn against_baseline(
     bootstraps: &mut Bootstraps,
 ) -> Vec<Comparison> {
     let results = page.input.results;
-    let Some(baseline) = results.find(workload, load, page.baseline) else { return Vec::new() };
+    let Some(baseline) = results.find(workload, load, &page.baseline) else { return Vec::new() };
     let others = results.schedulers().into_iter().filter(|name| *name != page.baseline);
     others
         .filter_map(|name| results.find(workload, load, name))

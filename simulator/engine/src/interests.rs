@@ -9,7 +9,7 @@ pub struct Interests {
     pub keep_alive: bool,
     /// It pre-warms and releases containers.
     pub pools: bool,
-    /// It knows when functions will be called: only references do.
+    /// It may read when functions will be called; only references do.
     pub foresight: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The seam between simulations and whoever schedules them.
+//! The trait through which a simulation asks for decisions.
 
 use common::Action;
 use common::trajectory::Scenario;
@@ -7,7 +7,7 @@ use crate::error::SchedulerError;
 use crate::interests::Interests;
 use crate::{serverless, slots};
 
-/// A borrowed look at one cluster at a decision.
+/// What a scheduler may read of one cluster at a decision.
 #[derive(Clone, Copy)]
 pub enum ClusterView<'a> {
     /// Job slots.
@@ -17,7 +17,7 @@ pub enum ClusterView<'a> {
 }
 
 impl ClusterView<'_> {
-    /// Which scenario it shows.
+    /// The scenario that is simulated.
     #[must_use]
     pub fn scenario(&self) -> Scenario {
         match self {
@@ -38,23 +38,23 @@ impl SchedulerError {
 /// A question to a scheduler.
 #[derive(Clone, Copy)]
 pub struct DecisionRequest<'a> {
-    /// Place of the environment in its batch, stable through an episode.
+    /// Number of the environment in its batch; it stays the same through an episode.
     pub environment: usize,
-    /// What it looks like now.
+    /// Its state now.
     pub view: ClusterView<'a>,
 }
 
-/// Decides for many environments at once: a network does one forward pass for all, a heuristic loops.
+/// Decides for many environments at once: a network computes one forward pass for all of them, a rule decides one by one.
 pub trait Scheduler: Send {
     /// Its name in tables, unique among known schedulers.
     fn name(&self) -> &str;
 
-    /// What it needs or decides beside starts; its episodes are made with that.
+    /// What it needs or decides beside starts. Its episodes must be made with these interests.
     fn interests(&self) -> Interests {
         Interests::NONE
     }
 
-    /// An environment starts a new episode: forget what was known of it.
+    /// An environment starts a new episode: what was kept of the last one must be forgotten.
     fn episode_started(&mut self, _environment: usize) {}
 
     /// Fills one action for each request, in order; `actions` arrives empty.

@@ -1,4 +1,4 @@
-//! One episode of either scenario behind one face.
+//! One episode of either scenario, with the same methods for both.
 
 use common::trajectory::{Reward, Scenario};
 use common::{Action, SimTime};
@@ -27,8 +27,8 @@ impl Simulation {
         }
     }
 
-    /// Runs on to the next instant at which something happens, for whoever wants to see the reward in between; `None`
-    /// when there was nothing to decide on the way.
+    /// Runs on to the next instant at which something happens, so that the reward in between can be read; `None` when no decision
+    /// was due on the way.
     pub fn tick(&mut self) -> Option<Progress> {
         match self {
             Simulation::Slots(slots) => slots.tick(),
@@ -91,7 +91,7 @@ impl Simulation {
         }
     }
 
-    /// Which scenario it plays.
+    /// The scenario that is simulated.
     #[must_use]
     pub fn scenario(&self) -> Scenario {
         match self {

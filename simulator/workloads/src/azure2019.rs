@@ -6,7 +6,7 @@ use common::RunSeed;
 use configuration::TraceConfig;
 use engine::serverless::{ArrivalProcess, FunctionDescription, Part, PercentileCurve, Span, WorkloadSource};
 
-use crate::recorded::{MINUTE, Minutes, Recorded, RecordedMinutes, Scaled, TraceParts, kept_shares, work};
+use crate::recorded::{MINUTE, Minutes, Recorded, RecordedMinutes, Scaled, TraceParts, kept_fractions, work};
 use crate::trace::{Azure2019, Azure2019Paths, TraceError};
 
 /// Counts a minute and how they are scaled.
@@ -14,7 +14,7 @@ pub(super) struct CountedSource {
     functions: Vec<FunctionDescription>,
     counts: Vec<Counts>,
     parts: TraceParts,
-    /// Share of its invocations that each function keeps.
+    /// Fraction of its invocations that each function keeps.
     kept: Vec<f64>,
 }
 
@@ -48,7 +48,7 @@ impl CountedSource {
         }
         if let Some(share) = config.max_function_share {
             let count = |place: usize| source.counts[place].sum(source.parts.scaled_on) as f64;
-            source.kept = kept_shares(&work(&source.functions, count), share);
+            source.kept = kept_fractions(&work(&source.functions, count), share);
         }
         Ok(source)
     }

@@ -14,7 +14,7 @@ use engine::serverless::{
 use rand::Rng as _;
 
 use crate::measured;
-use crate::recorded::{MINUTE, Minutes, Recorded, RecordedMinutes, Scaled, TraceParts, kept_shares, work};
+use crate::recorded::{MINUTE, Minutes, Recorded, RecordedMinutes, Scaled, TraceParts, kept_fractions, work};
 use crate::trace::{Azure2021, TraceError, TraceEvent};
 
 /// Stream numbers of the memory of functions lie behind those of other properties.
@@ -25,7 +25,7 @@ pub(super) struct EventSource {
     functions: Vec<FunctionDescription>,
     events: Vec<Events>,
     parts: TraceParts,
-    /// Share of its invocations that each function keeps.
+    /// Fraction of its invocations that each function keeps.
     kept: Vec<f64>,
 }
 
@@ -59,7 +59,7 @@ impl EventSource {
         let functions: Vec<FunctionDescription> = trace.functions.iter().enumerate().map(describe).collect();
         let count = |place: usize| events[place].between(parts.scaled_on).len() as f64;
         let kept = match config.max_function_share {
-            Some(share) => kept_shares(&work(&functions, count), share),
+            Some(share) => kept_fractions(&work(&functions, count), share),
             None => vec![1.0; functions.len()],
         };
         Ok(EventSource { functions, events, parts, kept })

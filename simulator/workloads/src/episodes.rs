@@ -31,12 +31,11 @@ struct Serverless {
 impl Serverless {
     fn open(config: &ServerlessConfig) -> Result<Self, WorkloadError> {
         let test = serverless_workload(config)?;
-        let training = match config.workload {
-            WorkloadKind::Trace => Arc::clone(&test),
-            _ => {
-                let functions_seed = config.training_functions_seed;
-                serverless_workload(&ServerlessConfig { functions_seed, ..config.clone() })?
-            }
+        let training = if config.workload == WorkloadKind::Trace {
+            Arc::clone(&test)
+        } else {
+            let functions_seed = config.training_functions_seed;
+            serverless_workload(&ServerlessConfig { functions_seed, ..config.clone() })?
         };
         Ok(Serverless { config: config.clone(), test, training })
     }

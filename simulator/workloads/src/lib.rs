@@ -1,4 +1,4 @@
-//! What is simulated: recorded traces, synthetic generators of invocations and jobs, and the [`Episodes`] that a configuration
+//! The work that is simulated: recorded traces, synthetic generators of invocations and jobs, and the [`Episodes`] that a configuration
 //! makes of them.
 
 mod azure2019;

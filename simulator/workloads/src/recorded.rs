@@ -1,4 +1,5 @@
-//! What the workloads made of traces share: parts of a trace, scaling by thinning and replication, and shares of the work.
+//! What both workloads made of traces use: parts of a trace, scaling by thinning and replication, and limits on the work of one
+//! function.
 
 use common::seed::FastRng;
 use common::{RunSeed, Stream};
@@ -27,7 +28,7 @@ impl From<[u32; 2]> for Minutes {
     }
 }
 
-/// Which minutes serve what.
+/// The minutes of a trace that each part is taken from.
 pub(super) struct TraceParts {
     /// By [`Part`].
     pub parts: [Minutes; 3],
@@ -149,16 +150,16 @@ pub(super) fn work(functions: &[FunctionDescription], count: impl Fn(usize) -> f
     functions.iter().enumerate().map(of).collect()
 }
 
-/// Share of its invocations that each function keeps so that none has more than `share` of the remaining work.
-pub(super) fn kept_shares(totals: &[f64], share: f64) -> Vec<f64> {
+/// Fraction of its invocations that each function keeps so that none has more than `most` of the remaining work.
+pub(super) fn kept_fractions(totals: &[f64], most: f64) -> Vec<f64> {
     let mut order: Vec<f64> = totals.to_vec();
     order.sort_by(|a, b| b.total_cmp(a));
     let mut rest: f64 = totals.iter().sum();
     let mut limit = f64::INFINITY;
     for (limited, &total) in order.iter().enumerate() {
-        // With `limited` functions at the limit: limit = share · (rest + limited · limit).
-        let free = 1.0 - share * limited as f64;
-        limit = if free > 0.0 { share * rest / free } else { total };
+        // With `limited` functions at the limit: limit = most · (rest + limited · limit).
+        let free = 1.0 - most * limited as f64;
+        limit = if free > 0.0 { most * rest / free } else { total };
         // No function is larger than that, or there are too few functions and these are equal now.
         if total <= limit {
             break;
@@ -175,7 +176,7 @@ mod tests {
     #[test]
     fn no_function_keeps_more_than_its_share() {
         for totals in [vec![80.0, 10.0, 5.0, 5.0, 3.0, 3.0], vec![50.0, 45.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0]] {
-            let kept = kept_shares(&totals, 0.2);
+            let kept = kept_fractions(&totals, 0.2);
             let left: Vec<f64> = totals.iter().zip(&kept).map(|(total, kept)| total * kept).collect();
             let sum: f64 = left.iter().sum();
             let largest = left.iter().copied().fold(0.0, f64::max);

@@ -8,9 +8,9 @@ use engine::serverless::{FunctionDescription, InputScaled, MemoryShares, Work, t
 use rand::Rng;
 
 use crate::measured;
-use crate::recorded::{kept_shares, work};
+use crate::recorded::{kept_fractions, work};
 
-/// Share of the duration of a synthetic function that is I/O; what is neither that nor data is CPU.
+/// Fraction of the duration of a synthetic function that is I/O; what is neither that nor data is CPU.
 const IO_SHARE: f64 = 0.3;
 /// Share that goes into data, where nothing else is configured.
 pub(super) const NETWORK_SHARE: f64 = 0.1;
@@ -89,7 +89,7 @@ impl Synthetic {
 
     /// Calls functions less often until none has more than its share of the work.
     pub fn limit_shares(&mut self, share: f64) {
-        let kept = kept_shares(&work(&self.functions, |place| self.rates[place]), share);
+        let kept = kept_fractions(&work(&self.functions, |place| self.rates[place]), share);
         self.rates.iter_mut().zip(kept).for_each(|(rate, kept)| *rate *= kept);
     }
 }

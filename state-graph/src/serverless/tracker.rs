@@ -65,7 +65,7 @@ pub(super) struct FunctionState {
     pub(super) last_arrival: Option<SimTime>,
     /// Running mean and mean square of the gaps between arrivals, seconds.
     pub(super) gap: [f64; 2],
-    /// Recent share of cold starts.
+    /// Recent fraction of cold starts.
     pub(super) cold_share: f64,
     pub(super) pending: u32,
     pub(super) busy: u32,
@@ -154,7 +154,7 @@ pub struct ServerlessGraph {
     /// Idle containers by function and node, those that go first at the front.
     idle: BTreeMap<(usize, usize), BTreeSet<(SimTime, ContainerId)>>,
     pub(super) arrivals: [DecayingRate; ARRIVAL_WINDOWS.len()],
-    /// Recent share of cold starts in the whole cluster.
+    /// Recent fraction of cold starts in the whole cluster.
     pub(super) cold_share: f64,
 }
 

@@ -9,7 +9,7 @@ const BUCKETS: usize = (BUCKETS_PER_OCTAVE * OCTAVES) as usize;
 const SHIFT: u32 = f64::MANTISSA_DIGITS - 1 - BUCKETS_PER_OCTAVE.ilog2();
 const FIRST: u64 = ((f64::MAX_EXP - 1) as u64 - 14) * BUCKETS_PER_OCTAVE;
 
-/// Counts of values in logarithmic buckets: 32 KB, with number, sum and extremes kept exactly. Quantiles and shares are
+/// Counts of values in logarithmic buckets: 32 KB, with number, sum and extremes kept exactly. Quantiles and fractions are
 /// within 0.4% of the value for values from 2⁻¹⁴ to 2¹⁸; what lies outside counts at the end that it is beyond.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Distribution {
@@ -85,10 +85,10 @@ impl Distribution {
         self.greatest
     }
 
-    /// The value that a share (0 to 1) of them does not exceed, by the nearest rank; NaN without values.
+    /// The value that a fraction (0 to 1) of them does not exceed, by the nearest rank; NaN without values.
     #[must_use]
-    pub fn quantile(&self, share: f64) -> f64 {
-        let rank = (self.count.saturating_sub(1) as f64 * share).round() as u64;
+    pub fn quantile(&self, fraction: f64) -> f64 {
+        let rank = (self.count.saturating_sub(1) as f64 * fraction).round() as u64;
         let mut seen = 0;
         for (bucket, count) in self.counts.iter().enumerate() {
             seen += count;
@@ -136,13 +136,13 @@ mod tests {
         #[test]
         fn quantiles_are_within_half_a_percent(
             exponents in prop::collection::vec(-4.0..5.0_f64, 1..300),
-            share in 0.0..=1.0_f64,
+            fraction in 0.0..=1.0_f64,
         ) {
             let mut values: Vec<f64> = exponents.iter().map(|exponent| 10_f64.powf(*exponent)).collect();
             let distribution = of(&values);
             values.sort_by(f64::total_cmp);
-            let exact = values[((values.len() - 1) as f64 * share).round() as usize];
-            prop_assert!((distribution.quantile(share) / exact - 1.0).abs() < 0.005);
+            let exact = values[((values.len() - 1) as f64 * fraction).round() as usize];
+            prop_assert!((distribution.quantile(fraction) / exact - 1.0).abs() < 0.005);
             prop_assert_eq!(distribution.count(), values.len() as u64);
             prop_assert!((distribution.sum() / values.iter().sum::<f64>() - 1.0).abs() < 1e-12);
         }

@@ -1,10 +1,10 @@
-//! What a platform knows of durations: running statistics of what it observed, never the truth.
+//! What a platform knows of durations, in seconds: running statistics of what it observed, never the truth.
 
 use common::cluster::DurationEstimate;
 
 /// From so many observations on, old ones fade: each new one weighs 1/FADE.
 const FADE: f64 = 1000.0;
-/// Step of the quantile's random walk, as a share of its value.
+/// Step of the quantile's random walk, as a fraction of its value.
 const QUANTILE_STEP: f64 = 0.05;
 /// Level of the tracked quantile.
 const LEVEL: f64 = 0.95;
@@ -62,7 +62,7 @@ impl Estimator {
         estimate.mean += weight * difference;
         self.variance = (1.0 - weight) * (self.variance + weight * difference * difference);
         estimate.deviation = self.variance.sqrt();
-        // Robbins–Monro on the logarithm: at rest where a share of LEVEL lies below.
+        // Robbins–Monro on the logarithm: at rest where a fraction LEVEL of the values lies below.
         estimate.p95 *= if seconds <= estimate.p95 { self.step_down } else { self.step_up };
     }
 

@@ -124,7 +124,7 @@ fn log_normal_moment(sigma: f64, power: f64) -> f64 {
 pub struct PercentileCurve {
     /// At 0, 1, 25, 50, 75, 99 and 100%, in seconds.
     pub seconds: [f64; 7],
-    /// Share of a duration that is I/O.
+    /// Fraction of a duration that is I/O.
     pub io_share: f64,
 }
 
@@ -186,7 +186,7 @@ pub(super) struct FunctionModel {
     pub law: Arc<dyn WorkLaw>,
     /// σ of the log-normal noise (of mean 1) on every duration.
     pub noise_sigma: f64,
-    /// Share of a duration that is I/O, where a trace states durations one by one.
+    /// Fraction of a duration that is I/O, where a trace states durations one by one.
     pub io_share: f64,
     /// vCPUs that it can use at most.
     pub parallelism: f64,

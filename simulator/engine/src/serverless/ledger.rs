@@ -16,9 +16,9 @@ pub const SLOWDOWN_FLOOR: f64 = 0.1;
 /// What a job in the system weighs, fixed when it arrives.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Weights {
-    /// 1 / max(T_ref, floor), in 1/s.
+    /// `1 / max(T_ref, floor)`, in 1/s.
     pub plain: f64,
-    /// The same × N/(F·N_f·S_f).
+    /// The same × `N/(F·N_f·S_f)`.
     pub fair: f64,
 }
 
@@ -41,7 +41,7 @@ pub(super) struct Ending {
 
 #[derive(Clone, Copy, Debug)]
 struct FunctionBooks {
-    /// N / (F · N_f) over the expected arrivals of the episode.
+    /// `N / (F · N_f)` over the expected arrivals of the episode.
     balance: f64,
     finished: u64,
     slowdown_sum: f64,

@@ -1,7 +1,7 @@
 //! A running hash over everything that happens in an episode: two episodes are the same exactly when theirs are, up to
 //! the odds of 64 bits.
 
-/// The hash so far (multiply and rotate, as in FxHash; not against adversaries).
+/// The hash so far (multiply and rotate, as in `FxHash`; not against adversaries).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct LogHash(u64);
 

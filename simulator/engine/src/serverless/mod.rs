@@ -2,7 +2,7 @@
 //!
 //! Invocations arrive (some as stages of workflows) and wait until a scheduler starts them on a node, in a warm container
 //! where one is idle, else in a new one after a cold start. Memory is never over-allocated; CPU and bandwidth are shared
-//! fairly where they are. The reward is −∫ Σ 1/T_ref over the jobs in the system.
+//! fairly where they are. The reward is −∫ Σ `1/T_ref` over the jobs in the system.
 //!
 //! Where to look: `simulation` moves time, `lifecycle` and `pools` are what happens, `execution` and `phase` how work gets
 //! done, `decisions` applies a scheduler's answers, `containers` tracks memory, `workload` and `arrivals` say which invocations

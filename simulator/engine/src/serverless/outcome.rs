@@ -1,10 +1,10 @@
-//! What an episode came to, complete enough for every metric, in memory that does not grow with the episode.
+//! The outcome of an episode, complete enough for every metric, in memory that does not grow with the episode.
 
 use super::distribution::Distribution;
 
 /// Number of resources.
 pub const RESOURCES: usize = 3;
-/// Multiples of p95(T_ref) against which latencies are also held, beside each function's own.
+/// Multiples of `p95(T_ref)` against which latencies are also held, beside each function's own.
 pub const SLO_FACTORS: [f64; 2] = [2.0, 10.0];
 
 /// A resource of a node, as a place in an array.
@@ -34,16 +34,16 @@ impl Resource {
     }
 }
 
-/// What happened to the counted arrivals of one function.
+/// Slowdowns of the counted arrivals of one function.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct FunctionOutcome {
-    /// Arrivals.
+    /// Number of counted arrivals.
     pub arrivals: u64,
-    /// Σ slowdown over them.
+    /// Sum of their slowdowns.
     pub slowdown_sum: f64,
 }
 
-/// Integrals over the counted time.
+/// Integrals over the counted time. Resource-seconds are vCPU·s, MB·s and Mbit, in the order of [`Resource`].
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Usage {
     /// Counted time, seconds.
@@ -58,16 +58,16 @@ pub struct Usage {
     pub bound_gb_seconds: f64,
     /// GB·s of idle containers.
     pub idle_gb_seconds: f64,
-    /// The first, weighted with the price classes of the nodes.
+    /// `bound_gb_seconds`, each node's weighted with its price class.
     pub priced_bound_gb_seconds: f64,
-    /// The second, likewise.
+    /// `idle_gb_seconds`, weighted likewise.
     pub priced_idle_gb_seconds: f64,
 }
 
-/// What an episode came to. Only arrivals after the warm-up count.
+/// The outcome of an episode. Only arrivals after the warm-up count.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServerlessOutcome {
-    /// By function.
+    /// Slowdowns by function, in the order of the cluster's functions.
     pub functions: Vec<FunctionOutcome>,
     /// Slowdowns of the counted arrivals.
     pub slowdowns: Distribution,
@@ -89,7 +89,7 @@ pub struct ServerlessOutcome {
     pub usage: Usage,
 }
 
-/// What workflows came to, from the arrival of a run to the end of its last stage.
+/// The outcome of workflows, from the arrival of a run to the end of its last stage.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WorkflowOutcome {
     /// Latency / max(critical path of reference durations, 100 ms), at least 1.

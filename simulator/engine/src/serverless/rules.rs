@@ -1,4 +1,4 @@
-//! What an episode is played by.
+//! The settings of one episode.
 
 use common::SimTime;
 use configuration::FailureConfig;
@@ -12,19 +12,19 @@ pub struct EpisodeRules {
     pub load: f64,
     /// How long an idle container is kept, unless the scheduler decides that.
     pub keep_alive: SimTime,
-    /// After a *wait* somebody is asked again after so long at the latest.
+    /// After a *wait* the scheduler is asked again after at most this time.
     pub ask_again: SimTime,
     /// How often a scheduler that pre-warms and releases is asked about it.
     pub pool_tick: SimTime,
-    /// What has not finished so long after the horizon never will.
+    /// The episode ends at most this long after the last arrival; what has not finished by then counts as unfinished.
     pub drain_limit: SimTime,
-    /// Network time between zones; requests are dispatched from zone 0.
+    /// Network time from zone to zone, [zones, zones]; requests are dispatched from zone 0.
     pub zone_latency: Vec<Vec<SimTime>>,
     /// Reward and outcome count from here on, and arrivals from here on count.
     pub counts_from: SimTime,
     /// The fallback rule decides until here.
     pub asks_from: SimTime,
-    /// So long after the horizon the fallback rule takes over and decides about what is left.
+    /// This long after the last arrival the fallback rule takes over and decides about what is left.
     pub asks_after_horizon: SimTime,
     /// Schedulers see true durations.
     pub oracle: bool,

@@ -1,4 +1,4 @@
-//! What a scheduler sees, piece by piece.
+//! The plain values that a view hands to a scheduler.
 
 use common::SimTime;
 use common::cluster::Priority;
@@ -7,11 +7,11 @@ use common::ids::{ContainerId, FunctionId, InvocationId, NodeId};
 /// An invocation that waits.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PendingInvocation {
-    /// Which; numbers rise with arrival.
+    /// Its number; numbers rise with arrival.
     pub id: InvocationId,
-    /// Of which function.
+    /// The function that it calls.
     pub function: FunctionId,
-    /// When it came.
+    /// When it arrived.
     pub arrived: SimTime,
     /// Priority of its function.
     pub priority: Priority,
@@ -19,23 +19,23 @@ pub struct PendingInvocation {
     pub input_size: f64,
 }
 
-/// Those that wait for one function.
+/// The waiting invocations of one function.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PendingGroup {
-    /// Which function.
+    /// The function.
     pub function: FunctionId,
-    /// The oldest of them.
+    /// The one that arrived first.
     pub oldest: InvocationId,
-    /// When that one came.
+    /// When that one arrived.
     pub arrived: SimTime,
-    /// How many wait.
+    /// Number of waiting invocations, at least 1.
     pub count: u32,
 }
 
-/// A worker node now.
+/// A worker node at the moment of the decision.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NodeState {
-    /// Which.
+    /// Its number, which is its place in the cluster's list of nodes.
     pub id: NodeId,
     /// Memory that no container holds, MB.
     pub free_mb: u32,
@@ -43,31 +43,31 @@ pub struct NodeState {
     pub evictable_mb: u32,
     /// Memory of containers that start or run, MB.
     pub bound_mb: u32,
-    /// Whether it is up; nothing can be had of one that is down.
+    /// Whether it is up; nothing can start on a node that is down.
     pub up: bool,
-    /// vCPUs in use.
+    /// vCPUs in use, at most those of the node.
     pub cpu_used: f64,
     /// Bandwidth in use, Mbit/s.
     pub network_used: f64,
 }
 
-/// A container that waits for its function's next invocation.
+/// A container that is kept warm for its function's next invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IdleContainer {
-    /// Which.
+    /// Its number.
     pub id: ContainerId,
-    /// Its function.
+    /// The function that it can run.
     pub function: FunctionId,
     /// Its memory, MB.
     pub memory_mb: u32,
-    /// When it will go unless it is used.
+    /// When it is removed unless it is used before.
     pub expires: SimTime,
 }
 
 /// Data that an invocation needs from an earlier stage of its workflow.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct InputData {
-    /// Where it lies.
+    /// The node that holds it.
     pub node: NodeId,
     /// Its size, Mbit.
     pub megabits: f64,

@@ -24,23 +24,23 @@ pub enum Part {
 pub struct FunctionDescription {
     /// Name, unique in the workload.
     pub name: String,
-    /// Application that it belongs to.
+    /// Number of the application that it belongs to.
     pub application: u32,
-    /// Who owns it.
+    /// Number of the tenant who owns it.
     pub tenant: u32,
-    /// Memory that it needs, MB.
+    /// Memory that it needs at least, MB.
     pub peak_memory_mb: u32,
-    /// What its invocations have to do.
+    /// How the work of its invocations is distributed.
     pub law: Arc<dyn WorkLaw>,
     /// σ of the log-normal noise (of mean 1) on every duration.
     pub noise_sigma: f64,
     /// vCPUs that it can use at most.
     pub parallelism: f64,
-    /// Share of a duration that is I/O, where the workload states durations one by one.
+    /// Fraction of a duration that is I/O, where the workload states durations one by one.
     pub io_share: f64,
-    /// Its objective is violated when latency exceeds this × p95 of its reference duration; the configured factor if none.
+    /// Its objective is violated when latency exceeds this factor × p95 of its reference duration; `None`: the configured factor.
     pub slo_factor: Option<f64>,
-    /// Invocations of it that history holds at most.
+    /// Number of its past invocations that a platform has seen at most.
     pub history: u64,
 }
 
@@ -66,11 +66,11 @@ impl FunctionDescription {
 /// The stretch of a workload that an episode covers, in seconds from the start of its part.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Span {
-    /// Which part.
+    /// The part that it lies in.
     pub part: Part,
-    /// Where it begins.
+    /// Its begin, seconds from the start of the part.
     pub start: f64,
-    /// How long it is.
+    /// Its length, seconds.
     pub seconds: f64,
 }
 
@@ -84,10 +84,10 @@ pub trait WorkloadSource: Send + Sync {
         &[]
     }
 
-    /// Mean arrivals of each subject a second, before scaling.
+    /// Mean arrivals a second of each subject (functions, then workflows), before scaling.
     fn rates(&self) -> Vec<f64>;
 
-    /// Where an episode of `seconds` seconds (0: all there is) lies.
+    /// The stretch that an episode of `seconds` seconds covers; 0 stands for the whole part.
     fn span(&self, _episode: RunSeed, part: Part, seconds: f64) -> Span {
         Span { part, start: 0.0, seconds }
     }

@@ -11,7 +11,7 @@ use super::seen::{IdleContainer, InputData, NodeState, PendingGroup, PendingInvo
 use super::simulation::ServerlessSimulation;
 use super::workflows::upward_ranks;
 
-/// A borrowed look at an episode.
+/// What a scheduler may read of an episode at a decision.
 #[derive(Clone, Copy)]
 pub struct ServerlessView<'a> {
     simulation: &'a ServerlessSimulation,
@@ -28,18 +28,21 @@ impl ServerlessSimulation {
 impl<'a> ServerlessView<'a> {
     /// Simulated time.
     #[must_use]
+    #[inline]
     pub fn now(&self) -> SimTime {
         self.simulation.now
     }
 
     /// The fixed part of the cluster.
     #[must_use]
+    #[inline]
     pub fn spec(&self) -> &'a ClusterSpec {
         self.simulation.workload.cluster()
     }
 
     /// Number of invocations that wait.
     #[must_use]
+    #[inline]
     pub fn pending_count(&self) -> usize {
         self.simulation.pending.len()
     }
@@ -61,11 +64,13 @@ impl<'a> ServerlessView<'a> {
 
     /// What is asked now.
     #[must_use]
+    #[inline]
     pub fn question(&self) -> Question {
         self.simulation.question()
     }
 
     /// Functions that somebody waits for, in no particular order: a rule looks at each once, not at all that wait.
+    #[inline]
     pub fn groups(&self) -> impl Iterator<Item = PendingGroup> + 'a {
         let simulation = self.simulation;
         simulation.pending.active().iter().map(move |&function| {
@@ -81,13 +86,18 @@ impl<'a> ServerlessView<'a> {
 
     /// What history says of a function's durations.
     #[must_use]
+    #[inline]
     pub fn estimate(&self, function: FunctionId) -> DurationEstimate {
         self.simulation.estimators[function.0 as usize].get()
     }
 
     /// The invocation of a group that is expected to be shortest, and its expected duration in seconds. From history all of a
     /// group look alike and it is the oldest; under `oracle` it is the truly shortest.
+    ///
+    /// # Panics
+    /// When nobody waits in the group, which [`ServerlessView::groups`] never shows.
     #[must_use]
+    #[inline]
     pub fn shortest(&self, group: &PendingGroup) -> (InvocationId, f64) {
         if !self.simulation.rules.oracle {
             return (group.oldest, self.estimate(group.function).mean);
@@ -138,22 +148,26 @@ impl<'a> ServerlessView<'a> {
 
     /// Containers of a function that start or run now.
     #[must_use]
+    #[inline]
     pub fn busy_containers(&self, function: FunctionId) -> u32 {
         self.simulation.containers.bound(function.0)
     }
 
     /// Idle containers of a function on a node.
     #[must_use]
+    #[inline]
     pub fn idle_containers(&self, function: FunctionId, node: NodeId) -> u32 {
         self.simulation.containers.idle_count(function.0, node.0)
     }
 
     /// Nodes on which a function has idle containers, in no particular order, with their number.
+    #[inline]
     pub fn warm_nodes(&self, function: FunctionId) -> impl Iterator<Item = (NodeId, u32)> + 'a {
         self.simulation.containers.warm_nodes(function.0).iter().map(|warm| (NodeId(warm.node), warm.count))
     }
 
     /// Nodes on which a container of that function and size (a place in `size_multiples`) waits, in no particular order.
+    #[inline]
     pub fn warm_placements(
         &self,
         function: FunctionId,
@@ -171,6 +185,7 @@ impl<'a> ServerlessView<'a> {
     }
 
     /// Idle containers of a node, the longest idle first.
+    #[inline]
     pub fn idle_on(&self, node: NodeId) -> impl Iterator<Item = IdleContainer> + 'a {
         let containers = &self.simulation.containers;
         containers.idle_on(node.0).filter_map(|place| {
@@ -183,6 +198,7 @@ impl<'a> ServerlessView<'a> {
 
     /// The node with most free memory, the lowest of them; and its free memory in MB. In O(log n).
     #[must_use]
+    #[inline]
     pub fn roomiest_node(&self) -> (NodeId, u32) {
         let (node, free_mb) = self.simulation.containers.roomiest();
         (NodeId(node), free_mb)
@@ -190,17 +206,20 @@ impl<'a> ServerlessView<'a> {
 
     /// Memory of a node that no container holds, MB.
     #[must_use]
+    #[inline]
     pub fn free_mb(&self, node: NodeId) -> u32 {
         self.simulation.containers.free_mb(node.0)
     }
 
     /// Memory of a node's idle containers, MB.
     #[must_use]
+    #[inline]
     pub fn evictable_mb(&self, node: NodeId) -> u32 {
         self.simulation.containers.idle_mb(node.0)
     }
 
     /// Worker nodes, by id.
+    #[inline]
     pub fn nodes(&self) -> impl Iterator<Item = NodeState> + 'a {
         let simulation = self.simulation;
         let view = *self;
@@ -209,6 +228,7 @@ impl<'a> ServerlessView<'a> {
 
     /// One of them.
     #[must_use]
+    #[inline]
     pub fn node(&self, node: NodeId) -> NodeState {
         let NodeId(place) = node;
         let [cpu_used, network_used] = self.simulation.execution.used(place);
@@ -226,6 +246,7 @@ impl<'a> ServerlessView<'a> {
 
     /// Largest container that fits on some node now, MB.
     #[must_use]
+    #[inline]
     pub fn largest_fit_mb(&self) -> u32 {
         self.simulation.containers.largest_fit()
     }
@@ -233,6 +254,7 @@ impl<'a> ServerlessView<'a> {
     /// What a start of `function` at size `size` (a place in `size_multiples`) on `node` would mean; `None` where it does
     /// not fit or the size is below the function's peak.
     #[must_use]
+    #[inline]
     pub fn placement(&self, function: FunctionId, size: usize, node: NodeId) -> Option<Placement> {
         let memory_mb = (*self.simulation.workload.sizes[function.0 as usize].get(size)?)?;
         let containers = &self.simulation.containers;
@@ -245,18 +267,21 @@ impl<'a> ServerlessView<'a> {
 
     /// Memory of a size of a function, MB; `None` where it is below the peak.
     #[must_use]
+    #[inline]
     pub fn size_mb(&self, function: FunctionId, size: usize) -> Option<u32> {
         *self.simulation.workload.sizes[function.0 as usize].get(size)?
     }
 
     /// CPU and bandwidth that come with memory.
     #[must_use]
+    #[inline]
     pub fn shares(&self) -> MemoryShares {
         self.simulation.workload.shares
     }
 
     /// The place in `size_multiples` of a function's default size; where that is not offered, the smallest that is.
     #[must_use]
+    #[inline]
     pub fn default_size(&self, function: FunctionId) -> usize {
         let default = self.spec().functions[function.0 as usize].default_memory_mb;
         let sizes = &self.simulation.workload.sizes[function.0 as usize];
@@ -301,6 +326,7 @@ impl<'a> ServerlessView<'a> {
 
     /// What happened since the last decision, where events are followed.
     #[must_use]
+    #[inline]
     pub fn events(&self) -> &'a [TimedEvent] {
         &self.simulation.events
     }

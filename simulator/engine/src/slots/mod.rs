@@ -1,5 +1,5 @@
-//! Scenario `slots`: one machine with two resources, time in steps, a few visible slots and a backlog (DeepRM's
-//! setting, HotNets 2016).
+//! Scenario `slots`: one machine with two resources, time in steps, a few visible slots and a backlog (that of `DeepRM`,
+//! Mao et al., `HotNets` 2016).
 //!
 //! A decision starts one visible job that fits now, with time frozen, or waits one step. The reward of a step is
 //! −Σ 1/length over the jobs in the system after it, so that the undiscounted sum over an episode is −Σ slowdown; a

@@ -9,9 +9,9 @@ use super::machine::SlotsSimulation;
 /// A job in a visible slot, as a rule needs it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct WaitingJob {
-    /// Which job; numbers rise with arrival.
+    /// Its number; numbers rise with arrival.
     pub id: InvocationId,
-    /// Which slot it lies in.
+    /// Number of its slot.
     pub slot: u32,
     /// Steps that it runs.
     pub length: u32,
@@ -23,7 +23,7 @@ pub struct WaitingJob {
     pub fits: bool,
 }
 
-/// A borrowed look at an episode.
+/// What a scheduler may read of an episode at a decision.
 #[derive(Clone, Copy)]
 pub struct SlotsView<'a> {
     simulation: &'a SlotsSimulation,

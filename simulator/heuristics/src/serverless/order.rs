@@ -124,7 +124,7 @@ impl Order for Withhold {
     }
 }
 
-/// Dominant resource fairness (Ghodsi et al., NSDI 2011): the tenant whose larger share of memory or CPU is the smallest goes
+/// Dominant resource fairness (Ghodsi et al., NSDI 2011): the tenant whose larger fraction of memory or CPU is the smallest goes
 /// first; its invocations in the order of arrival.
 pub struct DominantShare;
 

@@ -1,7 +1,7 @@
 //! Recorded traces in files: what the Azure Functions traces of 2019 and 2021 hold, read so that every fault is named with
 //! its file, row and column, or counted where reading is lenient.
 //!
-//! Faults of a row can be skipped, up to a share of the trace; faults of a file's structure (a missing column, a cut gzip file)
+//! Faults of a row can be skipped, up to a fraction of the trace; faults of a file's structure (a missing column, a cut gzip file)
 //! never can. Files are plain or gzip, of any number of members; a byte order mark and CRLF line ends are accepted. Rows may come
 //! in any order: whole files are held in memory and sorted there. Not here: arrivals, which `workloads` makes of a trace.
 

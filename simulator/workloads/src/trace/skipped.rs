@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::error::{Damage, Fault, TraceError};
 use super::function_key::FunctionKey;
 
-/// Share of the invocations, and of the work, that damaged rows may have: with more, what is left is another workload.
+/// Fraction of the invocations, and of the work, that damaged rows may have: with more, what is left is another workload.
 const MOST_DAMAGED: f64 = 0.05;
 /// The same for functions that the files of durations or memory do not have, which the published trace is full of.
 const MOST_INCOMPLETE: f64 = 0.5;
@@ -22,9 +22,9 @@ pub struct SkippedRows {
     pub rows: u64,
     /// The first of them, as an error would have named it.
     pub first: String,
-    /// Share of all invocations that was lost with them.
+    /// Fraction of all invocations that was lost with them.
     pub invocation_share: f64,
-    /// Share of all work (memory × duration; duration where memory is not known).
+    /// Fraction of all work (memory × duration; duration where memory is not known).
     pub work_share: f64,
 }
 
@@ -65,7 +65,7 @@ impl Skipped {
         Ok(())
     }
 
-    /// Says once in the log of this process what was left out.
+    /// Logs once in this process what was left out.
     pub(super) fn tell(&self, path: &Path) {
         static TOLD: Mutex<Option<HashSet<PathBuf>>> = Mutex::new(None);
         if self.faults.is_empty() {
@@ -77,7 +77,7 @@ impl Skipped {
         }
     }
 
-    /// Shares of invocations and of work, of functions that another file lacks or of all else.
+    /// Fractions of invocations and of work, of functions that another file lacks or of all else.
     fn shares(&self, incomplete: bool) -> [f64; 2] {
         let of_kind = self.faults.iter().filter(|(fault, _)| fault.is_incomplete() == incomplete);
         of_kind.fold([0.0, 0.0], |[invocations, work], (_, rows)| {
@@ -86,9 +86,9 @@ impl Skipped {
     }
 }
 
-/// A share in per cent, to three digits so that little does not look like nothing.
-fn percent(share: f64) -> String {
-    let percent = 100.0 * share;
+/// A fraction in per cent, to two decimals so that little does not look like nothing.
+fn percent(fraction: f64) -> String {
+    let percent = 100.0 * fraction;
     if percent > 0.0 && percent < 0.01 { "under 0.01%".to_owned() } else { format!("{percent:.2}%") }
 }
 
@@ -228,7 +228,7 @@ impl Judge {
         self.damaged.get(key).or_else(|| self.damaged.get(&whole)).copied()
     }
 
-    /// What was left out so far, without shares.
+    /// What was left out so far, without fractions.
     pub fn skipped(&self) -> &Skipped {
         &self.skipped
     }
@@ -244,7 +244,7 @@ impl Judge {
         }
     }
 
-    /// What was left out, with its shares of what is kept and left out together.
+    /// What was left out, with its fractions of what is kept and left out together.
     pub fn finish(mut self, kept: Kept) -> Skipped {
         let mut lost: BTreeMap<Fault, [f64; 2]> = BTreeMap::new();
         let (mut invocations, mut work) = (kept.invocations, kept.work);

@@ -12,7 +12,7 @@ use super::format::TraceFileSet;
 use super::function_key::FunctionKey;
 use super::skipped::{Judge, Kept, Skipped};
 
-/// Shares at which a [`Quantiles`] states values.
+/// Fractions at which a [`Quantiles`] states values.
 pub const SHARES: [f64; 8] = [0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0];
 /// Places at which the durations of a function that has only percentiles are taken.
 const LEVELS: usize = 200;
@@ -91,7 +91,7 @@ pub struct TraceSummary {
     pub largest: Vec<Largest>,
     /// Functions of the main file that lack durations or memory, where those files were given.
     pub incomplete: usize,
-    /// Their share of all invocations.
+    /// Fraction of all invocations.
     pub incomplete_share: f64,
     /// Rows that were left out.
     pub skipped: Skipped,
@@ -221,7 +221,7 @@ fn count_names<'a>(summary: &mut TraceSummary, keys: impl Iterator<Item = &'a Fu
     summary.applications = applications.len();
 }
 
-/// Values of a function's inverse CDF in seconds, which share `weight`.
+/// Values of a function's inverse CDF in seconds; `weight` is divided evenly among them.
 fn levels(percentiles_ms: &[f64; 7], weight: f64) -> impl Iterator<Item = (f64, f64)> + use<> {
     let curve = PercentileCurve { seconds: percentiles_ms.map(|ms| ms / 1000.0), io_share: 0.0 };
     (0..LEVELS)

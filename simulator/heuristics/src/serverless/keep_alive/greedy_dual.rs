@@ -10,7 +10,7 @@ use engine::serverless::ServerlessView;
 /// So long that only the need for memory ends it, seconds.
 const FOREVER: f64 = 1e6;
 
-/// FaasCache (Fuerst and Sharma, ASPLOS 2021): containers are a cache under the Greedy-Dual-Size-Frequency policy (Cherkasova
+/// `FaasCache` (Fuerst and Sharma, ASPLOS 2021): containers are a cache under the Greedy-Dual-Size-Frequency policy (Cherkasova
 /// 1998). Nothing expires; when memory is needed the container with the lowest *clock + invocations × cold start / memory*
 /// goes, and the clock moves up to that. Invocations are counted from the start of the episode.
 #[derive(Default)]

@@ -19,7 +19,7 @@ const MARGIN: f64 = 0.1;
 /// The histogram is trusted from this coefficient of variation of its bin counts on, and from so many idle times on.
 const TRUSTED_VARIATION: f64 = 2.0;
 const TRUSTED_COUNT: u32 = 10;
-/// And while no more than this share of the idle times lies beyond its range.
+/// And while no more than this fraction of the idle times lies beyond its range.
 const BEYOND_SHARE: f64 = 0.5;
 /// Keep-alive without a trusted histogram, minutes.
 const STANDARD_MINUTES: f64 = 10.0;

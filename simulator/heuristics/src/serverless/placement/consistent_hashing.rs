@@ -1,5 +1,5 @@
 //! Consistent hashing with bounded loads: the invocations of a function meet on the same nodes, so that containers are found
-//! warm, but no node takes much more than its share.
+//! warm, but no node is loaded much more than the average.
 
 use common::ids::NodeId;
 

@@ -8,7 +8,7 @@ use super::super::order::Candidate;
 use super::{Placer, cheapest, load};
 use engine::serverless::{Placement, ServerlessView};
 
-/// The node whose starting and running containers hold the smallest share of its memory.
+/// The node whose starting and running containers hold the smallest fraction of its memory.
 pub struct LeastLoaded;
 
 impl Placer for LeastLoaded {
@@ -66,7 +66,7 @@ impl Placer for BestFit {
     }
 }
 
-/// Hermod (Kaffes et al., SoCC 2022): while a node has CPU to spare invocations are packed, warm nodes first, then the fullest
+/// Hermod (Kaffes et al., `SoCC` 2022): while a node has CPU to spare invocations are packed, warm nodes first, then the fullest
 /// that is not saturated; when all are saturated the least loaded takes the next.
 pub struct Hermod;
 

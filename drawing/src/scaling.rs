@@ -1,10 +1,11 @@
 //! Cost against size as lines over two logarithmic axes, panel by panel.
 
-use crate::error::EvaluationError;
-use crate::picture::place;
-use crate::report::axis::{Axis, Scale};
-use crate::report::chart::{HEIGHT, Series, Style, line_chart};
-use crate::statistics::Interval;
+use crate::axis::{Axis, Scale};
+use crate::element::Element;
+use crate::lines::{LINE_CHART_HEIGHT, Series, line_chart};
+use crate::panels::panels;
+use crate::style::Style;
+use crate::value::Value;
 
 /// One chart.
 #[derive(Clone, Debug)]
@@ -30,19 +31,14 @@ pub struct ScalingLine {
     pub points: Vec<(f64, f64)>,
 }
 
-/// Draws the panels with one legend.
-///
-/// # Errors
-/// When no panel has a line.
-pub fn scaling_picture(panels: &[ScalingPanel]) -> Result<String, EvaluationError> {
-    let panels: Vec<ScalingPanel> =
-        panels.iter().map(drawable).filter(|panel| !panel.lines.is_empty()).collect();
-    if panels.is_empty() {
-        return Err(EvaluationError::Picture("nothing was measured that could be drawn".to_owned()));
-    }
-    let styles = styles(&panels);
-    let charts: Vec<(String, f64)> = panels.iter().map(|panel| (chart(panel, &styles), HEIGHT)).collect();
-    Ok(place(&charts, &styles))
+/// Draws the panels with one legend; `None` where no panel has a line.
+#[must_use]
+pub fn scaling_picture(all: &[ScalingPanel]) -> Option<String> {
+    let drawn: Vec<ScalingPanel> = all.iter().map(drawable).filter(|panel| !panel.lines.is_empty()).collect();
+    let styles = styles(&drawn);
+    let charts: Vec<(Element, f64)> =
+        drawn.iter().map(|panel| (chart(panel, &styles), LINE_CHART_HEIGHT)).collect();
+    (!charts.is_empty()).then(|| panels(charts, &styles))
 }
 
 /// The panel without what logarithmic axes have no place for.
@@ -60,18 +56,17 @@ fn styles(panels: &[ScalingPanel]) -> Vec<Style> {
     let mut styles: Vec<Style> = Vec::new();
     for line in panels.iter().flat_map(|panel| &panel.lines) {
         if styles.iter().all(|style| style.name != line.name) {
-            let (number, name) = (styles.len(), line.name.clone());
-            styles.push(Style { number, name, learnt: line.ours, reference: false, hidden: false });
+            styles.push(Style { strong: line.ours, ..Style::new(styles.len(), line.name.clone()) });
         }
     }
     styles
 }
 
-fn chart(panel: &ScalingPanel, styles: &[Style]) -> String {
+fn chart(panel: &ScalingPanel, styles: &[Style]) -> Element {
     let points = || panel.lines.iter().flat_map(|line| &line.points);
     let x = Axis::around(&panel.x, Scale::Log, false, points().map(|(size, _)| *size));
     let y = Axis::around(&panel.y, Scale::Log, false, points().map(|(_, cost)| *cost));
-    let exact = |(size, cost): &(f64, f64)| (*size, Interval { mean: *cost, low: *cost, high: *cost });
+    let exact = |(size, cost): &(f64, f64)| (*size, Value::exact(*cost));
     let series = |line: &ScalingLine| {
         let style = styles.iter().find(|style| style.name == line.name)?.clone();
         Some(Series { style, points: line.points.iter().map(exact).collect(), marked: true })
@@ -99,7 +94,8 @@ mod tests {
 
     #[test]
     fn every_line_is_drawn_and_named_once() {
-        let svg = scaling_picture(&[panel(&["ours", "theirs"]), panel(&["theirs"]), panel(&[])]).unwrap();
+        let svg = scaling_picture(&[panel(&["ours", "theirs"]), panel(&["theirs"]), panel(&[])])
+            .expect("there are lines");
         let document = roxmltree::Document::parse(&svg).expect("it is XML");
         let lines = |class| {
             document
@@ -111,17 +107,17 @@ mod tests {
         assert_eq!(lines("c0 "), 1 + 1);
         assert_eq!(lines("c1 "), 2 + 1);
         assert!(!svg.contains("NaN"));
-        crate::report::ink::tests::assert_has_ink(&svg);
+        crate::ink::tests::assert_has_ink(&svg);
     }
 
     #[test]
     fn nothing_to_draw_is_an_error() {
-        assert!(scaling_picture(&[panel(&[])]).is_err());
+        assert!(scaling_picture(&[panel(&[])]).is_none());
         let mut wrong = panel(&["ours"]);
         wrong.lines[0].points = vec![(f64::NAN, 1.0), (1.0, f64::INFINITY), (0.0, 1.0), (1.0, -1.0)];
-        assert!(scaling_picture(&[wrong.clone()]).is_err());
+        assert!(scaling_picture(&[wrong.clone()]).is_none());
         wrong.lines[0].points.push((2.0, 3.0));
-        let svg = scaling_picture(&[wrong]).unwrap();
+        let svg = scaling_picture(&[wrong]).expect("one point is drawn");
         assert!(svg.contains("<circle") && !svg.contains("NaN") && !svg.contains("inf"), "one point is seen");
     }
 }

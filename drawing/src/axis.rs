@@ -1,27 +1,31 @@
 //! Axes: what values lie where, and which of them are written.
 
-use crate::statistics::Interval;
+use crate::value::Value;
 
 /// Larger values are on no axis: what is computed with them would not be finite.
 const LARGEST: f64 = 1e300;
-/// Where all others lie within this share of an axis, the few that stretch it are left beyond it.
+/// Where all others lie within this fraction of an axis, the few that stretch it are left beyond it.
 const CROWDED: f64 = 0.15;
 /// Values that are all above 0 and differ by more than this factor lie on a logarithmic axis.
 const WIDE: f64 = 30.0;
 
 /// How values lie on an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Scale {
+pub enum Scale {
+    /// In proportion.
     Linear,
+    /// By the logarithm; only positive values have a place.
     Log,
 }
 
 /// An axis of a chart.
 #[derive(Clone, Debug)]
-pub(crate) struct Axis {
+pub struct Axis {
+    /// What it shows, with its unit.
     pub label: String,
+    /// How values lie on it.
     pub scale: Scale,
-    /// Values are shares and written as percent.
+    /// Values are fractions and written as percent.
     pub percent: bool,
     low: f64,
     high: f64,
@@ -29,6 +33,7 @@ pub(crate) struct Axis {
 
 impl Axis {
     /// An axis that holds all finite `values`; on a logarithmic one those that are positive. Linear axes begin at 0.
+    #[must_use]
     pub fn around(label: &str, scale: Scale, percent: bool, values: impl Iterator<Item = f64>) -> Self {
         let sound = |value: &f64| value.abs() < LARGEST && (scale == Scale::Linear || *value > 0.0);
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
@@ -47,14 +52,16 @@ impl Axis {
     }
 
     /// An axis that holds these values with their intervals, but for a few that would press all others together.
-    pub fn around_most(label: &str, scale: Scale, percent: bool, values: &[Interval]) -> Self {
+    #[must_use]
+    pub fn around_most(label: &str, scale: Scale, percent: bool, values: &[Value]) -> Self {
         let ends = most(values, scale);
         let within = values.iter().filter(|value| ends.contains(&value.mean));
         Axis::around(label, scale, percent, within.flat_map(|value| [value.mean, value.low, value.high]))
     }
 
     /// The same on the scale that suits the values: logarithmic where they differ much.
-    pub fn fitting(label: &str, percent: bool, values: &[Interval]) -> Self {
+    #[must_use]
+    pub fn fitting(label: &str, percent: bool, values: &[Value]) -> Self {
         let ends = most(values, Scale::Log);
         if ends.end() / ends.start() > WIDE {
             let label =
@@ -65,17 +72,20 @@ impl Axis {
     }
 
     /// A linear axis from `low` to `high`.
+    #[must_use]
     pub fn between(label: &str, low: f64, high: f64) -> Self {
         let high = if high > low { high } else { low + 1.0 };
         Axis { label: label.to_owned(), scale: Scale::Linear, percent: false, low, high }
     }
 
     /// Where a value lies, 0 to 1; beyond the ends it lies at them.
+    #[must_use]
     pub fn place(&self, value: f64) -> f64 {
         self.place_beyond(value).clamp(0.0, 1.0)
     }
 
     /// The same, but what is beyond the ends lies beyond them, a few lengths at most.
+    #[must_use]
     pub fn place_beyond(&self, value: f64) -> f64 {
         let place = match self.scale {
             Scale::Linear => (value - self.low) / (self.high - self.low),
@@ -85,11 +95,13 @@ impl Axis {
     }
 
     /// Whether a value lies above the upper end.
+    #[must_use]
     pub fn ends_below(&self, value: f64) -> bool {
         value > self.high
     }
 
     /// The value, or the end of the axis that is next to it.
+    #[must_use]
     pub fn clamped(&self, value: f64) -> f64 {
         match self.side(value) {
             side if side < 0.0 => self.low,
@@ -99,6 +111,7 @@ impl Axis {
     }
 
     /// On which side of the axis a value lies: -1 before it, 1 behind it, 0 on it.
+    #[must_use]
     pub fn side(&self, value: f64) -> f64 {
         match self.place_beyond(value) {
             place if place < 0.0 => -1.0,
@@ -108,6 +121,7 @@ impl Axis {
     }
 
     /// Values that are written beside the axis, with their text; ascending. A linear axis has about `count`.
+    #[must_use]
     pub fn ticks(&self, count: u32) -> Vec<(f64, String)> {
         let values = match self.scale {
             Scale::Linear => self.linear_ticks(count),
@@ -146,7 +160,7 @@ impl Axis {
 }
 
 /// Least and greatest of the means but for a few, a quarter at most on each side, that would press all others together.
-fn most(values: &[Interval], scale: Scale) -> std::ops::RangeInclusive<f64> {
+fn most(values: &[Value], scale: Scale) -> std::ops::RangeInclusive<f64> {
     let sound = |mean: &f64| mean.abs() < LARGEST && (scale == Scale::Linear || *mean > 0.0);
     let mut means: Vec<f64> = values.iter().map(|value| value.mean).filter(sound).collect();
     means.sort_by(f64::total_cmp);
@@ -176,8 +190,12 @@ fn round_step(step: f64) -> f64 {
 }
 
 /// A round number without needless digits.
-pub(crate) fn plain(value: f64) -> String {
+#[must_use]
+pub fn plain(value: f64) -> String {
     let magnitude = value.abs();
+    if magnitude.is_infinite() {
+        return value.to_string();
+    }
     if magnitude >= 1e6 {
         return format!("{}M", plain(value / 1e6));
     }
@@ -211,8 +229,8 @@ mod tests {
         assert!(nothing.ticks(5).len() >= 2);
     }
 
-    fn exact(means: &[f64]) -> Vec<Interval> {
-        means.iter().map(|&mean| Interval { mean, low: mean, high: mean }).collect()
+    fn exact(means: &[f64]) -> Vec<Value> {
+        means.iter().map(|&mean| Value::exact(mean)).collect()
     }
 
     #[test]

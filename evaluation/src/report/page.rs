@@ -1,0 +1,80 @@
+//! Everything that the parts of the report need.
+
+use std::collections::HashMap;
+
+use common::trajectory::Scenario;
+use drawing::Style;
+
+use crate::error::EvaluationError;
+use crate::manifest::Manifest;
+use crate::recording::Recording;
+use crate::reference::{is_reference, shown_name};
+use crate::results::{Results, Summary};
+use crate::strongest::{Ranking, strongest};
+
+/// Schedulers that are shown until the reader chooses.
+const SHOWN: usize = 6;
+
+/// What the report is made of.
+pub struct ReportInput<'a> {
+    /// What was asked.
+    pub manifest: &'a Manifest,
+    /// What came of it.
+    pub results: &'a Results,
+    /// Episodes that were recorded.
+    pub recordings: &'a [Recording],
+    /// Whom the others are compared with; the first scheduler that is no reference where it is not given.
+    pub baseline: Option<&'a str>,
+    /// See [`strongest`].
+    pub tolerance: f64,
+}
+
+/// Everything that the parts of the page need.
+pub(super) struct Page<'a> {
+    pub input: &'a ReportInput<'a>,
+    pub scenario: Scenario,
+    pub baseline: String,
+    pub rankings: Vec<Ranking>,
+    pub summaries: Vec<Summary>,
+    pub styles: HashMap<&'a str, Style>,
+}
+
+impl<'a> Page<'a> {
+    /// Ranks the schedulers and gives each its colour.
+    ///
+    /// # Errors
+    /// When there are no results, or none of the baseline.
+    pub fn new(input: &'a ReportInput<'a>) -> Result<Self, EvaluationError> {
+        let baseline = input.results.baseline(input.baseline)?;
+        let rankings = strongest(input.results, &baseline, input.tolerance)?;
+        let styles = styles(input, &baseline, &rankings);
+        let summaries = input.results.summaries();
+        Ok(Page { input, scenario: input.results.scenario(), baseline, rankings, summaries, styles })
+    }
+}
+
+/// The colour, and whether it is shown at first, of every scheduler: learnt ones, the baseline, then the best; references,
+/// which are always shown at first, come last.
+fn styles<'a>(input: &ReportInput<'a>, baseline: &str, rankings: &[Ranking]) -> HashMap<&'a str, Style> {
+    let learnt = |name: &str| {
+        input.manifest.schedulers.iter().any(|entry| entry.name == name && entry.checkpoint.is_some())
+    };
+    let place = |name: &str| -> usize {
+        let place = |ranking: &Ranking| ranking.ranks.iter().position(|rank| rank.scheduler == name);
+        rankings.iter().map(|ranking| place(ranking).unwrap_or(ranking.ranks.len())).sum()
+    };
+    let mut order = input.results.schedulers();
+    order.sort_by_cached_key(|name| (is_reference(name), !learnt(name), *name != baseline, place(name)));
+    let style = |(number, name): (usize, &'a str)| {
+        let style = Style {
+            number,
+            name: name.to_owned(),
+            label: shown_name(name),
+            strong: learnt(name),
+            soft: is_reference(name),
+            hidden: number >= SHOWN && !learnt(name) && !is_reference(name),
+        };
+        (name, style)
+    };
+    order.into_iter().enumerate().map(style).collect()
+}
