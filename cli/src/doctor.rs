@@ -123,10 +123,11 @@ fn gpus(found: String) -> Check {
     Check { name: "gpus", state: State::Ok, reason: found }
 }
 
-/// Those that the learner of a configuration is to compute on.
+/// The devices on which the learner of a configuration computes.
 fn devices(config: &Config) -> Check {
     let found = learner::device(&config.learner, 0, None);
-    outcome("learner.devices", found.map(|_| format!("{:?} are here", config.learner.devices)))
+    let names: Vec<String> = config.learner.devices.iter().map(ToString::to_string).collect();
+    outcome("learner.devices", found.map(|_| format!("{} are here", names.join(", "))))
 }
 
 fn cores() -> Check {

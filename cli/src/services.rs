@@ -62,10 +62,11 @@ fn serve_health(
         ("replay", &config.replay.metrics_address),
         ("actor", &config.actor.metrics_address),
     ];
-    let given = addresses.into_iter().filter_map(|(section, address)| Some((address.as_ref()?, section)));
+    let given =
+        addresses.into_iter().filter_map(|(section, address)| Some((address.as_ref()?.as_str(), section)));
     // Services of machines of their own may name the same one.
-    let distinct: BTreeMap<&String, &str> = given.collect();
-    let start = |(address, section): (&String, &str)| {
+    let distinct: BTreeMap<&str, &str> = given.collect();
+    let start = |(address, section): (&str, &str)| {
         HealthServer::start(address, readiness.clone(), shutdown.clone())
             .with_context(|| format!("key `{section}.metrics_address`"))
     };

@@ -98,11 +98,11 @@ mod tests {
 
     #[test]
     fn every_rank_has_the_device_of_its_place() {
-        let learner = LearnerConfig { devices: vec!["cpu".to_owned(); 2], ..LearnerConfig::default() };
-        assert_eq!(device(&learner, 1, None).ok(), Some(Device::Cpu));
+        let learner = LearnerConfig { devices: vec![Device::Cpu; 2], ..LearnerConfig::default() };
+        assert_eq!(device(&learner, 1, None).ok(), Some(tch::Device::Cpu));
         assert!(device(&learner, 2, None).unwrap_err().to_string().contains("none for rank 2"));
         // From outside one entry is for all.
         let learner = LearnerConfig::default();
-        assert_eq!(device(&learner, 3, Some(1)).ok(), Some(Device::Cpu));
+        assert_eq!(device(&learner, 3, Some(1)).ok(), Some(tch::Device::Cpu));
     }
 }

@@ -117,7 +117,7 @@ fn log_probabilities_equal_their_definition_and_sum_to_one() {
 #[test]
 fn a_gpu_computes_the_same() {
     // Before the first network; where there is none, there is nothing to compare with.
-    let Ok(gpu) = crate::device("cuda:0") else { return };
+    let Ok(gpu) = crate::device(configuration::Device::Cuda(0)) else { return };
     let schema = serverless::schema(SIZES as usize);
     let config = PolicyConfig { width: 32, heads: 4, ..config() };
     let mut rng = rng(5);

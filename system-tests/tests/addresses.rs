@@ -123,7 +123,7 @@ fn an_address_in_use_is_named_with_its_key() {
     );
     let nowhere = ["--bind".to_owned(), "tcp://no-such-host.invalid:7000".to_owned()];
     let arguments = [of("actor"), shard.to_vec(), nowhere.to_vec()].concat();
-    refused("longshore-replay", &arguments, &["no-such-host.invalid", "not known here"]);
+    refused("longshore-replay", &arguments, &["no-such-host.invalid", "cannot be resolved"]);
 }
 
 #[test]

@@ -353,3 +353,22 @@ fn unsafe_code_lives_in_torch_extension_and_one_file_of_transport() {
         "each of its blocks says why it is safe"
     );
 }
+
+#[test]
+fn evaluation_knows_schedulers_by_their_trait() {
+    no_source_names(&["evaluation"], &["policy::", "PolicyScheduler"]);
+    for (krate, name) in [("simulator/heuristics", "impl Scheduler for"), ("policy", "impl Scheduler for")] {
+        assert!(sources(krate).iter().any(|(_, code)| code.contains(name)), "{krate} has no scheduler");
+    }
+}
+
+#[test]
+fn links_wait_in_one_place_and_receives_return_at_once() {
+    for (path, code) in sources("transport") {
+        let waits = code.contains("zmq::poll(");
+        assert!(!waits || path.ends_with("transport/src/poll.rs"), "{} waits", path.display());
+        for line in code.lines().filter(|line| line.contains(".recv_")) {
+            assert!(line.contains("DONTWAIT"), "{}: `{}` may wait for ever", path.display(), line.trim());
+        }
+    }
+}

@@ -70,7 +70,7 @@ fn a_killed_learner_resumes_and_the_others_go_on() {
         assert_eq!(shard.wait(PATIENCE), Some(0), "{}", shard.log());
     }
     let record = fs::read_to_string(folder.join("run/run.json")).unwrap();
-    assert!(record.contains("\"epoch\": 2"), "{record}");
+    assert!(record.contains("\"token\": 2"), "{record}");
 }
 
 #[test]

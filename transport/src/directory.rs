@@ -143,8 +143,8 @@ mod tests {
         let lookup = move |_: &Endpoint| {
             if answers.len() > 1 { answers.pop_front().unwrap() } else { answers[0].clone() }
         };
-        let listed = ["tcp://replay:7000".to_owned()];
-        ShardDirectory::watch_with(&listed, Duration::from_millis(5), Box::new(lookup)).unwrap()
+        let listed = vec!["tcp://replay:7000".parse().unwrap()];
+        ShardDirectory::watch_with(listed, Duration::from_millis(5), Box::new(lookup)).unwrap()
     }
 
     fn wait(directory: &mut ShardDirectory) -> Vec<Endpoint> {

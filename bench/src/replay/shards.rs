@@ -158,7 +158,9 @@ mod tests {
                 configuration(&addresses, Path::new("/tmp"), Durability::Disk, Load::Small, keeps).unwrap();
             let config = configuration::parse(&text, "test", &[]).unwrap();
             assert_eq!(config.replay.tables[configuration::REPLAYED_TABLE].max_items, 10_000);
-            assert_eq!(config.transport.shards, ["tcp://127.0.0.1:1", "tcp://127.0.0.1:2"]);
+            let shards: Vec<_> =
+                config.transport.shards.iter().map(configuration::LinkAddress::as_str).collect();
+            assert_eq!(shards, ["tcp://127.0.0.1:1", "tcp://127.0.0.1:2"]);
         }
     }
 }

@@ -35,7 +35,7 @@ pub struct EncoderArguments {
     pub rounds: u32,
     /// Where everyone computes: `cpu` or `cuda:N` (there without DGL).
     #[arg(long, default_value = "cpu")]
-    pub device: String,
+    pub device: configuration::Device,
     /// Folder with the peers' environments, `pyg` and `dgl` (bench/peers/encoder/README.md).
     #[arg(long, value_name = "FOLDER")]
     pub peers: Option<PathBuf>,
@@ -57,7 +57,7 @@ pub struct MeasureArguments {
     #[arg(long, default_value = "f32")]
     storage: Storage,
     #[arg(long, default_value = "cpu")]
-    device: String,
+    device: configuration::Device,
     #[arg(long)]
     repeats: usize,
     #[arg(long)]
@@ -92,7 +92,7 @@ pub(super) fn compare(arguments: &EncoderArguments, json: bool) -> anyhow::Resul
         rounds: arguments.rounds,
         storages: arguments.storage.clone(),
         // Before anything is started: a device that is not there should not fail process by process.
-        device: policy::device(&arguments.device)?,
+        device: policy::device(arguments.device)?,
         peers: arguments.peers.clone(),
         graphs,
         program: std::env::current_exe()?,
@@ -111,7 +111,7 @@ pub(super) fn compare(arguments: &EncoderArguments, json: bool) -> anyhow::Resul
 /// Measures one contender in this process and prints one JSON object.
 pub(super) fn measure(arguments: &MeasureArguments) -> anyhow::Result<()> {
     let pass = if arguments.inference { Pass::Inference } else { Pass::Epoch };
-    let device = policy::device(&arguments.device)?;
+    let device = policy::device(arguments.device)?;
     let MeasureArguments { work, threads, storage, repeats, .. } = *arguments;
     let order = Order { work, pass, threads, device, repeats };
     writeln!(telemetry::stdout(), "{}", serde_json::to_string(&bench::measure(&order, storage)?)?)?;

@@ -257,3 +257,23 @@ fn training_is_asked_after_the_warm_up_only() {
     assert!(view.events().len() > 100, "an observer learns of the warm-up");
     assert!(simulation.take_reward().latency > -1000.0);
 }
+
+/// Cluster events that a simulation shows over an episode in which nothing is ever started.
+fn events_shown(interests: Interests) -> usize {
+    let mut simulation = episodes(crowded()).serverless(RunSeed(3), Part::Test, 0.9, interests);
+    let mut shown = 0;
+    while simulation.advance() == Progress::Decision {
+        let ClusterView::Serverless(view) = simulation.view() else {
+            unreachable!("the scenario is serverless")
+        };
+        shown += view.events().len();
+        simulation.apply(Action::Wait).unwrap();
+    }
+    shown
+}
+
+#[test]
+fn cluster_events_are_recorded_only_for_a_scheduler_that_follows_them() {
+    assert_eq!(events_shown(Interests::NONE), 0);
+    assert!(events_shown(Interests::EVENTS) > 100);
+}
