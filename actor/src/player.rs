@@ -191,7 +191,7 @@ impl Player {
         let asking = self.groups.iter_mut().flat_map(|group| &mut group.rollouts);
         let asking = asking.filter(|environment| environment.simulation.is_some());
         for (environment, (action, record)) in asking.zip(decisions) {
-            if record.frame.is_forced() {
+            if record.state.is_forced() {
                 self.counters.forced += 1;
             } else {
                 self.counters.steps += 1;
@@ -331,7 +331,7 @@ mod tests {
     use common::trajectory::Choice;
     use configuration::parse;
     use policy::{Behaviour, PolicyNetwork, schema_of};
-    use state_graph::FrameDecoder;
+    use state_graph::StateGraphDecoder;
 
     fn player(learner: &str) -> Player {
         let text = format!(
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn trajectories_hold_a_frame_for_every_step_and_one_to_go_on_from() {
+    fn trajectories_hold_a_state_for_every_step_and_one_to_go_on_from() {
         let mut player = player("");
         let schema = player.scheduler.schema().clone();
         let sent = play(&mut player, 400);
@@ -365,12 +365,12 @@ mod tests {
             assert_eq!(header.ordinal, ordinal as u64);
             assert_eq!(header.steps as usize, body.steps.len());
             assert!(body.steps.len() <= 9);
-            let frames =
-                FrameDecoder::decode_all(&schema, states, body.steps.len() + usize::from(!body.ended))
+            let states =
+                StateGraphDecoder::decode_all(&schema, states, body.steps.len() + usize::from(!body.ended))
                     .unwrap();
-            for (step, frame) in body.steps.iter().zip(&frames) {
-                assert!(!frame.is_forced());
-                assert!(step.choice != Choice::Wait || frame.may_wait);
+            for (step, state) in body.steps.iter().zip(&states) {
+                assert!(!state.is_forced());
+                assert!(step.choice != Choice::Wait || state.may_wait);
                 assert!(step.log_probability[0] <= 0.0 && step.weighted_reward <= 0.0);
             }
         }

@@ -5,7 +5,7 @@ use common::ids::PolicyVersion;
 use common::trajectory::{Reward, Step};
 use configuration::RewardConfig;
 use policy::Record;
-use state_graph::{FrameEncoder, Schema};
+use state_graph::{Schema, StateGraphEncoder};
 
 /// A finished trajectory, with its states already encoded.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub struct Stretch {
 #[derive(Debug, Default)]
 pub struct Rollout {
     steps: Vec<Step>,
-    encoder: FrameEncoder,
+    encoder: StateGraphEncoder,
     versions: Option<(PolicyVersion, PolicyVersion)>,
     curve: Vec<Stretch>,
     finished: Vec<RecordedTrajectory>,
@@ -54,15 +54,15 @@ impl Rollout {
         if self.curve.last().is_none_or(|stretch| stretch.start < at) {
             self.curve.push(Stretch { start: at, reward: 0.0 });
         }
-        if record.frame.is_forced() {
+        if record.state.is_forced() {
             return;
         }
         if self.steps.len() >= unroll {
-            self.encoder.push(schema, record.frame.clone());
+            self.encoder.push(schema, record.state.clone());
             self.close(false);
         }
         self.versions = Some((self.versions.map_or(version, |(first, _)| first), version));
-        self.encoder.push(schema, record.frame);
+        self.encoder.push(schema, record.state);
         self.steps.push(Step {
             time: at,
             choice: record.choice,

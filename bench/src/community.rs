@@ -3,7 +3,7 @@
 
 use rand::Rng;
 use rand::seq::SliceRandom;
-use state_graph::{EdgeType, Frame, FrameBuilder, NODE_TYPES, NodeType};
+use state_graph::{EdgeType, NODE_TYPES, NodeType, StateGraph, StateGraphBuilder};
 
 use crate::graph::{generator, noise};
 use crate::typed::{DEGREE, EDGES, NODES, schema};
@@ -14,11 +14,11 @@ const MESSAGES: usize = 10_000;
 const LEAVING: f64 = 0.05;
 
 /// A state along whose edges about `messages` messages pass in a layer. Ids say nothing of communities.
-pub(crate) fn state(messages: usize) -> Frame {
+pub(crate) fn state(messages: usize) -> StateGraph {
     let mut rng = generator(messages ^ (1 << 50));
     let schema = schema();
     let communities = (messages / MESSAGES).max(1);
-    let mut builder = FrameBuilder::default();
+    let mut builder = StateGraphBuilder::default();
     builder.globals(&noise(schema.globals.len(), &mut rng));
     // Nodes of each type in an order in which every community is a range.
     let mut orders: [Vec<u32>; NODE_TYPES] = Default::default();
@@ -59,10 +59,10 @@ mod tests {
 
     #[test]
     fn a_good_cut_leaves_little_more_than_what_leaves_the_communities() {
-        let frame = state(100_000);
-        let (sources, targets) = policy::messages(&frame);
+        let state = state(100_000);
+        let (sources, targets) = policy::messages(&state);
         assert!((99_000..101_000).contains(&sources.len()));
-        let nodes = frame.nodes.iter().sum::<u32>() as usize;
+        let nodes = state.nodes.iter().sum::<u32>() as usize;
         let list = EdgeList::new(nodes, &sources, &targets).unwrap();
         let parts = NonZeroU32::new(2).unwrap();
         let quality = Quality::of(&list, &partition::metis(&list, parts).unwrap(), parts).unwrap();

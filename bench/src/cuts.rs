@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::Result;
 use partition::{EdgeList, Part, PartitionError, Quality};
 use serde::{Deserialize, Serialize};
-use state_graph::Frame;
+use state_graph::StateGraph;
 
 use crate::{community, graph, typed};
 
@@ -101,13 +101,13 @@ impl Topology {
 }
 
 /// The messages of several states as one graph.
-fn side_by_side(frames: impl IntoIterator<Item = Frame>) -> (usize, Vec<u32>, Vec<u32>) {
+fn side_by_side(states: impl IntoIterator<Item = StateGraph>) -> (usize, Vec<u32>, Vec<u32>) {
     let (mut nodes, mut sources, mut targets) = (0, Vec::new(), Vec::new());
-    for frame in frames {
-        let (from, to) = policy::messages(&frame);
+    for state in states {
+        let (from, to) = policy::messages(&state);
         sources.extend(from.into_iter().map(|node| nodes + node));
         targets.extend(to.into_iter().map(|node| nodes + node));
-        nodes += frame.nodes.iter().sum::<u32>();
+        nodes += state.nodes.iter().sum::<u32>();
     }
     (nodes as usize, sources, targets)
 }

@@ -5,7 +5,7 @@ use common::RunSeed;
 use configuration::{PolicyConfig, Storage};
 use learner::Adam;
 use policy::{GraphBatch, ValueNetwork};
-use state_graph::Frame;
+use state_graph::StateGraph;
 use tch::{Device, Kind, Tensor};
 use torch_extension::process_group::ProcessGroup;
 
@@ -30,10 +30,10 @@ pub(crate) fn production(storage: Storage) -> PolicyConfig {
 }
 
 impl ProductionEncoder {
-    pub(crate) fn new(frames: &[Frame], storage: Storage, device: Device) -> Self {
-        let batch = GraphBatch::collate(&schema(), &frames.iter().collect::<Vec<_>>());
+    pub(crate) fn new(states: &[StateGraph], storage: Storage, device: Device) -> Self {
+        let batch = GraphBatch::collate(&schema(), &states.iter().collect::<Vec<_>>());
         let config = production(storage);
-        Self::of_share(&config, batch.to_device(device), frames.len(), frames.len(), None, device)
+        Self::of_share(&config, batch.to_device(device), states.len(), states.len(), None, device)
     }
 
     /// This rank's share of `states` states; it says something of `mine` of them.
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn epochs_learn() {
         for storage in [Storage::F32, Storage::Bf16] {
-            let mut network = ProductionEncoder::new(&Work::States.frames()[..8], storage, Device::Cpu);
+            let mut network = ProductionEncoder::new(&Work::States.states()[..8], storage, Device::Cpu);
             let before = network.run(Pass::Inference).unwrap();
             for _ in 0..20 {
                 network.run(Pass::Epoch).unwrap();

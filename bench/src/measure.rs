@@ -60,7 +60,7 @@ pub fn measure(order: &Order, storage: Storage) -> Result<Measurement> {
 /// The network for such work, as what runs one pass of it.
 fn network(work: Work, storage: Storage, device: Device) -> Result<Box<dyn FnMut(Pass) -> Result<f64>>> {
     if work.is_typed() {
-        let mut network = ProductionEncoder::new(&work.frames(), storage, device);
+        let mut network = ProductionEncoder::new(&work.states(), storage, device);
         Ok(Box::new(move |pass| network.run(pass)))
     } else {
         let mut network = Gatv2::new(&work.graph(), storage, device)?;

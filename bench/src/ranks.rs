@@ -11,7 +11,7 @@ use configuration::{PolicyConfig, Storage};
 use partition::{EdgeList, Quality};
 use policy::{Placement, collate_part, messages};
 use serde::{Deserialize, Serialize};
-use state_graph::Frame;
+use state_graph::StateGraph;
 use tch::{Device, Kind, Tensor};
 use torch_extension::process_group::{ProcessGroup, Store};
 
@@ -105,11 +105,11 @@ pub fn run_rank(order: &RankOrder) -> Result<RankMeasurement> {
     let store = Store::connect(order.store, DEADLINE)?;
     let host = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let group = ProcessGroup::gloo(&store, order.rank, order.ranks, host, DEADLINE)?;
-    let frame = community::state(order.messages);
-    let (owners, mut found) = cut(order, &frame, &group)?;
+    let state = community::state(order.messages);
+    let (owners, mut found) = cut(order, &state, &group)?;
     let placement = Placement::Spread { owners, decider: 0 };
     let ranks = parts(order.ranks);
-    let (batch, places) = collate_part(&schema(), &[&frame], &[placement], order.rank as u32, ranks)?;
+    let (batch, places) = collate_part(&schema(), &[&state], &[placement], order.rank as u32, ranks)?;
     let rows = batch.exchanged_rows();
     let config = production(Storage::F32);
     let mut network = ProductionEncoder::of_share(&config, batch, places.len(), 1, Some(group), Device::Cpu);
@@ -132,9 +132,9 @@ pub fn run_rank(order: &RankOrder) -> Result<RankMeasurement> {
 }
 
 /// The rank of each node, found by rank 0, and what that took.
-fn cut(order: &RankOrder, frame: &Frame, group: &ProcessGroup) -> Result<(Vec<u32>, RankMeasurement)> {
-    let (sources, targets) = messages(frame);
-    let nodes = frame.nodes.iter().sum::<u32>() as usize;
+fn cut(order: &RankOrder, state: &StateGraph, group: &ProcessGroup) -> Result<(Vec<u32>, RankMeasurement)> {
+    let (sources, targets) = messages(state);
+    let nodes = state.nodes.iter().sum::<u32>() as usize;
     let list = EdgeList::new(nodes, &sources, &targets)?;
     let parts = parts(order.ranks);
     let table = Tensor::zeros([nodes as i64], (Kind::Int, Device::Cpu));

@@ -2,7 +2,9 @@
 
 use common::seed::FastRng;
 use rand::Rng;
-use state_graph::{EDGE_TYPES, EdgeType, Frame, FrameBuilder, NODE_TYPES, NodeType, Schema, serverless};
+use state_graph::{
+    EDGE_TYPES, EdgeType, NODE_TYPES, NodeType, Schema, StateGraph, StateGraphBuilder, serverless,
+};
 
 use crate::graph::{Graph, Ranks, generator, noise};
 
@@ -20,10 +22,10 @@ pub(crate) fn schema() -> Schema {
 
 /// A state along whose edges about `messages` messages pass in a layer, half of them in reverse; numbers follow from it and
 /// `index`. Targets have power-law degrees, as in [`crate::graph::power_law`].
-pub(crate) fn state(messages: usize, index: usize) -> Frame {
+pub(crate) fn state(messages: usize, index: usize) -> StateGraph {
     let mut rng = generator(messages ^ (index << 40));
     let schema = schema();
-    let mut builder = FrameBuilder::default();
+    let mut builder = StateGraphBuilder::default();
     builder.globals(&noise(schema.globals.len(), &mut rng));
     let counts = NODES.map(|share| ((share * (messages / DEGREE) as f64) as usize).max(1));
     for (kind, count) in NodeType::ALL.into_iter().zip(counts) {
@@ -44,7 +46,7 @@ pub(crate) fn state(messages: usize, index: usize) -> Frame {
 }
 
 fn add_edge(
-    builder: &mut FrameBuilder,
+    builder: &mut StateGraphBuilder,
     kind: EdgeType,
     (sources, targets): (usize, &Ranks),
     features: usize,
@@ -54,9 +56,9 @@ fn add_edge(
     builder.edge(kind, source, target, &noise(features, rng));
 }
 
-/// The messages of `frames` as one graph: nodes of all types in one list (features padded, with a column for each type), each edge in both
+/// The messages of `states` as one graph: nodes of all types in one list (features padded, with a column for each type), each edge in both
 /// directions, a relation for each edge type and direction.
-pub(crate) fn as_graph(schema: &Schema, frames: &[Frame]) -> Graph {
+pub(crate) fn as_graph(schema: &Schema, states: &[StateGraph]) -> Graph {
     let widest = |names: &[Vec<String>]| names.iter().map(Vec::len).max().unwrap_or(0);
     let mut graph = Graph {
         width: widest(&schema.nodes) + NODE_TYPES,
@@ -64,17 +66,17 @@ pub(crate) fn as_graph(schema: &Schema, frames: &[Frame]) -> Graph {
         edge_width: widest(&schema.edges),
         ..Graph::default()
     };
-    frames.iter().for_each(|frame| append(&mut graph, schema, frame));
+    states.iter().for_each(|state| append(&mut graph, schema, state));
     graph.aims = noise(graph.nodes, &mut generator(graph.nodes));
     graph
 }
 
-fn append(graph: &mut Graph, schema: &Schema, frame: &Frame) {
+fn append(graph: &mut Graph, schema: &Schema, state: &StateGraph) {
     let mut first = [0; NODE_TYPES];
     for (place, kind) in NodeType::ALL.into_iter().enumerate() {
         first[place] = graph.nodes as u32;
-        graph.nodes += frame.nodes[place] as usize;
-        let rows = frame.node_features(schema, kind).chunks(schema.nodes[place].len());
+        graph.nodes += state.nodes[place] as usize;
+        let rows = state.node_features(schema, kind).chunks(schema.nodes[place].len());
         for row in rows {
             let start = graph.features.len();
             graph.features.resize(start + graph.width, 0.0);
@@ -83,9 +85,9 @@ fn append(graph: &mut Graph, schema: &Schema, frame: &Frame) {
         }
     }
     for kind in EdgeType::ALL {
-        let (from, to) = frame.edge_ends(kind);
+        let (from, to) = state.edge_ends(kind);
         let width = schema.edges[kind as usize].len();
-        let features = frame.edge_features(schema, kind);
+        let features = state.edge_features(schema, kind);
         let (from_first, to_first) = (first[kind.source() as usize], first[kind.target() as usize]);
         for direction in 0..2 {
             let (sources, targets) = if direction == 0 { (from, to) } else { (to, from) };
@@ -112,22 +114,22 @@ mod tests {
 
     #[test]
     fn a_state_has_the_messages_it_was_asked_for() {
-        let (schema, frame) = (schema(), state(10_000, 0));
-        let graph = as_graph(&schema, &[frame.clone(), state(10_000, 1)]);
+        let (schema, first) = (schema(), state(10_000, 0));
+        let graph = as_graph(&schema, &[first.clone(), state(10_000, 1)]);
         assert_eq!(graph.nodes, 2 * 1000);
         assert!((19_900..20_100).contains(&graph.sources.len()), "{}", graph.sources.len());
         assert_eq!(graph.features.len(), graph.nodes * graph.width);
         assert_eq!(graph.edge_features.len(), graph.sources.len() * graph.edge_width);
         assert!(graph.sources.iter().chain(&graph.targets).all(|node| (*node as usize) < graph.nodes));
-        assert_eq!(frame, state(10_000, 0));
-        assert_ne!(frame, state(10_000, 1));
+        assert_eq!(first, state(10_000, 0));
+        assert_ne!(first, state(10_000, 1));
     }
 
     #[test]
     fn reverse_edges_go_back_with_the_same_features() {
-        let (schema, frame) = (schema(), state(1000, 0));
-        let graph = as_graph(&schema, std::slice::from_ref(&frame));
-        let warm = frame.edges[EdgeType::Warm as usize] as usize;
+        let (schema, one) = (schema(), state(1000, 0));
+        let graph = as_graph(&schema, std::slice::from_ref(&one));
+        let warm = one.edges[EdgeType::Warm as usize] as usize;
         let start = graph.edge_relations.iter().position(|one| *one == 2 * EdgeType::Warm as u8).unwrap();
         for edge in start..start + warm {
             assert_eq!(graph.sources[edge], graph.targets[edge + warm]);

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use state_graph::Frame;
+use state_graph::StateGraph;
 
 use crate::graph::{self, Graph};
 use crate::typed;
@@ -56,7 +56,7 @@ impl Work {
     }
 
     /// The states of typed work; none of the other.
-    pub(crate) fn frames(self) -> Vec<Frame> {
+    pub(crate) fn states(self) -> Vec<StateGraph> {
         match self {
             Work::State(messages) => vec![typed::state(messages, 0)],
             Work::States => (0..BATCH.0).map(|index| typed::state(BATCH.1, index)).collect(),
@@ -69,7 +69,7 @@ impl Work {
         match self {
             Work::PowerLaw(edges) => graph::power_law(edges),
             Work::Batch => graph::batch(),
-            Work::State(_) | Work::States => typed::as_graph(&typed::schema(), &self.frames()),
+            Work::State(_) | Work::States => typed::as_graph(&typed::schema(), &self.states()),
         }
     }
 }

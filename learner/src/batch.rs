@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use common::ids::{PolicyVersion, ShardId};
 use common::trajectory::{Choice, Step, TrajectoryBody, TrajectoryHeader};
-use state_graph::{Frame, FrameDecoder, Schema};
+use state_graph::{Schema, StateGraph, StateGraphDecoder};
 use transport::wire;
 
 use crate::LearnerError;
@@ -16,7 +16,7 @@ use crate::scale::Condition;
 pub struct TrajectorySpan {
     /// Its steps, as places in [`Batch::steps`].
     pub steps: Range<usize>,
-    /// The state after its last step, as a place in [`Batch::frames`]; none where the episode ended.
+    /// The state after its last step, as a place in [`Batch::states`]; none where the episode ended.
     pub bootstrap: Option<usize>,
     /// Load and length of its episode, for scales.
     pub condition: Condition,
@@ -41,7 +41,7 @@ pub struct Batch {
     /// Steps of all trajectories, one trajectory after the other.
     pub steps: Vec<Step>,
     /// The state of each step, then the bootstrap states.
-    pub frames: Vec<Frame>,
+    pub states: Vec<StateGraph>,
     /// The trajectories.
     pub trajectories: Vec<TrajectorySpan>,
     versions: Vec<(u64, usize)>,
@@ -52,13 +52,13 @@ pub struct Batch {
 pub struct Decoded {
     version: PolicyVersion,
     body: TrajectoryBody,
-    frames: Vec<Frame>,
+    states: Vec<StateGraph>,
     source: Option<Source>,
     weight: f32,
 }
 
 impl Decoded {
-    /// Checks that steps, frames and choices belong together.
+    /// Checks that steps, states and choices belong together.
     ///
     /// # Errors
     /// [`LearnerError::Trajectory`] that names the actor.
@@ -66,29 +66,29 @@ impl Decoded {
         schema: &Schema,
         header: &TrajectoryHeader,
         body: TrajectoryBody,
-        frames: &[u8],
+        states: &[u8],
     ) -> Result<Self, LearnerError> {
         let fail = |message: String| LearnerError::Trajectory { actor: header.actor, message };
         let count = body.steps.len() + usize::from(!body.ended);
         if body.steps.len() != header.steps as usize {
             return Err(fail(format!("{} steps where its header says {}", body.steps.len(), header.steps)));
         }
-        let frames =
-            FrameDecoder::decode_all(schema, frames, count).map_err(|error| fail(error.to_string()))?;
-        for (step, frame) in body.steps.iter().zip(&frames) {
+        let states =
+            StateGraphDecoder::decode_all(schema, states, count).map_err(|error| fail(error.to_string()))?;
+        for (step, state) in body.steps.iter().zip(&states) {
             let possible = match step.choice {
-                Choice::Wait => frame.may_wait,
-                Choice::Start(option) => option < frame.options,
+                Choice::Wait => state.may_wait,
+                Choice::Start(option) => option < state.options,
             };
             let numbers = [step.weighted_reward, step.discount]
                 .iter()
                 .chain(&step.log_probability)
                 .all(|x| x.is_finite());
-            if !possible || !numbers || frame.is_forced() {
+            if !possible || !numbers || state.is_forced() {
                 return Err(fail(format!("the decision at {} is not possible in its state", step.time)));
             }
         }
-        Ok(Decoded { version: header.first_version, body, frames, source: None, weight: 1.0 })
+        Ok(Decoded { version: header.first_version, body, states, source: None, weight: 1.0 })
     }
 
     /// The same as an item that was sampled from a shard, with the importance weight of its losses.
@@ -112,11 +112,11 @@ impl Decoded {
         schema: &Schema,
         header: &[u8],
         body: &[u8],
-        frames: &[u8],
+        states: &[u8],
     ) -> Result<Self, LearnerError> {
         let header = wire::unseal(KIND_HEADER, header).map_err(transport::TransportError::from)?;
         let body = wire::decode_body(body).map_err(transport::TransportError::from)?;
-        Self::new(schema, &header, body, frames)
+        Self::new(schema, &header, body, states)
     }
 
     /// Steps in it.
@@ -140,14 +140,14 @@ impl Batch {
         let mut bootstraps = Vec::new();
         for trajectory in trajectories.into_iter().filter(|trajectory| !trajectory.is_empty()) {
             let start = batch.steps.len();
-            let mut frames = trajectory.frames;
+            let mut states = trajectory.states;
             if !trajectory.body.ended {
-                bootstraps.extend(frames.pop().map(|frame| (batch.trajectories.len(), frame)));
+                bootstraps.extend(states.pop().map(|state| (batch.trajectories.len(), state)));
             }
             let condition = Condition::new(trajectory.body.load, trajectory.body.horizon.seconds());
             batch.versions.push((trajectory.version.number, trajectory.body.steps.len()));
             batch.steps.extend(trajectory.body.steps);
-            batch.frames.extend(frames);
+            batch.states.extend(states);
             batch.trajectories.push(TrajectorySpan {
                 steps: start..batch.steps.len(),
                 bootstrap: None,
@@ -156,9 +156,9 @@ impl Batch {
                 weight: trajectory.weight,
             });
         }
-        for (place, frame) in bootstraps {
-            batch.trajectories[place].bootstrap = Some(batch.frames.len());
-            batch.frames.push(frame);
+        for (place, state) in bootstraps {
+            batch.trajectories[place].bootstrap = Some(batch.states.len());
+            batch.states.push(state);
         }
         batch
     }
@@ -174,9 +174,9 @@ impl Batch {
     /// Mean nodes and edges (in one direction) of its states.
     #[must_use]
     pub fn mean_size(&self) -> (f64, f64) {
-        let nodes: u32 = self.frames.iter().flat_map(|frame| frame.nodes).sum();
-        let edges: u32 = self.frames.iter().flat_map(|frame| frame.edges).sum();
-        let count = self.frames.len().max(1) as f64;
+        let nodes: u32 = self.states.iter().flat_map(|state| state.nodes).sum();
+        let edges: u32 = self.states.iter().flat_map(|state| state.edges).sum();
+        let count = self.states.len().max(1) as f64;
         (f64::from(nodes) / count, f64::from(edges) / count)
     }
 

@@ -3,7 +3,7 @@
 use common::trajectory::Choice;
 use configuration::Config;
 use policy::{GraphBatch, PolicyNetwork, ValueNetwork};
-use state_graph::{Frame, Schema};
+use state_graph::{Schema, StateGraph};
 use tch::{Device, Kind};
 
 use crate::LearnerError;
@@ -60,9 +60,9 @@ impl Networks {
         if count == 0 {
             return Ok(());
         }
-        let frames: Vec<&Frame> = batch.frames[..count].iter().collect();
+        let states: Vec<&StateGraph> = batch.states[..count].iter().collect();
         let choices: Vec<Choice> = batch.steps[..count].iter().map(|step| step.choice).collect();
-        let graph = GraphBatch::collate(schema, &frames).to_device(self.device());
+        let graph = GraphBatch::collate(schema, &states).to_device(self.device());
         let (evaluation, values) = tch::no_grad(|| {
             Ok::<_, LearnerError>((
                 self.policy.evaluate(&graph, &choices, 0.0, None)?,

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::ops::Range;
 
 use policy::{GraphBatch, Placement, collate_part};
-use state_graph::{Frame, Schema};
+use state_graph::{Schema, StateGraph};
 use tch::Device;
 use torch_extension::process_group::ProcessGroup;
 
@@ -45,20 +45,20 @@ impl Collator {
         &self.schema
     }
 
-    /// This rank's part of the states at `places` of `frames`: all of them where it is alone; else some whole states,
+    /// This rank's part of the states at `places` of `states`: all of them where it is alone; else some whole states,
     /// balanced by nodes and edges, and its parts of those that are cut.
     pub(crate) fn collate(
         &self,
-        frames: &[Frame],
+        states: &[StateGraph],
         cuts: &Cuts,
         places: &[usize],
     ) -> Result<RankStates, LearnerError> {
-        let states: Vec<&Frame> = places.iter().map(|&place| &frames[place]).collect();
+        let chosen: Vec<&StateGraph> = places.iter().map(|&place| &states[place]).collect();
         let Some((rank, ranks)) = self.rank else {
-            let graph = GraphBatch::collate(&self.schema, &states).to_device(self.device);
+            let graph = GraphBatch::collate(&self.schema, &chosen).to_device(self.device);
             return Ok(RankStates { graph: Some(graph), places: (0..places.len()).collect() });
         };
-        let placements = placements(&states, |state| cuts.owners(places[state]), ranks);
+        let placements = placements(&chosen, |state| cuts.owners(places[state]), ranks);
         let takes_part = |placement: &Placement| match placement {
             Placement::Whole { rank: owner } => *owner == rank,
             Placement::Spread { .. } => true,
@@ -66,14 +66,14 @@ impl Collator {
         if !placements.iter().any(takes_part) {
             return Ok(RankStates { graph: None, places: Vec::new() });
         }
-        let (graph, places) = collate_part(&self.schema, &states, &placements, rank, ranks)?;
+        let (graph, places) = collate_part(&self.schema, &chosen, &placements, rank, ranks)?;
         Ok(RankStates { graph: Some(graph.to_device(self.device)), places })
     }
 }
 
 /// Whole states are divided by their cost; the ranks take turns in deciding on states that are cut.
 fn placements<'a>(
-    states: &[&Frame],
+    states: &[&StateGraph],
     owners: impl Fn(usize) -> Option<&'a [u32]>,
     ranks: NonZeroU32,
 ) -> Vec<Placement> {
@@ -94,19 +94,19 @@ fn placements<'a>(
 }
 
 /// Ranges of consecutive states that are small enough for one forward pass without gradients.
-pub(crate) fn chunks(frames: &[Frame]) -> Vec<Range<usize>> {
+pub(crate) fn chunks(states: &[StateGraph]) -> Vec<Range<usize>> {
     let mut ranges = Vec::new();
     let (mut start, mut edges) = (0, 0);
-    for (place, frame) in frames.iter().enumerate() {
-        let more = edges_of(frame);
+    for (place, state) in states.iter().enumerate() {
+        let more = edges_of(state);
         if place > start && (place - start == CHUNK || edges + more > CHUNK_EDGES) {
             ranges.push(start..place);
             (start, edges) = (place, 0);
         }
         edges += more;
     }
-    if start < frames.len() {
-        ranges.push(start..frames.len());
+    if start < states.len() {
+        ranges.push(start..states.len());
     }
     ranges
 }

@@ -30,12 +30,12 @@ pub(crate) fn target_outputs(
     cuts: &Cuts,
 ) -> Result<TargetOutputs, LearnerError> {
     let steps = batch.steps.len();
-    let (taken, bootstraps) = batch.frames.split_at(steps);
+    let (taken, bootstraps) = batch.states.split_at(steps);
     let mut ranges = chunks(taken);
     ranges.extend(chunks(bootstraps).into_iter().map(|range| range.start + steps..range.end + steps));
-    let mut all = vec![[0.0; 2]; batch.frames.len()];
+    let mut all = vec![[0.0; 2]; batch.states.len()];
     let collate =
-        |range: &Range<usize>| collator.collate(&batch.frames, cuts, &range.clone().collect::<Vec<_>>());
+        |range: &Range<usize>| collator.collate(&batch.states, cuts, &range.clone().collect::<Vec<_>>());
     one_ahead(&ranges, collate, |range, states| {
         let states = states?;
         let places = states.places.iter().map(|place| range.start + place);

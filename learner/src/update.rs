@@ -85,14 +85,14 @@ impl Updater {
         if self.rounds.is_multiple_of(learner.target_period) {
             self.networks.refresh_targets()?;
         }
-        let cuts = Cuts::of(&batch.frames, learner.partition_edges, self.ranks.as_ref())?;
+        let cuts = Cuts::of(&batch.states, learner.partition_edges, self.ranks.as_ref())?;
         let outputs = target_outputs(&self.networks, &self.collator, self.ranks.as_ref(), batch, &cuts)?;
         let targets = Targets::new(batch, outputs, &mut self.scales, learner)?;
         let learning_rate = learner.learning_rate.at(spent);
         let entropy_cost = learner.entropy_cost.at(spent);
         let mut statistics = Statistics::default();
         let collator = self.collator.clone();
-        let collate = |(_, places): &(bool, Vec<usize>)| collator.collate(&batch.frames, &cuts, places);
+        let collate = |(_, places): &(bool, Vec<usize>)| collator.collate(&batch.states, &cuts, places);
         one_ahead(&self.minibatches(batch.steps.len()), collate, |(learn_value, places), states| {
             let minibatch = Minibatch { batch, targets: &targets, places };
             let loss = self.loss(entropy_cost, *learn_value);

@@ -1,7 +1,7 @@
-//! Many frames as one big graph in tensors. Nodes lie type by type (all functions of the batch, then all resources,
+//! Many states as one big graph in tensors. Nodes lie type by type (all functions of the batch, then all resources,
 //! then all invocations), so that every per-type network works on one slice; edges are sorted by the node that they enter.
 
-use state_graph::{EdgeType, Frame, NODE_TYPES, NodeType, Schema};
+use state_graph::{EdgeType, NODE_TYPES, NodeType, Schema, StateGraph};
 use tch::{Device, Kind, Tensor};
 use torch_extension::EdgeLayout;
 
@@ -35,11 +35,11 @@ pub struct GraphBatch {
 }
 
 impl GraphBatch {
-    /// Puts `frames`, at least one, into one graph.
+    /// Puts `states`, at least one, into one graph.
     #[must_use]
-    pub fn collate(schema: &Schema, frames: &[&Frame]) -> Self {
+    pub fn collate(schema: &Schema, states: &[&StateGraph]) -> Self {
         let mut collation = Collation::new(schema);
-        collation.whole(frames, starts(totals(frames)));
+        collation.whole(states, starts(totals(states)));
         collation.finish(None)
     }
 
@@ -106,22 +106,22 @@ impl<'a> Collation<'a> {
     }
 
     /// Adds whole graphs; `first` is the row of the first node of each type.
-    pub(crate) fn whole(&mut self, frames: &[&Frame], mut first: [u32; NODE_TYPES]) {
-        for frame in frames {
+    pub(crate) fn whole(&mut self, states: &[&StateGraph], mut first: [u32; NODE_TYPES]) {
+        for state in states {
             for kind in NodeType::ALL {
-                self.nodes(kind, frame, 0..frame.nodes[kind as usize]);
+                self.nodes(kind, state, 0..state.nodes[kind as usize]);
             }
-            EdgeType::ALL.into_iter().for_each(|kind| self.edges.push(self.schema, frame, &first, kind));
+            EdgeType::ALL.into_iter().for_each(|kind| self.edges.push(self.schema, state, &first, kind));
             self.end_graph();
-            self.decide(frame, |kind, node| i64::from(first[kind as usize] + node));
-            (0..NODE_TYPES).for_each(|kind| first[kind] += frame.nodes[kind]);
+            self.decide(state, |kind, node| i64::from(first[kind as usize] + node));
+            (0..NODE_TYPES).for_each(|kind| first[kind] += state.nodes[kind]);
         }
     }
 
     /// Adds some nodes of the graph that is being added.
-    pub(crate) fn nodes(&mut self, kind: NodeType, frame: &Frame, nodes: impl IntoIterator<Item = u32>) {
+    pub(crate) fn nodes(&mut self, kind: NodeType, state: &StateGraph, nodes: impl IntoIterator<Item = u32>) {
         let place = kind as usize;
-        let (rows, width) = (frame.node_features(self.schema, kind), self.schema.nodes[place].len());
+        let (rows, width) = (state.node_features(self.schema, kind), self.schema.nodes[place].len());
         for node in nodes {
             let start = node as usize * width;
             self.node_features[place].extend_from_slice(&rows[start..start + width]);
@@ -134,11 +134,11 @@ impl<'a> Collation<'a> {
         self.pooled += 1;
     }
 
-    /// Something is to be said of `frame`: how it is decided and what it is worth.
-    pub(crate) fn decide(&mut self, frame: &Frame, row: impl Fn(NodeType, u32) -> i64) {
-        self.globals.extend_from_slice(frame.globals(self.schema));
-        self.node_counts.extend(frame.nodes.map(|count| count.max(1) as f32));
-        self.choices.push(frame, self.schema, self.graphs, row);
+    /// Something is to be said of `state`: how it is decided and what it is worth.
+    pub(crate) fn decide(&mut self, state: &StateGraph, row: impl Fn(NodeType, u32) -> i64) {
+        self.globals.extend_from_slice(state.globals(self.schema));
+        self.node_counts.extend(state.nodes.map(|count| count.max(1) as f32));
+        self.choices.push(state, self.schema, self.graphs, row);
         self.graphs += 1;
     }
 
@@ -165,9 +165,9 @@ impl<'a> Collation<'a> {
     }
 }
 
-/// Nodes of each type in all of `frames`.
-pub(crate) fn totals(frames: &[&Frame]) -> [u32; NODE_TYPES] {
-    std::array::from_fn(|kind| frames.iter().map(|frame| frame.nodes[kind]).sum())
+/// Nodes of each type in all of `states`.
+pub(crate) fn totals(states: &[&StateGraph]) -> [u32; NODE_TYPES] {
+    std::array::from_fn(|kind| states.iter().map(|state| state.nodes[kind]).sum())
 }
 
 /// Row of the first node of each type, given how many there are of each.

@@ -1,6 +1,6 @@
 //! What may be decided in each state of a batch, as tables on the CPU.
 
-use state_graph::{Frame, NodeType, Schema};
+use state_graph::{NodeType, Schema, StateGraph};
 
 /// Which candidates each graph has and which options each candidate.
 #[derive(Debug, Default)]
@@ -46,20 +46,20 @@ impl Choices {
     }
 
     /// Adds the tables of a graph; `embedding` says which row of the
-    /// embeddings is the node of a type with a number in `frame`.
+    /// embeddings is the node of a type with a number in `state`.
     pub(crate) fn push(
         &mut self,
-        frame: &Frame,
+        state: &StateGraph,
         schema: &Schema,
         graph: i64,
         embedding: impl Fn(NodeType, u32) -> i64,
     ) {
         let width = schema.options.len();
-        let [invocations, sizes, resources] = frame.option_indices();
-        let features = frame.option_features(schema);
+        let [invocations, sizes, resources] = state.option_indices();
+        let features = state.option_features(schema);
         self.graph_starts.push(self.candidate_nodes.len());
         self.option_starts.push(self.option_sizes.len());
-        self.may_wait.push(frame.may_wait);
+        self.may_wait.push(state.may_wait);
         let mut previous = None;
         for (option, &invocation) in invocations.iter().enumerate() {
             let row = &features[option * width..(option + 1) * width];

@@ -1,6 +1,6 @@
 //! The edges of a batch before they are sorted.
 
-use state_graph::{EdgeType, Frame, NODE_TYPES, Schema};
+use state_graph::{EdgeType, NODE_TYPES, Schema, StateGraph};
 use torch_extension::{EdgeLayout, Edges};
 
 /// Edges in both directions, in any order.
@@ -19,11 +19,17 @@ impl EdgeList {
     }
 
     /// Adds the edges of one type of a graph whose nodes of each type begin at `first`: each edge, then its reverse.
-    pub(crate) fn push(&mut self, schema: &Schema, frame: &Frame, first: &[u32; NODE_TYPES], kind: EdgeType) {
-        let features = frame.edge_features(schema, kind);
+    pub(crate) fn push(
+        &mut self,
+        schema: &Schema,
+        state: &StateGraph,
+        first: &[u32; NODE_TYPES],
+        kind: EdgeType,
+    ) {
+        let features = state.edge_features(schema, kind);
         let width = schema.edges[kind as usize].len();
-        self.push_ends(frame, first, kind);
-        for edge in 0..frame.edges[kind as usize] as usize {
+        self.push_ends(state, first, kind);
+        for edge in 0..state.edges[kind as usize] as usize {
             let relation = 2 * kind as u32;
             self.relations.extend([relation, relation + 1]);
             for _ in 0..2 {
@@ -34,8 +40,8 @@ impl EdgeList {
     }
 
     /// The same without what edges are: of use to whoever asks only which nodes they join.
-    pub(crate) fn push_ends(&mut self, frame: &Frame, first: &[u32; NODE_TYPES], kind: EdgeType) {
-        let (from, to) = frame.edge_ends(kind);
+    pub(crate) fn push_ends(&mut self, state: &StateGraph, first: &[u32; NODE_TYPES], kind: EdgeType) {
+        let (from, to) = state.edge_ends(kind);
         for (&from, &to) in from.iter().zip(to) {
             let from = first[kind.source() as usize] + from;
             let to = first[kind.target() as usize] + to;
@@ -64,7 +70,7 @@ impl EdgeList {
             features: &self.features,
             feature_width: self.feature_width,
         })
-        .expect("edges of frames join nodes of frames")
+        .expect("edges of states join nodes of states")
     }
 }
 

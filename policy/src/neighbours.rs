@@ -4,37 +4,37 @@
 
 use partition::{EdgeList, Incoming, PartitionError, sample_neighbours};
 use rand::Rng;
-use state_graph::{EDGE_TYPES, EdgeType, Frame, Schema};
+use state_graph::{EDGE_TYPES, EdgeType, Schema, StateGraph};
 
 use crate::batch::starts;
 use crate::edge_list;
 
-/// `frame` with those of its edges that an end of theirs draws: every node draws at most `most` of each edge type. Nodes,
+/// `state` with those of its edges that an end of theirs draws: every node draws at most `most` of each edge type. Nodes,
 /// options and features stay.
 ///
 /// # Errors
-/// None for a frame whose edges end at its nodes.
+/// None for a state whose edges end at its nodes.
 pub(crate) fn sampled(
     schema: &Schema,
-    frame: Frame,
+    state: StateGraph,
     most: usize,
     rng: &mut impl Rng,
-) -> Result<Frame, PartitionError> {
-    if frame.edges.iter().all(|&count| count as usize <= most) {
-        return Ok(frame);
+) -> Result<StateGraph, PartitionError> {
+    if state.edges.iter().all(|&count| count as usize <= most) {
+        return Ok(state);
     }
-    let mut kept: [Vec<bool>; EDGE_TYPES] = frame.edges.map(|count| vec![false; count as usize]);
-    let nodes: Vec<u32> = (0..frame.nodes.iter().sum()).collect();
+    let mut kept: [Vec<bool>; EDGE_TYPES] = state.edges.map(|count| vec![false; count as usize]);
+    let nodes: Vec<u32> = (0..state.nodes.iter().sum()).collect();
     for kind in EdgeType::ALL {
         let mut ends = edge_list::EdgeList::default();
-        ends.push_ends(&frame, &starts(frame.nodes), kind);
+        ends.push_ends(&state, &starts(state.nodes), kind);
         let list = EdgeList::new(nodes.len(), &ends.sources, &ends.targets)?;
         // An edge is in the list twice, once in either direction.
         for place in sample_neighbours(&Incoming::of(&list), &nodes, &[most], rng)?.edges {
             kept[kind as usize][place / 2] = true;
         }
     }
-    Ok(frame.with_edges(schema, &kept))
+    Ok(state.with_edges(schema, &kept))
 }
 
 #[cfg(test)]
@@ -43,13 +43,13 @@ mod tests {
     use state_graph::serverless;
 
     use super::*;
-    use crate::random_states::{SIZES, frame_of, rng};
+    use crate::random_states::{SIZES, rng, state_of};
 
-    /// How many edges of `kind` every node of `frame` has.
-    fn degrees(frame: &Frame, kind: EdgeType) -> Vec<usize> {
-        let first = starts(frame.nodes);
-        let mut degrees = vec![0; frame.nodes.iter().sum::<u32>() as usize];
-        let (from, to) = frame.edge_ends(kind);
+    /// How many edges of `kind` every node of `state` has.
+    fn degrees(state: &StateGraph, kind: EdgeType) -> Vec<usize> {
+        let first = starts(state.nodes);
+        let mut degrees = vec![0; state.nodes.iter().sum::<u32>() as usize];
+        let (from, to) = state.edge_ends(kind);
         from.iter().for_each(|&node| degrees[(first[kind.source() as usize] + node) as usize] += 1);
         to.iter().for_each(|&node| degrees[(first[kind.target() as usize] + node) as usize] += 1);
         degrees
@@ -65,7 +65,7 @@ mod tests {
             seed in 0..1000_u64,
         ) {
             let schema = serverless::schema(SIZES as usize);
-            let whole = frame_of(&schema, [nodes.0, nodes.1, nodes.2, nodes.3], &mut rng(seed));
+            let whole = state_of(&schema, [nodes.0, nodes.1, nodes.2, nodes.3], &mut rng(seed));
             let part = sampled(&schema, whole.clone(), most, &mut rng(seed)).unwrap();
             prop_assert_eq!(&part, &sampled(&schema, whole.clone(), most, &mut rng(seed)).unwrap());
             prop_assert_eq!(part.globals(&schema), whole.globals(&schema));
@@ -78,10 +78,10 @@ mod tests {
                 }
                 prop_assert!(part.edges[kind as usize] as usize <= most * kept.len());
                 // What is kept is what was there, features and all, in its order.
-                let rows = |frame: &Frame| {
-                    let (from, to) = frame.edge_ends(kind);
+                let rows = |state: &StateGraph| {
+                    let (from, to) = state.edge_ends(kind);
                     let width = schema.edges[kind as usize].len();
-                    let features = frame.edge_features(&schema, kind).to_vec();
+                    let features = state.edge_features(&schema, kind).to_vec();
                     let row = move |edge: usize| features[edge * width..(edge + 1) * width].to_vec();
                     from.iter().zip(to).map(|(a, b)| (*a, *b)).enumerate()
                         .map(|(edge, ends)| (ends, row(edge))).collect::<Vec<_>>()
@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn a_state_with_few_edges_stays_as_it_is() {
         let schema = serverless::schema(SIZES as usize);
-        let whole = frame_of(&schema, [3, 9, 4, 5], &mut rng(1));
+        let whole = state_of(&schema, [3, 9, 4, 5], &mut rng(1));
         let part = sampled(&schema, whole.clone(), 1000, &mut rng(1)).unwrap();
         assert_eq!(part, whole);
     }

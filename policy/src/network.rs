@@ -68,7 +68,7 @@ impl PolicyNetwork {
         &self.parameters
     }
 
-    /// The schema of the frames that it reads.
+    /// The schema of the states that it reads.
     #[must_use]
     pub fn schema(&self) -> &Schema {
         &self.schema

@@ -4,7 +4,7 @@ use common::RunSeed;
 use common::trajectory::Choice;
 use configuration::{PolicyConfig, Storage};
 use rand::Rng;
-use state_graph::{Frame, serverless};
+use state_graph::{StateGraph, serverless};
 use tch::{Kind, Tensor};
 
 use super::{PolicyNetwork, ValueNetwork};
@@ -12,21 +12,21 @@ use crate::batch::GraphBatch;
 use crate::choices::Choices;
 use crate::heads::StageRows;
 use crate::inference::Inference;
-use crate::random_states::{SIZES, frame, rng};
+use crate::random_states::{SIZES, rng, state};
 
 fn config() -> PolicyConfig {
     PolicyConfig { width: 8, heads: 2, ..PolicyConfig::default() }
 }
 
-fn choices(frame: &Frame) -> Vec<Choice> {
-    let starts = (0..frame.options).map(Choice::Start);
-    starts.chain(frame.may_wait.then_some(Choice::Wait)).collect()
+fn choices(state: &StateGraph) -> Vec<Choice> {
+    let starts = (0..state.options).map(Choice::Start);
+    starts.chain(state.may_wait.then_some(Choice::Wait)).collect()
 }
 
 /// One choice of each state.
-fn drawn(frames: &[Frame], rng: &mut impl Rng) -> Vec<Choice> {
+fn drawn(states: &[StateGraph], rng: &mut impl Rng) -> Vec<Choice> {
     let draw = |choices: Vec<Choice>| choices[rng.random_range(0..choices.len())];
-    frames.iter().map(choices).map(draw).collect()
+    states.iter().map(choices).map(draw).collect()
 }
 
 fn doubles(tensor: &Tensor) -> Vec<f64> {
@@ -39,18 +39,18 @@ fn log_softmax(scores: &[f64], taken: usize) -> f64 {
 }
 
 /// Log-probability of each stage of one choice in one state, from the raw scores.
-fn oracle(network: &PolicyNetwork, frame: &Frame, choice: Choice) -> [f64; 3] {
+fn oracle(network: &PolicyNetwork, state: &StateGraph, choice: Choice) -> [f64; 3] {
     let width = network.schema.options.len();
-    let batch = GraphBatch::collate(&network.schema, &[frame]).to_kind(Kind::Double);
+    let batch = GraphBatch::collate(&network.schema, &[state]).to_kind(Kind::Double);
     let embeddings = network.encoder.forward(&batch, None, 0.0).unwrap();
     let tables = &batch.choices;
     let mut which = doubles(&network.heads.which(&batch, &embeddings));
     let waits = which.len() - 1;
-    if !frame.may_wait {
+    if !state.may_wait {
         which.pop();
     }
     let Choice::Start(option) = choice else { return [log_softmax(&which, waits), 0.0, 0.0] };
-    let [invocations, sizes, _] = frame.option_indices();
+    let [invocations, sizes, _] = state.option_indices();
     let option = option as usize;
     let mut shown: Vec<u32> = invocations.to_vec();
     shown.dedup();
@@ -85,20 +85,20 @@ fn log_probabilities_equal_their_definition_and_sum_to_one() {
         PolicyNetwork::with_options(&schema, &config(), RunSeed(1), (Kind::Double, tch::Device::Cpu));
     let mut rng = rng(1);
     for _ in 0..8 {
-        let frames: Vec<Frame> = (0..4).map(|_| frame(&schema, &mut rng)).collect();
-        let mut total = vec![0.0; frames.len()];
-        let longest = frames.iter().map(|frame| choices(frame).len()).max().unwrap();
+        let states: Vec<StateGraph> = (0..4).map(|_| state(&schema, &mut rng)).collect();
+        let mut total = vec![0.0; states.len()];
+        let longest = states.iter().map(|state| choices(state).len()).max().unwrap();
         for round in 0..longest {
             // Every choice of every state in turn, four states in one batch.
-            let all: Vec<Vec<Choice>> = frames.iter().map(choices).collect();
+            let all: Vec<Vec<Choice>> = states.iter().map(choices).collect();
             let taken: Vec<Choice> = all.iter().map(|choices| choices[round % choices.len()]).collect();
             let batch =
-                GraphBatch::collate(&schema, &frames.iter().collect::<Vec<_>>()).to_kind(Kind::Double);
+                GraphBatch::collate(&schema, &states.iter().collect::<Vec<_>>()).to_kind(Kind::Double);
             let evaluation = network.evaluate(&batch, &taken, 0.0, None).unwrap();
             let stages = doubles(&evaluation.stages);
             let sums = doubles(&evaluation.log_probability);
             for (graph, choice) in taken.iter().enumerate() {
-                let expected = oracle(&network, &frames[graph], *choice);
+                let expected = oracle(&network, &states[graph], *choice);
                 for (stage, expected) in expected.iter().enumerate() {
                     let found = stages[3 * graph + stage];
                     assert!((found - expected).abs() < 1e-9, "stage {stage}: {found} and {expected}");
@@ -121,13 +121,13 @@ fn a_gpu_computes_the_same() {
     let schema = serverless::schema(SIZES as usize);
     let config = PolicyConfig { width: 32, heads: 4, ..config() };
     let mut rng = rng(5);
-    let frames: Vec<Frame> = (0..20).map(|_| frame(&schema, &mut rng)).collect();
-    let taken = drawn(&frames, &mut rng);
+    let states: Vec<StateGraph> = (0..20).map(|_| state(&schema, &mut rng)).collect();
+    let taken = drawn(&states, &mut rng);
     let computed = |device: tch::Device| {
         let options = (Kind::Float, device);
         let policy = PolicyNetwork::with_options(&schema, &config, RunSeed(6), options);
         let value = ValueNetwork::with_options(&schema, &config, RunSeed(6), options);
-        let batch = GraphBatch::collate(&schema, &frames.iter().collect::<Vec<_>>()).to_device(device);
+        let batch = GraphBatch::collate(&schema, &states.iter().collect::<Vec<_>>()).to_device(device);
         let evaluation = policy.evaluate(&batch, &taken, 0.0, None).unwrap();
         let values = value.forward(&batch, None).unwrap();
         (evaluation.log_probability.sum(Kind::Float) + evaluation.entropy.sum(Kind::Float)).backward();
@@ -154,9 +154,9 @@ fn halves_change_log_probabilities_by_thousandths() {
     crate::set_threads(1);
     let schema = serverless::schema(SIZES as usize);
     let mut rng = rng(11);
-    let frames: Vec<Frame> = (0..500).map(|_| frame(&schema, &mut rng)).collect();
-    let taken = drawn(&frames, &mut rng);
-    let batch = GraphBatch::collate(&schema, &frames.iter().collect::<Vec<_>>());
+    let states: Vec<StateGraph> = (0..500).map(|_| state(&schema, &mut rng)).collect();
+    let taken = drawn(&states, &mut rng);
+    let batch = GraphBatch::collate(&schema, &states.iter().collect::<Vec<_>>());
     // Initial networks are nearly indifferent; with scores twenty times as large they decide as firmly as trained ones do.
     for (scores, largest_allowed, mean_allowed) in [(1.0, 0.002, 0.0003), (20.0, 0.05, 0.005)] {
         let differences: Vec<f64> = (0..10)
@@ -188,9 +188,9 @@ fn scale_scores(network: &PolicyNetwork, factor: f64) {
 }
 
 /// What the gradient is checked of: every output takes part.
-fn loss(network: &PolicyNetwork, frames: &[Frame], taken: &[Choice]) -> Tensor {
+fn loss(network: &PolicyNetwork, states: &[StateGraph], taken: &[Choice]) -> Tensor {
     let batch =
-        GraphBatch::collate(&network.schema, &frames.iter().collect::<Vec<_>>()).to_kind(Kind::Double);
+        GraphBatch::collate(&network.schema, &states.iter().collect::<Vec<_>>()).to_kind(Kind::Double);
     let evaluation = network.evaluate(&batch, taken, 0.0, None).unwrap();
     let weights = Tensor::arange(taken.len() as i64, (Kind::Double, tch::Device::Cpu)) + 1.0;
     (evaluation.log_probability * &weights).sum(Kind::Double)
@@ -211,9 +211,9 @@ fn gradients_of_encoder_and_heads_equal_finite_differences() {
         let mut values = parameter.detach();
         values += noise;
     }
-    let frames: Vec<Frame> = (0..6).map(|_| frame(&schema, &mut rng)).collect();
-    let taken = drawn(&frames, &mut rng);
-    loss(&network, &frames, &taken).backward();
+    let states: Vec<StateGraph> = (0..6).map(|_| state(&schema, &mut rng)).collect();
+    let taken = drawn(&states, &mut rng);
+    loss(&network, &states, &taken).backward();
     let (step, mut checked) = (1e-6, 0);
     for (name, parameter) in network.parameters().named() {
         let gradient = parameter.grad();
@@ -228,7 +228,7 @@ fn gradients_of_encoder_and_heads_equal_finite_differences() {
             let at = |shift: f64| {
                 let before = flat.double_value(&[place]);
                 let _ = flat.get(place).fill_(before + shift);
-                let value = tch::no_grad(|| loss(&network, &frames, &taken)).double_value(&[]);
+                let value = tch::no_grad(|| loss(&network, &states, &taken)).double_value(&[]);
                 let _ = flat.get(place).fill_(before);
                 value
             };
@@ -242,16 +242,16 @@ fn gradients_of_encoder_and_heads_equal_finite_differences() {
 }
 
 /// All scores of the forward pass on plain arrays, beside those of the network.
-fn scores_of_both(network: &PolicyNetwork, frames: &[&Frame]) -> Vec<(Vec<f32>, Vec<f64>)> {
+fn scores_of_both(network: &PolicyNetwork, states: &[&StateGraph]) -> Vec<(Vec<f32>, Vec<f64>)> {
     let mut inference = Inference::new(network).unwrap();
-    inference.embed(frames);
-    let batch = GraphBatch::collate(&network.schema, frames);
+    inference.embed(states);
+    let batch = GraphBatch::collate(&network.schema, states);
     let embeddings = network.encoder.forward(&batch, None, 0.0).unwrap();
     let width = network.schema.options.len();
     // Nodes lie in another order; rows of later stages are made for each from its own tables.
     let stage = |tables: &Choices, push: &dyn Fn(&mut StageRows, &Choices, usize, usize)| {
         let mut rows = StageRows::default();
-        (0..frames.len()).for_each(|graph| {
+        (0..states.len()).for_each(|graph| {
             tables.candidates(graph).for_each(|candidate| push(&mut rows, tables, graph, candidate))
         });
         rows
@@ -293,9 +293,9 @@ fn inference_scores_what_the_network_scores() {
         let network = PolicyNetwork::new(&schema, &config, RunSeed(7));
         let mut rng = rng(9);
         // More nodes than one group of the forward pass takes.
-        let frames: Vec<Frame> = (0..70).map(|_| frame(&schema, &mut rng)).collect();
-        for frames in [&frames[..], &frames[..1]] {
-            for (plain, network) in scores_of_both(&network, &frames.iter().collect::<Vec<_>>()) {
+        let states: Vec<StateGraph> = (0..70).map(|_| state(&schema, &mut rng)).collect();
+        for states in [&states[..], &states[..1]] {
+            for (plain, network) in scores_of_both(&network, &states.iter().collect::<Vec<_>>()) {
                 assert_eq!(plain.len(), network.len());
                 for (plain, network) in plain.iter().zip(network) {
                     assert!((f64::from(*plain) - network).abs() < 1e-5, "{width}: {plain} and {network}");

@@ -1,4 +1,4 @@
-//! Turns what a scheduler may see into frames, for either scenario.
+//! Turns what a scheduler may see into states, for either scenario.
 
 use common::cluster::StartOption;
 use common::ids::NodeId;
@@ -10,16 +10,16 @@ use engine::serverless::ServerlessView;
 use engine::slots::SlotsView;
 use engine::{ClusterView, DecisionRequest};
 use state_graph::serverless::{self, PENDING_WINDOW, ServerlessGraph, TrackerError};
-use state_graph::{Frame, FrameBuilder, Schema, slots};
+use state_graph::{Schema, StateGraph, StateGraphBuilder, slots};
 
 use crate::neighbours::sampled;
 
 /// Watches the environments of a batch.
 #[derive(Debug, Default)]
 pub(crate) struct Observer {
-    /// Where nodes do not hear all their neighbours: how many of each edge type, and the schema of the frames.
+    /// Where nodes do not hear all their neighbours: how many of each edge type, and the schema of the states.
     sampling: Option<(usize, Schema)>,
-    builder: FrameBuilder,
+    builder: StateGraphBuilder,
     slots: SlotsObservation,
     /// The cluster of each environment as its events tell it.
     clusters: Vec<Option<ServerlessGraph>>,
@@ -29,11 +29,11 @@ pub(crate) struct Observer {
 /// A state and what each of its options would do.
 #[derive(Debug)]
 pub(crate) struct Observed {
-    pub(crate) frame: Frame,
+    pub(crate) state: StateGraph,
     pub(crate) actions: Vec<Action>,
 }
 
-/// The schema of the frames of a configured simulator.
+/// The schema of the states of a configured simulator.
 #[must_use]
 pub fn schema_of(config: &SimulatorConfig) -> Schema {
     match config.scenario {
@@ -56,7 +56,7 @@ impl Observer {
         }
     }
 
-    /// The frame of one request.
+    /// The state of one request.
     pub(crate) fn observe(&mut self, request: &DecisionRequest<'_>) -> Result<Observed, TrackerError> {
         match request.view {
             ClusterView::Slots(view) => Ok(self.observe_slots(view)),
@@ -69,7 +69,7 @@ impl Observer {
         let fitting = self.slots.visible.iter().filter(|job| job.earliest_fit == 0);
         let start = |id| Action::Start { invocation: id, memory_mb: 0, node: NodeId(0) };
         let actions = fitting.map(|job| start(job.id)).collect();
-        Observed { frame: slots::frame(&self.slots, &mut self.builder), actions }
+        Observed { state: slots::state(&self.slots, &mut self.builder), actions }
     }
 
     fn observe_cluster(
@@ -88,12 +88,12 @@ impl Observer {
             memory_mb: option.memory_mb,
             node: option.node,
         };
-        let mut frame = cluster.frame(view.now(), &self.options, &mut self.builder);
+        let mut state = cluster.state(view.now(), &self.options, &mut self.builder);
         if let Some((most, schema)) = &self.sampling {
             // By the time alone, so that an episode that is played again is decided alike.
             let mut rng = RunSeed::default().fast_rng(Stream::Neighbours, view.now().0);
-            frame = sampled(schema, frame, *most, &mut rng).expect("edges of frames join their nodes");
+            state = sampled(schema, state, *most, &mut rng).expect("edges of states join their nodes");
         }
-        Ok(Observed { frame, actions: self.options.iter().map(start).collect() })
+        Ok(Observed { state, actions: self.options.iter().map(start).collect() })
     }
 }

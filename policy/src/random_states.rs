@@ -3,7 +3,7 @@
 use common::RunSeed;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
-use state_graph::{EdgeType, Frame, FrameBuilder, NodeType, Schema};
+use state_graph::{EdgeType, NodeType, Schema, StateGraph, StateGraphBuilder};
 
 /// Sizes to choose between.
 pub(crate) const SIZES: u32 = 3;
@@ -17,16 +17,16 @@ fn row(rng: &mut ChaCha8Rng, width: usize) -> Vec<f32> {
 }
 
 /// A state with every node type, several sizes and nodes to choose from; sometimes without running invocations.
-pub(crate) fn frame(schema: &Schema, rng: &mut ChaCha8Rng) -> Frame {
+pub(crate) fn state(schema: &Schema, rng: &mut ChaCha8Rng) -> StateGraph {
     let nodes =
         [rng.random_range(1..4), rng.random_range(1..5), rng.random_range(0..3), rng.random_range(1..4)];
-    frame_of(schema, nodes, rng)
+    state_of(schema, nodes, rng)
 }
 
 /// The same with as many functions, resources, running and pending invocations.
-pub(crate) fn frame_of(schema: &Schema, nodes: [u32; 4], rng: &mut ChaCha8Rng) -> Frame {
+pub(crate) fn state_of(schema: &Schema, nodes: [u32; 4], rng: &mut ChaCha8Rng) -> StateGraph {
     let [functions, resources, running, pending] = nodes;
-    let mut builder = FrameBuilder::default();
+    let mut builder = StateGraphBuilder::default();
     builder.globals(&row(rng, schema.globals.len()));
     for (kind, count) in [(NodeType::Function, functions), (NodeType::Resource, resources)] {
         for _ in 0..count {

@@ -4,7 +4,7 @@ use common::trajectory::{Choice, Scenario};
 use common::{Action, RunSeed, Stream};
 use engine::{DecisionRequest, Interests, Scheduler, SchedulerError};
 use rand_chacha::ChaCha8Rng;
-use state_graph::{Frame, Schema};
+use state_graph::{Schema, StateGraph};
 
 use crate::choices::Choices;
 use crate::heads::StageRows;
@@ -27,7 +27,7 @@ pub enum Behaviour {
 #[derive(Debug)]
 pub struct Record {
     /// The state.
-    pub frame: Frame,
+    pub state: StateGraph,
     /// What was taken.
     pub choice: Choice,
     /// Log-probability of each stage.
@@ -91,7 +91,7 @@ impl PolicyScheduler {
         self.network.parameters().copy_from(from)
     }
 
-    /// The schema of its frames.
+    /// The schema of its states.
     #[must_use]
     pub fn schema(&self) -> &Schema {
         self.network.schema()
@@ -103,21 +103,21 @@ impl PolicyScheduler {
         std::mem::take(&mut self.records)
     }
 
-    /// Decides for every frame; forced ones cost no forward pass.
+    /// Decides for every state; forced ones cost no forward pass.
     fn choose(&mut self, observed: &[Observed], environments: &[usize]) -> Result<Vec<Chosen>, PolicyError> {
         let open: Vec<usize> =
-            (0..observed.len()).filter(|&place| !observed[place].frame.is_forced()).collect();
+            (0..observed.len()).filter(|&place| !observed[place].state.is_forced()).collect();
         let mut chosen: Vec<Chosen> =
-            observed.iter().map(|observed| Chosen::forced(&observed.frame)).collect();
+            observed.iter().map(|observed| Chosen::forced(&observed.state)).collect();
         if open.is_empty() {
             return Ok(chosen);
         }
-        let frames: Vec<&Frame> = open.iter().map(|&place| &observed[place].frame).collect();
+        let states: Vec<&StateGraph> = open.iter().map(|&place| &observed[place].state).collect();
         let mut inference = match self.inference.take() {
             Some(inference) => inference,
             None => Inference::new(&self.network)?,
         };
-        inference.embed(&frames);
+        inference.embed(&states);
         let mut draft = Draft::new(&open, environments);
         self.pick_invocations(&mut draft, &mut inference);
         self.pick_sizes(&mut draft, &mut inference);
@@ -242,8 +242,8 @@ struct Chosen {
 }
 
 impl Chosen {
-    fn forced(frame: &Frame) -> Self {
-        let choice = if frame.options > 0 { Choice::Start(0) } else { Choice::Wait };
+    fn forced(state: &StateGraph) -> Self {
+        let choice = if state.options > 0 { Choice::Start(0) } else { Choice::Wait };
         Chosen { choice, log_probability: [0.0; 3] }
     }
 }
@@ -283,7 +283,7 @@ impl Scheduler for PolicyScheduler {
             };
             actions.push(action);
             let Chosen { choice, log_probability } = chosen;
-            self.records.push(Record { frame: observed.frame, choice, log_probability });
+            self.records.push(Record { state: observed.state, choice, log_probability });
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::ops::Range;
 
 use partition::{EdgeList as Columns, Part};
-use state_graph::{EdgeType, Frame, NODE_TYPES, NodeType, Schema};
+use state_graph::{EdgeType, NODE_TYPES, NodeType, Schema, StateGraph};
 use tch::Device;
 
 use crate::PolicyError;
@@ -32,50 +32,50 @@ pub enum Placement {
     },
 }
 
-/// What `rank` of `ranks` computes of `frames`, and of which of them (as places, in the order of the batch's graphs) it says
-/// something. All ranks must be given the same frames and placements; without a spread frame none needs the others.
+/// What `rank` of `ranks` computes of `states`, and of which of them (as places, in the order of the batch's graphs) it says
+/// something. All ranks must be given the same states and placements; without a spread state none needs the others.
 ///
 /// # Errors
-/// [`PolicyError::Partition`] where owners do not fit a frame or the ranks.
+/// [`PolicyError::Partition`] where owners do not fit a state or the ranks.
 pub fn collate_part(
     schema: &Schema,
-    frames: &[&Frame],
+    states: &[&StateGraph],
     placements: &[Placement],
     rank: u32,
     ranks: NonZeroU32,
 ) -> Result<(GraphBatch, Vec<usize>), PolicyError> {
     let (mut whole, mut places, mut deciding) = (Vec::new(), Vec::new(), Vec::new());
     let mut union = Union::new(schema);
-    for (place, (frame, placement)) in frames.iter().zip(placements).enumerate() {
+    for (place, (state, placement)) in states.iter().zip(placements).enumerate() {
         match placement {
             Placement::Whole { rank: owner } if *owner == rank => whole.push(place),
             Placement::Whole { .. } => {}
             Placement::Spread { owners, decider } => {
                 if *decider == rank {
-                    deciding.push(union.frames.len() as i64);
+                    deciding.push(union.states.len() as i64);
                     places.push(place);
                 }
-                union.push(schema, frame, owners, *decider);
+                union.push(schema, state, owners, *decider);
             }
         }
     }
     places.extend(&whole);
-    let whole: Vec<&Frame> = whole.into_iter().map(|place| frames[place]).collect();
+    let whole: Vec<&StateGraph> = whole.into_iter().map(|place| states[place]).collect();
     let mut collation = Collation::new(schema);
-    if union.frames.is_empty() {
+    if union.states.is_empty() {
         collation.whole(&whole, starts(totals(&whole)));
         return Ok((collation.finish(None), places));
     }
     let columns = Columns::new(union.nodes(), &union.edges.sources, &union.edges.targets)?;
     let part = Part::of(&columns, &union.owners, rank, ranks)?;
-    let spread_graphs = union.frames.len() as i64;
+    let spread_graphs = union.states.len() as i64;
     deciding.extend(spread_graphs..spread_graphs + whole.len() as i64);
     let mut rows = Rows::new(&union, &part, &whole);
     rows.add_nodes(&mut collation);
     rows.add_edges(&mut collation);
     let decisive = rows.decisive(rank, ranks);
-    for (place, frame) in union.frames.iter().enumerate().filter(|(_, frame)| frame.decider == rank) {
-        collation.decide(frame.frame, |kind, node| i64::from(rows.row_of[union.node(place, kind, node)]));
+    for (place, state) in union.states.iter().enumerate().filter(|(_, state)| state.decider == rank) {
+        collation.decide(state.graph, |kind, node| i64::from(rows.row_of[union.node(place, kind, node)]));
     }
     collation.whole(&whole, rows.first_whole);
     let send: Vec<Vec<u32>> =
@@ -85,25 +85,25 @@ pub fn collate_part(
     Ok((collation.finish(Some(spread)), places))
 }
 
-/// The edges along which messages pass in `frame`, as sources and targets; nodes are numbered functions first, then resources,
+/// The edges along which messages pass in `state`, as sources and targets; nodes are numbered functions first, then resources,
 /// then invocations.
 #[must_use]
-pub fn messages(frame: &Frame) -> (Vec<u32>, Vec<u32>) {
+pub fn messages(state: &StateGraph) -> (Vec<u32>, Vec<u32>) {
     let mut edges = EdgeList::default();
-    let first = starts(frame.nodes);
-    EdgeType::ALL.into_iter().for_each(|kind| edges.push_ends(frame, &first, kind));
+    let first = starts(state.nodes);
+    EdgeType::ALL.into_iter().for_each(|kind| edges.push_ends(state, &first, kind));
     (edges.sources, edges.targets)
 }
 
-/// All spread frames side by side: nodes frame by frame, and in a frame type by type.
+/// All spread states side by side: nodes state by state, and in a state type by type.
 struct Union<'a> {
-    frames: Vec<SpreadFrame<'a>>,
+    states: Vec<SpreadState<'a>>,
     owners: Vec<u32>,
     edges: EdgeList,
 }
 
-struct SpreadFrame<'a> {
-    frame: &'a Frame,
+struct SpreadState<'a> {
+    graph: &'a StateGraph,
     decider: u32,
     /// First node of each type.
     first: [u32; NODE_TYPES],
@@ -111,36 +111,36 @@ struct SpreadFrame<'a> {
 
 impl<'a> Union<'a> {
     fn new(schema: &Schema) -> Self {
-        Union { frames: Vec::new(), owners: Vec::new(), edges: EdgeList::new(schema) }
+        Union { states: Vec::new(), owners: Vec::new(), edges: EdgeList::new(schema) }
     }
 
-    fn push(&mut self, schema: &Schema, frame: &'a Frame, owners: &[u32], decider: u32) {
+    fn push(&mut self, schema: &Schema, state: &'a StateGraph, owners: &[u32], decider: u32) {
         let before = self.owners.len() as u32;
-        let first = starts(frame.nodes).map(|start| before + start);
-        EdgeType::ALL.into_iter().for_each(|kind| self.edges.push(schema, frame, &first, kind));
+        let first = starts(state.nodes).map(|start| before + start);
+        EdgeType::ALL.into_iter().for_each(|kind| self.edges.push(schema, state, &first, kind));
         self.owners.extend_from_slice(owners);
-        self.frames.push(SpreadFrame { frame, decider, first });
+        self.states.push(SpreadState { graph: state, decider, first });
     }
 
     fn nodes(&self) -> usize {
-        self.frames.iter().map(|frame| frame.frame.nodes.iter().sum::<u32>() as usize).sum()
+        self.states.iter().map(|state| state.graph.nodes.iter().sum::<u32>() as usize).sum()
     }
 
-    fn node(&self, frame: usize, kind: NodeType, node: u32) -> usize {
-        (self.frames[frame].first[kind as usize] + node) as usize
+    fn node(&self, state: usize, kind: NodeType, node: u32) -> usize {
+        (self.states[state].first[kind as usize] + node) as usize
     }
 
-    /// Nodes of one type of one frame.
-    fn range(&self, frame: usize, kind: NodeType) -> Range<u32> {
-        let first = self.frames[frame].first[kind as usize];
-        first..first + self.frames[frame].frame.nodes[kind as usize]
+    /// Nodes of one type of one state.
+    fn range(&self, state: usize, kind: NodeType) -> Range<u32> {
+        let first = self.states[state].first[kind as usize];
+        first..first + self.states[state].graph.nodes[kind as usize]
     }
 
-    /// The nodes that the decision on a frame is taken on, ascending.
-    fn decisive(&self, frame: usize) -> Vec<usize> {
-        let [invocations, _, resources] = self.frames[frame].frame.option_indices();
+    /// The nodes that the decision on a state is taken on, ascending.
+    fn decisive(&self, state: usize) -> Vec<usize> {
+        let [invocations, _, resources] = self.states[state].graph.option_indices();
         let of = |kind, nodes: &[u32]| -> Vec<usize> {
-            nodes.iter().map(|&node| self.node(frame, kind, node)).collect()
+            nodes.iter().map(|&node| self.node(state, kind, node)).collect()
         };
         let mut nodes = of(NodeType::Invocation, invocations);
         nodes.extend(of(NodeType::Resource, resources));
@@ -156,19 +156,19 @@ struct Rows<'a> {
     part: &'a Part,
     /// Row of each node of the union; means something only where it has one here.
     row_of: Vec<u32>,
-    /// Owned nodes of each type of each frame.
+    /// Owned nodes of each type of each state.
     owned: Vec<[Range<usize>; NODE_TYPES]>,
     first_whole: [u32; NODE_TYPES],
     nodes: u32,
 }
 
 impl<'a> Rows<'a> {
-    fn new(union: &'a Union<'a>, part: &'a Part, whole: &[&Frame]) -> Self {
+    fn new(union: &'a Union<'a>, part: &'a Part, whole: &[&StateGraph]) -> Self {
         let below = |end: u32| part.owned.partition_point(|&node| node < end);
-        let owned: Vec<[Range<usize>; NODE_TYPES]> = (0..union.frames.len())
-            .map(|frame| {
+        let owned: Vec<[Range<usize>; NODE_TYPES]> = (0..union.states.len())
+            .map(|state| {
                 NodeType::ALL.map(|kind| {
-                    let range = union.range(frame, kind);
+                    let range = union.range(state, kind);
                     below(range.start)..below(range.end)
                 })
             })
@@ -197,11 +197,11 @@ impl<'a> Rows<'a> {
     }
 
     fn add_nodes(&self, collation: &mut Collation<'_>) {
-        for (place, (frame, ranges)) in self.union.frames.iter().zip(&self.owned).enumerate() {
+        for (place, (state, ranges)) in self.union.states.iter().zip(&self.owned).enumerate() {
             for (kind, range) in NodeType::ALL.into_iter().zip(ranges) {
                 let first = self.union.range(place, kind).start;
                 let nodes = self.part.owned[range.clone()].iter().map(|&node| node - first);
-                collation.nodes(kind, frame.frame, nodes);
+                collation.nodes(kind, state.graph, nodes);
             }
             collation.end_graph();
         }
@@ -222,15 +222,15 @@ impl<'a> Rows<'a> {
     fn decisive(&mut self, rank: u32, ranks: NonZeroU32) -> Exchange {
         let mut send = vec![Vec::new(); ranks.get() as usize];
         let mut needed = vec![Vec::new(); ranks.get() as usize];
-        for (place, frame) in self.union.frames.iter().enumerate() {
+        for (place, state) in self.union.states.iter().enumerate() {
             for node in self.union.decisive(place) {
                 let owner = self.union.owners[node];
-                if frame.decider == owner {
+                if state.decider == owner {
                     continue;
                 }
                 if owner == rank {
-                    send[frame.decider as usize].push(self.row_of[node]);
-                } else if frame.decider == rank {
+                    send[state.decider as usize].push(self.row_of[node]);
+                } else if state.decider == rank {
                     needed[owner as usize].push(node);
                 }
             }

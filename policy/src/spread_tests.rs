@@ -8,12 +8,12 @@ use common::RunSeed;
 use common::trajectory::Choice;
 use configuration::{PolicyConfig, Storage};
 use rand::Rng;
-use state_graph::{Frame, Schema, serverless};
+use state_graph::{Schema, StateGraph, serverless};
 use tch::{Kind, Tensor};
 use torch_extension::process_group::{ProcessGroup, Store};
 
 use super::{Placement, collate_part, messages};
-use crate::random_states::{SIZES, frame, frame_of, rng};
+use crate::random_states::{SIZES, rng, state, state_of};
 use crate::{GraphBatch, PolicyError, PolicyNetwork, ValueNetwork};
 
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -43,18 +43,18 @@ fn doubles(tensor: &Tensor) -> Vec<f64> {
 }
 
 /// Choices that visit every stage.
-fn choice(frame: &Frame, place: usize) -> Choice {
-    if frame.may_wait && place.is_multiple_of(4) {
+fn choice(state: &StateGraph, place: usize) -> Choice {
+    if state.may_wait && place.is_multiple_of(4) {
         Choice::Wait
     } else {
-        Choice::Start(place as u32 % frame.options)
+        Choice::Start(place as u32 % state.options)
     }
 }
 
 /// What one rank says of its states, those of the others left at zero.
 fn say(
     schema: &Schema,
-    frames: &[Frame],
+    states: &[StateGraph],
     (batch, places): &(GraphBatch, Vec<usize>),
     (kind, storage): Numbers,
     group: Option<&ProcessGroup>,
@@ -62,7 +62,7 @@ fn say(
     let (config, options) = (PolicyConfig { storage, ..config() }, (kind, tch::Device::Cpu));
     let policy = PolicyNetwork::with_options(schema, &config, RunSeed(1), options);
     let value = ValueNetwork::with_options(schema, &config, RunSeed(1), options);
-    let choices: Vec<Choice> = places.iter().map(|&place| choice(&frames[place], place)).collect();
+    let choices: Vec<Choice> = places.iter().map(|&place| choice(&states[place], place)).collect();
     let evaluation = policy.evaluate(batch, &choices, 0.0, group).unwrap();
     let values = value.forward(batch, group).unwrap();
     // Every state counts differently, so that none can stand in for another.
@@ -72,7 +72,7 @@ fn say(
     loss.f_backward().unwrap();
     let gradients =
         [policy.parameters(), value.parameters()].iter().flat_map(|own| doubles(own.gradients())).collect();
-    let mut states = vec![[0.0; 3]; frames.len()];
+    let mut states = vec![[0.0; 3]; states.len()];
     let columns = [doubles(&evaluation.log_probability), doubles(&evaluation.entropy), doubles(&values)];
     for (row, &place) in places.iter().enumerate() {
         states[place] = columns.each_ref().map(|column| column[row]);
@@ -80,15 +80,15 @@ fn say(
     Said { states, gradients, exchanged: group.map_or(0, ProcessGroup::exchanged_bytes) }
 }
 
-fn alone(schema: &Schema, frames: &[Frame], numbers: Numbers) -> Said {
-    let batch = GraphBatch::collate(schema, &frames.iter().collect::<Vec<_>>()).to_kind(numbers.0);
-    say(schema, frames, &(batch, (0..frames.len()).collect()), numbers, None)
+fn alone(schema: &Schema, states: &[StateGraph], numbers: Numbers) -> Said {
+    let batch = GraphBatch::collate(schema, &states.iter().collect::<Vec<_>>()).to_kind(numbers.0);
+    say(schema, states, &(batch, (0..states.len()).collect()), numbers, None)
 }
 
 /// The sum of what `ranks` threads of a group say.
 fn together(
     schema: &Schema,
-    frames: &[Frame],
+    states: &[StateGraph],
     placements: &[Placement],
     ranks: u32,
     numbers: Numbers,
@@ -101,10 +101,10 @@ fn together(
         let store = Store::connect(address, DEADLINE).unwrap();
         let host = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let group = ProcessGroup::gloo(&store, rank as usize, ranks as usize, host, DEADLINE).unwrap();
-        let frame_references: Vec<&Frame> = frames.iter().collect();
+        let state_references: Vec<&StateGraph> = states.iter().collect();
         let size = NonZeroU32::new(ranks).unwrap();
-        let (batch, places) = collate_part(schema, &frame_references, placements, rank, size).unwrap();
-        let said = say(schema, frames, &(batch.to_kind(numbers.0), places), numbers, Some(&group));
+        let (batch, places) = collate_part(schema, &state_references, placements, rank, size).unwrap();
+        let said = say(schema, states, &(batch.to_kind(numbers.0), places), numbers, Some(&group));
         group.barrier().unwrap();
         said
     };
@@ -141,21 +141,21 @@ fn any_cut_of_any_states_over_ranks_changes_nothing() {
     for case in 0..12 {
         let mut rng = rng(case);
         let ranks = [2, 4][case as usize % 2];
-        let frames: Vec<Frame> = (0..rng.random_range(1..6)).map(|_| frame(&schema, &mut rng)).collect();
+        let states: Vec<StateGraph> = (0..rng.random_range(1..6)).map(|_| state(&schema, &mut rng)).collect();
         // Few nodes over many ranks: some rank holds none of them, or decides nothing.
-        let placements: Vec<Placement> = frames
+        let placements: Vec<Placement> = states
             .iter()
-            .map(|frame| match rng.random_bool(0.6) {
+            .map(|state| match rng.random_bool(0.6) {
                 true => Placement::Spread {
-                    owners: (0..frame.nodes.iter().sum()).map(|_| rng.random_range(0..ranks)).collect(),
+                    owners: (0..state.nodes.iter().sum()).map(|_| rng.random_range(0..ranks)).collect(),
                     decider: rng.random_range(0..ranks),
                 },
                 false => Placement::Whole { rank: rng.random_range(0..ranks) },
             })
             .collect();
         let distance = distance(
-            &alone(&schema, &frames, DOUBLES),
-            &together(&schema, &frames, &placements, ranks, DOUBLES),
+            &alone(&schema, &states, DOUBLES),
+            &together(&schema, &states, &placements, ranks, DOUBLES),
         );
         assert!(distance < 1e-10, "case {case}, {ranks} ranks: {distance}");
     }
@@ -165,18 +165,18 @@ fn any_cut_of_any_states_over_ranks_changes_nothing() {
 fn one_state_of_a_hundred_thousand_edges_is_the_same_over_ranks() {
     crate::set_threads(1);
     let schema = serverless::schema(SIZES as usize);
-    let state = frame_of(&schema, [200, 300, 400, 100], &mut rng(9));
+    let state = state_of(&schema, [200, 300, 400, 100], &mut rng(9));
     let (sources, targets) = messages(&state);
     assert!(sources.len() > 100_000, "{} edges", sources.len());
     let nodes = state.nodes.iter().sum::<u32>() as usize;
     let list = partition::EdgeList::new(nodes, &sources, &targets).unwrap();
-    let frames = [state];
+    let states = [state];
     for (numbers, near) in [(DOUBLES, 1e-5), (FLOATS, 1e-4)] {
-        let expected = alone(&schema, &frames, numbers);
+        let expected = alone(&schema, &states, numbers);
         for ranks in [1_u32, 2, 4] {
             let owners = partition::stream(&list, NonZeroU32::new(ranks).unwrap());
             let placements = [Placement::Spread { owners, decider: ranks - 1 }];
-            let distance = distance(&expected, &together(&schema, &frames, &placements, ranks, numbers));
+            let distance = distance(&expected, &together(&schema, &states, &placements, ranks, numbers));
             assert!(distance < near, "{ranks} ranks, {numbers:?}: {distance}");
         }
     }
@@ -187,15 +187,15 @@ fn halves_are_the_same_over_ranks_and_cost_half_the_bytes() {
     crate::set_threads(1);
     let schema = serverless::schema(SIZES as usize);
     // One decision: it is sent few rows beside those that messages need.
-    let frames = [frame_of(&schema, [300, 300, 1500, 1], &mut rng(5))];
-    let nodes: u32 = frames[0].nodes.iter().sum();
+    let states = [state_of(&schema, [300, 300, 1500, 1], &mut rng(5))];
+    let nodes: u32 = states[0].nodes.iter().sum();
     let owners = (0..nodes).map(|node| node % 2).collect();
     let placements = [Placement::Spread { owners, decider: 1 }];
-    let halves = together(&schema, &frames, &placements, 2, HALVES);
+    let halves = together(&schema, &states, &placements, 2, HALVES);
     // Gradients that come back from another rank are rounded once more than at home.
-    let distance = distance(&alone(&schema, &frames, HALVES), &halves);
+    let distance = distance(&alone(&schema, &states, HALVES), &halves);
     assert!(distance < 0.01, "{distance}");
-    let whole = together(&schema, &frames, &placements, 2, FLOATS);
+    let whole = together(&schema, &states, &placements, 2, FLOATS);
     let ratio = whole.exchanged as f64 / halves.exchanged as f64;
     assert!((1.8..=2.0).contains(&ratio), "{} bytes and {}", whole.exchanged, halves.exchanged);
 }
@@ -203,7 +203,7 @@ fn halves_are_the_same_over_ranks_and_cost_half_the_bytes() {
 #[test]
 fn a_spread_batch_is_not_computed_alone() {
     let schema = serverless::schema(SIZES as usize);
-    let state = frame(&schema, &mut rng(1));
+    let state = state(&schema, &mut rng(1));
     let owners = (0..state.nodes.iter().sum()).map(|node: u32| node % 2).collect();
     let placements = [Placement::Spread { owners, decider: 0 }];
     let (batch, _) =

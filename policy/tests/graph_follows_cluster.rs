@@ -7,7 +7,7 @@ use configuration::parse;
 use engine::{ClusterView, Interests, Progress, Simulation};
 use rand::Rng;
 use state_graph::serverless::{PENDING_WINDOW, ServerlessGraph, schema};
-use state_graph::{FrameBuilder, NodeType};
+use state_graph::{NodeType, StateGraphBuilder};
 use workloads::Episodes;
 
 fn episode(seed: u64) -> Simulation {
@@ -27,7 +27,7 @@ fn memory_pending_and_options_agree_at_every_decision() {
     let width = schema.nodes[NodeType::Resource as usize].len();
     let (bound, idle) =
         (column(&schema, NodeType::Resource, "bound"), column(&schema, NodeType::Resource, "idle_memory"));
-    let (mut builder, mut options, mut decisions) = (FrameBuilder::default(), Vec::new(), 0);
+    let (mut builder, mut options, mut decisions) = (StateGraphBuilder::default(), Vec::new(), 0);
     for seed in 0..3 {
         let mut simulation = episode(seed);
         let mut rng = RunSeed(seed).rng(Stream::Actions, 0);
@@ -37,10 +37,10 @@ fn memory_pending_and_options_agree_at_every_decision() {
             let graph = graph.get_or_insert_with(|| ServerlessGraph::new(view.spec()));
             graph.apply(view.events()).unwrap();
             view.start_options(PENDING_WINDOW, &mut options);
-            let frame = graph.frame(view.now(), &options, &mut builder);
+            let state = graph.state(view.now(), &options, &mut builder);
             assert_eq!(graph.pending_count(), view.pending_count());
-            assert_eq!(frame.options as usize, options.len());
-            let rows = frame.node_features(&schema, NodeType::Resource);
+            assert_eq!(state.options as usize, options.len());
+            let rows = state.node_features(&schema, NodeType::Resource);
             for (node, row) in view.nodes().zip(rows.chunks(width)) {
                 let capacity = view.spec().nodes[node.id.0 as usize].memory_mb as f32;
                 assert!((row[bound] - node.bound_mb as f32 / capacity).abs() < 1e-6);

@@ -1,8 +1,8 @@
-//! What the numbers of a frame mean: a name for every feature of every node type, edge type, option and global.
+//! What the numbers of a state mean: a name for every feature of every node type, edge type, option and global.
 
 use common::ids::Digest;
 
-/// Node types, in the order in which a frame stores them.
+/// Node types, in the order in which a state stores them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
 pub enum NodeType {
@@ -22,7 +22,7 @@ impl NodeType {
     pub const ALL: [NodeType; NODE_TYPES] = [NodeType::Function, NodeType::Resource, NodeType::Invocation];
 }
 
-/// Edge types, in the order in which a frame stores them. Each is stored in one direction; the networks pass messages
+/// Edge types, in the order in which a state stores them. Each is stored in one direction; the networks pass messages
 /// along both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]

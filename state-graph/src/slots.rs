@@ -1,11 +1,11 @@
-//! Frames of the `slots` scenario: one resource node, an invocation node for each visible or running job, allocation
+//! States of the `slots` scenario: one resource node, an invocation node for each visible or running job, allocation
 //! edges for running jobs and request edges for visible ones; backlog and arrivals are global. Small enough to be
 //! built anew at each decision.
 
 use common::slots::{ARRIVAL_MEMORY, PROFILE, RESOURCES, RunningJob, SlotsObservation, VisibleJob};
 
 use crate::schema::names;
-use crate::{EdgeType, Frame, FrameBuilder, NodeType, Schema};
+use crate::{EdgeType, NodeType, Schema, StateGraph, StateGraphBuilder};
 
 /// Longest job, by which lengths are scaled.
 const LONGEST: f32 = 15.0;
@@ -55,8 +55,8 @@ pub fn schema() -> Schema {
     }
 }
 
-/// The frame of an observation; option i starts the i-th visible job that fits now. `builder` lends its memory.
-pub fn frame(observation: &SlotsObservation, builder: &mut FrameBuilder) -> Frame {
+/// The state of an observation; option i starts the i-th visible job that fits now. `builder` lends its memory.
+pub fn state(observation: &SlotsObservation, builder: &mut StateGraphBuilder) -> StateGraph {
     builder.clear();
     builder.globals(&globals(observation));
     let mut profile = [0.0; RESOURCES * PROFILE];
@@ -100,7 +100,12 @@ fn globals(observation: &SlotsObservation) -> [f32; 12] {
     ]
 }
 
-fn visible_job(observation: &SlotsObservation, job: &VisibleJob, machine: u32, builder: &mut FrameBuilder) {
+fn visible_job(
+    observation: &SlotsObservation,
+    job: &VisibleJob,
+    machine: u32,
+    builder: &mut StateGraphBuilder,
+) {
     let fits = job.earliest_fit == 0;
     let earliest = job.earliest_fit as f32 / PROFILE as f32;
     let share = |resource: usize| job.demand[resource] as f32 / observation.capacity[resource] as f32;
@@ -135,7 +140,12 @@ fn visible_job(observation: &SlotsObservation, job: &VisibleJob, machine: u32, b
     }
 }
 
-fn running_job(observation: &SlotsObservation, job: &RunningJob, machine: u32, builder: &mut FrameBuilder) {
+fn running_job(
+    observation: &SlotsObservation,
+    job: &RunningJob,
+    machine: u32,
+    builder: &mut StateGraphBuilder,
+) {
     let share = |resource: usize| job.demand[resource] as f32 / observation.capacity[resource] as f32;
     let remaining = job.remaining as f32 / LONGEST;
     let node = builder.node(
@@ -180,13 +190,16 @@ mod tests {
             may_wait: true,
             ..SlotsObservation::default()
         };
-        let frame = frame(&observation, &mut FrameBuilder::default());
+        let state = state(&observation, &mut StateGraphBuilder::default());
         let schema = schema();
-        assert_eq!(frame.nodes, [0, 1, 4]);
-        assert_eq!(frame.option_indices()[0], [0, 2]);
-        assert_eq!(frame.edge_ends(EdgeType::Allocation), (&[3][..], &[0][..]));
-        assert_eq!(frame.node_features(&schema, NodeType::Resource)[PROFILE], 0.9);
-        assert_eq!(frame.features.len(), frame.sections(&schema)[super::super::frame::SECTIONS - 1].end);
-        assert!(!frame.is_forced());
+        assert_eq!(state.nodes, [0, 1, 4]);
+        assert_eq!(state.option_indices()[0], [0, 2]);
+        assert_eq!(state.edge_ends(EdgeType::Allocation), (&[3][..], &[0][..]));
+        assert_eq!(state.node_features(&schema, NodeType::Resource)[PROFILE], 0.9);
+        assert_eq!(
+            state.features.len(),
+            state.sections(&schema)[super::super::state_graph::SECTIONS - 1].end
+        );
+        assert!(!state.is_forced());
     }
 }

@@ -7,7 +7,7 @@ use common::cluster::{
 };
 use common::ids::{ContainerId, FunctionId, InvocationId, NodeId};
 use state_graph::serverless::{ServerlessGraph, schema};
-use state_graph::{EdgeType, Frame, FrameBuilder, NodeType, Schema};
+use state_graph::{EdgeType, NodeType, Schema, StateGraph, StateGraphBuilder};
 
 fn cluster() -> ClusterSpec {
     let node = NodeSpec {
@@ -41,7 +41,7 @@ fn cluster() -> ClusterSpec {
 }
 
 /// One invocation runs warm since second 0, another waits; the state after `seconds`.
-fn frame_after(seconds: f64) -> Frame {
+fn state_after(seconds: f64) -> StateGraph {
     let mut graph = ServerlessGraph::new(&cluster());
     let arrived = |id| ClusterEvent::Arrived {
         invocation: InvocationId(id),
@@ -66,7 +66,7 @@ fn frame_after(seconds: f64) -> Frame {
         warm: false,
         evicts_mb: 0,
     };
-    graph.frame(SimTime::from_seconds(seconds), &[option], &mut FrameBuilder::default())
+    graph.state(SimTime::from_seconds(seconds), &[option], &mut StateGraphBuilder::default())
 }
 
 fn column(names: &[String], name: &str) -> usize {
@@ -74,23 +74,23 @@ fn column(names: &[String], name: &str) -> usize {
 }
 
 /// (remaining of the running one, soonest own container of the waiting one).
-fn shown(schema: &Schema, frame: &Frame) -> (f32, f32) {
+fn shown(schema: &Schema, state: &StateGraph) -> (f32, f32) {
     let edges = &schema.edges[EdgeType::Allocation as usize];
-    let remaining = frame.edge_features(schema, EdgeType::Allocation)[column(edges, "remaining")];
+    let remaining = state.edge_features(schema, EdgeType::Allocation)[column(edges, "remaining")];
     let nodes = &schema.nodes[NodeType::Invocation as usize];
-    let waiting = &frame.node_features(schema, NodeType::Invocation)[nodes.len()..];
+    let waiting = &state.node_features(schema, NodeType::Invocation)[nodes.len()..];
     (remaining, waiting[column(nodes, "own_soonest")])
 }
 
 #[test]
 fn what_outlived_its_estimate_shows_the_time_that_it_is_expected_to_go_on() {
     let schema = schema(1);
-    let fresh = shown(&schema, &frame_after(0.0));
+    let fresh = shown(&schema, &state_after(0.0));
     assert_eq!(fresh.0, fresh.1);
     let (nearly, beyond, far) = (
-        shown(&schema, &frame_after(0.9)),
-        shown(&schema, &frame_after(3.0)),
-        shown(&schema, &frame_after(30.0)),
+        shown(&schema, &state_after(0.9)),
+        shown(&schema, &state_after(3.0)),
+        shown(&schema, &state_after(30.0)),
     );
     assert!(nearly.0 < fresh.0 && nearly.0 > 0.0, "{nearly:?} {fresh:?}");
     assert!(beyond.0 > 0.0 && beyond.1 == beyond.0, "{beyond:?}");

@@ -206,7 +206,7 @@ impl<'a> Bench<'a> {
             self.figure("actor_decisions", decisions / seconds, "decisions/s", what.clone()),
             self.figure("actor_env_steps", counters.steps as f64 / seconds, "env steps/s", what),
             self.figure(
-                "actor_frame_bytes",
+                "actor_state_bytes",
                 bytes as f64 / steps.max(1) as f64,
                 "bytes/step",
                 "encoded states".to_owned(),

@@ -8,7 +8,7 @@ use common::ids::InvocationId;
 use common::slots::{PROFILE, SlotsObservation, VisibleJob};
 use common::trajectory::{Choice, Step};
 use configuration::{Config, parse};
-use state_graph::{Frame, FrameBuilder, slots};
+use state_graph::{StateGraph, StateGraphBuilder, slots};
 use tch::Device;
 use torch_extension::process_group::{ProcessGroup, Store};
 
@@ -29,7 +29,7 @@ fn config() -> Config {
 }
 
 /// A state with as many jobs to choose from as its number says, so that states differ in size.
-fn frame(number: usize) -> Frame {
+fn state(number: usize) -> StateGraph {
     let job = |id: usize| VisibleJob {
         id: InvocationId(id as u64),
         slot: id as u32,
@@ -45,7 +45,7 @@ fn frame(number: usize) -> Frame {
         may_wait: true,
         ..SlotsObservation::default()
     };
-    slots::frame(&observation, &mut FrameBuilder::default())
+    slots::state(&observation, &mut StateGraphBuilder::default())
 }
 
 fn batch() -> Batch {
@@ -60,7 +60,7 @@ fn batch() -> Batch {
     let mut batch = Batch::default();
     batch.steps = (0..STEPS).map(step).collect();
     // One more state to go on from.
-    batch.frames = (0..=STEPS).map(frame).collect();
+    batch.states = (0..=STEPS).map(state).collect();
     batch.trajectories = vec![TrajectorySpan {
         steps: 0..STEPS,
         bootstrap: Some(STEPS),
@@ -136,7 +136,7 @@ fn a_gpu_learns_what_a_processor_learns() {
 #[test]
 fn ranks_learn_what_one_learns_alone_and_stay_equal() {
     let alone = learnt(None, u64::MAX);
-    let sizes: Vec<u64> = batch().frames.iter().map(edges_of).collect();
+    let sizes: Vec<u64> = batch().states.iter().map(edges_of).collect();
     // Whole states only, some of a batch cut, all of them cut.
     for partition_edges in [u64::MAX, sizes[2], 1] {
         for size in [2, 4] {

@@ -106,9 +106,9 @@ fn batch(bytes: &[u8], schema: &Schema) -> Result<(f64, Batch), LearnerError> {
     let (spent, encoded) = parts.split_first().ok_or_else(wrong)?;
     let spent = f64::from_le_bytes((*spent).try_into().map_err(|_| wrong())?);
     let decode = |trajectory: &&[u8]| match unpack(trajectory)?[..] {
-        [weight, header, body, frames] => {
+        [weight, header, body, states] => {
             let weight = f32::from_le_bytes(weight.try_into().map_err(|_| wrong())?);
-            let mut decoded = Decoded::of_bytes(schema, header, body, frames)?;
+            let mut decoded = Decoded::of_bytes(schema, header, body, states)?;
             decoded.set_weight(weight);
             Ok(decoded)
         }

@@ -1,6 +1,6 @@
 //! [`Encoder`] on plain arrays.
 
-use state_graph::{EdgeType, Frame, NODE_TYPES, NodeType, Schema};
+use state_graph::{EdgeType, NODE_TYPES, NodeType, Schema, StateGraph};
 use torch_extension::inference::{GraphAttention, LayerNorm, Linear, SortedEdges};
 
 use super::sized;
@@ -95,12 +95,12 @@ impl PlainEncoder {
         })
     }
 
-    /// Embeds all frames into `states`.
-    pub(super) fn embed(&mut self, schema: &Schema, frames: &[&Frame], states: &mut States) {
+    /// Embeds all graphs into `states`.
+    pub(super) fn embed(&mut self, schema: &Schema, graphs: &[&StateGraph], states: &mut States) {
         states.nodes.clear();
         states.choices.clear();
         self.space.pooled.clear();
-        let mut rest = frames;
+        let mut rest = graphs;
         let mut graph = 0;
         while !rest.is_empty() {
             let (group, later) = rest.split_at(group_size(rest));
@@ -110,12 +110,12 @@ impl PlainEncoder {
         }
         states.choices.close();
         let [first, second] = &self.context;
-        let hidden = sized(&mut self.space.normed, frames.len() * self.width);
+        let hidden = sized(&mut self.space.normed, graphs.len() * self.width);
         first.apply(&self.space.pooled, hidden);
-        second.apply(hidden, sized(&mut states.context, frames.len() * self.width));
+        second.apply(hidden, sized(&mut states.context, graphs.len() * self.width));
     }
 
-    fn embed_group(&mut self, schema: &Schema, group: &[&Frame], graph: usize, states: &mut States) {
+    fn embed_group(&mut self, schema: &Schema, group: &[&StateGraph], graph: usize, states: &mut States) {
         let before = states.nodes.len() / self.width;
         let firsts = self.lay_out(schema, group, graph, before, &mut states.choices);
         self.embed_nodes(schema, group);
@@ -134,38 +134,38 @@ impl PlainEncoder {
     fn lay_out(
         &mut self,
         schema: &Schema,
-        group: &[&Frame],
-        graph: usize,
+        group: &[&StateGraph],
+        first_graph: usize,
         before: usize,
         choices: &mut Choices,
     ) -> Vec<[u32; NODE_TYPES]> {
         let totals: [u32; NODE_TYPES] =
-            std::array::from_fn(|kind| group.iter().map(|frame| frame.nodes[kind]).sum());
+            std::array::from_fn(|kind| group.iter().map(|graph| graph.nodes[kind]).sum());
         let mut first: [u32; NODE_TYPES] = std::array::from_fn(|kind| totals[..kind].iter().sum());
         let mut firsts = Vec::with_capacity(group.len());
         let edges = &mut self.space.edges;
         edges.clear(self.edge_features);
-        for (place, frame) in group.iter().enumerate() {
+        for (place, graph) in group.iter().enumerate() {
             firsts.push(first);
             let row = |kind, node| (before + (first[kind as usize] + node) as usize) as i64;
-            choices.push(frame, schema, (graph + place) as i64, row);
+            choices.push(graph, schema, (first_graph + place) as i64, row);
             for kind in EdgeType::ALL {
-                push_edges(schema, frame, kind, &first, edges);
+                push_edges(schema, graph, kind, &first, edges);
             }
-            (0..NODE_TYPES).for_each(|kind| first[kind] += frame.nodes[kind]);
+            (0..NODE_TYPES).for_each(|kind| first[kind] += graph.nodes[kind]);
         }
         edges.sort(totals.iter().sum::<u32>() as usize);
         firsts
     }
 
-    fn embed_nodes(&mut self, schema: &Schema, group: &[&Frame]) {
+    fn embed_nodes(&mut self, schema: &Schema, group: &[&StateGraph]) {
         let space = &mut self.space;
         space.nodes.clear();
         for (input, kind) in self.node_inputs.iter().zip(NodeType::ALL) {
             let Some([first, second]) = input else { continue };
             let features = &mut space.features;
             features.clear();
-            group.iter().for_each(|frame| features.extend_from_slice(frame.node_features(schema, kind)));
+            group.iter().for_each(|graph| features.extend_from_slice(graph.node_features(schema, kind)));
             let rows = features.len() / schema.nodes[kind as usize].len();
             let hidden = sized(&mut space.source, rows * self.width);
             first.apply(features, hidden);
@@ -193,30 +193,30 @@ impl Layer {
     }
 }
 
-/// How many of the next frames make a group.
-fn group_size(frames: &[&Frame]) -> usize {
+/// How many of the next graphs make a group.
+fn group_size(graphs: &[&StateGraph]) -> usize {
     let mut nodes = 0;
-    let fits = |frame: &&&Frame| {
+    let fits = |graph: &&&StateGraph| {
         let before = nodes;
-        nodes += frame.nodes.iter().sum::<u32>() as usize;
+        nodes += graph.nodes.iter().sum::<u32>() as usize;
         before < GROUP_NODES
     };
-    frames.iter().take_while(fits).count()
+    graphs.iter().take_while(fits).count()
 }
 
 fn push_edges(
     schema: &Schema,
-    frame: &Frame,
+    graph: &StateGraph,
     kind: EdgeType,
     first: &[u32; NODE_TYPES],
     edges: &mut SortedEdges,
 ) {
-    let (from, to) = frame.edge_ends(kind);
+    let (from, to) = graph.edge_ends(kind);
     if from.is_empty() {
         return;
     }
     let (from_first, to_first) = (first[kind.source() as usize], first[kind.target() as usize]);
-    let features = frame.edge_features(schema, kind);
+    let features = graph.edge_features(schema, kind);
     let width = schema.edges[kind as usize].len();
     let relation = 2 * kind as u32;
     for (edge, (&from, &to)) in from.iter().zip(to).enumerate() {
@@ -229,15 +229,15 @@ fn push_edges(
 /// Appends the pooled row of each graph: globals, then mean and scaled sum of each type's nodes.
 fn pool(
     schema: &Schema,
-    group: &[&Frame],
+    group: &[&StateGraph],
     firsts: &[[u32; NODE_TYPES]],
     nodes: &[f32],
     width: usize,
     pooled: &mut Vec<f32>,
 ) {
-    for (frame, first) in group.iter().zip(firsts) {
-        pooled.extend_from_slice(frame.globals(schema));
-        for (&first, &count) in first.iter().zip(&frame.nodes) {
+    for (graph, first) in group.iter().zip(firsts) {
+        pooled.extend_from_slice(graph.globals(schema));
+        for (&first, &count) in first.iter().zip(&graph.nodes) {
             let start = pooled.len();
             pooled.resize(start + 2 * width, 0.0);
             let (means, sums) = pooled[start..].split_at_mut(width);

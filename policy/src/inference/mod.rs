@@ -4,7 +4,7 @@
 mod encoder;
 mod heads;
 
-use state_graph::{Frame, Schema};
+use state_graph::{Schema, StateGraph};
 
 use crate::PolicyError;
 use crate::choices::Choices;
@@ -34,9 +34,9 @@ impl Inference {
         Ok(Inference { schema: network.schema().clone(), encoder, heads, states: States::default() })
     }
 
-    /// Embeds `frames`; what follows speaks of them.
-    pub(crate) fn embed(&mut self, frames: &[&Frame]) {
-        self.encoder.embed(&self.schema, frames, &mut self.states);
+    /// Embeds `states`; what follows speaks of them.
+    pub(crate) fn embed(&mut self, states: &[&StateGraph]) {
+        self.encoder.embed(&self.schema, states, &mut self.states);
     }
 
     /// What may be decided.

@@ -1,4 +1,4 @@
-//! The rows of a serverless frame, all scaled to order one: logarithms of times and counts, fractions of capacities.
+//! The rows of a serverless state, all scaled to order one: logarithms of times and counts, fractions of capacities.
 
 use common::SimTime;
 use common::cluster::{Priority, StartOption};

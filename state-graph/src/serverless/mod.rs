@@ -1,5 +1,5 @@
-//! Frames of the `serverless` scenario. [`ServerlessGraph`] follows cluster events and keeps what is needed of every
-//! function, node, container and invocation up to date; a frame then shows a bounded window of it: functions that
+//! States of the `serverless` scenario. [`ServerlessGraph`] follows cluster events and keeps what is needed of every
+//! function, node, container and invocation up to date; a state then shows a bounded window of it: functions that
 //! somebody waits for or that run, every resource, the invocations that could start, and those that will finish first.
 
 mod counts;
@@ -10,15 +10,15 @@ use common::SimTime;
 use common::cluster::StartOption;
 
 use crate::schema::names;
-use crate::{EDGE_TYPES, EdgeType, Frame, FrameBuilder, NodeType, Schema};
+use crate::{EDGE_TYPES, EdgeType, NodeType, Schema, StateGraph, StateGraphBuilder};
 
 pub use counts::GraphCounts;
 use tracker::Container;
 pub use tracker::{ServerlessGraph, TrackerError};
 
-/// Running invocations that a frame shows: those that are expected to finish first.
+/// Running invocations that a state shows: those that are expected to finish first.
 pub const RUNNING_WINDOW: usize = 16;
-/// Functions whose oldest pending invocation a frame shows: those that waited longest. It is wide, because a policy that
+/// Functions whose oldest pending invocation a state shows: those that waited longest. It is wide, because a policy that
 /// prefers short functions leaves long ones at its front.
 pub const PENDING_WINDOW: usize = 64;
 
@@ -38,9 +38,14 @@ pub fn schema(sizes: usize) -> Schema {
 }
 
 impl ServerlessGraph {
-    /// The state at `now`; option i of the frame is `options[i]`, which come sorted by (invocation, size, node).
+    /// The state at `now`; option i of the state is `options[i]`, which come sorted by (invocation, size, node).
     /// `builder` lends its memory.
-    pub fn frame(&self, now: SimTime, options: &[StartOption], builder: &mut FrameBuilder) -> Frame {
+    pub fn state(
+        &self,
+        now: SimTime,
+        options: &[StartOption],
+        builder: &mut StateGraphBuilder,
+    ) -> StateGraph {
         builder.clear();
         builder.globals(&features::global(self, now));
         let mut functions = vec![None; self.functions.len()];
@@ -71,7 +76,7 @@ impl ServerlessGraph {
         busy: &[(f64, &Container)],
         functions: &[Option<u32>],
         resources: &[u32],
-        builder: &mut FrameBuilder,
+        builder: &mut StateGraphBuilder,
     ) {
         for (remaining, container) in busy.iter().take(RUNNING_WINDOW) {
             let Some(function) = functions[container.function] else { continue };
@@ -89,7 +94,7 @@ impl ServerlessGraph {
         busy: &[(f64, &Container)],
         functions: &[Option<u32>],
         resources: &[u32],
-        builder: &mut FrameBuilder,
+        builder: &mut StateGraphBuilder,
     ) {
         let mut own_soonest = vec![None; self.functions.len()];
         for (remaining, container) in busy {

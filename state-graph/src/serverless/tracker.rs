@@ -149,7 +149,7 @@ pub struct ServerlessGraph {
     pub(super) functions: Vec<FunctionState>,
     pub(super) nodes: Vec<NodeState>,
     waiting: HashMap<InvocationId, Pending>,
-    /// In the order of their ids, so that frames do not depend on hashing.
+    /// In the order of their ids, so that states do not depend on hashing.
     containers: BTreeMap<ContainerId, Container>,
     /// Idle containers by function and node, those that go first at the front.
     idle: BTreeMap<(usize, usize), BTreeSet<(SimTime, ContainerId)>>,

@@ -5,12 +5,12 @@ use std::ops::Range;
 
 use crate::schema::{EDGE_TYPES, EdgeType, NODE_TYPES, NodeType, Schema};
 
-/// Sections of features in a frame: globals, each node type, each edge type, options.
+/// Sections of features in a state: globals, each node type, each edge type, options.
 pub(crate) const SECTIONS: usize = 1 + NODE_TYPES + EDGE_TYPES + 1;
 
 /// The state of a cluster at one decision.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Frame {
+pub struct StateGraph {
     /// Number of nodes of each type.
     pub nodes: [u32; NODE_TYPES],
     /// Number of edges of each type.
@@ -25,7 +25,7 @@ pub struct Frame {
     pub indices: Vec<u32>,
 }
 
-impl Frame {
+impl StateGraph {
     /// Where the features of each section lie, given the schema's widths.
     pub(crate) fn sections(&self, schema: &Schema) -> [Range<usize>; SECTIONS] {
         let mut start = 0;
@@ -85,40 +85,40 @@ impl Frame {
 
     /// The same state with those edges only that are `kept`, in their order.
     #[must_use]
-    pub fn with_edges(&self, schema: &Schema, kept: &[Vec<bool>; EDGE_TYPES]) -> Frame {
+    pub fn with_edges(&self, schema: &Schema, kept: &[Vec<bool>; EDGE_TYPES]) -> StateGraph {
         let sections = self.sections(schema);
-        let &Frame { nodes, options, may_wait, .. } = self;
-        let mut frame = Frame { nodes, options, may_wait, ..Frame::default() };
-        frame.features.extend_from_slice(&self.features[..sections[NODE_TYPES].end]);
+        let &StateGraph { nodes, options, may_wait, .. } = self;
+        let mut state = StateGraph { nodes, options, may_wait, ..StateGraph::default() };
+        state.features.extend_from_slice(&self.features[..sections[NODE_TYPES].end]);
         for (kind, kept) in EdgeType::ALL.into_iter().zip(kept) {
             let (sources, targets) = self.edge_ends(kind);
             let column = |ends: &[u32]| -> Vec<u32> {
                 ends.iter().zip(kept).filter(|(_, kept)| **kept).map(|(end, _)| *end).collect()
             };
-            frame.indices.extend(column(sources));
-            frame.indices.extend(column(targets));
-            frame.edges[kind as usize] = kept.iter().filter(|kept| **kept).count() as u32;
+            state.indices.extend(column(sources));
+            state.indices.extend(column(targets));
+            state.edges[kind as usize] = kept.iter().filter(|kept| **kept).count() as u32;
             let width = schema.edges[kind as usize].len();
             let rows = self.edge_features(schema, kind);
             for edge in (0..kept.len()).filter(|&edge| kept[edge]) {
-                frame.features.extend_from_slice(&rows[edge * width..(edge + 1) * width]);
+                state.features.extend_from_slice(&rows[edge * width..(edge + 1) * width]);
             }
         }
-        frame.features.extend_from_slice(self.option_features(schema));
-        self.option_indices().iter().for_each(|column| frame.indices.extend_from_slice(column));
-        frame
+        state.features.extend_from_slice(self.option_features(schema));
+        self.option_indices().iter().for_each(|column| state.indices.extend_from_slice(column));
+        state
     }
 
-    /// Whether the frame leaves nothing to decide: *wait* alone, or one option alone.
+    /// Whether the state leaves nothing to decide: *wait* alone, or one option alone.
     #[must_use]
     pub fn is_forced(&self) -> bool {
         self.options + u32::from(self.may_wait) <= 1
     }
 }
 
-/// Collects the parts of a frame in any order and lays them out.
+/// Collects the parts of a state in any order and lays them out.
 #[derive(Debug, Default)]
-pub struct FrameBuilder {
+pub struct StateGraphBuilder {
     globals: Vec<f32>,
     nodes: [(u32, Vec<f32>); NODE_TYPES],
     edges: [EdgeRows; EDGE_TYPES],
@@ -139,8 +139,8 @@ struct OptionRows {
     features: Vec<f32>,
 }
 
-impl FrameBuilder {
-    /// Forgets the last frame and keeps the memory.
+impl StateGraphBuilder {
+    /// Forgets the last state and keeps the memory.
     pub fn clear(&mut self) {
         self.globals.clear();
         for (count, features) in &mut self.nodes {
@@ -192,24 +192,24 @@ impl FrameBuilder {
         self.may_wait = allowed;
     }
 
-    /// Lays the collected parts out as one frame.
+    /// Lays the collected parts out as one state.
     #[must_use]
-    pub fn build(&self) -> Frame {
-        let mut frame = Frame { may_wait: self.may_wait, ..Frame::default() };
-        frame.features.extend_from_slice(&self.globals);
+    pub fn build(&self) -> StateGraph {
+        let mut state = StateGraph { may_wait: self.may_wait, ..StateGraph::default() };
+        state.features.extend_from_slice(&self.globals);
         for (kind, (count, features)) in self.nodes.iter().enumerate() {
-            frame.nodes[kind] = *count;
-            frame.features.extend_from_slice(features);
+            state.nodes[kind] = *count;
+            state.features.extend_from_slice(features);
         }
         for (kind, rows) in self.edges.iter().enumerate() {
-            frame.edges[kind] = rows.sources.len() as u32;
-            frame.features.extend_from_slice(&rows.features);
-            frame.indices.extend_from_slice(&rows.sources);
-            frame.indices.extend_from_slice(&rows.targets);
+            state.edges[kind] = rows.sources.len() as u32;
+            state.features.extend_from_slice(&rows.features);
+            state.indices.extend_from_slice(&rows.sources);
+            state.indices.extend_from_slice(&rows.targets);
         }
-        frame.options = self.options.columns[0].len() as u32;
-        frame.features.extend_from_slice(&self.options.features);
-        self.options.columns.iter().for_each(|column| frame.indices.extend_from_slice(column));
-        frame
+        state.options = self.options.columns[0].len() as u32;
+        state.features.extend_from_slice(&self.options.features);
+        self.options.columns.iter().for_each(|column| state.indices.extend_from_slice(column));
+        state
     }
 }
