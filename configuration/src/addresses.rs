@@ -118,6 +118,7 @@ impl Host {
 /// The address of a link, `tcp://HOST:PORT` with a fixed port. HOST may be `*`, every address of the machine, to bind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(inline)]
 pub struct LinkAddress {
     text: String,
     parsed: HostPort,
@@ -126,6 +127,7 @@ pub struct LinkAddress {
 /// The address of health checks and metrics, `HOST:PORT` with a fixed port.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(inline)]
 pub struct MetricsAddress {
     text: String,
     parsed: HostPort,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 /// What a rank of the learner computes on: `"cpu"` or `"cuda:N"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(inline)]
 pub enum Device {
     /// The processor.
     Cpu,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// A time on the wall, in seconds. Its range keeps it positive and finite.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
+#[schemars(inline)]
 pub struct Seconds(pub(crate) f64);
 
 impl Seconds {

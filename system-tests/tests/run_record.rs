@@ -91,7 +91,7 @@ fn a_raised_budget_goes_on_learning_and_each_configuration_is_kept() {
     assert!(*steps.last().unwrap() >= 6000, "{steps:?}");
     assert!(steps.windows(2).all(|pair| pair[0] < pair[1]), "{steps:?}");
     let budget = |epoch: &str| {
-        let text = fs::read_to_string(folder.path().join("run/epochs").join(epoch)).unwrap();
+        let text = fs::read_to_string(folder.path().join("run/lives").join(epoch)).unwrap();
         text.lines().find_map(|line| line.strip_prefix("budget_steps = ").map(str::to_owned)).unwrap()
     };
     assert_eq!([budget("0001.toml"), budget("0002.toml")], ["3000", "6000"]);
@@ -176,5 +176,5 @@ fn an_epoch_that_learns_nothing_leaves_the_record_as_it_is() {
     let record = fs::read(folder.path().join("run/config.toml")).unwrap();
     assert_eq!(train(folder.path(), &["--set", "learner.budget_steps=1"]).status.code(), Some(0));
     assert_eq!(fs::read(folder.path().join("run/config.toml")).unwrap(), record);
-    assert_eq!(fs::read_dir(folder.path().join("run/epochs")).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(folder.path().join("run/lives")).unwrap().count(), 1);
 }
