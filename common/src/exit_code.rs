@@ -102,9 +102,9 @@ impl ExitCode {
     }
 }
 
-/// An error that knows how a program ends that it ends.
+/// An error that can end a program, and the exit status of that program.
 pub trait ExitStatus: std::error::Error {
-    /// The exit status of that program.
+    /// The status with which the program ends.
     fn exit_code(&self) -> ExitCode;
 }
 

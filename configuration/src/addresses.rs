@@ -21,7 +21,7 @@ pub enum Host {
 /// Host and port of an address `HOST:PORT`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostPort {
-    /// Who.
+    /// The name or address of a machine.
     pub host: Host,
     /// Where; `None` for any free port (`*` or 0).
     pub port: Option<u16>,
