@@ -1,7 +1,7 @@
 //! Compiles the C++ of this crate against the libtorch that torch-sys found.
 //!
-//! Kernels (`kernels.cpp`) are compiled once for each instruction set and chosen when the program runs, so that one binary
-//! uses what its machine has. Everything else is compiled once, with libtorch's headers.
+//! Kernels (`kernels.cpp`) are compiled once for each instruction set and chosen when the program runs, so that one
+//! binary uses what its machine has. Everything else is compiled once, with libtorch's headers.
 
 use std::path::{Path, PathBuf};
 

@@ -17,9 +17,9 @@ use crate::rollout::{RecordedTrajectory, Rollout};
 /// The actor that plays.
 #[derive(Clone, Copy, Debug)]
 pub struct Identity {
-    /// Its id.
+    /// Id of the actor.
     pub actor: ActorId,
-    /// Its incarnation.
+    /// Incarnation of the actor.
     pub incarnation: Incarnation,
 }
 

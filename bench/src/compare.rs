@@ -23,7 +23,7 @@ const SPARED: f64 = 1.5;
 /// What is compared.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Graph sizes.
+    /// Sizes of the graphs, edges.
     pub edges: Vec<usize>,
     /// Kinds of work: those of [`Work::KINDS`].
     pub kinds: Vec<String>,
@@ -39,18 +39,18 @@ pub struct Plan {
     pub peers: Option<PathBuf>,
     /// Where the graph files are written for them.
     pub graphs: PathBuf,
-    /// This program.
+    /// Path of this program's executable, started for each turn.
     pub program: PathBuf,
 }
 
 /// What became of one contender.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// On what.
+    /// Work that was measured.
     pub work: Work,
     /// What was timed.
     pub pass: Pass,
-    /// Who.
+    /// Name of the contender.
     pub contender: &'static str,
     /// Whether it is this project's.
     pub ours: bool,

@@ -13,13 +13,13 @@ use crate::{community, graph, typed};
 /// Messages of a state of a minibatch.
 const STATE: usize = 1000;
 
-/// A partitioner.
+/// Partitioner that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Cutter {
     /// Linear deterministic greedy, as the learner does it.
     Stream,
-    /// METIS.
+    /// Multilevel partitioning by METIS.
     Metis,
     /// Connected components as wholes: no edge is cut.
     Components,

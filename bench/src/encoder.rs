@@ -24,7 +24,7 @@ pub(crate) struct ProductionEncoder {
     group: Option<ProcessGroup>,
 }
 
-/// Its configuration.
+/// Configuration of the production encoder.
 pub(crate) fn production(storage: Storage) -> PolicyConfig {
     PolicyConfig { width: 64, heads: 4, layers: 2, value_layers: 2, storage, ..PolicyConfig::default() }
 }

@@ -7,7 +7,7 @@ use rand::seq::SliceRandom;
 
 /// Edges a node.
 const DEGREE: usize = 10;
-/// Features of a node.
+/// Number of features of a node.
 const FEATURES: usize = 64;
 /// Graphs of a minibatch, and their size.
 const BATCH: (usize, usize, usize) = (64, 200, 1000);
@@ -21,9 +21,9 @@ pub(crate) struct Graph {
     pub sources: Vec<u32>,
     /// Target of each edge.
     pub targets: Vec<u32>,
-    /// Features of a node.
+    /// Number of features of a node.
     pub width: usize,
-    /// `[nodes, width]`.
+    /// Features of the nodes, shape `[nodes, width]`, row by row.
     pub features: Vec<f32>,
     /// What the network shall say of each node.
     pub aims: Vec<f32>,
@@ -31,9 +31,9 @@ pub(crate) struct Graph {
     pub relations: u32,
     /// Relation of each edge; empty where edges have none.
     pub edge_relations: Vec<u8>,
-    /// Features of an edge.
+    /// Number of features of an edge.
     pub edge_width: usize,
-    /// `[edges, edge_width]`.
+    /// Features of the edges, shape `[edges, edge_width]`, row by row.
     pub edge_features: Vec<f32>,
 }
 

@@ -11,7 +11,7 @@ use crate::graph::Graph;
 const MAGIC: [u8; 4] = *b"LSHG";
 const VERSION: u32 = 1;
 
-/// Writes `graph`.
+/// Writes `graph` to the file at `path`.
 ///
 /// # Errors
 /// When the file cannot be written.

@@ -15,13 +15,13 @@ use crate::work::{Pass, Work};
 /// What shall be measured.
 #[derive(Clone, Copy, Debug)]
 pub struct Order {
-    /// On what.
+    /// Work that is measured.
     pub work: Work,
     /// What is timed.
     pub pass: Pass,
     /// Threads of tensor operations.
     pub threads: usize,
-    /// Where.
+    /// Device on which the work runs.
     pub device: Device,
     /// Timed passes, after one that is not.
     pub repeats: usize,

@@ -26,7 +26,7 @@ const DEADLINE: Duration = Duration::from_secs(300);
 /// What one rank is asked to do.
 #[derive(Clone, Copy, Debug)]
 pub struct RankOrder {
-    /// Its place.
+    /// Number of this rank, from 0.
     pub rank: usize,
     /// Ranks in all.
     pub ranks: usize,
@@ -34,7 +34,7 @@ pub struct RankOrder {
     pub store: SocketAddr,
     /// Messages that pass in one layer.
     pub messages: usize,
-    /// The partitioner.
+    /// Partitioner that divides the graph among ranks.
     pub cutter: Cutter,
     /// Timed epochs, after one that is not.
     pub repeats: usize,

@@ -4,13 +4,13 @@ use std::fmt::Display;
 
 use configuration::ConfigError;
 
-/// Most episodes or seeds of a point.
+/// Largest number of episodes or seeds of one point of an evaluation.
 pub const MOST_EPISODES: i64 = 1_000_000;
 /// Longest episode of `slots`, steps.
 pub const MOST_STEPS: i64 = 100_000;
-/// Most threads.
+/// Largest number of threads that an argument accepts.
 pub const MOST_THREADS: u64 = 1024;
-/// Most episodes side by side.
+/// Largest number of episodes that a learnt policy plays side by side.
 pub const MOST_TOGETHER: u64 = 65_536;
 
 /// Offered load in percent, as in a configuration 0.01 to 10000.
@@ -22,7 +22,7 @@ pub fn percent(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "a load is from 0.01 to 10000 percent, e.g. 130".to_owned())
 }
 
-/// A fraction by which a scheduler may be worse.
+/// A tolerance: the fraction by which a scheduler may be worse, 0–1000.
 ///
 /// # Errors
 /// What would be right.
@@ -76,10 +76,10 @@ pub fn all_names(arguments: &[Names]) -> Vec<String> {
     arguments.iter().flat_map(|names| names.0.clone()).collect()
 }
 
-/// Refuses a value that is given twice: its episodes would be the same.
+/// Refuses a value that is given twice, because its episodes would be the same.
 ///
 /// # Errors
-/// The value.
+/// An error that names the repeated value.
 pub fn once<T: PartialEq + Display>(flag: &str, values: &[T]) -> Result<(), ConfigError> {
     let twice = (1..values.len()).find(|&place| values[..place].contains(&values[place]));
     twice.map_or(Ok(()), |place| {

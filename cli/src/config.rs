@@ -31,7 +31,7 @@ enum Command {
     Schema,
     /// Reads a file as every program does, with the traces, schedulers and devices that it names, and says what is wrong.
     Check {
-        /// The configuration.
+        /// The configuration file to check.
         #[arg(value_name = "FILE")]
         file: PathBuf,
         /// Sets one value, e.g. `learner.epochs=4`; may be given many times.

@@ -38,20 +38,20 @@ pub struct DoctorArguments {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// Fit.
+    /// The check found no problem.
     Ok,
-    /// It will work, but perhaps not well.
+    /// Training will work, but perhaps not well.
     Warning,
-    /// It will not work.
+    /// Training will not work.
     Failed,
 }
 
 /// One line of the report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// What was looked at.
+    /// Name of the check, e.g. `gpus`.
     pub name: &'static str,
-    /// How it stands.
+    /// Result of the check.
     pub state: State,
     /// What was found and, where it is wrong, what would be right.
     pub reason: String,
@@ -281,7 +281,7 @@ fn port(address: &str, keys: &str) -> Check {
             (State::Failed, format!("{bare}: {error}; choose a port from 1024 on ({keys})"))
         }
         Err(error) if error.kind() == ErrorKind::AddrInUse => {
-            // Whoever holds it may be the very service that is asked about.
+            // The address may be in use by the service that this configuration describes.
             (State::Warning, format!("{bare} is in use; is it a service that runs already? ({keys})"))
         }
         Err(error) => (State::Warning, format!("{bare}: {error} ({keys})")),

@@ -7,7 +7,7 @@ use telemetry::{Failure, TelemetryError};
 /// How a command ends. Output whose reader has closed the pipe is no failure.
 ///
 /// # Errors
-/// What is to be said last, and the exit status that it stands for.
+/// The last error message, with its exit status.
 pub fn ended(result: anyhow::Result<ExitCode>) -> Result<ExitCode, Failure> {
     match result {
         Err(error) if error.downcast_ref().is_some_and(telemetry::is_cut_short) => Ok(ExitCode::Success),
@@ -49,7 +49,7 @@ fn code_of_cause(cause: &Cause) -> Option<ExitCode> {
     named.or_else(|| cause.downcast_ref().and_then(code_of_io))
 }
 
-/// What the system says is of no code, unless standard output or a full disk is behind it.
+/// An I/O error has an exit status of its own only for standard output and for a full disk.
 fn code_of_io(error: &std::io::Error) -> Option<ExitCode> {
     if telemetry::is_of_output(error) { Some(ExitCode::Storage) } else { ExitCode::of_full_disk(error) }
 }

@@ -34,7 +34,7 @@ enum Command {
         after_help = "Example:\n  longshore completions bash > ~/.local/share/bash-completion/completions/longshore"
     )]
     Completions {
-        /// The shell.
+        /// The shell to write the script for.
         shell: clap_complete::Shell,
     },
 }

@@ -10,11 +10,11 @@ use policy::{Checkpoint, find_checkpoint};
 
 /// A policy that can be made anew for each thread.
 pub struct LoadedPolicy {
-    /// What it plays.
+    /// The scenario that the policy was trained for.
     pub scenario: Scenario,
     /// Digest of its checkpoint's files.
     pub digest: String,
-    /// Makes it.
+    /// Makes a new scheduler from the policy, one per thread.
     pub make: Box<MakeScheduler<'static>>,
 }
 
@@ -37,6 +37,7 @@ pub fn load_policy(path: &Path) -> anyhow::Result<LoadedPolicy> {
 
 /// Makes the checkpoint's policy for one thread of an evaluation; the threads share the cores, so each has one for its
 /// tensors.
+#[must_use]
 pub fn maker(checkpoint: Checkpoint, name: String) -> Box<MakeScheduler<'static>> {
     Box::new(move || {
         policy::set_threads(1);

@@ -16,7 +16,7 @@ pub struct ReportArguments {
     /// Folder that `longshore evaluate --out` wrote.
     #[arg(value_name = "FOLDER")]
     pub results: PathBuf,
-    /// The file.
+    /// The HTML file to write.
     #[arg(short, long, value_name = "FILE.html", default_value = "report.html")]
     pub output: PathBuf,
     /// Whom the others are compared with; the first scheduler of the folder by default.

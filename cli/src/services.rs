@@ -24,7 +24,7 @@ pub fn train(
     let readiness = Readiness::new();
     let _health = serve_health(config, &readiness, shutdown)?;
     let links = Links::inproc(config.replay.shards, &config.transport);
-    // Shards go last: learner and actors ask them until they have ended.
+    // Shards end last, because the learner and the actors use them until they have ended.
     let last = Shutdown::new();
     std::thread::scope(|scope| {
         let _all = EndAll([shutdown, &last]);
@@ -84,8 +84,8 @@ impl Drop for EndAll<'_> {
 
 type Helper<'scope> = ScopedJoinHandle<'scope, anyhow::Result<()>>;
 
-fn spawn_shard<'scope, 'env>(
-    scope: &'scope Scope<'scope, 'env>,
+fn spawn_shard<'scope>(
+    scope: &'scope Scope<'scope, '_>,
     config: &Arc<Config>,
     shard: usize,
     links: &Links,
@@ -107,8 +107,8 @@ fn spawn_shard<'scope, 'env>(
     Ok(std::thread::Builder::new().name("shard".to_owned()).spawn_scoped(scope, serve)?)
 }
 
-fn spawn_actor<'scope, 'env>(
-    scope: &'scope Scope<'scope, 'env>,
+fn spawn_actor<'scope>(
+    scope: &'scope Scope<'scope, '_>,
     config: &Arc<Config>,
     actor: usize,
     links: &Links,

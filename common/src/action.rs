@@ -16,28 +16,28 @@ pub enum Action {
         invocation: InvocationId,
         /// Memory of the container in MB; CPU and bandwidth shares follow it. In `slots` it is ignored.
         memory_mb: u32,
-        /// Where. In `slots` it is node 0.
+        /// Node on which it starts; in `slots` always node 0.
         node: NodeId,
     },
     /// How long a container that just fell idle is kept.
     KeepAlive {
-        /// The container.
+        /// Id of the idle container.
         container: ContainerId,
-        /// From now on.
+        /// Time for which the container is kept, from now.
         keep_alive: SimTime,
     },
     /// Start a container of a function before it is asked for.
     PreWarm {
-        /// The function.
+        /// Function that the new container can run.
         function: FunctionId,
         /// Memory of the container in MB.
         memory_mb: u32,
-        /// Where.
+        /// Node on which the container starts.
         node: NodeId,
     },
     /// Let an idle container go.
     Release {
-        /// The container.
+        /// Id of the idle container.
         container: ContainerId,
     },
 }

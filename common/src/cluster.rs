@@ -38,7 +38,7 @@ pub fn usual_price() -> f64 {
 pub enum Priority {
     /// It may wait.
     Low,
-    /// The default.
+    /// Normal priority, the default.
     #[default]
     Normal,
     /// It should not wait.
@@ -58,7 +58,7 @@ pub struct FunctionSpec {
     pub default_memory_mb: u32,
     /// Memory that it needs at least, MB; smaller sizes are masked.
     pub peak_memory_mb: u32,
-    /// Priority class.
+    /// Priority class of all invocations of the function.
     pub priority: Priority,
     /// An objective is violated when latency > this × p95 of the reference duration.
     pub slo_factor: f64,
@@ -104,14 +104,14 @@ pub struct StageOf {
     pub run: u64,
     /// The workflow, a place in [`ClusterSpec::workflows`].
     pub workflow: u32,
-    /// Its stage.
+    /// Index of the stage in the workflow.
     pub stage: u32,
 }
 
 /// Past durations of a function, warm, at its default size on a reference machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DurationEstimate {
-    /// Mean, seconds.
+    /// Mean duration, seconds.
     pub mean: f64,
     /// 95th percentile, seconds.
     pub p95: f64,
@@ -141,9 +141,9 @@ pub enum GoneReason {
 pub enum ClusterEvent {
     /// An invocation arrived and is pending.
     Arrived {
-        /// Its id.
+        /// Id of the invocation.
         invocation: InvocationId,
-        /// Its function.
+        /// Function that is called.
         function: FunctionId,
         /// Input size, 1.0 is typical.
         input_size: f64,
@@ -152,11 +152,11 @@ pub enum ClusterEvent {
     },
     /// A pending invocation was bound to a container.
     Started {
-        /// Its id.
+        /// Id of the invocation.
         invocation: InvocationId,
-        /// Its container.
+        /// Container that runs the invocation.
         container: ContainerId,
-        /// The node.
+        /// Node that hosts the container.
         node: NodeId,
         /// The container's memory, MB.
         memory_mb: u32,
@@ -165,14 +165,14 @@ pub enum ClusterEvent {
     },
     /// A cold container became ready: its invocation begins to run, or it falls idle where it was pre-warmed.
     Ready {
-        /// Its id.
+        /// Id of the container.
         container: ContainerId,
         /// When it will be removed unless it is used, where it was pre-warmed.
         expires: Option<SimTime>,
     },
     /// An invocation finished; its container fell idle.
     Finished {
-        /// Its id.
+        /// Id of the invocation.
         invocation: InvocationId,
         /// Its container, idle now.
         container: ContainerId,
@@ -183,44 +183,44 @@ pub enum ClusterEvent {
     },
     /// A container was started before an invocation needed it.
     PreWarmed {
-        /// Its id.
+        /// Id of the container.
         container: ContainerId,
-        /// Its function.
+        /// Function that the container can run.
         function: FunctionId,
-        /// The node.
+        /// Node that hosts the container.
         node: NodeId,
         /// Its memory, MB.
         memory_mb: u32,
     },
     /// An idle container's keep-alive was decided.
     KeptAlive {
-        /// Its id.
+        /// Id of the container.
         container: ContainerId,
         /// When it will be removed unless it is used.
         expires: SimTime,
     },
     /// A node failed while it ran an invocation: the container is gone, and the invocation is pending again.
     Interrupted {
-        /// Its id.
+        /// Id of the invocation.
         invocation: InvocationId,
         /// The container that is gone.
         container: ContainerId,
     },
     /// A node failed; its containers are gone already.
     NodeDown {
-        /// Its id.
+        /// Id of the node.
         node: NodeId,
     },
     /// A node came back, empty.
     NodeUp {
-        /// Its id.
+        /// Id of the node.
         node: NodeId,
     },
     /// A container was removed.
     Gone {
-        /// Its id.
+        /// Id of the container.
         container: ContainerId,
-        /// The reason.
+        /// Why the container was removed.
         reason: GoneReason,
     },
 }
@@ -230,7 +230,7 @@ pub enum ClusterEvent {
 pub struct TimedEvent {
     /// Simulated time of the event.
     pub at: SimTime,
-    /// The event.
+    /// What happened.
     pub event: ClusterEvent,
 }
 
@@ -258,7 +258,7 @@ pub struct StartOption {
     pub size: u32,
     /// The container's memory, MB.
     pub memory_mb: u32,
-    /// The node.
+    /// Node that would host the container.
     pub node: NodeId,
     /// Whether an idle container of this function and size waits there.
     pub warm: bool,

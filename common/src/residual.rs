@@ -78,7 +78,7 @@ mod tests {
             assert!(remaining > last && remaining.is_finite(), "{elapsed}: {remaining}");
             last = remaining;
         }
-        // Even of one whose invocations were all alike so far, and of one that nobody has seen.
+        // Holds also for a function with equal durations so far, and for one without observations.
         assert!(estimate(1.0, 0.0).remaining(3.0) > 0.05);
         assert!(estimate(0.0, 0.0).remaining(3.0) > 0.0);
         assert!(one.cold_start_remaining(5.0) > 0.1);

@@ -21,7 +21,7 @@ pub enum Stream {
     Validation = 3,
     /// Episodes that only reports use.
     Test = 4,
-    /// Initial weights.
+    /// Initial weights of the networks.
     Weights = 5,
     /// Actions drawn by actors.
     Actions = 6,

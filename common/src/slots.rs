@@ -12,9 +12,9 @@ pub const ARRIVAL_MEMORY: u32 = 20;
 /// A job in one of the visible slots.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct VisibleJob {
-    /// Its id.
+    /// Id of the job.
     pub id: InvocationId,
-    /// Its slot.
+    /// Index of the slot, from 0.
     pub slot: u32,
     /// Its duration in steps.
     pub length: u32,
@@ -29,7 +29,7 @@ pub struct VisibleJob {
 /// A job that runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RunningJob {
-    /// Its id.
+    /// Id of the job.
     pub id: InvocationId,
     /// Its whole duration in steps.
     pub length: u32,

@@ -15,7 +15,7 @@ impl SimTime {
     pub const ZERO: SimTime = SimTime(0);
     /// Later than anything.
     pub const NEVER: SimTime = SimTime(u64::MAX);
-    /// One second.
+    /// One second: 1,000,000 µs.
     pub const SECOND: SimTime = SimTime(1_000_000);
 
     /// The time of so many seconds, rounded to the nearest microsecond; negative and NaN become zero.

@@ -48,7 +48,7 @@ pub struct TrajectoryHeader {
 /// Which of its options a policy took, as a place in the tables of a state graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Choice {
-    /// Starting nothing.
+    /// Starts nothing until the next decision.
     Wait,
     /// The start with this place in the state graph's option table.
     Start(u32),

@@ -16,12 +16,12 @@ pub enum ConfigError {
     /// The file could not be read.
     #[error("{}: {source}", path.display())]
     Read {
-        /// The file.
+        /// File that could not be read.
         path: PathBuf,
         /// What the system says.
         source: std::io::Error,
     },
-    /// It is no TOML.
+    /// The text is not valid TOML.
     #[error("{origin}: not valid TOML: {message}")]
     Syntax {
         /// File, or where the text came from.
@@ -42,7 +42,7 @@ pub enum ConfigError {
     /// A `--set` argument is malformed.
     #[error("--set {argument}: {message}")]
     Set {
-        /// The argument.
+        /// Argument as it was given, `KEY=VALUE`.
         argument: String,
         /// What is wrong and what would be right.
         message: String,

@@ -23,7 +23,7 @@ pub struct ServerlessConfig {
     #[garde(custom(square(&self.nodes)), inner(inner(range(min = 0.0, max = 1e6))))]
     pub zone_latency_ms: Vec<Vec<f64>>,
     /// Which workload.
-    #[garde(custom(has_its_section(&self.trace)))]
+    #[garde(custom(has_its_section(self.trace.as_ref())))]
     pub workload: WorkloadKind,
     /// Offered load to which rates are scaled, percent.
     #[garde(range(min = 0.01, max = 10_000.0))]
@@ -202,7 +202,7 @@ fn default_runtimes() -> Vec<RuntimeConfig> {
     .to_vec()
 }
 
-fn has_its_section(trace: &Option<TraceConfig>) -> impl FnOnce(&WorkloadKind, &()) -> garde::Result {
+fn has_its_section(trace: Option<&TraceConfig>) -> impl FnOnce(&WorkloadKind, &()) -> garde::Result {
     let missing = trace.is_none();
     move |workload, _context| {
         if *workload == WorkloadKind::Trace && missing {

@@ -25,9 +25,9 @@ fn setting(entry: &Entry, value: &str) -> Option<String> {
     if let Some((list, key)) = key.split_once("[].") {
         return match list {
             "simulator.slots.training" => {
-                part(list, key, value, &[("weight", "1.0"), ("steps", "50"), ("loads", "[10.0, 20.0]")])
+                Some(part(list, key, value, &[("weight", "1.0"), ("steps", "50"), ("loads", "[10.0, 20.0]")]))
             }
-            "simulator.serverless.nodes" => part(
+            "simulator.serverless.nodes" => Some(part(
                 list,
                 key,
                 value,
@@ -37,14 +37,14 @@ fn setting(entry: &Entry, value: &str) -> Option<String> {
                     ("network_mbps", "100"),
                     ("speed", "1.0"),
                 ],
-            ),
-            "simulator.serverless.runtimes" => part(
+            )),
+            "simulator.serverless.runtimes" => Some(part(
                 list,
                 key,
                 value,
                 &[("name", "'r'"), ("share", "1.0"), ("median_ms", "100.0"), ("sigma", "0.4")],
-            ),
-            "simulator.serverless.mixed.classes" => part(
+            )),
+            "simulator.serverless.mixed.classes" => Some(part(
                 list,
                 key,
                 value,
@@ -57,7 +57,7 @@ fn setting(entry: &Entry, value: &str) -> Option<String> {
                     ("memory_mb", "128"),
                     ("parallelism", "1.0"),
                 ],
-            ),
+            )),
             _ => None,
         };
     }
@@ -71,12 +71,12 @@ fn setting(entry: &Entry, value: &str) -> Option<String> {
 }
 
 /// A list of one entry with one of its values replaced.
-fn part(list: &str, key: &str, value: &str, all: &[(&str, &str)]) -> Option<String> {
+fn part(list: &str, key: &str, value: &str, all: &[(&str, &str)]) -> String {
     let mut all: Vec<(&str, &str)> = all.iter().copied().filter(|(name, _)| *name != key).collect();
     let pair = format!("[{value}, {value}]");
     all.push((key, if key == "loads" { &pair } else { value }));
     let members: Vec<String> = all.iter().map(|(key, value)| format!("{key} = {value}")).collect();
-    Some(format!("{list}=[{{ {} }}]", members.join(", ")))
+    format!("{list}=[{{ {} }}]", members.join(", "))
 }
 
 #[test]

@@ -12,9 +12,9 @@ const WIDE: f64 = 30.0;
 /// How values lie on an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scale {
-    /// In proportion.
+    /// Places in proportion to the values.
     Linear,
-    /// By the logarithm; only positive values have a place.
+    /// Places in proportion to the logarithm; only positive values can be drawn.
     Log,
 }
 

@@ -15,11 +15,11 @@ const LANES: f64 = 420.0;
 /// What a bar shows, which is its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BarKind {
-    /// Kept warm.
+    /// An idle container that is kept warm.
     Idle,
-    /// At work.
+    /// A container that runs an invocation.
     Running,
-    /// A cold start.
+    /// A container that is being initialised.
     Starting,
 }
 
@@ -31,7 +31,7 @@ impl BarKind {
     ];
 }
 
-/// A bar.
+/// A bar in one lane of the timeline.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bar {
     /// Number of the group that its lane is in.

@@ -85,7 +85,7 @@ struct HeatScale {
 enum Shade {
     /// Up to 100%.
     Within(usize),
-    /// Above.
+    /// Above 100%.
     Over(usize),
 }
 

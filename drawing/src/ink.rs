@@ -45,7 +45,7 @@ pub(crate) const STRONG: Ink = &[("class", "strong"), ("font-weight", "700")];
 pub(crate) const AXIS_LABEL: Ink = &[("class", "n m"), ("fill", SOFT), ("text-anchor", "middle")];
 /// A line of the grid.
 pub(crate) const GRID: Ink = &[("class", "g"), ("fill", "none"), ("stroke", "#e7eaee")];
-/// Both axes.
+/// The lines of both axes.
 pub(crate) const AXES: Ink = &[("class", "a"), ("fill", "none"), ("stroke", LINE)];
 /// The frame around a key.
 pub(crate) const FRAME: Ink = &[("class", "o"), ("fill", "none"), ("stroke", LINE)];
@@ -57,7 +57,7 @@ pub(crate) const QUEUE: Ink = &[
     ("stroke", "#0072b2"),
     ("stroke-width", "1.2"),
 ];
-/// Heat.
+/// A cell of a heat map, up to 100%.
 pub(crate) const HEAT: Ink = &[("class", "h"), ("fill", "#0072b2")];
 /// Heat above what there is.
 pub(crate) const OVER: Ink = &[("class", "over"), ("fill", "#e07a1f")];

@@ -14,7 +14,7 @@ pub const LINE_CHART_HEIGHT: f64 = 300.0;
 pub(crate) const PLOT: Plot =
     Plot { width: 460.0, height: LINE_CHART_HEIGHT, left: 58.0, right: 446.0, top: 30.0, bottom: 254.0 };
 
-/// A line.
+/// A line of a line chart.
 #[derive(Clone, Debug)]
 pub struct Series {
     /// How it looks.

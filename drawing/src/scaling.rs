@@ -7,7 +7,7 @@ use crate::panels::panels;
 use crate::style::Style;
 use crate::value::Value;
 
-/// One chart.
+/// One chart of cost against size.
 #[derive(Clone, Debug)]
 pub struct ScalingPanel {
     /// What it shows.

@@ -7,7 +7,7 @@ use crate::path::Path;
 use crate::style::{Style, in_drawing_order};
 use crate::value::Value;
 
-/// A point.
+/// A point of a scatter plot, with intervals along both axes.
 #[derive(Clone, Debug)]
 pub struct Spot {
     /// How it looks.

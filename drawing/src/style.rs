@@ -71,7 +71,7 @@ impl Style {
         dashes.map_or(line.clone(), |dashes| line.with("stroke-dasharray", dashes)).with("d", path.clone())
     }
 
-    /// An interval.
+    /// The path that shows the interval of a value.
     pub(crate) fn interval(&self, path: &Path) -> Element {
         Element::new("path")
             .with("class", "i")

@@ -1,7 +1,7 @@
 /// A figure with its interval, in any unit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Value {
-    /// The figure.
+    /// Mean, where the mark is drawn.
     pub mean: f64,
     /// Lower end of its interval; not finite where that is not known.
     pub low: f64,

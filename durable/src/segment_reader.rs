@@ -13,7 +13,7 @@ pub struct Record<'a> {
     pub synced: u64,
     /// Its kind, which the log does not interpret.
     pub kind: u8,
-    /// Its payload.
+    /// Bytes that were appended as this record.
     pub payload: &'a [u8],
 }
 
@@ -31,7 +31,7 @@ pub struct DamagedRange {
 /// What comes next in a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found<'a> {
-    /// A record.
+    /// A valid record.
     Record(Record<'a>),
     /// A damaged range, up to the next record or the end.
     Damaged(DamagedRange),

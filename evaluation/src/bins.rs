@@ -12,7 +12,7 @@ pub(crate) struct Bins {
 }
 
 impl Bins {
-    /// For about so many seconds; it may become more.
+    /// For an episode of about `seconds`; the bins widen when it lasts longer.
     pub fn new(seconds: f64) -> Self {
         Bins { width: (seconds / BINS as f64).max(1e-6), now: 0.0, integrals: Vec::new() }
     }
@@ -43,7 +43,7 @@ impl Bins {
         self.width
     }
 
-    /// Mean of each bin; the last one over the part that it has.
+    /// Mean of each bin; the mean of the last bin covers only its elapsed part.
     pub fn means(&self) -> Vec<f64> {
         let mean = |(bin, integral): (usize, &f64)| {
             let seconds = (self.now - bin as f64 * self.width).min(self.width);

@@ -15,15 +15,15 @@ use crate::statistics::Interval;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// Lower on one of them and not above on the other.
+    /// The first scheduler is lower on one of them and not above on the other.
     Better,
-    /// The other is better.
+    /// The second scheduler is better.
     Worse,
-    /// Lower on one of them and above on the other: neither beats the other.
+    /// The first is lower on one of them and above on the other: neither beats the other.
     Mixed,
-    /// No difference that these seeds could show.
+    /// These seeds show no difference.
     Even,
-    /// One of them knows the future: their difference is room that is left, and no victory.
+    /// One of them knows the future: the difference bounds a possible gain and is no verdict.
     Reference,
 }
 
@@ -43,7 +43,7 @@ impl Verdict {
         }
     }
 
-    /// In words.
+    /// The verdict as a sentence that names both schedulers.
     #[must_use]
     pub fn words(self, one: &str, other: &str) -> String {
         let (one, other) = (printable(one), printable(other));
@@ -64,11 +64,11 @@ impl Verdict {
 pub struct PairedDifference {
     /// Key of the metric.
     pub metric: &'static str,
-    /// Mean of the one.
+    /// Mean of the first scheduler, in the unit of the metric.
     pub one: f64,
-    /// Mean of the other.
+    /// Mean of the second scheduler, in the unit of the metric.
     pub other: f64,
-    /// The one minus the other, with its 95% interval.
+    /// First minus second scheduler, with its 95% interval, in the unit of the metric.
     pub difference: Interval,
 }
 
@@ -77,19 +77,19 @@ pub struct PairedDifference {
 pub struct Comparison {
     /// Version of this record; 1.
     pub schema: u32,
-    /// Workload.
+    /// Name of the workload.
     pub workload: String,
     /// Offered load, percent.
     pub load: f64,
-    /// The one.
+    /// Canonical name of the first scheduler.
     pub scheduler: String,
-    /// The other.
+    /// Canonical name of the second scheduler.
     pub against: String,
-    /// Seeds that both played.
+    /// Number of seeds that both played.
     pub seeds: u32,
-    /// The first two are primary and guard.
+    /// Paired differences by metric; the first two are primary and guard.
     pub differences: Vec<PairedDifference>,
-    /// What they say.
+    /// Conclusion from the primary and guard differences.
     pub verdict: Verdict,
 }
 

@@ -17,9 +17,9 @@ pub enum Contender<'a> {
     Single(&'a mut dyn Scheduler),
     /// A scheduler that is made anew for each thread and asked in batches, e.g. a learnt policy.
     Made {
-        /// Its name.
+        /// Name of the scheduler in records and tables.
         name: String,
-        /// Makes one.
+        /// Makes a new scheduler for a thread.
         make: &'a MakeScheduler<'a>,
     },
     /// A reference that knows every episode in advance: computed, not played.

@@ -28,21 +28,21 @@ impl From<DecisionTimes> for Vec<(u16, u64)> {
 const BUCKETS_PER_OCTAVE: f64 = 16.0;
 
 impl DecisionTimes {
-    /// Counts `decisions` that took `elapsed` together.
+    /// Counts `decisions` that took `elapsed` together, each with an equal part.
     pub fn add(&mut self, elapsed: Duration, decisions: usize) {
         let nanoseconds = elapsed.as_nanos() as f64 / decisions.max(1) as f64;
         let bucket = (nanoseconds.max(1.0).log2() * BUCKETS_PER_OCTAVE) as u16;
         *self.counts.entry(bucket).or_default() += decisions as u64;
     }
 
-    /// Takes in what another counted.
+    /// Adds the counts of `other`.
     pub fn merge(&mut self, other: &DecisionTimes) {
         for (bucket, count) in &other.counts {
             *self.counts.entry(*bucket).or_default() += count;
         }
     }
 
-    /// Decisions so far.
+    /// Number of decisions counted so far.
     #[must_use]
     pub fn decisions(&self) -> u64 {
         self.counts.values().sum()

@@ -17,7 +17,7 @@ pub enum EvaluationError {
     /// A scheduler decided something impossible.
     #[error("scheduler `{scheduler}` chose {action:?}: {cause}")]
     Action {
-        /// Its name.
+        /// Canonical name of the scheduler.
         scheduler: String,
         /// What it chose.
         action: Action,
@@ -27,7 +27,7 @@ pub enum EvaluationError {
     /// A scheduler gave another number of decisions than it was asked for.
     #[error("scheduler `{scheduler}` gave {given} decisions for {asked} requests")]
     DecisionCount {
-        /// Its name.
+        /// Canonical name of the scheduler.
         scheduler: String,
         /// Decisions that it gave.
         given: usize,
@@ -37,9 +37,9 @@ pub enum EvaluationError {
     /// A contender that has no meaning in this scenario.
     #[error("reference `{reference}` has no meaning on workload `{workload}`")]
     NoReference {
-        /// Its name.
+        /// Name of the reference.
         reference: String,
-        /// The workload.
+        /// Name of the workload.
         workload: String,
     },
     /// The configuration is of another scenario.
@@ -56,7 +56,7 @@ pub enum EvaluationError {
     /// A file of jobs could not be read.
     #[error("{}: {cause}", path.display())]
     Read {
-        /// The file.
+        /// File that could not be read.
         path: PathBuf,
         /// What the system says.
         cause: std::io::Error,
@@ -64,9 +64,9 @@ pub enum EvaluationError {
     /// A file of jobs is malformed.
     #[error("{}: `{key}`: {message}", path.display())]
     Jobs {
-        /// The file.
+        /// Malformed file of jobs.
         path: PathBuf,
-        /// Where in it.
+        /// Path of the wrong value in the file, e.g. `sequences[0].jobs[2].length`.
         key: String,
         /// What is wrong and what would be right.
         message: String,
@@ -74,7 +74,7 @@ pub enum EvaluationError {
     /// A results folder holds something else than was asked for.
     #[error("{}: {message}", path.display())]
     OtherResults {
-        /// Its file.
+        /// File that differs from what was asked for.
         path: PathBuf,
         /// What differs and what would be right.
         message: String,
@@ -82,9 +82,9 @@ pub enum EvaluationError {
     /// A file of a results folder is malformed.
     #[error("{}: row {row}: {message}", path.display())]
     Results {
-        /// The file.
+        /// Malformed file of the results folder.
         path: PathBuf,
-        /// Its row, from 1; 0 for the whole file.
+        /// Row in the file, from 1; 0 for the whole file.
         row: usize,
         /// What is wrong and what would be right.
         message: String,
@@ -97,7 +97,7 @@ pub enum EvaluationError {
         "workload `{workload}` at {load}% load: nothing was counted in {seeds} episodes, so there is nothing to compare; {remedy}"
     )]
     NothingCounted {
-        /// The workload.
+        /// Name of the workload.
         workload: String,
         /// Offered load, percent.
         load: f64,
@@ -106,18 +106,18 @@ pub enum EvaluationError {
         /// What to change.
         remedy: &'static str,
     },
-    /// A results folder could not be written, or somebody else writes to it.
+    /// A results folder could not be written, or another process writes to it.
     #[error(transparent)]
     Durable(#[from] durable::DurableError),
     /// A results folder could not be appended to.
     #[error("cannot append to {}: {cause}", path.display())]
     Append {
-        /// The file.
+        /// File that could not be appended to.
         path: PathBuf,
         /// What the system says.
         cause: std::io::Error,
     },
-    /// Somebody ended it before its end.
+    /// The evaluation was interrupted before its end.
     #[error("interrupted")]
     Interrupted,
     /// A picture could not be drawn.

@@ -24,14 +24,14 @@ const SUMMARY: &str = "results.csv";
 const RECORDINGS: &str = "recordings";
 /// Longest name of a recording, bytes, without its ending.
 const LONGEST_FILE_NAME: usize = 150;
-/// Lines are made durable at least so often.
+/// Time after which appended lines are made durable.
 const SYNC_EVERY: Duration = Duration::from_secs(2);
 
 /// A results folder that is written to.
 pub struct ResultsFolder {
     path: PathBuf,
     manifest: Manifest,
-    /// What it holds.
+    /// Results of all episodes in the folder.
     pub results: Results,
     file: File,
     written: Instant,
@@ -42,7 +42,7 @@ impl ResultsFolder {
     /// Opens or makes the folder for what `asked` says. A last line that a crash left unfinished is cut off.
     ///
     /// # Errors
-    /// When the folder holds something else than was asked for, somebody else writes to it, or it cannot be read.
+    /// When the folder does not match what was asked for, another process writes to it, or it cannot be read.
     pub fn open(path: &Path, asked: &Manifest) -> Result<Self, EvaluationError> {
         let io = |cause| EvaluationError::Append { path: path.to_owned(), cause };
         std::fs::create_dir_all(path).map_err(io)?;
@@ -114,7 +114,7 @@ impl ResultsFolder {
     }
 }
 
-/// Reads a results folder, also while somebody writes to it.
+/// Reads a results folder, also while another process writes to it.
 ///
 /// # Errors
 /// When it is none, or a line of it is malformed.

@@ -33,12 +33,12 @@ pub struct Workload<'a> {
 pub enum Kind {
     /// `slots` of this many steps.
     Slots {
-        /// Length.
+        /// Episode length, steps.
         steps: u32,
     },
     /// `serverless`, this part of the workload.
     Serverless {
-        /// Which.
+        /// Part of the workload from which episodes are taken.
         part: Part,
     },
 }
@@ -72,25 +72,25 @@ impl Workload<'_> {
 pub struct Grid<'a> {
     /// Workloads with their loads.
     pub workloads: Vec<Workload<'a>>,
-    /// Seeds 0 to this.
+    /// Number of seeds; they are numbered from 0.
     pub seeds: u32,
-    /// Seed, and the stream that the episodes are taken from.
+    /// Seed from which all episodes derive.
     pub seed: RunSeed,
-    /// See `seed`.
+    /// Stream of the seed from which the episodes are drawn.
     pub stream: Stream,
-    /// Threads; 0: every core.
+    /// Threads over which episodes are spread; 0: every core.
     pub threads: usize,
-    /// Environments that a learnt policy is asked about together.
+    /// Number of environments in one batch of a learnt policy.
     pub batch: usize,
 }
 
 /// Episodes that one thread plays with one scheduler.
 pub(crate) struct Work {
-    /// Place of the workload in the grid.
+    /// Index of the workload in the grid.
     pub workload: usize,
     /// Offered load, percent.
     pub load: f64,
-    /// Place among the contenders.
+    /// Index of the contender.
     pub contender: usize,
     /// Numbers of their seeds.
     pub seeds: Vec<u32>,
@@ -109,7 +109,7 @@ impl Grid<'_> {
         Ok(())
     }
 
-    /// What is left to do, the longest first, so that the threads end together.
+    /// Work that is not yet done, the longest first, so that the threads end at about the same time.
     pub(crate) fn work(
         &self,
         contenders: &[Contender<'_>],
@@ -152,7 +152,7 @@ impl Grid<'_> {
     }
 }
 
-/// Who plays a workload, by place: a reference that has no meaning there is left out, and that is said.
+/// Whether each contender plays the workload: a reference without meaning there is left out, with a log line.
 fn taking_part(workload: &Workload<'_>, contenders: &[Contender<'_>]) -> Vec<bool> {
     let known = workload.has_references();
     let takes_part = |contender: &Contender<'_>| {

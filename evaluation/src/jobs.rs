@@ -27,13 +27,13 @@ pub struct JobsRecord {
     pub schema: u32,
     /// Name of the sequence.
     pub name: String,
-    /// Who.
+    /// Canonical name of the scheduler that played.
     pub scheduler: String,
-    /// Start step by job.
+    /// Start step of each started job, by job id.
     pub start: BTreeMap<u64, u32>,
-    /// Jobs that were dropped.
+    /// Ids of the jobs that were dropped.
     pub dropped: Vec<u64>,
-    /// Mean slowdown over the jobs that finished.
+    /// Mean slowdown (a ratio, at least 1) over the jobs that finished.
     pub slowdown: f64,
 }
 

@@ -53,8 +53,8 @@ fn what_is_wrong_with_a_list_is_named_with_its_place() {
         (r#""steps": 9"#, r#""steps": 4000000000"#, "`sequences[0].steps`", "from 1 to 10000000"),
         (r#""slots": 2"#, r#""slots": 4000000000"#, "`sequences[0].slots`", "from 1 to 1000"),
         (r#""backlog": 3"#, r#""backlog": 4000000000"#, "`sequences[0].backlog`", "from 0 to 1000000"),
-        (r#"[10, 10]"#, r#"[10, 4000000000]"#, "`sequences[0].capacity[1]`", "from 1 to 1000"),
-        (r#"[10, 10]"#, r#"[10, 11]"#, "`sequences[0].capacity`", "both resources must have the same"),
+        ("[10, 10]", "[10, 4000000000]", "`sequences[0].capacity[1]`", "from 1 to 1000"),
+        ("[10, 10]", "[10, 11]", "`sequences[0].capacity`", "both resources must have the same"),
     ] {
         let text = SOUND.replacen(from, to, 1);
         assert_ne!(text, SOUND, "{from}");

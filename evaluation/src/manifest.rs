@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::EvaluationError;
 
-/// Its file.
+/// File name of the manifest in a results folder.
 pub(crate) const MANIFEST: &str = "evaluation.json";
 
 /// What an evaluation was asked for, and of what.
@@ -18,28 +18,28 @@ pub(crate) const MANIFEST: &str = "evaluation.json";
 pub struct Manifest {
     /// Layout of the folder; 1.
     pub schema: u32,
-    /// Which scenario.
+    /// Scenario of all workloads in the folder.
     pub scenario: Scenario,
     /// Version of Longshore that began it.
     pub version: String,
-    /// All episodes derive from it.
+    /// Seed from which all episodes derive.
     pub seed: u64,
     /// Part of the workloads that is played.
     pub part: String,
-    /// Seeds asked for, the most so far.
+    /// Largest number of seeds asked for so far.
     pub seeds: u32,
     /// Workloads, in the order in which they were first asked for.
     pub workloads: Vec<WorkloadEntry>,
-    /// Schedulers, likewise.
+    /// Schedulers, in the order in which they were first asked for.
     pub schedulers: Vec<SchedulerEntry>,
 }
 
 /// A workload of a results folder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WorkloadEntry {
-    /// Name.
+    /// Canonical name, unique in the folder.
     pub name: String,
-    /// See [`digest_of`].
+    /// Digest of the configuration and its input files; see [`digest_of`].
     pub digest: String,
     /// The configuration, so that an episode can be replayed.
     pub config: serde_json::Value,
@@ -48,7 +48,7 @@ pub struct WorkloadEntry {
 /// A scheduler of a results folder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SchedulerEntry {
-    /// Name.
+    /// Canonical name, unique in the folder.
     pub name: String,
     /// Digest of its checkpoint, where it is learnt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,7 +59,7 @@ impl Manifest {
     /// Takes in what `other` asks for beyond this.
     ///
     /// # Errors
-    /// What contradicts.
+    /// A text that says what contradicts.
     pub(crate) fn extend(&mut self, other: &Manifest) -> Result<(), String> {
         let same = |what: &str, here: &str, asked: &str| {
             if here == asked {

@@ -9,12 +9,12 @@ use engine::{DecisionRequest, Progress as Advanced, Scheduler, Simulation};
 use crate::decision_times::DecisionTimes;
 use crate::error::EvaluationError;
 
-/// A sign of life comes so often, so that whoever wants to end it all waits no longer, however long a decision takes.
+/// Shortest time between two calls of `alive`.
 const BETWEEN_SIGNS: Duration = Duration::from_millis(100);
 
 /// Plays numbered episodes, up to `batch` of them side by side: whenever one ends the next takes its place. `finished`
-/// receives each as it ends, with the decision times since the one before; `alive` is called now and then while they are
-/// played, and may end it all.
+/// receives each episode when it ends, with the decision times since the previous one. `alive` is called between
+/// decisions, at most every 100 ms, and may interrupt the evaluation.
 ///
 /// # Errors
 /// When the scheduler fails or chooses something impossible; [`EvaluationError::Interrupted`] when `alive` said so.

@@ -20,14 +20,14 @@ pub struct Cell {
     pub workload: Arc<str>,
     /// Offered load, percent.
     pub load: f64,
-    /// Actors.
+    /// Canonical name of the scheduler that played.
     pub scheduler: Arc<str>,
 }
 
 /// One finished episode.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EpisodeRecord {
-    /// Where it belongs.
+    /// Workload, load and scheduler of the episode.
     pub cell: Cell,
     /// Number of its seed; episodes of one number are the same for every scheduler.
     pub seed: u32,

@@ -34,43 +34,43 @@ pub enum ContainerState {
 /// A container in one state, for a time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Span {
-    /// Node.
+    /// Index of the node.
     pub node: u32,
     /// Place among the containers of the node; one is free again when its container is gone.
     pub lane: u32,
-    /// Function.
+    /// Index of the function.
     pub function: u32,
-    /// What it does.
+    /// State of the container during the span.
     pub state: ContainerState,
-    /// From here on, seconds.
+    /// Start of the span, simulated seconds.
     pub from: f64,
-    /// Until here, seconds.
+    /// End of the span, simulated seconds.
     pub to: f64,
 }
 
-/// An episode as it went.
+/// The course of one episode.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recording {
     /// Version of this record; 1.
     pub schema: u32,
-    /// Workload.
+    /// Name of the workload.
     pub workload: String,
     /// Offered load, percent.
     pub load: f64,
-    /// Who played.
+    /// Canonical name of the scheduler that played.
     pub scheduler: String,
     /// Number of the seed.
     pub seed: u32,
     /// Width of a bin of `queue` and `busy`, seconds.
     pub bin_seconds: f64,
-    /// Invocations that waited to be started, mean of each bin.
+    /// Mean number of waiting invocations in each bin.
     pub queue: Vec<f64>,
     /// Node by node: fraction of its memory that starting and running containers held, mean of each bin.
     pub busy: Vec<Vec<f64>>,
     /// Node by node: fraction of its vCPUs in use, as decisions saw it, mean of each bin; empty in recordings of earlier versions.
     #[serde(default)]
     pub cpu: Vec<Vec<f64>>,
-    /// What `spans` shows, seconds.
+    /// Start and end of the time that `spans` covers, simulated seconds.
     pub window: [f64; 2],
     /// Containers of the first nodes within the window.
     pub spans: Vec<Span>,
@@ -217,7 +217,7 @@ impl Recorder {
         self.held_mb[node] = (i64::from(self.held_mb[node]) + mb).max(0) as u32;
     }
 
-    /// What is in use now was so since the last decision: between decisions nobody can see it.
+    /// Takes the CPU use seen now as that since the last decision; between decisions it cannot be observed.
     fn compute(&mut self, at: SimTime, view: &ServerlessView<'_>) {
         for node in view.nodes() {
             let place = node.id.0 as usize;

@@ -47,8 +47,8 @@ impl Reference {
         }
     }
 
-    /// What it makes of an episode that nobody has played; `None` where it has no meaning: in another scenario, and with
-    /// workflows.
+    /// Computes the figures of an episode before it is played; `None` where they have no meaning: in another scenario,
+    /// and with workflows.
     pub(crate) fn summary(self, simulation: &Simulation) -> Option<Summary> {
         match (self, simulation) {
             (Reference::ClairvoyantInsertion, Simulation::Slots(slots)) => Some(inserted_slots(slots)),
@@ -68,7 +68,7 @@ pub fn is_reference(name: &str) -> bool {
         || Reference::by_name(name, Scenario::Serverless).is_some()
 }
 
-/// A scheduler's name as tables show it. It may come from a results folder of somebody else.
+/// A scheduler's name as tables show it. The name may come from an untrusted results folder.
 #[must_use]
 pub fn shown_name(name: &str) -> String {
     let shown = printable(name);

@@ -13,24 +13,24 @@ use crate::record::{Cell, EpisodeRecord};
 use crate::reference::is_reference;
 use crate::statistics::{Bootstrap, Interval, ratio_of_sums};
 
-/// Fewer seeds than these make no comparison that should be believed.
+/// Smallest number of seeds from which a comparison is reliable.
 pub const ENOUGH_SEEDS: u32 = 30;
 
 /// Figures and sums of one episode.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Episode {
-    /// In the order of [`metrics_of`].
+    /// One figure for each metric, in the order of [`metrics_of`].
     pub figures: Vec<f64>,
-    /// In the order of [`sums_of`](crate::sums_of).
+    /// One sum for each key, in the order of [`sums_of`](crate::sums_of).
     pub sums: Vec<f64>,
 }
 
 /// All episodes of one scheduler on one workload at one load.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Point {
-    /// Which.
+    /// Workload, load and scheduler of these episodes.
     pub cell: Cell,
-    /// By the number of their seed.
+    /// Episodes by the number of their seed.
     pub episodes: BTreeMap<u32, Episode>,
     /// Slowdowns of all of them: count by the bits of the bucket's lower edge.
     slowdowns: BTreeMap<u64, u64>,
@@ -60,13 +60,13 @@ pub struct Results {
 }
 
 impl Results {
-    /// None yet.
+    /// Results without any episode.
     #[must_use]
     pub fn new(scenario: Scenario) -> Self {
         Results { scenario, points: Vec::new(), places: HashMap::new() }
     }
 
-    /// Which scenario.
+    /// Scenario of all episodes.
     #[must_use]
     pub fn scenario(&self) -> Scenario {
         self.scenario
@@ -246,13 +246,13 @@ impl Bootstraps {
 /// One scheduler on one workload at one load: a row of `results.csv`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
-    /// Workload.
+    /// Name of the workload.
     pub workload: String,
     /// Offered load, percent.
     pub load: f64,
-    /// Who.
+    /// Canonical name of the scheduler that played.
     pub scheduler: String,
-    /// Seeds.
+    /// Number of seeds played.
     pub seeds: u32,
     /// Invocations that count over all seeds; in `slots` jobs offered.
     pub invocations: u64,

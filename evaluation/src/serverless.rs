@@ -27,15 +27,15 @@ pub struct ServerlessPlan {
     pub part: Part,
     /// Offered loads, percent.
     pub loads: Vec<f64>,
-    /// Episodes of each load, each with a seed of its own.
+    /// Number of episodes of each load, each with a seed of its own.
     pub seeds: u32,
-    /// Seed, and the stream that the episodes are taken from.
+    /// Seed from which all episodes derive.
     pub seed: RunSeed,
-    /// See `seed`.
+    /// Stream of the seed from which the episodes are drawn.
     pub stream: Stream,
     /// Threads over which episodes are spread; 0: every core.
     pub threads: usize,
-    /// Environments that a learnt policy is asked about together.
+    /// Number of environments in one batch of a learnt policy.
     pub batch: usize,
     /// Name of the workload in records.
     pub workload: String,
@@ -44,11 +44,11 @@ pub struct ServerlessPlan {
 /// A paired difference: the scheduler of the record minus the other, on the same seeds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Difference {
-    /// The other.
+    /// Canonical name of the other scheduler.
     pub against: String,
     /// Key of the metric.
     pub metric: &'static str,
-    /// Mean difference with its interval.
+    /// Mean difference with its 95% interval, in the unit of the metric.
     #[serde(flatten)]
     pub interval: Interval,
 }
@@ -58,15 +58,15 @@ pub struct Difference {
 pub struct ServerlessRecord {
     /// Version of this record; 1.
     pub schema: u32,
-    /// `serverless`.
+    /// Always `serverless`.
     pub scenario: Scenario,
-    /// Which workload.
+    /// Name of the workload.
     pub workload: String,
     /// Offered load, percent.
     pub load: f64,
-    /// Who.
+    /// Canonical name of the scheduler that played.
     pub scheduler: String,
-    /// Seeds.
+    /// Number of seeds played, one episode each.
     pub seeds: u32,
     /// Invocations that count, over all seeds.
     pub invocations: u64,

@@ -24,15 +24,15 @@ pub struct SlotsPlan {
     pub loads: Vec<f64>,
     /// Episode lengths, steps.
     pub steps: Vec<u32>,
-    /// Episodes of each point.
+    /// Number of episodes of each point.
     pub episodes: u32,
-    /// Seed, and the stream that the episodes are taken from.
+    /// Seed from which all episodes derive.
     pub seed: RunSeed,
-    /// See `seed`.
+    /// Stream of the seed from which the episodes are drawn.
     pub stream: Stream,
     /// Threads over which episodes are spread; 0: every core.
     pub threads: usize,
-    /// Environments that a learnt policy is asked about together.
+    /// Number of environments in one batch of a learnt policy.
     pub batch: usize,
 }
 
@@ -41,25 +41,25 @@ pub struct SlotsPlan {
 pub struct SlotsPoint {
     /// Version of this record; 1.
     pub schema: u32,
-    /// `slots`.
+    /// Always `slots`.
     pub scenario: Scenario,
     /// Episode length, steps.
     pub steps: u32,
     /// Offered load, percent.
     pub load: f64,
-    /// Who.
+    /// Canonical name of the scheduler that played.
     pub scheduler: String,
-    /// Episodes.
+    /// Number of episodes played.
     pub episodes: u32,
-    /// Jobs that finished.
+    /// Number of jobs that finished.
     pub jobs: u64,
-    /// Jobs that were dropped; they are in no mean.
+    /// Number of jobs that were dropped; no mean includes them.
     pub dropped: u64,
-    /// Dropped / offered.
+    /// Fraction (0–1) of the offered jobs that were dropped.
     pub dropped_share: f64,
-    /// Mean slowdown over the jobs that finished.
+    /// Mean slowdown (a ratio, at least 1) over the jobs that finished.
     pub slowdown: f64,
-    /// Its standard error over episodes.
+    /// Standard error of `slowdown` over episodes.
     pub slowdown_stderr: f64,
 }
 

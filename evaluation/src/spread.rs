@@ -90,7 +90,7 @@ struct Player<'a> {
     names: &'a [Arc<str>],
     /// Ends it early.
     stop: &'a Shutdown,
-    /// One thread, or who keeps the records, met an error: the others need not go on.
+    /// A thread, or the receiver of the records, met an error: the other threads stop.
     failed: &'a AtomicBool,
 }
 
@@ -129,7 +129,7 @@ impl Player<'_> {
             if self.ends() {
                 return;
             }
-            // Nobody listens any more once something failed.
+            // The receiver is gone once something has failed.
             let mut send = |record| drop(sender.send(Ok(record)));
             let result = match &makers[work.contender] {
                 Maker::Reference(reference) => self.compute(work, *reference, &mut send),

@@ -13,11 +13,11 @@ const MOST_KEPT: usize = 20_000_000;
 /// A mean with its 95% interval.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
-    /// Mean.
+    /// Mean of the samples.
     pub mean: f64,
-    /// Lower end.
+    /// Lower end of the 95% interval.
     pub low: f64,
-    /// Upper end.
+    /// Upper end of the 95% interval.
     pub high: f64,
 }
 
@@ -46,7 +46,7 @@ pub fn bootstrap_interval(values: &[f64]) -> Interval {
     Bootstrap::new(values.len()).of_mean(values)
 }
 
-/// The resamplings of so many seeds, drawn once: what is held against each other is resampled alike.
+/// Resamplings of `count` seeds, drawn once, so that compared schedulers are resampled alike.
 pub struct Bootstrap {
     count: usize,
     draws: Vec<u32>,
@@ -103,7 +103,7 @@ impl Bootstrap {
     }
 }
 
-/// Every resampling of so many seeds, always the same.
+/// Calls a function with every resampling of `count` seeds, always the same ones.
 fn each_resampling(count: usize, mut take: impl FnMut(&[u32])) {
     if count == 0 {
         return;

@@ -13,30 +13,30 @@ use crate::results::{Bootstraps, Results, Summary};
 /// One scheduler's place on one workload at one load.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Rank {
-    /// Who.
+    /// Canonical name of the ranked scheduler.
     pub scheduler: String,
-    /// Seeds that it played.
+    /// Number of seeds that it played.
     pub seeds: u32,
-    /// Primary figure, mean.
+    /// Mean of the primary slowdown, a ratio of at least 1.
     pub slowdown: f64,
-    /// Its guard, mean.
+    /// Mean of the guard: a slowdown, in `slots` the fraction (0–1) of jobs dropped.
     pub guard: f64,
-    /// Where whole workflows are ranked, their stages beside them: geometric mean over functions, and mean.
+    /// Mean slowdowns of the stages, where workflows are ranked: geometric over functions, and over invocations.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stages: Option<[f64; 2]>,
-    /// USD; NaN in `slots`.
+    /// Mean cost, USD; NaN in `slots`.
     pub cost_usd: f64,
-    /// Idle GB·s; NaN in `slots`.
+    /// Memory held by idle containers, mean over seeds, GB·s; NaN in `slots`.
     pub idle_gb_seconds: f64,
-    /// GB·s of all its containers, idle and not; NaN in `slots`.
+    /// Memory held by all containers, idle or not, GB·s; NaN in `slots`.
     pub held_gb_seconds: f64,
     /// Cost and idle memory are not above the baseline's by more than the tolerance.
     pub admitted: bool,
     /// No other is at least as good in slowdown, guard, cost and idle memory and better in one of them, by the means.
     pub pareto: bool,
-    /// How many of the admitted it beats.
+    /// Number of admitted schedulers that it beats.
     pub beats: u32,
-    /// How many of the admitted beat it.
+    /// Number of admitted schedulers that beat it.
     pub beaten_by: u32,
 }
 
@@ -45,23 +45,24 @@ pub struct Rank {
 pub struct Ranking {
     /// Version of this record; 1.
     pub schema: u32,
-    /// Workload.
+    /// Name of the workload.
     pub workload: String,
     /// Offered load, percent.
     pub load: f64,
-    /// Whose cost and idle memory are the measure.
+    /// Scheduler whose cost and idle memory decide which others are admitted.
     pub baseline: String,
     /// Keys of the metrics that rank: the primary figure and its guard.
     pub ranked_by: [&'static str; 2],
-    /// Fewest seeds of any of the schedulers.
+    /// Smallest number of seeds that any of the schedulers played.
     pub seeds: u32,
     /// Admitted ones first, then by `beats − beaten_by`, then by primary slowdown.
     pub ranks: Vec<Rank>,
 }
 
-/// Ranks all schedulers on every workload at every load; references take no part. A `tolerance` of 0.05 admits those that cost up to 5% more than
-/// the baseline, and keep idle up to 5% of the baseline's whole memory (GB·s, idle and not) more than it: where a
-/// crowded cluster leaves nothing idle, a share of the idle memory alone would admit nobody.
+/// Ranks all schedulers on every workload at every load; references take no part. `tolerance` is a fraction: 0.05
+/// admits schedulers that cost at most 5% more than the baseline and whose idle memory exceeds the baseline's by at
+/// most 5% of all memory that the baseline holds (GB·s, idle and not). A fraction of the idle memory alone would admit
+/// no scheduler where a crowded cluster leaves no memory idle.
 ///
 /// # Errors
 /// When the baseline has no results or is a reference.

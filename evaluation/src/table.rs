@@ -5,7 +5,7 @@ use std::fmt;
 
 use common::name::printable;
 
-/// A table.
+/// A text table with a header and rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
     rows: Vec<Vec<String>>,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::error::EvaluationError;
 use crate::record::EpisodeRecord;
 
-/// Progress is reported at least so often.
+/// Time between two reports of progress.
 const REPORT_EVERY: Duration = Duration::from_millis(200);
 
 /// Is called with the progress of an evaluation.
@@ -15,11 +15,11 @@ pub type Progress<'a> = &'a (dyn Fn(Advance) + Sync);
 /// How far an evaluation is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Advance {
-    /// Episodes done.
+    /// Number of episodes that have finished.
     pub done: u64,
-    /// Episodes that were to be played.
+    /// Number of episodes to play in all.
     pub all: u64,
-    /// Fraction of the work that is done: an episode counts by its load.
+    /// Fraction (0–1) of the work that is done; each episode is weighted by its load.
     pub fraction: f64,
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct Tally<'a> {
 }
 
 impl<'a> Tally<'a> {
-    /// For so many episodes, whose loads add up to `all_load`.
+    /// For `all` episodes, whose loads add up to `all_load`.
     pub fn new(
         all: u64,
         all_load: f64,

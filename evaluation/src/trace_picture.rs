@@ -110,7 +110,7 @@ mod tests {
         let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../simulator/data/azure2019");
         let paths = ["invocations.csv", "durations.csv", "memory.csv"].map(|name| data.join(name));
         for (files, panels) in [(3, 4), (1, 2)] {
-            let some = TraceFileSet::recognise(paths[..files].iter().map(|path| path.as_path()));
+            let some = TraceFileSet::recognise(paths[..files].iter().map(std::path::PathBuf::as_path));
             let summary = TraceSummary::read(some.expect("they are known"), false).expect("they are sound");
             let svg = trace_picture(&summary).expect("there is something to draw");
             let document = roxmltree::Document::parse(&svg).expect("it is XML");

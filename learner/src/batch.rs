@@ -29,9 +29,9 @@ pub struct TrajectorySpan {
 /// Which item of which shard a trajectory was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Source {
-    /// The shard.
+    /// Shard that the item was sampled from.
     pub shard: ShardId,
-    /// The shard's key.
+    /// Key of the item in that shard.
     pub key: u64,
 }
 
@@ -42,7 +42,7 @@ pub struct Batch {
     pub steps: Vec<Step>,
     /// The state of each step, then the bootstrap states.
     pub states: Vec<StateGraph>,
-    /// The trajectories.
+    /// Where each trajectory lies in `steps` and `states`.
     pub trajectories: Vec<TrajectorySpan>,
     versions: Vec<(u64, usize)>,
 }

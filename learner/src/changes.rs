@@ -30,11 +30,11 @@ pub const MAY_CHANGE_SECTION: &str = "transport";
 /// A key whose value is another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// Dotted path.
+    /// Dotted path of the key, e.g. `learner.target_period`.
     pub key: String,
-    /// What it was; `None` where it was not given.
+    /// Value in the run; `None` where it was not given.
     pub before: Option<String>,
-    /// What it is.
+    /// Value that is asked for.
     pub now: Option<String>,
 }
 

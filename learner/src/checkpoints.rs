@@ -27,7 +27,7 @@ pub struct Progress {
     pub rounds: u64,
     /// Wall time spent in all lives, seconds.
     pub wall_seconds: f64,
-    /// Running magnitudes.
+    /// Running magnitudes of targets and advantages.
     pub scales: Scales,
     /// Best validation score so far (lower is better).
     pub best: Option<f64>,

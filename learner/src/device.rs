@@ -61,11 +61,8 @@ fn check(learner: &LearnerConfig) -> Result<(), LearnerError> {
         );
     }
     gpus.sort();
-    if let Some(twice) = gpus.windows(2).find(|pair| pair[0] == pair[1]) {
-        return fail(format!(
-            "learner.devices names \"{}\" twice: every rank needs a GPU of its own",
-            twice[0]
-        ));
+    if let Some((twice, _)) = gpus.iter().zip(gpus.iter().skip(1)).find(|(one, next)| one == next) {
+        return fail(format!("learner.devices names \"{twice}\" twice: every rank needs a GPU of its own"));
     }
     Ok(())
 }

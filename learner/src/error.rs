@@ -27,7 +27,7 @@ pub enum LearnerError {
         "rank {rank} of the learner was lost: {how}; start again on the same run folder to go on from the newest checkpoint"
     )]
     RankLost {
-        /// Its number.
+        /// Number of the lost rank.
         rank: usize,
         /// What is known of its end.
         how: String,
@@ -127,13 +127,13 @@ pub enum LearnerError {
          alternatives; raise the load or the length of training episodes"
     )]
     NothingToDecide {
-        /// Trajectories.
+        /// Number of trajectories that arrived in succession without such a decision.
         episodes: u64,
     },
     /// The simulator could not be set up.
     #[error(transparent)]
     Simulator(#[from] workloads::WorkloadError),
-    /// Validation failed.
+    /// An evaluation for validation failed.
     #[error("validation failed: {0}")]
     Validation(#[source] evaluation::EvaluationError),
     /// A trajectory that cannot be read. It is dropped and counted; this is what the log says.
@@ -147,7 +147,7 @@ pub enum LearnerError {
     /// A file of the run folder could not be read or written.
     #[error("{path}: {source}")]
     File {
-        /// The file.
+        /// File that could not be read or written.
         path: String,
         /// What the system says.
         source: std::io::Error,

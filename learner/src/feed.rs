@@ -42,7 +42,7 @@ pub struct Dropped {
 /// The versions from which the learner accepts trajectories.
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
-    /// Newest published.
+    /// Newest published version.
     pub newest: PolicyVersion,
     /// Number of the version that this learner restored at its start.
     pub restored: u64,
@@ -53,9 +53,9 @@ pub struct Window {
 /// Whether an item may still be learnt from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It may.
+    /// The item may be learnt from.
     Learn,
-    /// Too old.
+    /// The version of the item is more than `max_lag` behind.
     Lagging,
     /// Played with a version that the restart of the learner undid.
     Fenced,
@@ -178,7 +178,7 @@ impl Feed {
         if items.is_empty() {
             return Ok(None);
         }
-        self.take(items, window, false)?;
+        self.take(items, window, false);
         let batch = Batch::new(std::mem::take(&mut self.waiting));
         self.empty_turns = if batch.steps.is_empty() { self.empty_turns + 1 } else { 0 };
         if self.empty_turns == EMPTY_TURNS {
@@ -192,7 +192,7 @@ impl Feed {
         let (gathered, wanted) = self.gathered();
         if gathered < wanted {
             let items = self.sampler.sample(Selector::Table(FRESH_TABLE), wanted - gathered, PATIENCE)?;
-            self.take(items, window, false)?;
+            self.take(items, window, false);
             if self.gathered().0 < wanted {
                 return Ok(None);
             }
@@ -200,14 +200,14 @@ impl Feed {
         if self.replayed_steps > 0 {
             let items =
                 self.sampler.sample(Selector::Table(REPLAYED_TABLE), self.replayed_steps, PATIENCE)?;
-            self.take(items, window, true)?;
+            self.take(items, window, true);
         }
         let batch = Batch::new(std::mem::take(&mut self.waiting));
         let lag = batch.mean_lag(window.newest.number);
         Ok(Some((batch, lag)))
     }
 
-    fn take(&mut self, items: Vec<SampledItem>, window: Window, replayed: bool) -> Result<(), LearnerError> {
+    fn take(&mut self, items: Vec<SampledItem>, window: Window, replayed: bool) {
         if !items.is_empty() {
             self.last_arrival = Instant::now();
         }
@@ -241,7 +241,6 @@ impl Feed {
                 }
             }
         }
-        Ok(())
     }
 
     /// Logs that no trajectory arrives; fails where trajectories arrive, but for long none had a decision.

@@ -41,9 +41,9 @@ pub(crate) struct Loss {
 /// Sums over the steps of a minibatch, of all ranks.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sums {
-    /// Clipped objective.
+    /// Clipped policy objective.
     pub(crate) objective: f64,
-    /// Normalised entropy.
+    /// Normalised entropy of the policy.
     pub(crate) entropy: f64,
     /// Half the squared difference of value and target.
     pub(crate) value: f64,

@@ -19,7 +19,7 @@ use crate::checkpoints::holds_checkpoint;
 /// Newest layout of `run.json`.
 const RECORD_LAYOUT: u32 = 2;
 
-/// `run.json`.
+/// Content of `run.json`, which identifies the run of a folder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
     /// Layout of the file; 2. In layout 1 the token was called `epoch`.
@@ -67,7 +67,7 @@ impl RunFolder {
         }
         record.schema = RECORD_LAYOUT;
         record.token.0 += 1;
-        record.revision = env!("LONGSHORE_REVISION").to_owned();
+        env!("LONGSHORE_REVISION").clone_into(&mut record.revision);
         let run = record
             .run
             .parse()
@@ -87,13 +87,13 @@ impl RunFolder {
         write_config(&self.path, self.record.token, config)
     }
 
-    /// Its path.
+    /// Path of the folder.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The run.
+    /// Id of the run.
     #[must_use]
     pub fn run(&self) -> RunId {
         self.run

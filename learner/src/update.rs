@@ -39,11 +39,11 @@ pub struct Updater {
     ranks: Option<ProcessGroup>,
     /// What learns, with its target networks.
     pub networks: Networks,
-    /// Their optimisers.
+    /// Optimisers of the networks.
     pub optimisers: Optimisers,
-    /// Running magnitudes.
+    /// Running magnitudes of targets and advantages.
     pub scales: Scales,
-    /// Rounds done.
+    /// Number of rounds done so far.
     pub rounds: u64,
     skipped_in_a_row: u32,
 }

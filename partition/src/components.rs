@@ -1,4 +1,4 @@
-//! Whole graphs onto parts: what a minibatch of many graphs needs.
+//! Assigns whole graphs to parts, for a minibatch of many graphs.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -12,7 +12,7 @@ pub fn components(list: &EdgeList) -> Vec<u32> {
     let mut parents: Vec<u32> = (0_u32..).take(list.nodes()).collect();
     for (source, target) in list.iter() {
         let (a, b) = (root(&mut parents, source), root(&mut parents, target));
-        // The smaller root stays one, so a root is always the first node of its component.
+        // The smaller root remains the root, so a root is always the first node of its component.
         parents[a.max(b) as usize] = a.min(b);
     }
     number_by_root(&mut parents)
@@ -34,7 +34,7 @@ fn number_by_root(parents: &mut [u32]) -> Vec<u32> {
     numbers
 }
 
-/// The root of `node`'s tree; halves the way there (Tarjan & van Leeuwen 1984).
+/// The root of `node`'s tree, with path halving (Tarjan & van Leeuwen 1984).
 fn root(parents: &mut [u32], mut node: u32) -> u32 {
     while parents[node as usize] != node {
         let above = parents[parents[node as usize] as usize];

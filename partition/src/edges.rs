@@ -2,7 +2,7 @@
 
 use crate::PartitionError;
 
-/// A directed graph: edge `e` goes from `sources[e]` to `targets[e]`. Self loops and parallel edges are welcome.
+/// A directed graph: edge `e` goes from `sources[e]` to `targets[e]`. Self loops and parallel edges are allowed.
 #[derive(Clone, Copy, Debug)]
 pub struct EdgeList<'a> {
     nodes: usize,
@@ -14,7 +14,7 @@ impl<'a> EdgeList<'a> {
     /// A graph of nodes `0..nodes`.
     ///
     /// # Errors
-    /// When the columns differ in length, nodes do not fit `u32`, or an edge (which is named) ends outside.
+    /// When the columns differ in length, node ids do not fit `u32`, or an edge ends outside the graph.
     pub fn new(nodes: usize, sources: &'a [u32], targets: &'a [u32]) -> Result<Self, PartitionError> {
         if sources.len() != targets.len() {
             return Err(PartitionError::UnevenEdges { sources: sources.len(), targets: targets.len() });
@@ -65,7 +65,7 @@ impl<'a> EdgeList<'a> {
     }
 }
 
-/// A graph sorted by target (compressed sparse rows): what neighbour sampling walks along.
+/// A graph sorted by target (compressed sparse rows), as neighbour sampling needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Incoming {
     /// Node `v` has the incoming edges `offsets[v]..offsets[v + 1]` of the two columns below; nodes + 1 entries.
@@ -99,7 +99,7 @@ impl Incoming {
     }
 }
 
-/// Where the row of each of `rows` begins once `entries` (row numbers) are sorted; one more entry than rows.
+/// The start of each row's entries when `entries` (row numbers) are sorted; `rows + 1` numbers.
 pub(crate) fn offsets(rows: usize, entries: impl Iterator<Item = u32>) -> Vec<usize> {
     let mut offsets = vec![0; rows + 1];
     entries.for_each(|row| offsets[row as usize + 1] += 1);

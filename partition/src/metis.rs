@@ -12,14 +12,15 @@ use crate::{EdgeList, PartitionError, stream};
 
 /// METIS draws from the C library's one generator, so two calls at once would disturb each other's numbers.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-/// With fewer nodes a part METIS leaves parts empty and complains on standard output.
+/// With fewer nodes per part METIS leaves parts empty and writes warnings to standard output.
 const LEAST_NODES_A_PART: usize = 8;
 
-/// The part of each node by METIS, balanced by in-degree + 1 within 3% where nodes are small enough; parallel edges count
-/// with their number. The same graph gives the same cut. Graphs of under eight nodes a part, for which METIS is not made,
-/// go through [`stream()`].
+/// The part of each node by METIS, balanced by in-degree + 1 within 3% where nodes are small enough; parallel edges
+/// count with their number. The same graph gives the same cut. Graphs of under eight nodes a part, for which METIS is
+/// not made, go through [`stream()`].
 ///
-/// METIS replaces the handlers of SIGTERM and SIGABRT while it runs (tens of seconds for 10⁷ edges without communities).
+/// METIS replaces the handlers of SIGTERM and SIGABRT while it runs (tens of seconds for 10⁷ edges without
+/// communities).
 ///
 /// # Errors
 /// When the graph has 2³⁰ edges and nodes together or more, or METIS itself fails.

@@ -1,9 +1,10 @@
-//! A graph without direction: what partitioners look at, for a cut costs the same either way.
+//! An undirected view of a graph for partitioners, because a cut edge costs the same in either direction.
 
 use crate::EdgeList;
 use crate::edges::offsets;
 
-/// The neighbours of each node over edges in and out, one entry an edge end; self loops, which nothing cuts, are left out.
+/// The neighbours of each node over incoming and outgoing edges, one entry per edge end. Self loops are left out,
+/// because no partition cuts them.
 pub(crate) struct Neighbours {
     /// Node `v` has the neighbours `nodes[offsets[v]..offsets[v + 1]]`.
     pub offsets: Vec<usize>,

@@ -1,4 +1,4 @@
-//! What one rank holds of a graph, and what it exchanges with the others.
+//! One rank's part of a graph, and the rows that it exchanges with other ranks.
 
 use std::num::NonZeroU32;
 
@@ -17,15 +17,15 @@ pub struct Part {
     pub sources: Vec<u32>,
     /// Local row of each edge's target: its place in `owned`.
     pub targets: Vec<u32>,
-    /// For each rank the owned rows that it needs from here, in the order of its halo.
+    /// For each rank the local rows to send to it, in the order of the receiver's halo.
     pub send: Vec<Vec<u32>>,
-    /// For each rank how many rows of the halo come from it.
+    /// For each rank the number of halo rows that it sends to this rank.
     pub receive: Vec<usize>,
 }
 
 impl Part {
-    /// The share of `rank` when node `v` belongs to `assignment[v]`. Takes time linear in the graph and in the cut (times
-    /// its logarithm); every rank finds the same layout by itself, so no layout ever travels.
+    /// The share of `rank` when node `v` belongs to `assignment[v]`. Takes time linear in the graph and in the cut
+    /// (times its logarithm); every rank finds the same layout by itself, so no layout ever travels.
     ///
     /// # Errors
     /// When the assignment has not one owner below `parts` for each node, or `rank` is not below `parts`.
@@ -101,7 +101,7 @@ impl Cut<'_> {
         (halo.into_iter().map(|(_, node)| node).collect(), receive)
     }
 
-    /// The local row of each node that has one here; elsewhere the entry means nothing.
+    /// The local row of each node that has one on this rank; other entries are not valid.
     fn local_rows(&self, owned: &[u32], halo: &[u32]) -> Vec<u32> {
         let mut rows = vec![u32::MAX; self.list.nodes()];
         for (row, node) in (0_u32..).zip(owned.iter().chain(halo)) {
@@ -110,7 +110,7 @@ impl Cut<'_> {
         rows
     }
 
-    /// What each rank needs from here. Rows ascend with ids, so this is the order of the receiver's halo.
+    /// The local rows to send to each rank. Rows ascend with ids, so this is the order of the receiver's halo.
     fn send(&self, rows: &[u32]) -> Vec<Vec<u32>> {
         let mut send = vec![Vec::new(); self.parts];
         for (source, target) in self.list.iter() {

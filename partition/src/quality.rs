@@ -1,4 +1,4 @@
-//! What a cut costs.
+//! Measures the cost of a partition.
 
 use std::num::NonZeroU32;
 
@@ -6,19 +6,20 @@ use crate::part::check_assignment;
 use crate::weights::weights;
 use crate::{EdgeList, PartitionError};
 
-/// How good an assignment of nodes to parts is.
+/// Measures of an assignment of nodes to parts.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quality {
-    /// Edges whose ends lie on different parts.
+    /// Number of edges whose ends lie on different parts.
     pub cut_edges: usize,
-    /// Their share of all edges, 0 to 1; 0 for a graph without edges.
+    /// Fraction of edges that are cut, 0–1; 0 for a graph without edges.
     pub cut_share: f64,
-    /// Weight (in-degree + 1, summed over nodes) of the heaviest part over the mean: 1 is perfect; 1 for an empty graph.
+    /// Weight (in-degree + 1, summed over nodes) of the heaviest part over the mean: 1 is perfect; 1 for an empty
+    /// graph.
     pub imbalance: f64,
 }
 
 impl Quality {
-    /// Judges `assignment`, the owner of each node.
+    /// Measures `assignment`, the owner of each node.
     ///
     /// # Errors
     /// When the assignment has not one owner below `parts` for each node.

@@ -22,9 +22,9 @@ pub struct Sample {
     pub targets: Vec<u32>,
 }
 
-/// Starting from `seeds` (a repeated one counts once), takes of every node found in the hop before at most `fanouts[hop]`
-/// incoming edges, drawn without replacement; as many hops as the network has layers. The same generator gives the same sample,
-/// and time and memory follow the sample's size, not the graph's.
+/// Starting from `seeds` (a repeated one counts once), takes of every node found in the hop before at most
+/// `fanouts[hop]` incoming edges, drawn without replacement; as many hops as the network has layers. The same generator
+/// gives the same sample, and time and memory follow the sample's size, not the graph's.
 ///
 /// # Errors
 /// When a seed is outside of the graph.

@@ -6,16 +6,17 @@ use crate::EdgeList;
 use crate::neighbours::Neighbours;
 use crate::weights::weights;
 
-/// Later passes see where everything lay in the pass before; beyond five little is gained.
+/// Number of passes over all nodes. Later passes use the assignment of the previous one; more than five improve little.
 const PASSES: usize = 5;
-/// How much heavier than the mean a part may become.
+/// Largest weight of a part, relative to the mean.
 const SLACK: f64 = 1.05;
 /// The owner of a node that has none yet.
 const NOWHERE: u32 = u32::MAX;
 
-/// The part of each node, balanced by in-degree + 1 within 5% (or by what the heaviest node leaves possible): nodes go in
-/// turn to where most of their neighbours are, the more reluctantly the fuller it is there. Linear in the edges, a fraction
-/// of [`crate::metis()`]'s time, and as good where hubs leave nothing to find; the same graph gives the same cut.
+/// The part of each node, balanced by in-degree + 1 within 5% (or by what the heaviest node leaves possible): nodes go
+/// in turn to where most of their neighbours are, the more reluctantly the fuller it is there. Linear in the edges, a
+/// fraction of [`crate::metis()`]'s time, and as good where hubs leave nothing to find; the same graph gives the same
+/// cut.
 #[must_use]
 pub fn stream(list: &EdgeList, parts: NonZeroU32) -> Vec<u32> {
     let mut assignment = vec![NOWHERE; list.nodes()];
@@ -38,7 +39,7 @@ pub fn stream(list: &EdgeList, parts: NonZeroU32) -> Vec<u32> {
 struct Pass {
     capacity: f64,
     loads: Vec<u64>,
-    /// Neighbours of the node in hand on each part; all zero between nodes.
+    /// Number of the current node's neighbours on each part; all zero between nodes.
     near: Vec<u32>,
 }
 

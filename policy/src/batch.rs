@@ -1,5 +1,6 @@
 //! Many states as one big graph in tensors. Nodes lie type by type (all functions of the batch, then all resources,
-//! then all invocations), so that every per-type network works on one slice; edges are sorted by the node that they enter.
+//! then all invocations), so that every per-type network works on one slice; edges are sorted by the node that they
+//! enter.
 
 use state_graph::{EdgeType, NODE_TYPES, NodeType, Schema, StateGraph};
 use tch::{Device, Kind, Tensor};
@@ -13,24 +14,24 @@ use crate::segment::index;
 /// A minibatch of states as one graph, or what one rank computes of it ([`crate::collate_part`]).
 #[derive(Debug)]
 pub struct GraphBatch {
-    /// Graphs that something is said of.
+    /// Number of graphs for which this batch yields outputs (a decision and a value).
     pub(crate) graphs: i64,
-    /// `[graphs, globals]`.
+    /// `[graphs, globals]`: features of the whole cluster, `Float` unless converted by [`GraphBatch::to_kind`].
     pub(crate) globals: Tensor,
-    /// `[graphs, node types]`: nodes of each graph, at least one.
+    /// `[graphs, node types]`: number of nodes of each type in each graph, with 1 in place of 0, as divisor of means.
     pub(crate) node_counts: Tensor,
-    /// Graphs that nodes belong to.
+    /// Number of graphs that the nodes belong to. With several ranks it can differ from `graphs`.
     pub(crate) pooled: i64,
-    /// For each node type `[nodes, features]`, where the batch has such nodes.
+    /// For each node type `[nodes of the type, features]`, `None` where the batch has no such nodes.
     pub(crate) node_features: [Option<Tensor>; NODE_TYPES],
-    /// Graph of each node, by type.
+    /// For each node type `[nodes of the type]`, `Int64`: the graph of each node.
     pub(crate) node_graphs: [Tensor; NODE_TYPES],
     /// All edges in both directions, sorted for attention. The relation of an edge is twice its type, plus one for the
     /// reverse direction; features are padded with zeros to the widest type's.
     pub(crate) edges: EdgeLayout,
-    /// What may be decided.
+    /// The candidates and options of each graph.
     pub(crate) choices: Choices,
-    /// What is exchanged with other ranks, where graphs are spread over them.
+    /// The exchange with other ranks, where graphs are spread over them.
     pub(crate) spread: Option<Spread>,
 }
 
@@ -43,13 +44,13 @@ impl GraphBatch {
         collation.finish(None)
     }
 
-    /// Rows that go to other ranks and come from them in each layer.
+    /// Number of rows that go to other ranks and come from them in each layer.
     #[must_use]
     pub fn exchanged_rows(&self) -> ExchangedRows {
         self.spread.as_ref().map_or_else(ExchangedRows::default, Spread::rows)
     }
 
-    /// The same batch on another device, where networks then compute.
+    /// The same batch on another device, on which the networks then compute.
     #[must_use]
     pub fn to_device(mut self, device: Device) -> Self {
         if device == Device::Cpu && self.globals.device() == Device::Cpu {
@@ -77,7 +78,7 @@ impl GraphBatch {
     }
 }
 
-/// A batch while it is put together.
+/// A batch that is being built.
 pub(crate) struct Collation<'a> {
     pub(crate) schema: &'a Schema,
     pub(crate) edges: EdgeList,
@@ -129,12 +130,13 @@ impl<'a> Collation<'a> {
         }
     }
 
-    /// The nodes that are added next belong to another graph.
+    /// Ends the current graph; nodes that are added afterwards belong to the next one.
     pub(crate) fn end_graph(&mut self) {
         self.pooled += 1;
     }
 
-    /// Something is to be said of `state`: how it is decided and what it is worth.
+    /// Adds `state` to the graphs with outputs: its globals, node counts and choices. `row` maps a node's type and
+    /// number to its row.
     pub(crate) fn decide(&mut self, state: &StateGraph, row: impl Fn(NodeType, u32) -> i64) {
         self.globals.extend_from_slice(state.globals(self.schema));
         self.node_counts.extend(state.nodes.map(|count| count.max(1) as f32));
@@ -142,7 +144,7 @@ impl<'a> Collation<'a> {
         self.graphs += 1;
     }
 
-    /// The batch; `spread` says what is exchanged, where something is.
+    /// Builds the batch; `spread` is the exchange between ranks, `None` where there is none.
     pub(crate) fn finish(mut self, spread: Option<Spread>) -> GraphBatch {
         self.choices.close();
         let nodes = self.node_graphs.iter().map(Vec::len).sum();
@@ -165,17 +167,17 @@ impl<'a> Collation<'a> {
     }
 }
 
-/// Nodes of each type in all of `states`.
+/// Number of nodes of each type in all of `states`.
 pub(crate) fn totals(states: &[&StateGraph]) -> [u32; NODE_TYPES] {
     std::array::from_fn(|kind| states.iter().map(|state| state.nodes[kind]).sum())
 }
 
-/// Row of the first node of each type, given how many there are of each.
+/// Row of the first node of each type, from the number of nodes of each type.
 pub(crate) fn starts(counts: [u32; NODE_TYPES]) -> [u32; NODE_TYPES] {
     std::array::from_fn(|kind| counts[..kind].iter().sum())
 }
 
-/// Rows of `width` features; a width of zero stays a matrix without columns.
+/// `[rows, width]` of `Float` on the CPU; `[0, 0]` for a width of zero.
 pub(crate) fn matrix(values: &[f32], width: usize) -> Tensor {
     let rows = values.len().checked_div(width).unwrap_or(0);
     Tensor::from_slice(values).view([rows as i64, width as i64])

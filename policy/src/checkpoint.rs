@@ -21,22 +21,22 @@ const POLICY: &str = "policy.safetensors";
 /// Length and hash of a file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FileEntry {
-    /// Bytes.
+    /// Length of the file in bytes.
     pub bytes: u64,
     /// SHA-256 in hex.
     pub sha256: String,
 }
 
-/// What a checkpoint is of.
+/// The description of a checkpoint, stored as `manifest.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// Layout of this file; 1.
+    /// Version of the manifest's format; always 1.
     pub schema: u32,
-    /// The run, in hex.
+    /// The run's id, in hex.
     pub run: String,
-    /// Policy version.
+    /// Version of the policy's weights.
     pub version: PolicyVersion,
-    /// Environment steps learnt from so far.
+    /// Number of environment steps that the run has learnt from so far.
     pub environment_steps: u64,
     /// Score on the validation seeds (lower is better), where it was evaluated.
     pub validation: Option<f64>,
@@ -52,7 +52,7 @@ pub struct Manifest {
 #[derive(Debug)]
 pub struct Checkpoint {
     folder: PathBuf,
-    /// Its manifest.
+    /// The checkpoint's manifest.
     pub manifest: Manifest,
     contents: BTreeMap<String, Vec<u8>>,
 }
@@ -108,7 +108,7 @@ impl Checkpoint {
         Ok(Checkpoint { folder: folder.to_owned(), manifest, contents })
     }
 
-    /// Where it lies.
+    /// The folder that holds the checkpoint.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -157,7 +157,7 @@ fn read_manifest(text: &[u8]) -> Result<Manifest, String> {
     })
 }
 
-/// The checkpoint that `path` means: itself, or of a run folder the best, else the newest.
+/// The checkpoint at `path`: `path` itself, or the best checkpoint of a run folder, or else its newest.
 ///
 /// # Errors
 /// [`PolicyError::Checkpoint`] where there is none.

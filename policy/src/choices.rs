@@ -1,52 +1,52 @@
-//! What may be decided in each state of a batch, as tables on the CPU.
+//! The possible decisions in each state of a batch, as tables on the CPU. A *candidate* is an invocation with options.
 
 use state_graph::{NodeType, Schema, StateGraph};
 
-/// Which candidates each graph has and which options each candidate.
+/// The candidates of each graph and the options of each candidate.
 #[derive(Debug, Default)]
 pub(crate) struct Choices {
-    /// Where the candidates of each graph start in the table of candidates; one entry more at the end.
+    /// `[graphs + 1]`: index of each graph's first candidate; the last entry is the number of candidates.
     pub(crate) graph_starts: Vec<usize>,
-    /// Global node number of each candidate.
+    /// `[candidates]`: row of each candidate in the embeddings.
     pub(crate) candidate_nodes: Vec<i64>,
-    /// Graph of each candidate.
+    /// `[candidates]`: graph of each candidate.
     pub(crate) candidate_graphs: Vec<i64>,
-    /// Where the options of each candidate start in the table of options; one entry more at the end.
+    /// `[candidates + 1]`: index of each candidate's first option; the last entry is the number of options.
     pub(crate) candidate_starts: Vec<usize>,
-    /// Elementwise best features over a candidate's options, `[candidates, option features]`.
+    /// `[candidates, option features]`: elementwise maximum over a candidate's options.
     pub(crate) candidate_features: Vec<f32>,
-    /// Where each graph's options start in the table of options.
+    /// `[graphs + 1]`: index of each graph's first option; the last entry is the number of options.
     pub(crate) option_starts: Vec<usize>,
-    /// Size of each option.
+    /// `[options]`: index of each option's size.
     pub(crate) option_sizes: Vec<u32>,
-    /// Global node number of each option's resource.
+    /// `[options]`: row of each option's resource in the embeddings.
     pub(crate) option_nodes: Vec<i64>,
-    /// `[options, option features]`.
+    /// `[options, option features]`: the features of each option, as in the state.
     pub(crate) option_features: Vec<f32>,
-    /// Whether each graph may wait.
+    /// `[graphs]`: whether *wait* is allowed.
     pub(crate) may_wait: Vec<bool>,
 }
 
 impl Choices {
-    /// The candidates of a graph, as places in the table of candidates.
+    /// The candidates of a graph, as indices into the table of candidates.
     pub(crate) fn candidates(&self, graph: usize) -> std::ops::Range<usize> {
         self.graph_starts[graph]..self.graph_starts[graph + 1]
     }
 
-    /// The options of a candidate, as places in the table of options.
+    /// The options of a candidate, as indices into the table of options.
     pub(crate) fn options(&self, candidate: usize) -> std::ops::Range<usize> {
         self.candidate_starts[candidate]..self.candidate_starts[candidate + 1]
     }
 
-    /// The candidate that an option (a place in the table of options) belongs to.
+    /// The candidate to which `option` (an index into the table of options) belongs.
     pub(crate) fn candidate_of(&self, graph: usize, option: usize) -> usize {
         let candidates = self.candidates(graph);
         let starts = &self.candidate_starts[candidates.start..=candidates.end];
         candidates.start + starts.partition_point(|&start| start <= option) - 1
     }
 
-    /// Adds the tables of a graph; `embedding` says which row of the
-    /// embeddings is the node of a type with a number in `state`.
+    /// Adds the tables of a graph; `embedding` maps a node's type and its number in `state` to its row in the
+    /// embeddings.
     pub(crate) fn push(
         &mut self,
         state: &StateGraph,
@@ -81,7 +81,7 @@ impl Choices {
         }
     }
 
-    /// Forgets all graphs and keeps the memory.
+    /// Removes all graphs and keeps the allocated memory.
     pub(crate) fn clear(&mut self) {
         self.graph_starts.clear();
         self.candidate_nodes.clear();
@@ -95,7 +95,7 @@ impl Choices {
         self.may_wait.clear();
     }
 
-    /// Ends the tables after the last graph.
+    /// Adds the last entries of the index tables, after the last graph.
     pub(crate) fn close(&mut self) {
         self.graph_starts.push(self.candidate_nodes.len());
         self.candidate_starts.push(self.option_sizes.len());

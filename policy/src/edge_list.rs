@@ -18,7 +18,8 @@ impl EdgeList {
         EdgeList { feature_width: edge_feature_width(schema), ..EdgeList::default() }
     }
 
-    /// Adds the edges of one type of a graph whose nodes of each type begin at `first`: each edge, then its reverse.
+    /// Adds the edges of one type of a graph, each followed by its reverse. `first` is the row of the first node of
+    /// each type.
     pub(crate) fn push(
         &mut self,
         schema: &Schema,
@@ -39,7 +40,7 @@ impl EdgeList {
         }
     }
 
-    /// The same without what edges are: of use to whoever asks only which nodes they join.
+    /// Like [`EdgeList::push`], but adds only sources and targets, without relations and features.
     pub(crate) fn push_ends(&mut self, state: &StateGraph, first: &[u32; NODE_TYPES], kind: EdgeType) {
         let (from, to) = state.edge_ends(kind);
         for (&from, &to) in from.iter().zip(to) {
@@ -50,7 +51,7 @@ impl EdgeList {
         }
     }
 
-    /// Adds one edge of another list, between other rows.
+    /// Adds edge `edge` of `other` with a new source and target.
     pub(crate) fn copy(&mut self, other: &EdgeList, edge: usize, source: u32, target: u32) {
         let width = self.feature_width;
         self.sources.push(source);
@@ -59,7 +60,8 @@ impl EdgeList {
         self.features.extend_from_slice(&other.features[edge * width..(edge + 1) * width]);
     }
 
-    /// Sorted for attention over `nodes` rows that edges may enter; they may also leave `halo` rows behind those.
+    /// The edges sorted for attention. Targets are among the first `nodes` rows; sources may also be among the `halo`
+    /// rows that follow.
     pub(crate) fn sorted(&self, nodes: usize, halo: usize) -> EdgeLayout {
         EdgeLayout::new(&Edges {
             source_nodes: nodes + halo,
@@ -74,7 +76,7 @@ impl EdgeList {
     }
 }
 
-/// Features of the edge type that has most.
+/// Number of features of the edge type with the most features.
 pub(crate) fn edge_feature_width(schema: &Schema) -> usize {
     schema.edges.iter().map(Vec::len).max().unwrap_or(0)
 }

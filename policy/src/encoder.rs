@@ -1,6 +1,6 @@
 //! The graph encoder: a small network per node type and per edge type into one width, then message passing by
-//! multi-head attention over one typed edge list with edge features ([`torch_extension::attention`]), with skip connections
-//! and layer normalisation, then pooling to one context per graph that flows back to the decision heads.
+//! multi-head attention over one typed edge list with edge features ([`torch_extension::attention`]), with skip
+//! connections and layer normalisation, then pooling to one context per graph that flows back to the decision heads.
 
 use configuration::{PolicyConfig, Storage};
 use state_graph::{EDGE_TYPES, NODE_TYPES, Schema};
@@ -16,17 +16,17 @@ use crate::layers::{LayerNorm, Linear};
 use crate::parameters::Initialiser;
 use crate::segment::{self, index};
 
-/// What the encoder makes of a batch.
+/// The encoder's output for a batch.
 #[derive(Debug)]
 pub(crate) struct Embeddings {
     /// `[nodes, width]`, in the batch's order of nodes.
     pub(crate) nodes: Tensor,
-    /// `[graphs, width]`.
+    /// `[graphs, width]`: the embedding of each whole graph.
     pub(crate) context: Tensor,
 }
 
 impl Embeddings {
-    /// Those of the nodes with these numbers.
+    /// The embeddings of the nodes in rows `numbers`, `[numbers, width]`.
     pub(crate) fn nodes_at(&self, numbers: &[i64]) -> Tensor {
         self.nodes.index_select(0, &index(numbers, self.nodes.device()))
     }
@@ -36,7 +36,7 @@ impl Embeddings {
     }
 }
 
-/// Graph in, embeddings out.
+/// Computes embeddings of nodes and graphs.
 #[derive(Debug)]
 pub(crate) struct Encoder {
     pub(crate) node_inputs: [Option<[Linear; 2]>; NODE_TYPES],
@@ -79,7 +79,8 @@ impl Encoder {
         }
     }
 
-    /// `group` is needed where graphs are spread over its ranks; `dropout` is zero wherever importance ratios are computed.
+    /// `group` is needed where graphs are spread over ranks. `dropout` is a fraction 0–1; it must be 0 where importance
+    /// ratios are computed.
     pub(crate) fn forward(
         &self,
         batch: &GraphBatch,
@@ -107,7 +108,7 @@ impl Encoder {
                 Some(second.forward(&first.forward_relu(features.as_ref()?)))
             })
             .collect();
-        // Of a graph that is spread over ranks this one may have no node.
+        // This rank may own no node of a graph that is spread over ranks.
         if parts.is_empty() {
             return Tensor::zeros([0, self.width], (batch.globals.kind(), batch.globals.device()));
         }
@@ -139,15 +140,15 @@ impl Encoder {
     }
 }
 
-/// Linear networks of the edge types into one width, and what tells relations (types in either direction) apart. Being
-/// linear, they are applied to the weights that layers have for edges and never to the edges themselves: an edge's features
-/// are few, its embedding would be wide.
+/// Linear maps from each edge type's features to the common width, and a vector for each relation (edge type and
+/// direction). Because they are linear, a layer multiplies them with its own edge weights and never computes edge
+/// embeddings: an edge has few features, but its embedding would have `width` numbers.
 #[derive(Debug)]
 pub(crate) struct EdgeInputs {
-    /// `[edge types, 1, 1 + features, width]`: the first row is a type's constant; rows of features that a type does not have
-    /// meet zeros only.
+    /// `[edge types, 1, 1 + features, width]`: the first row is a type's constant; rows of features that a type does
+    /// not have meet zeros only.
     weight: Tensor,
-    /// `[edge types, 2, 1, width]`.
+    /// `[edge types, 2, 1, width]`: a vector for each edge type and direction.
     relations: Tensor,
 }
 
@@ -162,7 +163,7 @@ impl EdgeInputs {
         EdgeInputs { weight, relations }
     }
 
-    /// `[relations, 1 + features, width]`.
+    /// `[relations, 1 + features, width]`: the constant and the feature weights of each relation.
     pub(crate) fn embed(&self) -> Tensor {
         let size = self.weight.size();
         let constant = self.weight.narrow(2, 0, 1) + &self.relations;
@@ -245,7 +246,7 @@ impl AttentionLayer {
         Ok(attend(&inputs, &batch.edges)?)
     }
 
-    /// Projections as they are kept and sent to other ranks.
+    /// Converts projections to the kind in which they are stored and sent to other ranks.
     fn stored(&self, projections: Tensor) -> Tensor {
         match self.storage {
             Storage::F32 => projections,

@@ -8,13 +8,13 @@ pub enum PolicyError {
     /// A tensor operation failed.
     #[error("tensor operation failed: {0}")]
     Tensor(#[from] tch::TchError),
-    /// An operation of all ranks failed.
+    /// A collective operation of the process group, or a kernel, failed.
     #[error(transparent)]
     Ranks(#[from] torch_extension::TorchExtensionError),
-    /// A GPU was asked for that is not there.
+    /// The requested GPU is not available.
     #[error(transparent)]
     Cuda(#[from] torch_extension::cuda::CudaError),
-    /// A batch of several ranks was given to one.
+    /// A batch that is spread over ranks was evaluated without a process group.
     #[error("a batch that is spread over ranks needs their group")]
     Alone,
     /// Owners do not fit a state or the ranks.
@@ -23,7 +23,7 @@ pub enum PolicyError {
     /// Weights do not belong to this network or are damaged.
     #[error("weights cannot be used: {0}")]
     Weights(String),
-    /// Weights, or what they lead to, are no numbers.
+    /// Weights, or values computed from them, are not finite.
     #[error("training diverged: {0} not finite; lower learner.learning_rate or learner.max_gradient_norm")]
     NotFinite(String),
     /// A checkpoint is missing or damaged.
@@ -34,15 +34,15 @@ pub enum PolicyError {
         /// What is wrong and what would be right.
         message: String,
     },
-    /// A checkpoint could not be written; the one that was there before is whole.
+    /// A checkpoint could not be written; the previous one is intact.
     #[error("checkpoint not written: {0}")]
     Write(#[from] durable::DurableError),
     /// A file could not be read or written.
     #[error("{}: {source}", path.display())]
     File {
-        /// The file.
+        /// Path of the file that could not be read or written.
         path: PathBuf,
-        /// What the system says.
+        /// Error of the operating system.
         source: std::io::Error,
     },
 }
@@ -63,7 +63,7 @@ impl ExitStatus for PolicyError {
     }
 }
 
-/// The exit status of a [`PolicyError`] that lies behind `error`, where there is one.
+/// The exit status of the first [`PolicyError`] among `error` and its sources; `None` where there is none.
 #[must_use]
 pub fn exit_code_within(error: &(dyn std::error::Error + 'static)) -> Option<ExitCode> {
     std::iter::successors(Some(error), |error| error.source())

@@ -1,5 +1,5 @@
-//! What the ranks exchange in a pass over a batch whose graphs are cut: halo rows before each layer, sums of pools, and the
-//! embeddings that decisions are taken on.
+//! The exchange between ranks in a pass over a batch with partitioned graphs: halo rows before each layer, sums for
+//! pooling, and the embeddings that a decision needs.
 
 use tch::{Device, Tensor};
 use torch_extension::process_group::{ProcessGroup, Splits};
@@ -7,25 +7,25 @@ use torch_extension::process_group::{ProcessGroup, Splits};
 use crate::PolicyError;
 use crate::segment::index;
 
-/// What a rank exchanges with the others in a pass over a batch.
+/// What a rank exchanges with the other ranks in a pass over a batch.
 #[derive(Debug)]
 pub(crate) struct Spread {
-    /// Rows that edges leave, in every layer.
+    /// Rows of edge sources that other ranks own, exchanged in every layer.
     pub(crate) halo: Exchange,
-    /// Embeddings that decisions are taken on.
+    /// Embeddings that the deciding rank needs from other ranks.
     pub(crate) decisive: Exchange,
-    /// The first so many pooled graphs are spread.
+    /// Number of graphs that are spread over ranks; they are the first of the pooled graphs.
     pub(crate) graphs: i64,
-    /// Pooled graphs that this rank says something of.
+    /// `[graphs]`, `Int64`: indices of the pooled graphs for which this rank yields outputs.
     pub(crate) deciding: Tensor,
 }
 
-/// Rows that a rank exchanges with the others in one layer.
+/// Numbers of rows that a rank exchanges with the others in one layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ExchangedRows {
-    /// To all others together.
+    /// Rows sent to all other ranks together.
     pub sent: u64,
-    /// From them: the halo.
+    /// Rows received from all other ranks together: the size of the halo.
     pub received: u64,
 }
 
@@ -43,7 +43,7 @@ impl Spread {
     }
 }
 
-/// A pass over a batch whose graphs are spread over the ranks of a group.
+/// The exchange of one pass over a batch, with the process group whose ranks the graphs are spread over.
 #[derive(Clone, Copy)]
 pub(crate) struct Across<'a> {
     spread: &'a Spread,
@@ -51,7 +51,7 @@ pub(crate) struct Across<'a> {
 }
 
 impl<'a> Across<'a> {
-    /// `None` where all graphs of the batch are whole: it has no `spread`.
+    /// `None` where the batch has no `spread`: all its graphs are whole.
     pub(crate) fn of(
         spread: Option<&'a Spread>,
         group: Option<&'a ProcessGroup>,
@@ -63,17 +63,18 @@ impl<'a> Across<'a> {
         }
     }
 
-    /// `rows` of this rank's nodes with those of the halo behind them.
+    /// `[nodes + halo, width]`: `rows` of this rank's nodes, followed by the rows of the halo.
     pub(crate) fn with_halo(&self, rows: &Tensor) -> Result<Tensor, PolicyError> {
         self.spread.halo.append(rows, self.group)
     }
 
-    /// `rows` of this rank's nodes with those behind them that its decisions need of others.
+    /// `rows` of this rank's nodes, followed by the rows of other ranks that its decisions need.
     pub(crate) fn with_decisive(&self, rows: &Tensor) -> Result<Tensor, PolicyError> {
         self.spread.decisive.append(rows, self.group)
     }
 
-    /// Sums over nodes, `[pooled graphs, …]`, of the graphs that this rank says something of.
+    /// Adds up `totals` (`[pooled graphs, …]`, sums over this rank's nodes) over the ranks and returns the rows of the
+    /// graphs for which this rank yields outputs, `[graphs, …]`.
     pub(crate) fn pooled(&self, totals: &Tensor) -> Result<Tensor, PolicyError> {
         let spread = self.spread.graphs;
         let sums = self.group.sum_over_ranks(&totals.narrow(0, 0, spread))?;
@@ -90,7 +91,8 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    /// `send[r]` are the rows that rank r needs; from it come `receive[r]`.
+    /// `send[r]` holds the indices of the rows that rank r needs; `receive[r]` is the number of rows that come from
+    /// rank r.
     pub(crate) fn new(send: &[Vec<u32>], receive: Vec<i64>) -> Self {
         let places: Vec<i64> = send.iter().flatten().map(|&row| i64::from(row)).collect();
         let send = send.iter().map(|rows| rows.len() as i64).collect();

@@ -11,12 +11,12 @@ use crate::layers::Linear;
 use crate::parameters::Initialiser;
 use crate::segment::index;
 
-/// Stands for −∞ without making NaN in an entropy.
+/// Score of a masked alternative. It is finite, because −∞ would give NaN in the entropy.
 const MASKED: f64 = -1e9;
 /// Gain of the last layers: the first policy is close to uniform.
 const LAST_GAIN: f64 = 0.1;
 
-/// Scores for every stage.
+/// The layers that compute the scores of all three stages.
 #[derive(Debug)]
 pub(crate) struct ActionHeads {
     pub(crate) candidate: Linear,
@@ -29,7 +29,8 @@ pub(crate) struct ActionHeads {
     pub(crate) node_resource: Linear,
 }
 
-/// What the stages after the first share: an invocation, a size and the features of the options left.
+/// The layers of a later stage. Their inputs are the chosen invocation, a size and the features of the remaining
+/// options.
 #[derive(Debug)]
 pub(crate) struct StageHead {
     pub(crate) invocation: Linear,
@@ -61,26 +62,27 @@ impl StageHead {
     }
 }
 
-/// The alternatives of a later stage, over all graphs that have any.
+/// The alternatives of a later stage, one row each, over all graphs with at least two.
 #[derive(Debug, Default)]
 pub(crate) struct StageRows {
-    /// Graph of each alternative.
+    /// Graph of each alternative; alternatives of one graph are adjacent.
     pub(crate) graphs: Vec<i64>,
-    /// Node number of the invocation that was chosen.
+    /// Embedding row of the chosen invocation, for each alternative.
     pub(crate) invocations: Vec<i64>,
-    /// Size of each alternative.
+    /// Index of the size of each alternative.
     pub(crate) sizes: Vec<i64>,
-    /// Node number of each alternative's resource (third stage only).
+    /// Embedding row of each alternative's resource (third stage only).
     pub(crate) resources: Vec<i64>,
-    /// Features, averaged over the options that an alternative leaves.
+    /// `[alternatives, option features]`: features, averaged over the options that remain after an alternative is
+    /// chosen.
     pub(crate) option_features: Vec<f32>,
     option_width: usize,
-    /// The first option that each alternative leaves, as a place in the table of options.
+    /// For each alternative the first option that remains, as an index into the table of options.
     pub(crate) options: Vec<usize>,
 }
 
 impl StageRows {
-    /// Alternatives in the table.
+    /// Number of alternatives in the table.
     pub(crate) fn len(&self) -> usize {
         self.graphs.len()
     }
@@ -89,7 +91,8 @@ impl StageRows {
         matrix(&self.option_features, self.option_width).to(options.1).to_kind(options.0)
     }
 
-    /// The sizes that `candidate` may be given. Graphs with one size only are left out: nothing is decided there.
+    /// Adds the sizes that are possible for `candidate`. A graph with only one size is skipped: there is nothing to
+    /// decide.
     pub(crate) fn push_sizes(&mut self, choices: &Choices, width: usize, graph: usize, candidate: usize) {
         self.option_width = width;
         let options = choices.options(candidate);
@@ -103,7 +106,7 @@ impl StageRows {
         }
     }
 
-    /// The nodes that `candidate` may go to with the size of option `option`. Graphs with one node only are left out.
+    /// Adds the nodes that are possible for `candidate` at size index `size`. A graph with only one node is skipped.
     pub(crate) fn push_nodes(
         &mut self,
         choices: &Choices,
@@ -160,7 +163,7 @@ impl ActionHeads {
         }
     }
 
-    /// Scores of the first stage: one a candidate, then one a graph for *wait*.
+    /// Scores (logits) of the first stage, `[candidates + graphs]`: one per candidate, then one per graph for *wait*.
     pub(crate) fn which(&self, batch: &GraphBatch, embeddings: &Embeddings) -> Tensor {
         let choices = &batch.choices;
         let (kind, device) = embeddings.options();
@@ -182,12 +185,12 @@ impl ActionHeads {
         Tensor::cat(&[starts, waits.masked_fill(&masked, MASKED)], 0)
     }
 
-    /// Scores of the second stage.
+    /// Scores (logits) of the second stage, `[alternatives]`.
     pub(crate) fn size(&self, embeddings: &Embeddings, rows: &StageRows) -> Tensor {
         self.size.score.forward(&self.size.hidden(embeddings, rows).relu()).squeeze_dim(1)
     }
 
-    /// Scores of the third stage.
+    /// Scores (logits) of the third stage, `[alternatives]`.
     pub(crate) fn node(&self, embeddings: &Embeddings, rows: &StageRows) -> Tensor {
         let resources = embeddings.nodes_at(&rows.resources);
         let hidden = self.node.hidden(embeddings, rows) + self.node_resource.forward(&resources);

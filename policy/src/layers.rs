@@ -1,4 +1,4 @@
-//! The two layers that everything is made of.
+//! The two layers that all networks are made of: linear and layer normalisation.
 
 use tch::Tensor;
 use torch_extension::inference;
@@ -7,7 +7,7 @@ use torch_extension::linear::{Then, linear};
 use crate::PolicyError;
 use crate::parameters::{Initialiser, numbers};
 
-/// `x W + b`.
+/// A linear layer, `x W + b`, with `W` `[inputs, outputs]` and `b` `[outputs]`.
 #[derive(Debug)]
 pub(crate) struct Linear {
     weight: Tensor,
@@ -22,7 +22,7 @@ impl Linear {
         layer
     }
 
-    /// The same without `b`.
+    /// Like [`Linear::new`], without `b`.
     pub(crate) fn without_bias(
         init: &mut Initialiser,
         name: &str,
@@ -35,28 +35,28 @@ impl Linear {
         Linear { weight, bias: None }
     }
 
-    /// Columns of what it is applied to.
+    /// Number of columns of the input.
     pub(crate) fn inputs(&self) -> usize {
         self.weight.size()[0] as usize
     }
 
-    /// Its weights as plain numbers, with ReLU behind it or none.
+    /// A copy of the layer for inference on plain arrays; `relu` adds a ReLU after it.
     pub(crate) fn plain(&self, relu: bool) -> Result<inference::Linear, PolicyError> {
         let bias = self.bias.as_ref().map_or(Ok(Vec::new()), numbers)?;
         Ok(inference::Linear::new(self.weight.size()[0] as usize, numbers(&self.weight)?, bias, relu))
     }
 
-    /// Rows in, rows out.
+    /// `[rows, outputs]` from `[rows, inputs]`.
     pub(crate) fn forward(&self, rows: &Tensor) -> Tensor {
         self.and_then(rows, Then::Nothing)
     }
 
-    /// The same with ReLU behind it.
+    /// Like [`Linear::forward`], followed by a ReLU.
     pub(crate) fn forward_relu(&self, rows: &Tensor) -> Tensor {
         self.and_then(rows, Then::Relu)
     }
 
-    /// The same added to `residual`.
+    /// Like [`Linear::forward`], added to `residual` (`[rows, outputs]`).
     pub(crate) fn forward_onto(&self, rows: &Tensor, residual: &Tensor) -> Tensor {
         self.and_then(rows, Then::Add(residual))
     }
@@ -84,7 +84,7 @@ impl LayerNorm {
         }
     }
 
-    /// Its weights as plain numbers.
+    /// A copy of the layer for inference on plain arrays.
     pub(crate) fn plain(&self) -> Result<inference::LayerNorm, PolicyError> {
         Ok(inference::LayerNorm::new(numbers(&self.gain)?, numbers(&self.bias)?))
     }

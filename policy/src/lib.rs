@@ -34,10 +34,10 @@ pub use spread::{Placement, collate_part, messages};
 pub use tch::Device;
 pub use torch_extension::keep_freed_memory;
 
-/// Loads libtorch, computes with it, and says which file it is.
+/// Computes a sum with libtorch and returns a line for `longshore doctor` that names the loaded file.
 ///
 /// # Errors
-/// What failed, in words.
+/// A description of what failed.
 pub fn libtorch_check() -> Result<String, String> {
     let total = tch::Tensor::f_from_slice(&[1.0_f32, 2.0]).and_then(|tensor| tensor.f_sum(tch::Kind::Float));
     match total {
@@ -49,11 +49,11 @@ pub fn libtorch_check() -> Result<String, String> {
     Ok(path.map_or("computes".to_owned(), |path| format!("computes; loaded from {}", path.display())))
 }
 
-/// The device of libtorch that `device` is; loads what a GPU takes. To be called before the first network is made: libtorch
-/// counts its devices once.
+/// The libtorch device for `device`; loads the CUDA libraries for a GPU. Call it before the first network is made,
+/// because libtorch counts its devices once.
 ///
 /// # Errors
-/// [`PolicyError::Cuda`] where there is no such GPU, or what it takes is missing.
+/// [`PolicyError::Cuda`] where there is no such GPU, or a CUDA library is missing.
 pub fn device(device: configuration::Device) -> Result<Device, PolicyError> {
     match device {
         configuration::Device::Cuda(number) => Ok(torch_extension::cuda::device(number as usize)?),
@@ -61,7 +61,7 @@ pub fn device(device: configuration::Device) -> Result<Device, PolicyError> {
     }
 }
 
-/// Says in words which GPUs there are to compute on, or why there is none.
+/// A line of text that says which GPUs can be used, or why there is none.
 #[must_use]
 pub fn cuda_check() -> String {
     match torch_extension::cuda::load() {
@@ -70,7 +70,7 @@ pub fn cuda_check() -> String {
     }
 }
 
-/// Sets the threads of tensor operations in this process; 0: every core.
+/// Sets the number of threads for tensor operations in this process; 0 means one per core.
 pub fn set_threads(threads: usize) {
     let threads =
         if threads == 0 { std::thread::available_parallelism().map_or(1, Into::into) } else { threads };

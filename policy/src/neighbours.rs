@@ -1,6 +1,6 @@
-//! Neighbour sampling (Hamilton, Ying & Leskovec 2017) of what a state's nodes hear: cost then follows the nodes of a large
-//! cluster, not the pairs of what waits and where it may go. It is done where a state is observed, so that whoever learns
-//! from the state sees what was decided on.
+//! Neighbour sampling (Hamilton, Ying & Leskovec 2017) of a state's edges. The cost then grows with the number of nodes
+//! of a large cluster, not with the number of (invocation, node) pairs. A state is sampled when it is observed, so that
+//! the learner sees the same edges as the actor that decided.
 
 use partition::{EdgeList, Incoming, PartitionError, sample_neighbours};
 use rand::Rng;
@@ -9,8 +9,8 @@ use state_graph::{EDGE_TYPES, EdgeType, Schema, StateGraph};
 use crate::batch::starts;
 use crate::edge_list;
 
-/// `state` with those of its edges that an end of theirs draws: every node draws at most `most` of each edge type. Nodes,
-/// options and features stay.
+/// Every node draws at most `most` of its edges of each edge type. The result is `state` with only the edges that were
+/// drawn by at least one of their two ends; nodes, options and features are unchanged.
 ///
 /// # Errors
 /// None for a state whose edges end at its nodes.

@@ -16,10 +16,10 @@ use crate::layers::Linear;
 use crate::parameters::{Initialiser, Parameters};
 use crate::segment::{self, index};
 
-/// Streams of initial values are this far apart between networks.
+/// Distance between the first random streams of two networks, so that their initial values use different streams.
 const NETWORK_STREAMS: u64 = 1 << 20;
 
-/// Which decision, as a distribution over (invocation or *wait*, size, node).
+/// The policy network: a distribution over decisions (invocation or *wait*, size, node).
 #[derive(Debug)]
 pub struct PolicyNetwork {
     schema: Schema,
@@ -29,14 +29,15 @@ pub struct PolicyNetwork {
     parameters: Parameters,
 }
 
-/// What the policy says of decisions that were taken.
+/// Probabilities and entropies of given decisions under the policy. Tensors have the kind and device of the batch.
 #[derive(Debug)]
 pub struct Evaluation {
-    /// `[graphs, 3]`: log-probability of each stage; zero where a stage had one alternative.
+    /// `[graphs, 3]`: log-probability of each stage, nats; zero where a stage had only one alternative.
     pub stages: Tensor,
-    /// `[graphs]`: their sum.
+    /// `[graphs]`: log-probability of the whole decision, nats: the sum over the stages.
     pub log_probability: Tensor,
-    /// `[graphs]`: mean over the stages that had a choice of entropy / log(alternatives); between 0 and 1.
+    /// `[graphs]`: entropy / log(alternatives), averaged over the stages with at least two alternatives; a fraction
+    /// 0–1.
     pub entropy: Tensor,
 }
 
@@ -47,7 +48,7 @@ impl PolicyNetwork {
         Self::with_options(schema, config, seed, (Kind::Float, Device::Cpu))
     }
 
-    /// The same with parameters of another kind (`Double` is for checking gradients) or on another device.
+    /// Like `new`, with parameters of another kind (`Double` is for checking gradients) or on another device.
     #[must_use]
     pub fn with_options(
         schema: &Schema,
@@ -62,19 +63,19 @@ impl PolicyNetwork {
         PolicyNetwork { schema: schema.clone(), neighbours: config.neighbours, encoder, heads, parameters }
     }
 
-    /// Its parameters.
+    /// The network's parameters, which share memory with its layers.
     #[must_use]
     pub fn parameters(&self) -> &Parameters {
         &self.parameters
     }
 
-    /// The schema of the states that it reads.
+    /// The schema of the states that the network reads.
     #[must_use]
     pub fn schema(&self) -> &Schema {
         &self.schema
     }
 
-    /// Most edges of each type that a node hears; 0: all.
+    /// Most edges of each type that a node samples; 0 means all edges.
     pub(crate) fn neighbours(&self) -> usize {
         self.neighbours
     }
@@ -87,8 +88,9 @@ impl PolicyNetwork {
         &self.heads
     }
 
-    /// What the policy says of `taken`, one choice a graph. With gradient; `dropout` acts on the attention's output. All ranks
-    /// of `group` evaluate their shares of a batch whose graphs are spread over them.
+    /// Evaluates the decisions `taken`, one choice per graph, with gradients. `dropout` is the fraction of the
+    /// attention's outputs that is dropped. When graphs are spread over ranks, all ranks of `group` must call this with
+    /// their parts of the batch.
     ///
     /// # Errors
     /// [`PolicyError::Ranks`] when a rank is lost or late, [`PolicyError::Alone`] for a spread batch without a group.
@@ -123,7 +125,7 @@ impl PolicyNetwork {
             nodes.push_nodes(choices, width, graph, candidate, choices.option_sizes[option]);
         }
         let which = self.which_stage(batch, &embeddings, &which_taken);
-        let size = self.later_stage(
+        let size = later_stage(
             &sizes,
             batch,
             || self.heads.size(&embeddings, &sizes),
@@ -132,7 +134,7 @@ impl PolicyNetwork {
                 option.is_some_and(|option| i64::from(choices.option_sizes[option]) == sizes.sizes[row])
             },
         );
-        let node = self.later_stage(
+        let node = later_stage(
             &nodes,
             batch,
             || self.heads.node(&embeddings, &nodes),
@@ -150,29 +152,9 @@ impl PolicyNetwork {
             .collect();
         Stage::new(&self.heads.which(batch, embeddings), &graphs, taken, &counts)
     }
-
-    fn later_stage(
-        &self,
-        rows: &StageRows,
-        batch: &GraphBatch,
-        logits: impl FnOnce() -> Tensor,
-        is_taken: impl Fn(usize) -> bool,
-    ) -> Stage {
-        let options = (batch.globals.kind(), batch.globals.device());
-        if rows.len() == 0 {
-            let zero = || Tensor::zeros([batch.graphs], options);
-            return Stage { log_probability: zero(), entropy: zero(), decided: zero() };
-        }
-        let mut counts = vec![0_i64; batch.graphs as usize];
-        rows.graphs.iter().for_each(|&graph| counts[graph as usize] += 1);
-        // Alternatives of one graph are neighbours, so the taken ones come in the order of their graphs.
-        let taken: Vec<i64> = (0..rows.len()).filter(|&row| is_taken(row)).map(|row| row as i64).collect();
-        let decided: Vec<i64> = (0..batch.graphs).filter(|&graph| counts[graph as usize] > 0).collect();
-        Stage::scattered(&logits(), &rows.graphs, &taken, &counts, &decided)
-    }
 }
 
-/// One stage over all graphs.
+/// One stage over all graphs; each tensor is `[graphs]`.
 struct Stage {
     log_probability: Tensor,
     entropy: Tensor,
@@ -185,7 +167,7 @@ impl Stage {
         Self::scattered(logits, graphs, taken, counts, &everybody)
     }
 
-    /// `taken` holds the row that each of the `decided` graphs took.
+    /// `taken` holds the chosen row of each of the `decided` graphs.
     fn scattered(logits: &Tensor, graphs: &[i64], taken: &[i64], counts: &[i64], decided: &[i64]) -> Self {
         let segments = counts.len() as i64;
         let index = |values| index(values, logits.device());
@@ -201,6 +183,25 @@ impl Stage {
     }
 }
 
+fn later_stage(
+    rows: &StageRows,
+    batch: &GraphBatch,
+    logits: impl FnOnce() -> Tensor,
+    is_taken: impl Fn(usize) -> bool,
+) -> Stage {
+    let options = (batch.globals.kind(), batch.globals.device());
+    if rows.len() == 0 {
+        let zero = || Tensor::zeros([batch.graphs], options);
+        return Stage { log_probability: zero(), entropy: zero(), decided: zero() };
+    }
+    let mut counts = vec![0_i64; batch.graphs as usize];
+    rows.graphs.iter().for_each(|&graph| counts[graph as usize] += 1);
+    // Alternatives of one graph are adjacent, so the taken ones come in the order of their graphs.
+    let taken: Vec<i64> = (0..rows.len()).filter(|&row| is_taken(row)).map(|row| row as i64).collect();
+    let decided: Vec<i64> = (0..batch.graphs).filter(|&graph| counts[graph as usize] > 0).collect();
+    Stage::scattered(&logits(), &rows.graphs, &taken, &counts, &decided)
+}
+
 fn combine(stages: &[Stage; 3]) -> Evaluation {
     let columns: Vec<&Tensor> = stages.iter().map(|stage| &stage.log_probability).collect();
     let table = Tensor::stack(&columns, 1);
@@ -213,7 +214,7 @@ fn combine(stages: &[Stage; 3]) -> Evaluation {
     }
 }
 
-/// What a state is worth, in units of the learner's return scale. Its encoder shares nothing with the policy's.
+/// Estimates the return of a state, in units of the learner's return scale. It shares no weights with the policy.
 #[derive(Debug)]
 pub struct ValueNetwork {
     encoder: Encoder,
@@ -228,7 +229,7 @@ impl ValueNetwork {
         Self::with_options(schema, config, seed, (Kind::Float, Device::Cpu))
     }
 
-    /// The same with parameters of another kind (`Double` is for checking gradients) or on another device.
+    /// Like `new`, with parameters of another kind (`Double` is for checking gradients) or on another device.
     #[must_use]
     pub fn with_options(
         schema: &Schema,
@@ -245,13 +246,14 @@ impl ValueNetwork {
         ValueNetwork { encoder, output, parameters: init.finish() }
     }
 
-    /// Its parameters.
+    /// The network's parameters, which share memory with its layers.
     #[must_use]
     pub fn parameters(&self) -> &Parameters {
         &self.parameters
     }
 
-    /// `[graphs]`; all ranks of `group` take part where graphs are spread over them.
+    /// `[graphs]`: the estimated return of each state. When graphs are spread over ranks, all ranks of `group` must
+    /// call this.
     ///
     /// # Errors
     /// As [`PolicyNetwork::evaluate`].

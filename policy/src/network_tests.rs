@@ -146,8 +146,8 @@ fn a_gpu_computes_the_same() {
     }
 }
 
-/// The figures of docs/decisions/bf16-storage.md: what `policy.storage` changes in the log-probability of a decision, which is
-/// log(importance ratio) where actor and learner have the same weights.
+/// The figures of docs/decisions/bf16-storage.md: what `policy.storage` changes in the log-probability of a decision,
+/// which is log(importance ratio) where actor and learner have the same weights.
 #[test]
 #[expect(clippy::print_stderr, reason = "the figures are quoted")]
 fn halves_change_log_probabilities_by_thousandths() {
@@ -157,7 +157,8 @@ fn halves_change_log_probabilities_by_thousandths() {
     let states: Vec<StateGraph> = (0..500).map(|_| state(&schema, &mut rng)).collect();
     let taken = drawn(&states, &mut rng);
     let batch = GraphBatch::collate(&schema, &states.iter().collect::<Vec<_>>());
-    // Initial networks are nearly indifferent; with scores twenty times as large they decide as firmly as trained ones do.
+    // Initial networks are nearly indifferent; with scores twenty times as large they decide as firmly as trained ones
+    // do.
     for (scores, largest_allowed, mean_allowed) in [(1.0, 0.002, 0.0003), (20.0, 0.05, 0.005)] {
         let differences: Vec<f64> = (0..10)
             .flat_map(|seed| {
@@ -251,13 +252,13 @@ fn scores_of_both(network: &PolicyNetwork, states: &[&StateGraph]) -> Vec<(Vec<f
     // Nodes lie in another order; rows of later stages are made for each from its own tables.
     let stage = |tables: &Choices, push: &dyn Fn(&mut StageRows, &Choices, usize, usize)| {
         let mut rows = StageRows::default();
-        (0..states.len()).for_each(|graph| {
-            tables.candidates(graph).for_each(|candidate| push(&mut rows, tables, graph, candidate))
-        });
+        for graph in 0..states.len() {
+            tables.candidates(graph).for_each(|candidate| push(&mut rows, tables, graph, candidate));
+        }
         rows
     };
     let sizes = |rows: &mut StageRows, tables: &Choices, graph, candidate| {
-        rows.push_sizes(tables, width, graph, candidate)
+        rows.push_sizes(tables, width, graph, candidate);
     };
     let nodes = |rows: &mut StageRows, tables: &Choices, graph, candidate: usize| {
         let size = tables.option_sizes[tables.options(candidate).start];

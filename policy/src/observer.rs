@@ -1,4 +1,4 @@
-//! Turns what a scheduler may see into states, for either scenario.
+//! Builds states from the information that a scheduler may see, for both scenarios.
 
 use common::cluster::StartOption;
 use common::ids::NodeId;
@@ -14,19 +14,19 @@ use state_graph::{Schema, StateGraph, StateGraphBuilder, slots};
 
 use crate::neighbours::sampled;
 
-/// Watches the environments of a batch.
+/// Builds the states of all environments of a batch.
 #[derive(Debug, Default)]
 pub(crate) struct Observer {
-    /// Where nodes do not hear all their neighbours: how many of each edge type, and the schema of the states.
+    /// With neighbour sampling: the most edges of each type that a node samples, and the schema of the states.
     sampling: Option<(usize, Schema)>,
     builder: StateGraphBuilder,
     slots: SlotsObservation,
-    /// The cluster of each environment as its events tell it.
+    /// The cluster of each environment, followed by its events.
     clusters: Vec<Option<ServerlessGraph>>,
     options: Vec<StartOption>,
 }
 
-/// A state and what each of its options would do.
+/// A state and the action of each of its options.
 #[derive(Debug)]
 pub(crate) struct Observed {
     pub(crate) state: StateGraph,
@@ -43,7 +43,7 @@ pub fn schema_of(config: &SimulatorConfig) -> Schema {
 }
 
 impl Observer {
-    /// Its nodes hear at most `neighbours` edges of each type; 0: all.
+    /// Every node samples at most `neighbours` edges of each type; 0 means all edges.
     pub(crate) fn new(neighbours: usize, schema: &Schema) -> Self {
         let sampling = (neighbours > 0).then(|| (neighbours, schema.clone()));
         Observer { sampling, ..Observer::default() }
@@ -90,7 +90,7 @@ impl Observer {
         };
         let mut state = cluster.state(view.now(), &self.options, &mut self.builder);
         if let Some((most, schema)) = &self.sampling {
-            // By the time alone, so that an episode that is played again is decided alike.
+            // The seed depends on the simulated time alone, so that a repeated episode gets the same decisions.
             let mut rng = RunSeed::default().fast_rng(Stream::Neighbours, view.now().0);
             state = sampled(schema, state, *most, &mut rng).expect("edges of states join their nodes");
         }

@@ -1,5 +1,5 @@
-//! Named tensors of a network, all of them pieces of one flat tensor: made from a seed, written to and read from safetensors
-//! bytes. What is done to all values at once (a step of an optimiser, a copy, a sum over ranks) is done to the flat ones.
+//! Named tensors of a network, all of them pieces of one flat tensor: made from a seed, written to and read from
+//! safetensors bytes. Operations on all values (an optimiser's step, a copy, a sum over ranks) use the flat tensor.
 
 use common::{RunSeed, Stream};
 use rand::Rng;
@@ -9,13 +9,14 @@ use tch::{Device, Kind, Tensor};
 
 use crate::PolicyError;
 
-/// Pieces start at multiples of this many values: 64 bytes of `f32`, a cache line and the widest vector.
+/// Pieces start at multiples of this many values: 64 bytes of `f32`, the size of a cache line and of the widest SIMD
+/// register.
 const ALIGNMENT: i64 = 16;
 
 /// The parameters of one network, in the order in which its layers asked for them.
 ///
-/// Each is a view of [`Parameters::values`], and its gradient a view of [`Parameters::gradients`]. Between the pieces lie
-/// a few values that belong to nobody: they are zero and their gradients, too.
+/// Each is a view of [`Parameters::values`], and its gradient a view of [`Parameters::gradients`]. Between the pieces
+/// lie a few values that belong to nobody: they are zero and their gradients, too.
 #[derive(Debug)]
 pub struct Parameters {
     named: Vec<(String, Tensor)>,
@@ -61,17 +62,19 @@ impl Parameters {
         &self.named
     }
 
-    /// All values as one flat tensor, which shares memory with the network's.
+    /// All values as one flat tensor, `[padded number of values]`, which shares memory with the network's tensors.
     pub fn values(&self) -> &Tensor {
         &self.values
     }
 
-    /// All gradients as one flat tensor; a backward adds to it. A parameter that takes no part in a loss has zeros there.
+    /// All gradients as one flat tensor of the shape of [`Parameters::values`]; a backward pass adds to it. It holds
+    /// zeros for a parameter that does not contribute to the loss.
     pub fn gradients(&self) -> &Tensor {
         &self.gradients
     }
 
-    /// Views of `flat`, a tensor that is laid out as [`Parameters::values`], by the names of the parameters.
+    /// Views of `flat`, a tensor with the layout of [`Parameters::values`], one for each parameter, with its name and
+    /// shape.
     #[must_use]
     pub fn split(&self, flat: &Tensor) -> Vec<(String, Tensor)> {
         let view = |((name, tensor), &offset): (&(String, Tensor), &i64)| {
@@ -99,7 +102,7 @@ impl Parameters {
         encode_tensors(&self.named, metadata)
     }
 
-    /// Refuses values that are no numbers: they would be sent and stored as if they were weights.
+    /// Refuses values that are not finite, so that they are never sent or stored as weights.
     ///
     /// # Errors
     /// [`PolicyError::NotFinite`] that names the parameter.
@@ -153,7 +156,7 @@ impl Parameters {
     }
 }
 
-/// Named `f32` tensors as safetensors bytes.
+/// Named tensors as safetensors bytes; values are converted to `f32`.
 ///
 /// # Errors
 /// [`PolicyError::Tensor`] where a value cannot be read.
@@ -178,7 +181,7 @@ pub fn encode_tensors(
     safetensors::serialize(views, Some(metadata)).map_err(|error| PolicyError::Weights(error.to_string()))
 }
 
-/// The inverse of [`encode_tensors`].
+/// The inverse of [`encode_tensors`]: tensors of `Float` on the CPU.
 ///
 /// # Errors
 /// [`PolicyError::Weights`] where the bytes are damaged.
@@ -209,12 +212,13 @@ pub(crate) struct Initialiser {
 }
 
 impl Initialiser {
-    /// For values of such kind and device, drawn from `seed`; `first` keeps the streams of several networks apart.
+    /// Draws values from `seed`, as tensors of the given kind and device. `first` is the number of the first random
+    /// stream, which differs between networks.
     pub(crate) fn new(seed: RunSeed, first: u64, options: (Kind, Device)) -> Self {
         Initialiser { seed, next: first, named: Vec::new(), options }
     }
 
-    /// Uniform in ±bound.
+    /// Adds a parameter with values uniform in ±`bound`.
     pub(crate) fn uniform(&mut self, name: String, shape: &[i64], bound: f64) -> Tensor {
         let mut rng = self.seed.rng(Stream::Weights, self.next);
         self.next += 1;
@@ -226,13 +230,13 @@ impl Initialiser {
         self.add(name, tensor)
     }
 
-    /// All the same.
+    /// Adds a parameter whose values are all `value`.
     pub(crate) fn constant(&mut self, name: String, shape: &[i64], value: f64) -> Tensor {
         self.next += 1;
         self.add(name, Tensor::full(shape, value, self.options))
     }
 
-    /// What was made, as the parameters of one network.
+    /// Returns all added parameters as those of one network.
     pub(crate) fn finish(self) -> Parameters {
         Parameters::new(self.named)
     }
@@ -245,7 +249,7 @@ impl Initialiser {
     }
 }
 
-/// The numbers of a tensor, row by row.
+/// The values of a tensor as `f32`, row by row.
 pub(crate) fn numbers(tensor: &Tensor) -> Result<Vec<f32>, PolicyError> {
     Ok(Vec::try_from(&tensor.f_contiguous()?.f_view([-1])?)?)
 }

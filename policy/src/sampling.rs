@@ -1,4 +1,4 @@
-//! Draws from a few scores, on the CPU and in `f64`, so that what an actor records is exact.
+//! Draws from a few scores, on the CPU and in `f64`, so that the log-probabilities that an actor records are accurate.
 
 use rand::Rng;
 
@@ -11,7 +11,7 @@ pub(crate) enum Pick<'a, R: Rng> {
     Sample(&'a mut R),
 }
 
-/// Picks one of `scores` (at least one) and returns its place and its log-probability under the softmax.
+/// Picks one of `scores` (logits, at least one) and returns its index and its log-probability under the softmax, nats.
 pub(crate) fn pick<R: Rng>(scores: &[f32], how: &mut Pick<'_, R>) -> (usize, f32) {
     let largest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let weight = |score: f32| f64::from(score - largest).exp();

@@ -19,18 +19,18 @@ use crate::{Parameters, PolicyError};
 pub enum Behaviour {
     /// The most probable alternative of each stage, the first of equals: for evaluation.
     Greedy,
-    /// Draws, each environment from a stream of its own: for learning.
+    /// A draw from each stage's probabilities, with a random stream for each environment: for learning.
     Sample,
 }
 
-/// What was decided for one request and on what grounds.
+/// One decision with the state that it was made in, as an actor stores it for learning.
 #[derive(Debug)]
 pub struct Record {
-    /// The state.
+    /// The state graph in which the decision was made.
     pub state: StateGraph,
-    /// What was taken.
+    /// The chosen option, or *wait*.
     pub choice: Choice,
-    /// Log-probability of each stage.
+    /// Log-probability of each stage (invocation, size, node), nats; 0 where a stage had at most one alternative.
     pub log_probability: [f32; 3],
 }
 
@@ -40,7 +40,7 @@ pub struct PolicyScheduler {
     name: String,
     scenario: Scenario,
     network: PolicyNetwork,
-    /// The same weights, laid out for deciding; none after they changed.
+    /// A copy of the weights on plain arrays, for fast decisions; `None` after the weights have changed.
     inference: Option<Inference>,
     behaviour: Behaviour,
     observer: Observer,
@@ -91,19 +91,19 @@ impl PolicyScheduler {
         self.network.parameters().copy_from(from)
     }
 
-    /// The schema of its states.
+    /// The schema of the states that the network reads.
     #[must_use]
     pub fn schema(&self) -> &Schema {
         self.network.schema()
     }
 
-    /// Takes the grounds of the last decisions, one a request, in order.
+    /// Takes the records of the last call of `decide`, one per request, in order.
     #[must_use]
     pub fn take_records(&mut self) -> Vec<Record> {
         std::mem::take(&mut self.records)
     }
 
-    /// Decides for every state; forced ones cost no forward pass.
+    /// Decides for every state. A state with only one possible decision needs no forward pass.
     fn choose(&mut self, observed: &[Observed], environments: &[usize]) -> Result<Vec<Chosen>, PolicyError> {
         let open: Vec<usize> =
             (0..observed.len()).filter(|&place| !observed[place].state.is_forced()).collect();
@@ -211,7 +211,7 @@ impl PolicyScheduler {
     }
 }
 
-/// Decisions in the making, one a graph of the batch.
+/// Unfinished decisions, one for each graph of the batch.
 struct Draft {
     environments: Vec<usize>,
     taken: Vec<Option<(usize, usize)>>,

@@ -2,14 +2,15 @@
 
 use tch::{Device, Kind, Tensor};
 
-/// Row g of the result is the sum of the rows whose `segment` is g.
+/// `[segments, …]`: row g is the sum of the rows whose entry in `segment` (`[rows]`, `Int64`) is g.
 pub(crate) fn sum(rows: &Tensor, segment: &Tensor, segments: i64) -> Tensor {
     let mut shape = rows.size();
     shape[0] = segments;
     Tensor::zeros(shape.as_slice(), (rows.kind(), rows.device())).index_add(0, segment, rows)
 }
 
-/// The largest row of each segment, without gradient; meant to be subtracted before an exponential.
+/// Elementwise maximum of each segment, `[segments, …]`, without gradient; subtracted before an exponential for
+/// stability.
 fn max(rows: &Tensor, segment: &Tensor, segments: i64) -> Tensor {
     let mut shape = rows.size();
     shape[0] = segments;
@@ -23,19 +24,19 @@ fn max(rows: &Tensor, segment: &Tensor, segments: i64) -> Tensor {
     })
 }
 
-/// Logarithm of the softmax over the values of each segment.
+/// Log-softmax over the values of each segment, `[rows]`, nats.
 pub(crate) fn log_softmax(values: &Tensor, segment: &Tensor, segments: i64) -> Tensor {
     let shifted = values - max(values, segment, segments).index_select(0, segment);
     let totals = sum(&shifted.exp(), segment, segments).log();
     shifted - totals.index_select(0, segment)
 }
 
-/// Entropy of each segment's distribution given its log-probabilities, in nats.
+/// Entropy of each segment's distribution from its log-probabilities: `[segments]`, nats.
 pub(crate) fn entropy(log_probabilities: &Tensor, segment: &Tensor, segments: i64) -> Tensor {
     sum(&(log_probabilities * log_probabilities.exp()), segment, segments).neg()
 }
 
-/// A tensor of indices of rows on `device`.
+/// Row indices as an `Int64` tensor on `device`.
 pub(crate) fn index(values: &[i64], device: Device) -> Tensor {
     Tensor::from_slice(values).to_kind(Kind::Int64).to_device(device)
 }

@@ -1,6 +1,6 @@
-//! Graphs that are cut over ranks. Every rank holds some of the nodes of such a graph and the edges that enter them; rows of
-//! other ranks' nodes that those edges leave come before each layer (the halo), pools are summed over all ranks, and the
-//! rank that takes the decision is sent the embeddings that it is taken on.
+//! Graphs that are partitioned over ranks. Every rank holds some of the nodes of such a graph and the edges that enter
+//! them. Before each layer it receives the rows of those edges' sources that other ranks own (the halo). Pooling sums
+//! are added up over all ranks, and the deciding rank receives the embeddings that the decision needs.
 
 use std::num::NonZeroU32;
 use std::ops::Range;
@@ -15,25 +15,26 @@ use crate::edge_list::EdgeList;
 use crate::exchange::{Exchange, Spread};
 use crate::segment::index;
 
-/// Who computes a state.
+/// The rank or ranks that compute a state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Placement {
     /// One rank holds all of it.
     Whole {
-        /// Which.
+        /// The rank that holds the whole state, counted from 0.
         rank: u32,
     },
     /// Every rank holds some of its nodes.
     Spread {
         /// The rank of each node: functions, then resources, then invocations.
         owners: Vec<u32>,
-        /// The rank that says something of the state.
+        /// The rank that yields the outputs for the state, counted from 0.
         decider: u32,
     },
 }
 
-/// What `rank` of `ranks` computes of `states`, and of which of them (as places, in the order of the batch's graphs) it says
-/// something. All ranks must be given the same states and placements; without a spread state none needs the others.
+/// The part of `states` that `rank` of `ranks` computes, and the indices of the states for which it yields outputs, in
+/// the order of the batch's graphs. All ranks must pass the same states and placements. Without a spread state no rank
+/// needs the others.
 ///
 /// # Errors
 /// [`PolicyError::Partition`] where owners do not fit a state or the ranks.
@@ -85,8 +86,8 @@ pub fn collate_part(
     Ok((collation.finish(Some(spread)), places))
 }
 
-/// The edges along which messages pass in `state`, as sources and targets; nodes are numbered functions first, then resources,
-/// then invocations.
+/// The edges along which messages pass in `state`, as sources and targets; nodes are numbered functions first, then
+/// resources, then invocations.
 #[must_use]
 pub fn messages(state: &StateGraph) -> (Vec<u32>, Vec<u32>) {
     let mut edges = EdgeList::default();
@@ -95,7 +96,7 @@ pub fn messages(state: &StateGraph) -> (Vec<u32>, Vec<u32>) {
     (edges.sources, edges.targets)
 }
 
-/// All spread states side by side: nodes state by state, and in a state type by type.
+/// All spread states as one graph: nodes are ordered by state, and within a state by type.
 struct Union<'a> {
     states: Vec<SpreadState<'a>>,
     owners: Vec<u32>,
@@ -136,7 +137,7 @@ impl<'a> Union<'a> {
         first..first + self.states[state].graph.nodes[kind as usize]
     }
 
-    /// The nodes that the decision on a state is taken on, ascending.
+    /// The nodes whose embeddings the decision on a state needs, ascending.
     fn decisive(&self, state: usize) -> Vec<usize> {
         let [invocations, _, resources] = self.states[state].graph.option_indices();
         let of = |kind, nodes: &[u32]| -> Vec<usize> {
@@ -154,7 +155,7 @@ impl<'a> Union<'a> {
 struct Rows<'a> {
     union: &'a Union<'a>,
     part: &'a Part,
-    /// Row of each node of the union; means something only where it has one here.
+    /// Row of each node of the union on this rank; valid only for nodes that have a row here.
     row_of: Vec<u32>,
     /// Owned nodes of each type of each state.
     owned: Vec<[Range<usize>; NODE_TYPES]>,
@@ -218,7 +219,7 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Who sends whom the embeddings that decisions are taken on; those that come here get rows behind this rank's nodes.
+    /// The exchange of the embeddings that decisions need. Received embeddings get rows after this rank's nodes.
     fn decisive(&mut self, rank: u32, ranks: NonZeroU32) -> Exchange {
         let mut send = vec![Vec::new(); ranks.get() as usize];
         let mut needed = vec![Vec::new(); ranks.get() as usize];

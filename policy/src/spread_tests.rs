@@ -29,7 +29,8 @@ const DOUBLES: Numbers = (Kind::Double, Storage::F32);
 const FLOATS: Numbers = (Kind::Float, Storage::F32);
 const HALVES: Numbers = (Kind::Float, Storage::Bf16);
 
-/// What ranks, or one alone, say of each state (log-probability, entropy and value), and the gradients of both networks.
+/// What ranks, or one alone, say of each state (log-probability, entropy and value), and the gradients of both
+/// networks.
 #[derive(Debug, Clone, PartialEq)]
 struct Said {
     states: Vec<[f64; 3]>,
@@ -145,12 +146,13 @@ fn any_cut_of_any_states_over_ranks_changes_nothing() {
         // Few nodes over many ranks: some rank holds none of them, or decides nothing.
         let placements: Vec<Placement> = states
             .iter()
-            .map(|state| match rng.random_bool(0.6) {
-                true => Placement::Spread {
-                    owners: (0..state.nodes.iter().sum()).map(|_| rng.random_range(0..ranks)).collect(),
-                    decider: rng.random_range(0..ranks),
-                },
-                false => Placement::Whole { rank: rng.random_range(0..ranks) },
+            .map(|state| {
+                if rng.random_bool(0.6) {
+                    let owners = (0..state.nodes.iter().sum()).map(|_| rng.random_range(0..ranks)).collect();
+                    Placement::Spread { owners, decider: rng.random_range(0..ranks) }
+                } else {
+                    Placement::Whole { rank: rng.random_range(0..ranks) }
+                }
             })
             .collect();
         let distance = distance(

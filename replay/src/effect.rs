@@ -41,7 +41,7 @@ pub enum Change {
 pub struct Outgoing {
     /// The receiver's connection.
     pub peer: PeerId,
-    /// The message.
+    /// Reply to send.
     pub reply: Reply,
 }
 

@@ -42,11 +42,11 @@ pub struct Remembered {
 /// An item that an earlier life of the shard has stored.
 #[derive(Debug)]
 pub struct RememberedItem {
-    /// Its key.
+    /// Key of the item.
     pub key: u64,
     /// Header of the trajectory.
     pub header: TrajectoryHeader,
-    /// Its frames.
+    /// Frames of the trajectory.
     pub content: Content,
     /// Ids of the tables that it has left.
     pub left: Vec<u32>,

@@ -14,9 +14,9 @@ pub(crate) const MAX_SESSIONS: usize = 65_536;
 /// Identifies a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SessionKey {
-    /// The actor.
+    /// Id of the actor.
     pub actor: ActorId,
-    /// Its incarnation.
+    /// Incarnation of the actor.
     pub incarnation: Incarnation,
 }
 

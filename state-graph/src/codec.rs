@@ -10,50 +10,50 @@ use crate::state_graph::{SECTIONS, StateGraph};
 const MAY_WAIT: u16 = 1 << 15;
 const SAME_INDICES: u16 = 1 << 14;
 const COUNTS: usize = NODE_TYPES + EDGE_TYPES + 1;
-/// No state is larger: what claims more is damage, not data.
+/// Largest count that is accepted in a state. A larger count means that the bytes are damaged.
 const MAX_COUNT: u32 = 100_000_000;
 
-/// Why bytes are no states.
+/// Why bytes cannot be decoded into states.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StateGraphError {
     /// The bytes end within a state.
     #[error("state {state} is cut off: {needed} more bytes expected, {left} left")]
     CutOff {
-        /// Which state.
+        /// Index of the state, counted from 0.
         state: usize,
-        /// Bytes that the next part takes.
+        /// Bytes that the next part of the state needs.
         needed: usize,
-        /// Bytes that are left.
+        /// Bytes that remain in the input.
         left: usize,
     },
     /// A state shares a section with a previous state that is not there or has another size.
     #[error("state {state} shares section {section} with a state in which it has another size")]
     NothingToShare {
-        /// Which state.
+        /// Index of the state, counted from 0.
         state: usize,
-        /// Which section.
+        /// Index of the section, counted from 0; the number of sections stands for the indices.
         section: usize,
     },
-    /// A count that no state has.
+    /// A count is larger than any state may have.
     #[error("state {state} claims {count} rows in one section")]
     TooLarge {
-        /// Which state.
+        /// Index of the state, counted from 0.
         state: usize,
-        /// The count.
+        /// The number of nodes, edges or options that the bytes announce.
         count: u32,
     },
     /// An index points outside its table.
     #[error("state {state} has an index outside its table")]
     BadIndex {
-        /// Which state.
+        /// Index of the state, counted from 0.
         state: usize,
     },
-    /// Another number of states than announced.
+    /// The number of states differs from the announced one.
     #[error("{found} states where {expected} were announced")]
     Count {
-        /// Announced.
+        /// Number of states that the caller announced.
         expected: usize,
-        /// Found.
+        /// Number of states that the bytes hold.
         found: usize,
     },
 }
@@ -66,7 +66,7 @@ pub struct StateGraphEncoder {
 }
 
 impl StateGraphEncoder {
-    /// Appends `state`.
+    /// Appends `state`; sections that are equal to those of the previous state are not repeated.
     pub fn push(&mut self, schema: &Schema, state: StateGraph) {
         let sections = state.sections(schema);
         let mut mask = if state.may_wait { MAY_WAIT } else { 0 };
@@ -103,7 +103,7 @@ impl StateGraphEncoder {
         std::mem::take(&mut self.bytes)
     }
 
-    /// Bytes so far.
+    /// Number of bytes encoded so far.
     #[must_use]
     pub fn len(&self) -> usize {
         self.bytes.len()

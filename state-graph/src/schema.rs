@@ -6,7 +6,7 @@ use common::ids::Digest;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
 pub enum NodeType {
-    /// A function.
+    /// A function of the cluster, e.g. `resize-image`; `slots` has none.
     Function = 0,
     /// A worker node (in `slots`: the machine).
     Resource = 1,
@@ -14,7 +14,7 @@ pub enum NodeType {
     Invocation = 2,
 }
 
-/// Number of node types.
+/// Number of node types, the length of arrays by node type.
 pub const NODE_TYPES: usize = 3;
 
 impl NodeType {
@@ -43,7 +43,7 @@ pub enum EdgeType {
     Dependency = 6,
 }
 
-/// Number of edge types.
+/// Number of edge types, the length of arrays by edge type.
 pub const EDGE_TYPES: usize = 7;
 
 const NODE_SOURCES: [NodeType; EDGE_TYPES] = [
@@ -93,20 +93,20 @@ impl EdgeType {
 /// The feature names of one scenario; their counts are the widths of the networks' inputs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schema {
-    /// Features of the whole cluster.
+    /// Names of the features of the whole cluster.
     pub globals: Vec<String>,
-    /// Features of each node type.
+    /// Names of each node type's features, indexed by [`NodeType`].
     pub nodes: [Vec<String>; NODE_TYPES],
-    /// Features of each edge type.
+    /// Names of each edge type's features, indexed by [`EdgeType`].
     pub edges: [Vec<String>; EDGE_TYPES],
-    /// Features of an option: one (invocation, size, node) that could be started.
+    /// Names of an option's features; an option is one (invocation, size, node) that could be started.
     pub options: Vec<String>,
-    /// Sizes that may be decided between.
+    /// Number of container sizes that the policy chooses between; 1 in `slots`.
     pub sizes: usize,
 }
 
 impl Schema {
-    /// The digest by which peers know that they mean the same numbers.
+    /// A digest of all names and of the number of sizes. Services with equal digests use the same features.
     #[must_use]
     pub fn digest(&self) -> Digest {
         let mut text = format!("globals={};sizes={};", self.globals.join(","), self.sizes);
@@ -118,7 +118,7 @@ impl Schema {
     }
 }
 
-/// Owned names from literals.
+/// Copies literals into a list of names.
 pub(crate) fn names(list: &[&str]) -> Vec<String> {
     list.iter().map(|name| (*name).to_owned()).collect()
 }

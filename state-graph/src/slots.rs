@@ -7,7 +7,7 @@ use common::slots::{ARRIVAL_MEMORY, PROFILE, RESOURCES, RunningJob, SlotsObserva
 use crate::schema::names;
 use crate::{EdgeType, NodeType, Schema, StateGraph, StateGraphBuilder};
 
-/// Longest job, by which lengths are scaled.
+/// Longest job, in simulator steps; job lengths are divided by it.
 const LONGEST: f32 = 15.0;
 
 /// Names of every feature.
@@ -79,7 +79,7 @@ pub fn state(observation: &SlotsObservation, builder: &mut StateGraphBuilder) ->
 fn globals(observation: &SlotsObservation) -> [f32; 12] {
     let long = observation.visible.iter().filter(|job| job.length >= 10).count();
     let work: u32 = observation.visible.iter().map(|job| job.length * job.demand.iter().sum::<u32>()).sum();
-    // Arrivals that the recent rate would have brought since the last one: whether they may be over.
+    // Arrivals expected since the last one at the recent rate. A high number suggests that no more will come.
     let active = (ARRIVAL_MEMORY - observation.since_last_arrival).max(1);
     let rate = observation.recent_arrivals as f32 / active as f32;
     let missed = observation.since_last_arrival as f32 * rate;

@@ -19,7 +19,7 @@ pub struct StateGraph {
     pub options: u32,
     /// Whether *wait* may be chosen.
     pub may_wait: bool,
-    /// All features, section by section.
+    /// All features as `f32`, section by section, each section row by row.
     pub features: Vec<f32>,
     /// For each edge type its sources then its targets; then of the options the invocations, sizes and resources.
     pub indices: Vec<u32>,
@@ -43,31 +43,32 @@ impl StateGraph {
         ranges
     }
 
-    /// Features of the whole cluster.
+    /// Features of the whole cluster, `[globals]`.
     #[must_use]
     pub fn globals(&self, schema: &Schema) -> &[f32] {
         &self.features[self.sections(schema)[0].clone()]
     }
 
-    /// Features of the nodes of one type, row by row.
+    /// Features of the nodes of one type, `[nodes of the type, features]`, row by row.
     #[must_use]
     pub fn node_features(&self, schema: &Schema, kind: NodeType) -> &[f32] {
         &self.features[self.sections(schema)[1 + kind as usize].clone()]
     }
 
-    /// Features of the edges of one type, row by row.
+    /// Features of the edges of one type, `[edges of the type, features]`, row by row.
     #[must_use]
     pub fn edge_features(&self, schema: &Schema, kind: EdgeType) -> &[f32] {
         &self.features[self.sections(schema)[1 + NODE_TYPES + kind as usize].clone()]
     }
 
-    /// Features of the options, row by row.
+    /// Features of the options, `[options, features]`, row by row.
     #[must_use]
     pub fn option_features(&self, schema: &Schema) -> &[f32] {
         &self.features[self.sections(schema)[SECTIONS - 1].clone()]
     }
 
-    /// Sources and targets of the edges of one type, as places within their node types.
+    /// Sources and targets of the edges of one type, `[edges of the type]` each. Nodes are numbered from 0 within their
+    /// type.
     #[must_use]
     pub fn edge_ends(&self, kind: EdgeType) -> (&[u32], &[u32]) {
         let before: u32 = self.edges[..kind as usize].iter().sum();
@@ -75,7 +76,7 @@ impl StateGraph {
         (&self.indices[start..start + count], &self.indices[start + count..start + 2 * count])
     }
 
-    /// Invocations, sizes and resources of the options.
+    /// Invocations, sizes and resources of the options, `[options]` each. Nodes are numbered from 0 within their type.
     #[must_use]
     pub fn option_indices(&self) -> [&[u32]; 3] {
         let start = 2 * self.edges.iter().sum::<u32>() as usize;
@@ -83,7 +84,8 @@ impl StateGraph {
         [0, 1, 2].map(|column| &self.indices[start + column * count..start + (column + 1) * count])
     }
 
-    /// The same state with those edges only that are `kept`, in their order.
+    /// A copy of the state that holds only the edges whose entry in `kept` is true, in the same order. `kept` has one
+    /// entry for each edge, by edge type.
     #[must_use]
     pub fn with_edges(&self, schema: &Schema, kept: &[Vec<bool>; EDGE_TYPES]) -> StateGraph {
         let sections = self.sections(schema);
@@ -109,7 +111,7 @@ impl StateGraph {
         state
     }
 
-    /// Whether the state leaves nothing to decide: *wait* alone, or one option alone.
+    /// Whether the state leaves nothing to decide: at most one of *wait* and the options is allowed.
     #[must_use]
     pub fn is_forced(&self) -> bool {
         self.options + u32::from(self.may_wait) <= 1
@@ -140,7 +142,7 @@ struct OptionRows {
 }
 
 impl StateGraphBuilder {
-    /// Forgets the last state and keeps the memory.
+    /// Removes all parts and keeps the allocated memory for the next state.
     pub fn clear(&mut self) {
         self.globals.clear();
         for (count, features) in &mut self.nodes {
@@ -163,7 +165,7 @@ impl StateGraphBuilder {
         self.globals.extend_from_slice(features);
     }
 
-    /// Adds a node and returns its place within its type.
+    /// Adds a node and returns its number within its type, counted from 0.
     pub fn node(&mut self, kind: NodeType, features: &[f32]) -> u32 {
         let (count, rows) = &mut self.nodes[kind as usize];
         rows.extend_from_slice(features);
@@ -171,7 +173,7 @@ impl StateGraphBuilder {
         *count - 1
     }
 
-    /// Adds an edge between places within the edge type's node types.
+    /// Adds an edge. `source` and `target` are numbers that [`StateGraphBuilder::node`] returned.
     pub fn edge(&mut self, kind: EdgeType, source: u32, target: u32, features: &[f32]) {
         let rows = &mut self.edges[kind as usize];
         rows.sources.push(source);

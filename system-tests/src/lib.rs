@@ -85,13 +85,13 @@ impl Service {
         Service { name: name.to_owned(), child, log }
     }
 
-    /// The number of its process.
+    /// The process id (PID).
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// What it logged so far.
+    /// Everything that the program has logged so far.
     #[must_use]
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
@@ -129,7 +129,7 @@ impl Service {
         kilobytes.and_then(|text| text.parse::<u64>().ok()).unwrap_or(0) << 10
     }
 
-    /// kill -9.
+    /// Kills the process with SIGKILL, as `kill -9` does.
     ///
     /// # Errors
     /// When it had ended already.

@@ -1,5 +1,5 @@
-//! One actor and one learner in the test's own process, over real links: the actor writes as fast as the shards let it, the
-//! learner takes what is new. Nothing waits, so that a test can look at any time.
+//! One actor and one learner in the test's own process, over real links: the actor writes as fast as the shards let it,
+//! the learner takes what is new. Nothing waits, so that a test can look at any time.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -42,8 +42,8 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// An actor and a learner on their transports. Trajectories are of `state_bytes` that no compression shortens; the learner
-    /// asks for `batch` of them at a time. The spool holds `spool` trajectories.
+    /// An actor and a learner on their transports. Trajectories are of `state_bytes` that no compression shortens; the
+    /// learner asks for `batch` of them at a time. The spool holds `spool` trajectories.
     #[must_use]
     pub fn new(
         [of_actor, of_learner]: [&Transport; 2],

@@ -1,4 +1,5 @@
-//! Services find each other by IPv6 and by name, serve metrics where they are told, and refuse addresses that cannot be.
+//! Services find each other by IPv6 and by name, serve metrics where they are told, and refuse addresses that cannot
+//! be.
 
 #![allow(clippy::unwrap_used, reason = "a test says by its panic what failed")]
 #![allow(clippy::print_stderr, reason = "what is not tried is told to whoever reads the test's output")]

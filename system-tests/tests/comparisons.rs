@@ -1,4 +1,5 @@
-//! `evaluate`, `compare`, `report` and `trace` as programs: what they refuse, and what they make of little and of hostile input.
+//! `evaluate`, `compare`, `report` and `trace` as programs: what they refuse, and what they make of little and of
+//! hostile input.
 
 #![allow(clippy::unwrap_used, reason = "a test says by its panic what failed")]
 

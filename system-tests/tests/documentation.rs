@@ -18,7 +18,7 @@ fn pages() -> Vec<PathBuf> {
             let (path, name) = (entry.path(), entry.file_name().into_string().unwrap());
             if path.is_dir() && !name.starts_with('.') && name != "target" && name != "runs" {
                 walk(&path, found);
-            } else if name.ends_with(".md") {
+            } else if path.extension().is_some_and(|extension| extension == "md") {
                 found.push(path.strip_prefix(root()).unwrap().to_owned());
             }
         }
@@ -135,7 +135,8 @@ fn is_program(word: &str) -> bool {
     PROGRAMS.contains(&word)
 }
 
-/// What is wrong with a command; it is not carried out: `--help` at its end is reached only where all before it is accepted.
+/// What is wrong with a command; it is not carried out: `--help` at its end is reached only where all before it is
+/// accepted.
 fn fault(words: &[String], usage: &str) -> Option<String> {
     if words[0] == "./run" {
         return match words.get(1).map(String::as_str) {
@@ -147,7 +148,7 @@ fn fault(words: &[String], usage: &str) -> Option<String> {
     }
     // `A|B|C` stands for each of them, COMMAND for any.
     let words: Vec<&str> = words.iter().map(|word| word.split('|').next().unwrap()).collect();
-    if words.get(1).is_some_and(|word| word.chars().all(|letter| letter.is_uppercase())) {
+    if words.get(1).is_some_and(|word| word.chars().all(char::is_uppercase)) {
         return None;
     }
     let mut arguments = words[1..].to_vec();

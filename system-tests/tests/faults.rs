@@ -201,7 +201,8 @@ fn start_there(elsewhere: &Elsewhere, folder: &Path, shard: &ShardProcess) -> Se
     Service::start(folder, "shard", "/usr/bin/env", &arguments)
 }
 
-/// Everything is acknowledged, and sampled but for the answer that was on its way when the link was cut: so many at most.
+/// Everything is acknowledged, and sampled but for the answer that was on its way when the link was cut: so many at
+/// most.
 fn everything_comes_but(traffic: &mut Traffic, lost: u64) {
     let start = Instant::now();
     while traffic.acknowledged() < traffic.offered()

@@ -1,5 +1,5 @@
-//! A shard's process under rubbish and floods, from strangers and from somebody who has an actor's key: honest peers are
-//! served all the while, memory stays bounded, and what was dropped is counted.
+//! A shard's process under rubbish and floods, from strangers and from somebody who has an actor's key: honest peers
+//! are served all the while, memory stays bounded, and what was dropped is counted.
 
 #![allow(clippy::unwrap_used, reason = "a test says by its panic what failed")]
 #![allow(clippy::print_stderr, reason = "figures are told to whoever reads the test's output")]
@@ -166,7 +166,7 @@ impl Field {
         let mut hostile = Hostile::new(transport, self.shard.endpoint());
         let memory = self.service.memory();
         self.rubbish(&mut hostile, memory);
-        self.wrong_order(&mut hostile);
+        wrong_order(&mut hostile);
         self.check(memory);
         self.floods(&mut hostile);
         self.check(memory);
@@ -192,33 +192,6 @@ impl Field {
         self.traffic.until(PATIENCE, "all rubbish is counted", |_| counted() >= malformed);
         assert_eq!(counted(), malformed);
         assert!(malformed > 0.9 * MESSAGES as f64);
-    }
-
-    /// Sound messages from somebody who said no hello, or said it as another.
-    fn wrong_order(&mut self, hostile: &mut Hostile) {
-        let prioritise = |priority| {
-            Message::Prioritise(Prioritise {
-                table: "replayed".to_owned(),
-                updates: vec![(u64::MAX, priority)],
-            })
-        };
-        for _ in 0..2 {
-            hostile.say(&sample());
-            hostile.say(&Message::RunFinished(()));
-            hostile.say(&prioritise(f32::NAN));
-            hostile.say(&Message::Ping(()));
-            hostile.say(&hello(667));
-        }
-        hostile.reconnect();
-        for token in [Some(FencingToken(0)), None] {
-            hostile.say(&Message::Hello(Hello {
-                run: Some(RUN),
-                token,
-                ..Hello::new(Role::Learner, SCHEMA)
-            }));
-            hostile.say(&sample());
-            hostile.say(&Message::RunFinished(()));
-        }
     }
 
     fn floods(&mut self, hostile: &mut Hostile) {
@@ -309,4 +282,24 @@ fn a_shard_with_keys_hears_no_stranger_and_serves_on_whatever_an_actor_sends() {
     let refused = || field.shard.metric("longshore_peers_refused_total{reason=\"key\"}");
     field.traffic.until(PATIENCE, "strangers are counted", |_| refused() > 0.0);
     field.suffer(&actor);
+}
+
+/// Sound messages from somebody who said no hello, or said it as another.
+fn wrong_order(hostile: &mut Hostile) {
+    let prioritise = |priority| {
+        Message::Prioritise(Prioritise { table: "replayed".to_owned(), updates: vec![(u64::MAX, priority)] })
+    };
+    for _ in 0..2 {
+        hostile.say(&sample());
+        hostile.say(&Message::RunFinished(()));
+        hostile.say(&prioritise(f32::NAN));
+        hostile.say(&Message::Ping(()));
+        hostile.say(&hello(667));
+    }
+    hostile.reconnect();
+    for token in [Some(FencingToken(0)), None] {
+        hostile.say(&Message::Hello(Hello { run: Some(RUN), token, ..Hello::new(Role::Learner, SCHEMA) }));
+        hostile.say(&sample());
+        hostile.say(&Message::RunFinished(()));
+    }
 }

@@ -1,5 +1,5 @@
-//! What ends a program is said once on stderr whatever the logs' filter is, and output that cannot be written ends no program
-//! with a panic.
+//! What ends a program is said once on stderr whatever the logs' filter is, and output that cannot be written ends no
+//! program with a panic.
 
 #![allow(clippy::unwrap_used, reason = "a test says by its panic what failed")]
 

@@ -1,4 +1,5 @@
-//! kill -9 of a rank at any point of its life: all end by name and in time, nothing is left behind, and the run goes on.
+//! kill -9 of a rank at any point of its life: all end by name and in time, nothing is left behind, and the run goes
+//! on.
 
 #![allow(clippy::unwrap_used, reason = "a test says by its panic what failed")]
 
@@ -9,14 +10,14 @@ use std::time::{Duration, Instant};
 
 use system_tests::Service;
 
-/// What ranks wait for each other, and the test for an end, much longer on a busy machine.
+/// How long ranks wait for each other, and the test for an end; generous, because a machine can be busy.
 const DEADLINE: &str = "learner.rank_deadline_seconds=10.0";
 const PATIENCE: Duration = Duration::from_secs(40);
 const TWO: &str = "learner.devices=[\"cpu\",\"cpu\"]";
 const ENDLESS: &str = "learner.budget_steps=100000000";
-/// Learnt in one round.
+/// A step budget that one round uses up.
 const SHORT: &str = "learner.budget_steps=100";
-/// So that it takes a while.
+/// Many episodes, so that validation takes a while.
 const LONG_VALIDATION: &str = "evaluation.validation_episodes=400";
 
 /// When a rank is killed.
@@ -89,8 +90,8 @@ impl Run {
         std::thread::sleep(Duration::from_millis(delay));
     }
 
-    /// Goes on with one rank until it has learnt something, then with two to the end. Of what it was started with, it keeps all but
-    /// its budget.
+    /// Goes on with one rank until it has learnt something, then with two to the end. Of what it was started with, it
+    /// keeps all but its budget.
     fn goes_on(&self, case: &str, settings: &[&str]) {
         let kept: Vec<&str> =
             settings.iter().copied().filter(|setting| ![ENDLESS, SHORT].contains(setting)).collect();

@@ -1,4 +1,5 @@
-//! Training that cannot lead anywhere ends, with the status that says why: numbers that are none, and nothing to decide.
+//! Training that cannot lead anywhere ends, with the status that says why: numbers that are none, and nothing to
+//! decide.
 
 #![allow(clippy::unwrap_used, reason = "a test says by its panic what failed")]
 

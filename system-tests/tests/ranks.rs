@@ -1,4 +1,5 @@
-//! One learner of several ranks: it learns what one rank learns, and a lost rank ends all, by name, without losing the run.
+//! One learner of several ranks: it learns what one rank learns, and a lost rank ends all, by name, without losing the
+//! run.
 
 #![allow(clippy::unwrap_used, reason = "a test says by its panic what failed")]
 

@@ -1,5 +1,5 @@
-//! A run folder says what was trained in it: what changes that is refused, an interruption loses nothing, and every step is
-//! written once.
+//! A run folder says what was trained in it: what changes that is refused, an interruption loses nothing, and every
+//! step is written once.
 
 #![allow(clippy::unwrap_used, reason = "a test says by its panic what failed")]
 

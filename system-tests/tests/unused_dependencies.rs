@@ -13,11 +13,11 @@ const FOR_BUILD_SCRIPTS: &str = "torch-sys";
 fn code(folder: &Path) -> String {
     let mut all = String::new();
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
-        let (path, name) = (entry.path(), entry.file_name().into_string().unwrap());
+        let path = entry.path();
         // A crate below this one has a manifest of its own.
         if path.is_dir() && !path.join("Cargo.toml").exists() {
             all.push_str(&code(&path));
-        } else if name.ends_with(".rs") {
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
             all.push_str(&fs::read_to_string(&path).unwrap());
         }
     }

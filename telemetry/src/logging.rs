@@ -17,7 +17,7 @@ use crate::throttle::{Fate, PERIOD, Throttle};
 /// How a log line looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Plain text for a terminal.
     #[default]
     Plain,
     /// One JSON object a line (`--log-json`).
@@ -161,7 +161,7 @@ impl Drop for LogLine {
         }
         self.remark();
         self.indent();
-        // A log that cannot be written has nobody left to tell.
+        // An error of the log itself cannot be reported anywhere.
         let _ = status_line::write_above(&self.bytes);
     }
 }

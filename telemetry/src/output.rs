@@ -20,7 +20,7 @@ pub fn stdout() -> Output {
 /// Whether an error is of standard output.
 #[must_use]
 pub fn is_of_output(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<OutputError>())
+    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<OutputError>)
 }
 
 /// Whether the reader of the output (`| head`) has closed the pipe.

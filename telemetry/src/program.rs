@@ -12,7 +12,7 @@ use crate::signals::survive_file_limit;
 /// The error that ended a program, with its exit status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// The status.
+    /// Exit status of the process.
     pub code: ExitCode,
     /// What is wrong, in one line.
     pub message: String,
@@ -51,6 +51,7 @@ pub trait Program: clap::Parser {
 ///
 /// Output whose reader has closed the pipe (`| head`) ends a program with success; output that cannot be written for another reason
 /// (a full disk) is a failure.
+#[must_use]
 pub fn run_program<P: Program>() -> std::process::ExitCode {
     survive_file_limit();
     let result = match P::try_parse() {

@@ -1,7 +1,8 @@
-//! GPUs, with the program that was built without them: libtorch's CUDA half is loaded when a GPU is asked for, and not before.
+//! GPUs, with the program that was built without them: libtorch's CUDA half is loaded when a GPU is asked for, and not
+//! before.
 //!
-//! GPUs must be asked for before the first backward of the process: libtorch starts a thread for each device that it then
-//! knows, once.
+//! GPUs must be asked for before the first backward of the process: libtorch starts a thread for each device that it
+//! then knows, once.
 
 use std::ffi::CString;
 use std::path::PathBuf;
@@ -34,20 +35,20 @@ pub enum CudaError {
     /// Everything was loaded, but no device answers.
     #[error("the driver and {LIBRARY} are there, but no device answers")]
     NoDevice,
-    /// There are fewer devices.
+    /// The machine has fewer devices than the requested number needs.
     #[error("there is no cuda:{asked}: this machine has {found}, counted from 0")]
     NoSuchDevice {
-        /// Which was asked for.
+        /// The requested device number, counted from 0.
         asked: usize,
-        /// How many there are.
+        /// Number of devices of this machine.
         found: usize,
     },
 }
 
-/// Loads what a GPU takes, once, and returns how many there are.
+/// Loads the CUDA libraries once and returns the number of GPUs.
 ///
 /// # Errors
-/// [`CudaError`]; asked again, the same.
+/// [`CudaError`]; later calls return the same error.
 pub fn load() -> Result<usize, CudaError> {
     static FOUND: OnceLock<Result<usize, CudaError>> = OnceLock::new();
     FOUND.get_or_init(find).clone()
@@ -79,7 +80,7 @@ fn find() -> Result<usize, CudaError> {
     Err(CudaError::NoLibrary(refusals))
 }
 
-/// What the user says; else beside the half that is loaded already; else wherever the loader looks.
+/// Paths to try: the user's if it is set; else beside the loaded `libtorch_cpu.so`, then on the loader's path.
 fn candidates() -> Vec<PathBuf> {
     if let Some(path) = std::env::var_os(LIBRARY_VARIABLE) {
         return vec![path.into()];
@@ -90,8 +91,8 @@ fn candidates() -> Vec<PathBuf> {
 
 fn open(path: &str) -> Result<(), String> {
     let name = CString::new(path).map_err(|_| format!("`{path}` holds a zero byte"))?;
-    // SAFETY: the name ends with a zero byte and outlives the call. What a library does as it is loaded is its own affair;
-    // these are the ones that CUDA programs are linked with.
+    // SAFETY: the name ends with a zero byte and outlives the call. What a library does as it is loaded is its own
+    // affair; these are the ones that CUDA programs are linked with.
     let refusal = unsafe { ffi::longshore_open_library(name.as_ptr()) };
     if refusal.is_null() { Ok(()) } else { Err(ffi::take_text(refusal)) }
 }

@@ -1,17 +1,17 @@
-/// What can go wrong on the way into C++ and within.
+/// Errors of calls into C++.
 #[derive(Debug, thiserror::Error)]
 pub enum TorchExtensionError {
-    /// An argument does not fit; nothing was called.
+    /// An argument does not fit; the C++ function was not called.
     #[error("{argument} {found}, expected {expected}")]
     Argument {
-        /// Which one.
+        /// Name of the argument, e.g. `rows`.
         argument: &'static str,
-        /// What it is.
+        /// The value or shape that was passed.
         found: String,
-        /// What it should be.
+        /// The value or shape that is required.
         expected: String,
     },
-    /// libtorch threw.
+    /// A C++ exception, by the first line of its message, or a failed system call.
     #[error("libtorch: {0}")]
     Torch(String),
     /// A tensor operation failed.

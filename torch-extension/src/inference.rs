@@ -1,8 +1,8 @@
 //! Layers on plain arrays, for many small graphs at once: no automatic differentiation, no dispatch from operation to
 //! operation, no allocation. One thread; the caller's arrays are written in place.
 //!
-//! Every function panics where an array's length does not fit its layer's shape: that is a mistake of the caller, not of
-//! the data.
+//! Every function panics where an array's length does not fit its layer's shape: that is a mistake of the caller, not
+//! of the data.
 
 use crate::ffi;
 
@@ -53,7 +53,8 @@ impl Linear {
     fn call(&self, x: &[f32], add: Option<&[f32]>, out: &mut [f32]) {
         let rows = self.rows(x, out);
         let add = add.map_or(std::ptr::null(), <[f32]>::as_ptr);
-        // SAFETY: weight and bias have the shape that `new` checked, x and out `rows` rows, add is null or as long as out.
+        // SAFETY: weight and bias have the shape that `new` checked, x and out `rows` rows, add is null or as long as
+        // out.
         unsafe { ffi::longshore_linear(&self.shape(), x.as_ptr(), rows, add, out.as_mut_ptr()) }
     }
 

@@ -9,23 +9,23 @@ use crate::TorchExtensionError;
 /// A list of edges in any order.
 #[derive(Clone, Copy, Debug)]
 pub struct Edges<'a> {
-    /// Nodes that edges may leave.
+    /// Number of nodes that edges may leave.
     pub source_nodes: usize,
-    /// Nodes that edges may enter.
+    /// Number of nodes that edges may enter.
     pub target_nodes: usize,
-    /// Where each edge comes from.
+    /// `[edges]`: source node of each edge.
     pub sources: &'a [u32],
-    /// Where each goes.
+    /// `[edges]`: target node of each edge.
     pub targets: &'a [u32],
-    /// The relation of each; empty where edges have no terms of their own.
+    /// `[edges]`: relation of each edge; empty where edges have no terms of their own.
     pub relations: &'a [u32],
     /// `[edges, feature_width]`, row by row.
     pub features: &'a [f32],
-    /// Features of an edge.
+    /// Number of features of an edge.
     pub feature_width: usize,
 }
 
-/// Edges sorted by target (compressed sparse rows), with the way back by source (columns), as tensors on the CPU.
+/// Edges sorted by target (compressed sparse rows), with an index by source for the backward pass, as tensors.
 #[derive(Debug)]
 pub struct EdgeLayout {
     pub(crate) source_nodes: i64,
@@ -110,8 +110,8 @@ impl EdgeLayout {
         Ok(ranges)
     }
 
-    /// The edges that enter `targets`, which are numbered from 0 in it. For computing forward: the way back is the whole
-    /// graph's.
+    /// The edges that enter `targets`, with targets renumbered from 0. Only for the forward pass: the index by source
+    /// is still that of the whole graph.
     pub(crate) fn of_targets(&self, targets: &Range<i64>) -> Result<Self, TorchExtensionError> {
         let first = self.offsets.f_int64_value(&[targets.start])?;
         let edges = self.offsets.f_int64_value(&[targets.end])? - first;
@@ -155,7 +155,7 @@ impl EdgeLayout {
         self
     }
 
-    /// Relations and features that the weights of edge terms must have at least and exactly.
+    /// The least number of relations and the exact number of features that the weights of edge terms must have.
     pub(crate) fn edge_terms(&self) -> Option<(i64, i64)> {
         self.relations.as_ref()?;
         Some((self.largest_relation + 1, self.features.as_ref().map_or(0, |features| features.size()[1])))
@@ -198,7 +198,8 @@ fn check(edges: &Edges<'_>) -> Result<(), TorchExtensionError> {
     Ok(())
 }
 
-/// Where each key's values start, and the places of the values in the order of their keys; equal keys keep their order.
+/// The start of each key's entries in the sorted order, and the sorted order as original indices; equal keys keep their
+/// order.
 fn counting_sort(keys: &[u32], distinct: usize) -> (Vec<i32>, Vec<u32>) {
     let mut offsets = vec![0_i32; distinct + 1];
     for &key in keys {

@@ -4,19 +4,19 @@ use tch::{Device, Kind, Tensor};
 
 use crate::{TorchExtensionError, ffi};
 
-/// What follows the product of a linear layer.
+/// The operation that follows the product of a linear layer.
 #[derive(Clone, Copy, Debug)]
 pub enum Then<'a> {
-    /// Nothing.
+    /// The product is returned as it is.
     Nothing,
-    /// ReLU.
+    /// ReLU is applied to every element.
     Relu,
-    /// This is added, row by row: a residual connection.
+    /// `[rows, outputs]`, added to the product: a residual connection.
     Add(&'a Tensor),
 }
 
-/// `x W + b` and what follows: `x` `[rows, inputs]`, `weight` `[inputs, outputs]`, `bias` `[outputs]`. One kernel where all are
-/// `f32` on the CPU, tensor operations elsewhere.
+/// `x W + b` and what follows: `x` `[rows, inputs]`, `weight` `[inputs, outputs]`, `bias` `[outputs]`. One kernel where
+/// all are `f32` on the CPU, tensor operations elsewhere.
 ///
 /// # Errors
 /// [`TorchExtensionError::Argument`] where shapes do not fit each other, [`TorchExtensionError::Tensor`] where libtorch

@@ -16,8 +16,8 @@ fn mapped() -> i64 {
     statm.split(' ').next().unwrap().parse::<i64>().unwrap() * 4096
 }
 
-/// Takes a block of each size, and frees one of those held whenever there are more than the number beside it. Returns the
-/// most bytes that were in use at once.
+/// Takes a block of each size, and frees one of those held whenever there are more than the number beside it. Returns
+/// the most bytes that were in use at once.
 fn history(steps: &[(i64, usize)]) -> i64 {
     let mut held: Vec<(i64, Tensor)> = Vec::new();
     let (mut now, mut most) = (0, 0);

@@ -1,6 +1,6 @@
-//! The fused attention against the same in plain tensor operations, forward and gradients, over random graphs: empty ones,
-//! isolated nodes, self loops, parallel edges, hubs that hold every edge, every number of relations and features; projections
-//! stored as f32 and as bf16.
+//! The fused attention against the same in plain tensor operations, forward and gradients, over random graphs: empty
+//! ones, isolated nodes, self loops, parallel edges, hubs that hold every edge, every number of relations and features;
+//! projections stored as f32 and as bf16.
 
 #![expect(clippy::unwrap_used, reason = "a test says by its panic what failed")]
 
@@ -130,8 +130,8 @@ impl Case {
         Case { leaves, layout, heads: graph.heads, out_gradient, heard }
     }
 
-    /// Whether a number that LeakyReLU bends at is so near to zero that its sign depends on the order of a sum: two right answers
-    /// may then have different gradients.
+    /// Whether a number that LeakyReLU bends at is so near to zero that its sign depends on the order of a sum: two
+    /// right answers may then have different gradients.
     fn is_at_a_bend(&self) -> bool {
         let size = self.heard.abs();
         size.gt(0.0).logical_and(&size.lt(2e-6)).any().int64_value(&[]) == 1
@@ -162,8 +162,8 @@ fn difference(a: &Tensor, b: &Tensor) -> f64 {
     (a - b).abs().max().double_value(&[]) / scale
 }
 
-/// Whether two gradients are equal but for rounding: 1e-4 of the largest; where they are stored as bf16, one step of the largest
-/// more, since what they are summed from is rounded, too.
+/// Whether two gradients are equal but for rounding: 1e-4 of the largest; where they are stored as bf16, one step of
+/// the largest more, since what they are summed from is rounded, too.
 fn are_near(a: &Tensor, b: &Tensor) -> bool {
     let step = if a.kind() == Kind::BFloat16 { 2_f64.powi(-7) } else { 0.0 };
     difference(&a.to_kind(Kind::Double), &b.to_kind(Kind::Double)) < step + 1e-4
@@ -228,8 +228,9 @@ fn threads_change_nothing_but_rounding() {
     }
 }
 
-/// Arithmetic is that of f32: stored halves bring the same bits as the same numbers stored whole, but for the rounding of the
-/// two gradients that are halves themselves, which is libtorch's own. The gradient that comes in has no more digits than halves.
+/// Arithmetic is that of f32: stored halves bring the same bits as the same numbers stored whole, but for the rounding
+/// of the two gradients that are halves themselves, which is libtorch's own. The gradient that comes in has no more
+/// digits than halves.
 #[test]
 fn halves_change_nothing_but_the_rounding_of_their_gradients() {
     for (width, heads) in SIZES {

@@ -1,5 +1,5 @@
-//! The linear kernel against libtorch's product: forward, gradients, and the arrays' way, for sizes that fill registers and
-//! sizes that do not.
+//! The linear kernel against libtorch's product: forward, gradients, and the arrays' way, for sizes that fill registers
+//! and sizes that do not.
 
 #![expect(clippy::unwrap_used, reason = "a test says by its panic what failed")]
 

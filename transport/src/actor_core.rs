@@ -18,7 +18,7 @@ use crate::{Endpoint, ShardDirectory, TransportError};
 pub struct ActorIdentity {
     /// The run, as the learner said.
     pub run: RunId,
-    /// Which actor.
+    /// Id of the actor, unique in the run.
     pub actor: ActorId,
     /// Which life of it.
     pub incarnation: Incarnation,

@@ -35,7 +35,7 @@ enum State {
     Waiting(Duration),
     /// `Hello` was sent.
     Greeting,
-    /// `Welcome` came.
+    /// `Welcome` was received.
     Ready,
     /// The peer refused; nothing more is sent.
     Refused,

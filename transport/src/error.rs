@@ -89,7 +89,7 @@ pub enum TransportError {
     Unreachable {
         /// Which peer: "the learner", "every replay shard".
         what: &'static str,
-        /// Its addresses.
+        /// Addresses that were tried.
         endpoints: String,
         /// Time that was waited.
         after: Duration,

@@ -35,7 +35,7 @@ pub struct Incoming {
     pub peer: PeerId,
     /// The role that the peer's key proves; none without CURVE.
     pub role: Option<Role>,
-    /// The message.
+    /// Decoded message.
     pub message: Message,
     /// The frames behind the envelope.
     pub bulk: Vec<Frame>,
@@ -68,11 +68,11 @@ impl From<Vec<u8>> for PeerId {
 /// What ended a wait.
 #[derive(Debug)]
 pub enum Received {
-    /// A message.
+    /// A message of a peer.
     Message(Box<Incoming>),
     /// A [`ThreadSender`] woke the server.
     Woken,
-    /// The timeout.
+    /// The timeout passed without a message.
     Nothing,
 }
 

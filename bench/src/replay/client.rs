@@ -34,7 +34,7 @@ const VERSION: PolicyVersion = PolicyVersion { token: FencingToken(1), number: 1
 /// What a writer shall do.
 #[derive(Clone, Debug)]
 pub struct WriteOrder {
-    /// The shards.
+    /// Addresses of the shards.
     pub shards: Vec<SocketAddr>,
     /// What it inserts.
     pub load: Load,
@@ -51,7 +51,7 @@ pub struct WriteOrder {
 /// What a sampler shall do.
 #[derive(Clone, Debug)]
 pub struct SampleOrder {
-    /// The shards.
+    /// Addresses of the shards.
     pub shards: Vec<SocketAddr>,
     /// What they hold.
     pub load: Load,
@@ -71,7 +71,7 @@ pub fn write(order: &WriteOrder) -> Result<()> {
     writing.writer.flush(PATIENCE)?;
     if go()? {
         say(&writing.measure(order)?)?;
-        // Links go on as long as anybody is measured.
+        // Links stay open until every client has been measured.
         go()?;
     }
     Ok(())
@@ -204,7 +204,7 @@ impl Latencies {
         }
     }
 
-    /// In ms.
+    /// Latency at the fraction `share` (0–1), milliseconds.
     fn percentile(&mut self, share: f64) -> Option<f64> {
         self.seconds.sort_by(f64::total_cmp);
         let place = (share * self.seconds.len().saturating_sub(1) as f64) as usize;

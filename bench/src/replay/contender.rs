@@ -14,11 +14,11 @@ use super::shards::Shards;
 /// A service that is measured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Contender {
-    /// This project's.
+    /// Replay shards of this project.
     Longshore {
         /// When it acknowledges.
         durability: Durability,
-        /// Processes.
+        /// Number of shard processes.
         shards: usize,
         /// Which items it keeps.
         keeps: Keeps,

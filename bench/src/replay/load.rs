@@ -76,7 +76,7 @@ impl fmt::Display for Load {
     }
 }
 
-/// Random bytes.
+/// A pool of random bytes.
 pub(super) struct Noise(Vec<u8>);
 
 impl Noise {

@@ -71,7 +71,7 @@ impl fmt::Display for Case {
 pub struct Plan {
     /// What is done.
     pub cases: Vec<Case>,
-    /// With what.
+    /// Kinds of load.
     pub loads: Vec<Load>,
     /// Numbers of shards.
     pub shards: Vec<usize>,

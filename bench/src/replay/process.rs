@@ -19,9 +19,9 @@ const TICKS_PER_SECOND: f64 = 100.0;
 pub struct Measurement {
     /// Items inserted and acknowledged, or sampled.
     pub items: u64,
-    /// Their bytes.
+    /// Size of these items, bytes.
     pub bytes: u64,
-    /// In this time, s.
+    /// Measured time, seconds.
     pub seconds: f64,
     /// Median time from an insert until it was acknowledged, ms.
     pub p50_ms: Option<f64>,
@@ -76,7 +76,7 @@ impl Process {
         self.line(deadline).map(drop)
     }
 
-    /// Begins.
+    /// Tells the process to begin.
     pub(super) fn go(&mut self) -> Result<()> {
         let stdin = self.child.stdin.as_mut().context("it has no input")?;
         stdin.write_all(b"go\n").with_context(|| self.complaint())

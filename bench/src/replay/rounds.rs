@@ -12,9 +12,9 @@ use super::turn::{Turn, turn};
 pub struct Row {
     /// What was done.
     pub case: Case,
-    /// With what.
+    /// Kind of load.
     pub load: Load,
-    /// By whom.
+    /// Service that was measured.
     pub contender: Contender,
     /// Its turns, or why it has none.
     pub turns: Result<Vec<Turn>, String>,

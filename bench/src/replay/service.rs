@@ -19,7 +19,7 @@ pub enum Keeps {
 
 /// A service that has been started and holds nothing yet; it ends with this value.
 pub(super) trait Service {
-    /// Its processes.
+    /// Server processes of the service.
     fn servers(&self) -> &[Process];
     /// Where the error output of its clients goes.
     fn folder(&self) -> &Path;

@@ -122,7 +122,11 @@ fn configuration(
     let mut text =
         String::from("schema = 1\nname = \"bench\"\nseed = 1\n[simulator]\nscenario = \"slots\"\n");
     writeln!(text, "[learner]\nreplayed_share = 0.5\n[transport]\nshards = {endpoints:?}")?;
-    writeln!(text, "[replay]\ncredits = {CREDITS}\ndurability = \"{durability}\"\nfolder = {folder:?}")?;
+    writeln!(
+        text,
+        "[replay]\ncredits = {CREDITS}\ndurability = \"{durability}\"\nfolder = \"{}\"",
+        folder.display()
+    )?;
     writeln!(
         text,
         "[replay.tables.fresh]\nsampler = \"fifo\"\nremover = {{ times_sampled = 1 }}\nmax_items = {fresh_items}"

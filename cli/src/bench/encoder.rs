@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use bench::{Order, Outcome, Pass, Plan, Row, Work};
 use configuration::Storage;
 
-use super::{Figure, at_least_one, print};
+use super::figure::{Figure, at_least_one, print};
 
 /// What is compared, with whom, and where pictures and graphs go.
 #[derive(Debug, clap::Args)]
@@ -149,7 +149,7 @@ fn row_figures(row: &Row, ours: Option<f64>, threads: usize) -> Vec<Figure> {
     }
 }
 
-/// How our cost follows size.
+/// How the cost of this project's encoder grows with the size of the graph.
 fn slopes(rows: &[Row], threads: usize) -> Vec<Figure> {
     let mut ours: Vec<&str> = rows.iter().filter(|row| row.ours).map(|row| row.contender).collect();
     ours.sort_unstable();

@@ -2,12 +2,12 @@
 //! cut and trajectories are stored, each alone and on fixed work.
 
 mod encoder;
+mod figure;
 mod partition;
 mod ranks;
 mod replay;
 mod simulator;
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,8 +18,9 @@ use common::ids::{ActorId, FencingToken, Incarnation, PolicyVersion};
 use configuration::Config;
 use learner::{Batch, Decoded, Updater};
 use policy::{Behaviour, PolicyNetwork, PolicyScheduler, schema_of};
-use serde::Serialize;
 use workloads::Episodes;
+
+use figure::{Figure, positive, print};
 
 /// Measures one part of the system alone.
 #[derive(Debug, clap::Args)]
@@ -88,17 +89,6 @@ pub struct ServiceArguments {
     pub seconds: f64,
 }
 
-/// One figure.
-#[derive(Debug, Serialize)]
-struct Figure {
-    schema: u32,
-    name: String,
-    value: f64,
-    unit: &'static str,
-    threads: usize,
-    what: String,
-}
-
 /// Measures and prints.
 ///
 /// # Errors
@@ -118,35 +108,6 @@ pub fn run(arguments: &BenchArguments) -> anyhow::Result<ExitCode> {
         Part::RanksMeasure(order) => ranks::measure(order)?,
     }
     Ok(ExitCode::Success)
-}
-
-/// Reads a whole number from 1 on.
-fn at_least_one() -> clap::builder::RangedU64ValueParser<usize> {
-    clap::builder::RangedU64ValueParser::new().range(1..)
-}
-
-fn positive(text: &str) -> Result<f64, String> {
-    let number: f64 = text.parse().map_err(|_| format!("`{text}` is no number"))?;
-    if number > 0.0 && number.is_finite() { Ok(number) } else { Err("must be above 0".to_owned()) }
-}
-
-fn print(json: bool, figures: &[Figure]) -> anyhow::Result<()> {
-    let mut stdout = telemetry::stdout();
-    let width = figures.iter().map(|figure| figure.name.len()).max().unwrap_or(0).max(34);
-    for figure in figures {
-        if json {
-            writeln!(stdout, "{}", serde_json::to_string(&figure)?)?;
-        } else {
-            let Figure { name, value, unit, what, .. } = figure;
-            if value.is_nan() {
-                writeln!(stdout, "{name:width$} {:>12} {:14} {what}", "failed", "")?;
-                continue;
-            }
-            let digits = if value.abs() < 10.0 { 3 } else { 1 };
-            writeln!(stdout, "{name:width$} {value:>12.digits$} {unit:14} {what}")?;
-        }
-    }
-    Ok(())
 }
 
 struct Bench<'a> {

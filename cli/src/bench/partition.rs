@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use bench::{CutRow, Topology};
 use serde::Serialize;
 
-use super::{Figure, at_least_one};
+use super::figure::{Figure, at_least_one};
 
 /// What is cut, how large, and over how many.
 #[derive(Debug, clap::Args)]

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use bench::{Cutter, RankMeasurement, RankOrder};
 
-use super::{Figure, at_least_one, print};
+use super::figure::{Figure, at_least_one, print};
 
 /// Turns of each contender; the median is over all of them.
 const ROUNDS: usize = 3;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use bench::replay::{Case, Load, Measurement, Plan, Row, SampleOrder, Turn, WriteOrder};
 
-use super::{Figure, at_least_one, positive, print};
+use super::figure::{Figure, at_least_one, positive, print};
 
 /// What is compared, with whom and for how long.
 #[derive(Debug, clap::Args)]
@@ -56,7 +56,7 @@ pub struct WriteArguments {
     seconds: f64,
 }
 
-/// What its sampler does.
+/// What the sampler of that comparison does.
 #[derive(Debug, clap::Args)]
 pub struct SampleArguments {
     #[arg(long, value_delimiter = ',', required = true)]
@@ -119,7 +119,7 @@ pub(super) fn sample(arguments: &SampleArguments) -> anyhow::Result<()> {
     bench::replay::sample(&SampleOrder { shards: arguments.shards.clone(), load, seconds })
 }
 
-/// Of all contenders in one case.
+/// The figures of all contenders in one case.
 fn figures(rows: &[Row]) -> Vec<Figure> {
     let peer = rows.iter().find(|row| !row.contender.is_ours());
     let peer_cpu = peer.and_then(|row| Some(Spread::of(row.turns.as_ref().ok()?, Turn::cpu_us)?.median));

@@ -13,7 +13,7 @@ use heuristics::heuristic;
 use state_graph::serverless::ServerlessGraph;
 use workloads::Episodes;
 
-use super::Figure;
+use super::figure::Figure;
 
 /// A cluster and a workload to measure on.
 struct Case {
@@ -45,7 +45,7 @@ const STANDARD: Case = Case {
     median_seconds: 0.7,
 };
 
-/// Counting the edges of a graph takes long: it is done after so many decisions.
+/// Number of decisions between two counts of a graph's edges, because counting takes long.
 const LOOKS_AT_SIZE: u64 = 1000;
 
 /// One played episode.
@@ -54,7 +54,7 @@ struct Played {
     seconds: f64,
     invocations: u64,
     events: u64,
-    /// Time in the graph, seconds.
+    /// Time spent on keeping the state graph, seconds.
     graph_seconds: f64,
     graph_edges: usize,
 }

@@ -12,17 +12,17 @@ use crate::policies::LoadPolicy;
 
 /// A scheduler that the command line names.
 pub enum Entrant {
-    /// A rule.
+    /// A rule (heuristic), by its name.
     Rule(String),
     /// A reference, which knows every episode in advance.
     Reference(Reference),
     /// A learnt policy.
     Policy {
-        /// As it was named.
+        /// Name of the policy as given on the command line.
         name: String,
         /// Digest of its checkpoint.
         digest: String,
-        /// Makes it for one thread.
+        /// Makes a new scheduler from the policy, one per thread.
         make: Box<MakeScheduler<'static>>,
     },
 }
@@ -48,7 +48,7 @@ impl Entrant {
         Ok(entrants)
     }
 
-    /// What holds a `/` is a folder; else a rule's name goes before a folder of that name.
+    /// A name with a `/` is a folder. Otherwise a rule's name takes precedence over a folder of that name.
     fn resolve(name: &str, scenario: Scenario, load_policy: LoadPolicy<'_>) -> anyhow::Result<Entrant> {
         let path = Path::new(name);
         if !name.contains('/') {
@@ -115,6 +115,7 @@ mod tests {
         assert!(error.contains("asked for ./sjf"), "{error}");
     }
 
+    #[allow(clippy::unnecessary_wraps, reason = "it stands in for a loader that can fail")]
     fn policy(_: &Path) -> anyhow::Result<LoadedPolicy> {
         let make = || -> Result<_, _> {
             Err(SchedulerError::WrongScenario { scheduler: String::new(), scenario: Scenario::Slots })

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use evaluation::Advance;
 use telemetry::StatusLine;
 
-/// Progress is shown from here on.
+/// Progress is shown only after an evaluation has taken this long.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Episodes done and the time that is left, once an evaluation takes more than two seconds.
@@ -31,7 +31,7 @@ impl ProgressLine {
     /// Shows how far it is, when it is time to.
     pub fn show(&self, advance: Advance) {
         let elapsed = self.started.elapsed();
-        // Whoever does not get the lock leaves the line to who has it.
+        // A thread that does not get the lock skips the update: another thread is writing the line.
         let Ok(mut line) = self.line.try_lock() else { return };
         if elapsed < PATIENCE {
             return;

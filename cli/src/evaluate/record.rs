@@ -10,7 +10,7 @@ use engine::{Interests, Scheduler};
 use evaluation::{Cell, Contender, EvaluationError, Grid, Results, Workload, middle_load, strongest};
 use heuristics::heuristic;
 
-/// See [`strongest`].
+/// Tolerance of cost and idle memory that [`strongest`] is called with, a fraction.
 const TOLERANCE: f64 = 0.05;
 
 /// Records the first seed of every workload of the grid at the load that the report shows: with the strongest scheduler,
@@ -58,7 +58,7 @@ fn record_one(
     if evaluation::recording_path(folder, &cell).exists() {
         return Ok(());
     }
-    // A policy of an earlier command is not at hand.
+    // A policy that an earlier command evaluated is not loaded now.
     let Some(mut scheduler) = make(contenders, name)? else { return Ok(()) };
     tracing::info!(name = printable(name), workload = &*workload.name, "recording an episode");
     let interests = Interests { events: true, ..scheduler.interests() };
@@ -71,7 +71,7 @@ fn record_one(
 fn make(contenders: &[Contender<'_>], name: &str) -> Result<Option<Box<dyn Scheduler>>, EvaluationError> {
     match contenders.iter().find(|one| one.name() == name) {
         Some(Contender::Made { make, .. }) => Ok(Some(make()?)),
-        // It is computed, not played.
+        // A reference is computed, not played.
         Some(Contender::Reference(_)) => Ok(None),
         Some(_) => Ok(Some(heuristic(name, Scenario::Serverless)?)),
         None => Ok(heuristic(name, Scenario::Serverless).ok()),

@@ -15,9 +15,10 @@ use evaluation::{
 use serde::Serialize;
 use workloads::Episodes;
 
+use super::arguments::{EvaluateArguments, EvaluateScenario, ServerlessArguments, SlotsArguments};
 use super::entrants::Entrant;
+use super::progress::ProgressLine;
 use super::record::record;
-use super::{EvaluateArguments, EvaluateScenario, ProgressLine, ServerlessArguments, SlotsArguments};
 use crate::arguments::{all_names, once};
 use crate::policies::LoadPolicy;
 
@@ -158,7 +159,7 @@ fn check_played(results: &Results) -> Result<(), EvaluationError> {
     results.check_counted()
 }
 
-/// Below the table, where it is read with it.
+/// Prints a warning below the table when the results have too few seeds.
 fn warn_of_few_seeds(results: &Results) {
     if let Some(warning) = results.too_few_seeds() {
         tracing::warn!("{warning}");
@@ -240,13 +241,13 @@ fn play(
     let mut keep = |record| folder.borrow_mut().append(record);
     let played = grid.play(&mut contenders, &is_done, &mut keep, &|advance| line.show(advance), stop);
     drop(line);
-    // What finished counts, whatever ended the rest.
+    // Finished episodes are kept, even when the others ended early.
     let results = folder.into_inner().finish()?;
     interrupted(played, Some(out))?;
     Ok(results)
 }
 
-/// Says of what was interrupted whether anything is kept.
+/// Adds to an interruption whether finished episodes were kept; other results pass unchanged.
 fn interrupted(played: Result<(), EvaluationError>, out: Option<&Path>) -> anyhow::Result<()> {
     match (played, out) {
         (Err(EvaluationError::Interrupted), Some(out)) => {

@@ -9,7 +9,7 @@ use common::name::printable;
 use workloads::WorkloadError;
 use workloads::trace::{Quantiles, SHARES, TraceSummary};
 
-use super::{TraceFileArguments, describe};
+use super::files::{TraceFileArguments, describe};
 
 /// Functions that the table lists.
 const LISTED: usize = 5;

@@ -8,7 +8,7 @@ use durable::DurableError;
 use workloads::WorkloadError;
 use workloads::trace::{Choice, Cut, sample};
 
-use super::TraceFileArguments;
+use super::files::TraceFileArguments;
 
 /// `longshore trace sample`.
 #[derive(Debug, clap::Args)]
@@ -49,7 +49,7 @@ pub enum ChoiceArgument {
     Stratified,
     /// Those that are called most.
     Top,
-    /// Any.
+    /// A uniform random choice.
     Random,
 }
 

@@ -151,12 +151,12 @@ fn at_first<T>(all: &[T], style: impl Fn(&T) -> &Style) -> impl Iterator<Item = 
     all.iter().filter(move |one| !any || !style(one).hidden)
 }
 
-/// Says whose lines go beyond the scale.
+/// Names the schedulers whose lines go beyond the scale.
 fn cut_off<'a>(styles: impl Iterator<Item = &'a Style>) -> String {
     note("The scale is that of the schedulers shown at first; beyond it, at least in part", styles)
 }
 
-/// Says whose points are beyond the scale.
+/// Names the schedulers whose points are beyond the scale.
 fn by_arrows<'a>(styles: impl Iterator<Item = &'a Style>) -> String {
     note("Beyond the scale, an arrow at its edge", styles)
 }
@@ -218,7 +218,7 @@ pub(super) fn distributions(page: &Page<'_>, workload: &str, load: f64) -> Optio
     Some(figure(&line_chart(&title, &x, &y, &series), &note))
 }
 
-/// Cold starts and the idle memory that avoids them, a point for each scheduler; `None` where nobody has both.
+/// Cold starts against idle memory, a point for each scheduler; `None` where no scheduler has both figures.
 pub(super) fn cold_against_idle(page: &Page<'_>, workload: &str, load: f64) -> Option<String> {
     let spot = |style: &Style| {
         let here =

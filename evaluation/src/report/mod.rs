@@ -20,12 +20,12 @@ use crate::recording::Recording;
 use crate::reference::is_reference;
 use crate::results::Point;
 
-/// Time-resolved pictures are drawn for so many schedulers of a workload.
+/// Number of schedulers of a workload for which time-resolved pictures are drawn.
 const RECORDED: usize = 2;
 /// Distributions, scatter plots and the open table are those of the load next to this, percent.
 const MIDDLE_LOAD: f64 = 90.0;
 
-/// The page.
+/// Makes the HTML page that shows the results of an evaluation.
 ///
 /// # Errors
 /// When there are no results, or none of the baseline.

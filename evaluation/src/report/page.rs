@@ -12,20 +12,20 @@ use crate::reference::{is_reference, shown_name};
 use crate::results::{Results, Summary};
 use crate::strongest::{Ranking, strongest};
 
-/// Schedulers that are shown until the reader chooses.
+/// Number of schedulers that are shown until the reader chooses.
 const SHOWN: usize = 6;
 
 /// What the report is made of.
 pub struct ReportInput<'a> {
-    /// What was asked.
+    /// What the evaluation was asked for.
     pub manifest: &'a Manifest,
-    /// What came of it.
+    /// Results of the evaluation.
     pub results: &'a Results,
     /// Episodes that were recorded.
     pub recordings: &'a [Recording],
-    /// Whom the others are compared with; the first scheduler that is no reference where it is not given.
+    /// Scheduler that the others are compared with; by default the first one that is not a reference.
     pub baseline: Option<&'a str>,
-    /// See [`strongest`].
+    /// Excess of cost and idle memory over the baseline that is admitted, as a fraction; see [`strongest`].
     pub tolerance: f64,
 }
 

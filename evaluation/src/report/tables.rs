@@ -12,7 +12,7 @@ use crate::metrics::METRICS;
 use crate::results::{Bootstraps, ENOUGH_SEEDS};
 use crate::strongest::{Rank, Ranking};
 
-/// Who is the strongest, and the ranking behind it.
+/// The strongest scheduler and the ranking behind it.
 pub(super) fn ranking(ranking: &Ranking, tolerance: f64, scenario: Scenario) -> String {
     let Some(best) = ranking.ranks.first() else { return String::new() };
     let measure = match scenario {

@@ -155,7 +155,7 @@ fn what_lies_far_off_is_an_arrow_and_leaves_the_others_their_room() {
     assert!(svg.contains("far: "), "its values are told: {svg}");
     let column = |name: &str| -> f64 {
         let group = svg.split(&format!("<title>{name}</title>")).nth(1).expect("it has a group");
-        let path = group.split("M").nth(2).expect("it has an interval");
+        let path = group.split('M').nth(2).expect("it has an interval");
         path.split(' ').next().and_then(|text| text.parse().ok()).expect("a place")
     };
     assert!(column("d") - column("a") > 100.0, "{} {}", column("a"), column("d"));

@@ -31,7 +31,7 @@ impl WarmOldest {
 }
 
 impl Scheduler for WarmOldest {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "warm-oldest"
     }
 

@@ -23,7 +23,7 @@ pub(super) struct Joined {
 }
 
 impl Meeting {
-    /// Rank 0 serves the store on `listener` and meets the others; `lost` says who is known to have ended.
+    /// Rank 0 serves the store on `listener` and meets the others; `lost` returns a rank that has ended.
     pub(super) fn host(
         &self,
         listener: TcpListener,
@@ -65,7 +65,7 @@ impl Meeting {
         let (sender, receiver) = mpsc::channel();
         let connect = move || {
             let group = ProcessGroup::gloo(&store, meeting.rank, meeting.size, host, meeting.deadline);
-            // Nobody receives it where a rank was lost.
+            // There is no receiver where a rank was lost.
             let _ = sender.send((store, group));
         };
         thread::Builder::new()

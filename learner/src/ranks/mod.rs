@@ -2,8 +2,9 @@
 //! checkpoints. The others ([`serve_rank`]) are told what the updater starts from and then every batch, and take every step of
 //! learning with it; all hold the same bits all the time.
 //!
-//! What comes next is said in the store, where ranks look for it as long as it takes; only when all are there begins an
-//! operation of all ranks, and those have a deadline. So nobody waits in vain while rank 0 has no batch or validates.
+//! Rank 0 announces the next action in the store, where the other ranks poll without a deadline. A collective
+//! operation, which has a deadline, begins only when all ranks are there. So no deadline passes while rank 0
+//! waits or validates.
 
 mod join;
 mod local;
@@ -27,9 +28,9 @@ use crate::LearnerError;
 
 /// Under this key of the store, with the round's number behind it, is said what comes.
 const ROUND: &str = "round";
-/// A batch.
+/// Announces that a batch follows.
 const BATCH: &str = "batch";
-/// Nothing more.
+/// Announces that no further round follows.
 const END: &str = "end";
 
 fn round_key(round: u64) -> String {
@@ -41,7 +42,7 @@ fn explain(error: LearnerError, store: &Store, rank: usize, heartbeat: &Heartbea
     if !error.is_of_ranks() {
         return error;
     }
-    // Where the store is gone, too, nobody is left to be told.
+    // Where the store is gone as well, no rank can be told.
     let _ = leave(store, rank, "");
     if matches!(error, LearnerError::RankLost { .. }) {
         return error;

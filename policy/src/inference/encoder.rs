@@ -3,24 +3,24 @@
 use state_graph::{EdgeType, NODE_TYPES, NodeType, Schema, StateGraph};
 use torch_extension::inference::{GraphAttention, LayerNorm, Linear, SortedEdges};
 
-use super::sized;
+use super::buffers::sized;
 use crate::PolicyError;
 use crate::choices::Choices;
 use crate::edge_list::edge_feature_width;
 use crate::encoder::{AttentionLayer, Encoder};
 use crate::parameters::numbers;
 
-/// Graphs are embedded in groups of about so many nodes, whose rows stay in the second-level cache.
+/// Graphs are embedded in groups of about this many nodes, so that their rows stay in the second-level cache.
 const GROUP_NODES: usize = 256;
 
-/// What the encoder makes of the states of one forward pass.
+/// The encoder's output for the states of one forward pass.
 #[derive(Debug, Default)]
 pub(super) struct States {
-    /// `[nodes, width]`.
+    /// `[nodes, width]`: the embedding of each node.
     pub(super) nodes: Vec<f32>,
-    /// `[graphs, width]`.
+    /// `[graphs, width]`: the embedding of each whole graph.
     pub(super) context: Vec<f32>,
-    /// What may be decided in them.
+    /// The possible decisions in the states.
     pub(super) choices: Choices,
 }
 
@@ -129,8 +129,8 @@ impl PlainEncoder {
         pool(schema, group, &firsts, nodes, self.width, &mut space.pooled);
     }
 
-    /// Gives nodes and edges of a group their places: all nodes of one type beside each other. Returns the first node of each
-    /// type of each graph, counted from the first node of the group.
+    /// Gives nodes and edges of a group their places: all nodes of one type beside each other. Returns the first node
+    /// of each type of each graph, counted from the first node of the group.
     fn lay_out(
         &mut self,
         schema: &Schema,
@@ -193,7 +193,7 @@ impl Layer {
     }
 }
 
-/// How many of the next graphs make a group.
+/// Number of the next graphs that form a group.
 fn group_size(graphs: &[&StateGraph]) -> usize {
     let mut nodes = 0;
     let fits = |graph: &&&StateGraph| {

@@ -2,8 +2,8 @@
 
 use torch_extension::inference::Linear;
 
+use super::buffers::{gather, sized};
 use super::encoder::States;
-use super::{gather, sized};
 use crate::PolicyError;
 use crate::heads::{ActionHeads, StageHead, StageRows};
 use crate::parameters::numbers;

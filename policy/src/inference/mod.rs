@@ -1,6 +1,8 @@
-//! The policy's forward pass as an actor needs it: many small graphs at once, on plain arrays that keep their memory from
-//! decision to decision. The same numbers as [`PolicyNetwork`]'s up to rounding, which a test holds; learning is there.
+//! The policy's forward pass for actors: many small graphs at once, on plain arrays that keep their memory between
+//! decisions. The results equal those of [`PolicyNetwork`] up to rounding, which a test checks. Learning uses
+//! [`PolicyNetwork`].
 
+mod buffers;
 mod encoder;
 mod heads;
 
@@ -34,44 +36,29 @@ impl Inference {
         Ok(Inference { schema: network.schema().clone(), encoder, heads, states: States::default() })
     }
 
-    /// Embeds `states`; what follows speaks of them.
+    /// Embeds `states`; the other methods then refer to these states.
     pub(crate) fn embed(&mut self, states: &[&StateGraph]) {
         self.encoder.embed(&self.schema, states, &mut self.states);
     }
 
-    /// What may be decided.
+    /// The possible decisions in the embedded states.
     pub(crate) fn choices(&self) -> &Choices {
         &self.states.choices
     }
 
-    /// Scores of the first stage: one a candidate, then one a graph for *wait*, which says nothing where waiting is not
-    /// allowed.
+    /// Scores of the first stage, `[candidates + graphs]`: one per candidate, then one per graph for *wait*. The score
+    /// for *wait* must be ignored where waiting is not allowed.
     pub(crate) fn which(&mut self) -> &[f32] {
         self.heads.which(&self.states)
     }
 
-    /// Scores of the second stage.
+    /// Scores of the second stage, `[alternatives]`.
     pub(crate) fn size(&mut self, rows: &StageRows) -> &[f32] {
         self.heads.size(&self.states, rows)
     }
 
-    /// Scores of the third stage.
+    /// Scores of the third stage, `[alternatives]`.
     pub(crate) fn node(&mut self, rows: &StageRows) -> &[f32] {
         self.heads.node(&self.states, rows)
-    }
-}
-
-/// `values` as `length` numbers of unknown content.
-fn sized(values: &mut Vec<f32>, length: usize) -> &mut [f32] {
-    values.resize(length, 0.0);
-    values
-}
-
-/// Appends the rows of `table` that `places` name.
-fn gather(table: &[f32], width: usize, places: &[i64], to: &mut Vec<f32>) {
-    to.clear();
-    for &place in places {
-        let place = place as usize;
-        to.extend_from_slice(&table[place * width..(place + 1) * width]);
     }
 }

@@ -24,7 +24,7 @@ impl Core {
             }
             Err(refused) => return self.refuse(peer, hello.role, refused, now),
         };
-        // `claim_for` and `admit` admit nobody before there is a claim.
+        // `claim_for` and `admit` admit no peer before there is a claim.
         let Some(Claim { run, .. }) = self.claim else { return };
         if matches!(who, Peer::Learner(_)) {
             // The learner no longer waits for older requests.

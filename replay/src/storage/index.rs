@@ -52,7 +52,7 @@ pub(super) enum Needed {
     Item(Vec<u32>),
     /// A record that it has left these tables.
     Left(Vec<u32>),
-    /// Its tombstone.
+    /// The tombstone of the item.
     Removal,
 }
 

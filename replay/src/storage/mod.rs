@@ -44,7 +44,7 @@ pub enum StorageError {
     /// Keys must grow; this one was used before.
     #[error("key {key} is not new: the next one is {next}")]
     KeyNotNew {
-        /// The key.
+        /// Key of the refused item.
         key: u64,
         /// The smallest key that may be used.
         next: u64,

@@ -24,7 +24,7 @@ pub struct Recovered {
 /// An item that is alive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecoveredItem {
-    /// Its key.
+    /// Key of the item.
     pub key: u64,
     /// Its description, as stored.
     pub meta: Vec<u8>,

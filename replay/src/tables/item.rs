@@ -13,7 +13,7 @@ pub struct StoredItem<C> {
     pub header: TrajectoryHeader,
     /// Bytes that it takes in memory, overhead included.
     pub bytes: u64,
-    /// Its bytes.
+    /// Stored blocks of the trajectory.
     pub content: C,
 }
 
@@ -28,7 +28,7 @@ impl<C> StoredItem<C> {
 /// An item that was sampled.
 #[derive(Debug)]
 pub struct Sampled<C> {
-    /// The item.
+    /// Item that was sampled.
     pub item: Arc<StoredItem<C>>,
     /// The probability with which it was selected among the items of its table: p^α / Σ p^α, 1/n, or 1 where nothing is
     /// drawn. The importance weight of Schaul et al. (2016, arXiv 1511.05952) is (n · probability)^−β.
@@ -38,7 +38,7 @@ pub struct Sampled<C> {
 /// An item that has left a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Departure {
-    /// Its key.
+    /// Key of the item.
     pub key: u64,
     /// Id of the table ([`configuration::table_id`]).
     pub table: u32,

@@ -42,10 +42,10 @@ pub struct Stats {
 /// What happened to new priorities.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PriorityCounts {
-    /// Changed.
+    /// Number of priorities that were changed.
     pub updated: u64,
-    /// For items that are not in the table (any more).
+    /// Number of priorities for items that are not in the table, or no longer.
     pub unknown: u64,
-    /// Refused: NaN or negative.
+    /// Number of priorities that were refused because they are NaN or negative.
     pub refused: u64,
 }

@@ -215,7 +215,7 @@ impl World {
 
     fn bring_to_client(&mut self, connection: Connection, frames: Vec<Frame>) {
         let (life, mut ports) = self.ports(connection.client);
-        let port = &mut ports[connection.shard];
+        let port = &mut *ports[connection.shard];
         if life == connection.life && port.generation == connection.generation && port.is_open() {
             port.inbox.push_back(frames);
         }

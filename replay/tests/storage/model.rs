@@ -154,7 +154,10 @@ impl Model {
             65..75 => self.leave(),
             75..78 => self.save_state(),
             78..97 => self.commit(),
-            _ => self.fill_or_free_disk(),
+            _ => {
+                self.fill_or_free_disk();
+                Ok(())
+            }
         }
     }
 
@@ -220,11 +223,10 @@ impl Model {
         })
     }
 
-    fn fill_or_free_disk(&mut self) -> Result<(), StorageError> {
+    fn fill_or_free_disk(&mut self) {
         let room = self.random.random_range(0..400);
         let capacity = self.random.random_bool(0.3).then(|| self.disk.bytes() + room);
         self.disk.set_capacity(capacity);
-        Ok(())
     }
 
     pub fn alive(&self) -> impl Iterator<Item = u64> {

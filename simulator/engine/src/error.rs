@@ -34,7 +34,7 @@ pub enum SchedulerError {
     /// It was built for another scenario.
     #[error("scheduler `{scheduler}` does not play scenario `{scenario}`")]
     WrongScenario {
-        /// Its name.
+        /// Canonical name of the scheduler.
         scheduler: String,
         /// The scenario that it was asked about.
         scenario: common::trajectory::Scenario,
@@ -42,9 +42,9 @@ pub enum SchedulerError {
     /// Something inside failed, e.g. a network's forward pass.
     #[error("scheduler `{scheduler}` failed: {source}")]
     Failed {
-        /// Its name.
+        /// Canonical name of the scheduler.
         scheduler: String,
-        /// What happened.
+        /// Underlying error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
@@ -71,9 +71,9 @@ pub enum SetUpError {
         "function `{function}` needs {peak_mb} MB; no offered size of it fits on a node (the largest has {largest_mb} MB)"
     )]
     FunctionTooLarge {
-        /// Its name.
+        /// Name of the function.
         function: String,
-        /// Its peak, MB.
+        /// Peak memory of the function, MB.
         peak_mb: u32,
         /// Memory of the largest node, MB.
         largest_mb: u32,
@@ -81,7 +81,7 @@ pub enum SetUpError {
     /// A list of jobs that this machine can never run.
     #[error("job {job}: {message}")]
     Job {
-        /// Which.
+        /// Id of the job.
         job: InvocationId,
         /// What is wrong and what would be right.
         message: String,

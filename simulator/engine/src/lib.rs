@@ -1,5 +1,5 @@
-//! The cluster as a discrete-event simulation, in two scenarios (`slots` and `serverless`), and the [`Scheduler`] trait
-//! through which whoever decides sees it. Workloads and rules are crates of their own on top of it.
+//! The cluster as a discrete-event simulation, in two scenarios (`slots` and `serverless`), and the trait
+//! [`Scheduler`], the interface of all that decide. Workloads and rules are crates of their own on top of it.
 //!
 //! A simulation is a pure function of configuration, seed and decisions: it reads no clock, opens no socket and knows
 //! no tensor.

@@ -10,7 +10,7 @@ use crate::{serverless, slots};
 /// What a scheduler may read of one cluster at a decision.
 #[derive(Clone, Copy)]
 pub enum ClusterView<'a> {
-    /// Job slots.
+    /// Scenario `slots`: jobs on one machine with visible slots.
     Slots(slots::SlotsView<'a>),
     /// Worker nodes running functions.
     Serverless(serverless::ServerlessView<'a>),

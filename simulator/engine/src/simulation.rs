@@ -11,7 +11,7 @@ use crate::slots::SlotsSimulation;
 
 /// One episode, played by alternating [`Simulation::advance`] and [`Simulation::apply`].
 pub enum Simulation {
-    /// Job slots.
+    /// Scenario `slots`: jobs on one machine with visible slots.
     Slots(Box<SlotsSimulation>),
     /// Worker nodes running functions.
     Serverless(Box<ServerlessSimulation>),
@@ -45,7 +45,7 @@ impl Simulation {
         }
     }
 
-    /// Does what was decided.
+    /// Applies a decision.
     ///
     /// # Errors
     /// When it is not possible now; the simulation is unchanged then.
@@ -64,7 +64,7 @@ impl Simulation {
         }
     }
 
-    /// Simulated time.
+    /// Simulated time since the start of the episode.
     #[must_use]
     pub fn now(&self) -> SimTime {
         match self {
@@ -82,7 +82,7 @@ impl Simulation {
         }
     }
 
-    /// Length of the episode's arrivals.
+    /// Length of the time in which invocations may arrive; in `slots` one step is one second.
     #[must_use]
     pub fn horizon(&self) -> SimTime {
         match self {

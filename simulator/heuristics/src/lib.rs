@@ -13,13 +13,13 @@ use engine::Scheduler;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown scheduler `{}` for scenario `{scenario}`: {}; {}", printable(name), printable(fault), self.choice())]
 pub struct UnknownScheduler {
-    /// The name.
+    /// Name that was asked for.
     pub name: String,
-    /// The scenario.
+    /// Scenario in which the name is unknown.
     pub scenario: Scenario,
     /// What is wrong with it, and what may have been meant.
     pub fault: String,
-    /// Names that are known there; X stands for a number.
+    /// Known names of the scenario; X stands for a number.
     pub known: Vec<String>,
 }
 

@@ -1,8 +1,8 @@
-//! Names with numbers in them, and the names that somebody may have meant.
+//! Names with numbers in them, and suggestions for unknown names.
 
 /// Largest number that a name may hold.
 const LARGEST: f64 = 1e6;
-/// Begins the names that somebody may have meant.
+/// Words before the suggested names.
 pub(super) const NEAREST: &str = "the nearest are";
 
 /// The number behind `prefix` in a name like `tetris_k0.01`, if it is one between 0 and `most`.

@@ -31,7 +31,7 @@ const LONG: u32 = 10;
 /// What a rule prefers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Rule {
-    /// Shortest first.
+    /// Shortest job first.
     Sjf,
     /// Largest alignment of demand and free units.
     Packer,

@@ -128,7 +128,7 @@ impl RecordedMinutes for Events {
 
 /// The durations that a function had, each as likely as the others: what history and the load of a trace are made of.
 struct RecordedDurations {
-    /// Ascending.
+    /// Recorded durations in seconds, ascending.
     seconds: Vec<f64>,
     io_share: f64,
 }

@@ -67,7 +67,7 @@ struct Spikes {
 }
 
 impl Spikes {
-    /// In a spike as often as in the long run; what is left of an exponential length is as long as the whole.
+    /// Begins in a spike with its long-run probability; the rest of an exponential length is distributed as the whole.
     fn begin(config: &BurstyConfig, mut rng: FastRng) -> Self {
         let share = config.spike_seconds / (config.spike_seconds + config.gap_seconds);
         let in_gap = rng.random::<f64>() >= share;

@@ -114,7 +114,8 @@ impl Episodes {
     }
 
     /// A `serverless` episode of `part` at offered load `load` (1.0 is 100%). In training `sjf` plays the
-    /// warm-up and, after `training_drain_seconds`, what is left; elsewhere who is evaluated plays all of it.
+    /// warm-up and, after `training_drain_seconds`, the remaining time; elsewhere the evaluated scheduler
+    /// plays all of it.
     ///
     /// # Panics
     /// When the configured scenario is another.

@@ -30,7 +30,7 @@ impl From<[u32; 2]> for Minutes {
 
 /// The minutes of a trace that each part is taken from.
 pub(super) struct TraceParts {
-    /// By [`Part`].
+    /// Minutes of each part, indexed by [`Part`].
     pub parts: [Minutes; 3],
     pub scaled_on: Minutes,
 }

@@ -1,4 +1,4 @@
-//! How much there is in a graph: as it was kept up to date, and counted anew from its containers and invocations.
+//! Counts of a graph, for checks: as events have kept them up to date, and recounted from containers and invocations.
 
 use std::collections::BTreeMap;
 
@@ -6,25 +6,25 @@ use common::SimTime;
 
 use super::tracker::{Phase, ServerlessGraph};
 
-/// How much there is.
+/// Counts of a graph's invocations, containers, memory and edges.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GraphCounts {
-    /// Invocations that wait, by function.
+    /// Number of waiting invocations, by function.
     pub pending: Vec<u32>,
-    /// Containers that start or run, by function.
+    /// Number of containers that start or run, by function.
     pub busy: Vec<u32>,
     /// Memory of containers that start or run, by node, MB.
     pub bound_mb: Vec<u32>,
     /// Memory of idle containers, by node, MB.
     pub idle_mb: Vec<u32>,
-    /// By (function, node): how many containers are idle there, and when the first of them will go.
+    /// By (function, node): the number of idle containers and the earliest time at which one of them expires.
     pub idle: BTreeMap<(usize, usize), (u32, SimTime)>,
-    /// Edges of the whole graph.
+    /// Number of edges of the whole graph ([`ServerlessGraph::edge_count`]).
     pub edges: usize,
 }
 
 impl ServerlessGraph {
-    /// What events have kept up to date.
+    /// The counts that events have kept up to date.
     #[must_use]
     pub fn counts(&self) -> GraphCounts {
         let idle = self.idle_groups();
@@ -40,7 +40,7 @@ impl ServerlessGraph {
         }
     }
 
-    /// The same, from scratch: it must equal [`ServerlessGraph::counts`].
+    /// Counts everything again from containers and invocations; the result must equal [`ServerlessGraph::counts`].
     #[must_use]
     pub fn recount(&self) -> GraphCounts {
         let (functions, nodes) = (vec![0; self.functions.len()], vec![0; self.nodes.len()]);

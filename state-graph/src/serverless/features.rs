@@ -70,20 +70,20 @@ pub(super) const ALLOCATION: [&str; 4] = ["memory", "elapsed", "remaining", "sta
 pub(super) const OPTION: [&str; 7] =
     ["warm", "keeps", "free_after", "speed", "size", "cpu_left", "evicts_nothing"];
 
-/// Memory at which a container has one vCPU.
+/// Memory at which a container has one vCPU, MB.
 const MB_PER_VCPU: f32 = 1769.0;
 
-/// log(1 + x) of a count.
+/// ln(1 + x) / 3 of a count.
 fn count(value: u32) -> f32 {
     (1.0 + value as f32).ln() / 3.0
 }
 
-/// Logarithm of a time against 100 ms, about −1 to 2.
+/// log10 of a time relative to 100 ms, divided by 2: −1 for 1 ms or less, 0 for 100 ms, 1.5 for 100 s.
 fn time(seconds: f64) -> f32 {
     ((seconds.max(1e-3) / 0.1).log10() / 2.0) as f32
 }
 
-/// log(1 + x) of a rate or ratio.
+/// ln(1 + x) / 2 of a rate or ratio.
 fn ratio(value: f64) -> f32 {
     ((1.0 + value.max(0.0)).ln() / 2.0) as f32
 }
@@ -159,7 +159,8 @@ pub(super) fn resource(graph: &ServerlessGraph, place: usize, now: SimTime) -> [
     ]
 }
 
-/// `own_soonest`: seconds until a container of its function is expected to fall idle, where one is busy.
+/// `own_soonest`: seconds until the first busy container of the same function is expected to fall idle; `None` where
+/// none is busy.
 pub(super) fn pending(
     graph: &ServerlessGraph,
     work: &Pending,

@@ -1,6 +1,7 @@
-//! States of the `serverless` scenario. [`ServerlessGraph`] follows cluster events and keeps what is needed of every
-//! function, node, container and invocation up to date; a state then shows a bounded window of it: functions that
-//! somebody waits for or that run, every resource, the invocations that could start, and those that will finish first.
+//! States of the `serverless` scenario. [`ServerlessGraph`] follows cluster events and keeps a record of every
+//! function, node, container and invocation up to date. A state shows a part of it: functions with waiting invocations
+//! or busy containers, every resource, the invocations that could start, and the running ones that are expected to
+//! finish first.
 
 mod counts;
 mod features;
@@ -16,10 +17,10 @@ pub use counts::GraphCounts;
 use tracker::Container;
 pub use tracker::{ServerlessGraph, TrackerError};
 
-/// Running invocations that a state shows: those that are expected to finish first.
+/// Most running invocations that a state shows: those that are expected to finish first.
 pub const RUNNING_WINDOW: usize = 16;
-/// Functions whose oldest pending invocation a state shows: those that waited longest. It is wide, because a policy that
-/// prefers short functions leaves long ones at its front.
+/// Most functions whose oldest pending invocation a state shows: those that have waited longest. The number is large,
+/// because a policy that prefers short functions leaves long ones waiting, and these would fill a small window.
 pub const PENDING_WINDOW: usize = 64;
 
 /// Names of every feature, for a scheduler that decides between `sizes` sizes.
@@ -38,8 +39,8 @@ pub fn schema(sizes: usize) -> Schema {
 }
 
 impl ServerlessGraph {
-    /// The state at `now`; option i of the state is `options[i]`, which come sorted by (invocation, size, node).
-    /// `builder` lends its memory.
+    /// The state at `now`. Option i of the state is `options[i]`; the caller passes them sorted by (invocation, size,
+    /// node). The memory of `builder` is reused.
     pub fn state(
         &self,
         now: SimTime,

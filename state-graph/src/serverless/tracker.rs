@@ -1,5 +1,4 @@
-//! Follows a cluster by its events. Every event costs time that does not depend on how much there is, but for the
-//! removal of a container from its group.
+//! Follows a cluster by its events. The time per event grows at most with the logarithm of the number of containers.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -7,39 +6,39 @@ use common::SimTime;
 use common::cluster::{ClusterEvent, ClusterSpec, DurationEstimate, TimedEvent};
 use common::ids::{ContainerId, InvocationId};
 
-/// Windows over which arrivals are averaged, seconds.
+/// Time constants over which arrival rates are averaged, seconds.
 pub(super) const ARRIVAL_WINDOWS: [f64; 4] = [1.0, 10.0, 60.0, 600.0];
-/// Weight of a new observation in averages over starts.
+/// Weight of a new observation in the moving averages over starts and arrival gaps, a fraction.
 const START_WEIGHT: f64 = 0.05;
 
 /// An event that does not fit what came before.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TrackerError {
-    /// Of an invocation that is not pending.
+    /// An event names an invocation that is not pending.
     #[error("an event at {at} names {invocation}, which is not pending")]
     UnknownInvocation {
-        /// When.
+        /// Simulated time of the event.
         at: SimTime,
-        /// Which.
+        /// The invocation that the event names.
         invocation: InvocationId,
     },
-    /// Of a container that does not exist.
+    /// An event names a container that does not exist.
     #[error("an event at {at} names container {container}, which does not exist")]
     UnknownContainer {
-        /// When.
+        /// Simulated time of the event.
         at: SimTime,
-        /// Which.
+        /// The container that the event names.
         container: ContainerId,
     },
-    /// Of a function or node that the cluster does not have.
+    /// An event names a function or node that the cluster does not have.
     #[error("an event at {at} names a function or node that the cluster does not have")]
     OutOfRange {
-        /// When.
+        /// Simulated time of the event.
         at: SimTime,
     },
 }
 
-/// An average rate that decays with time since it was last touched.
+/// An average rate of events that decays exponentially from the last event on.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct DecayingRate {
     value: f64,
@@ -63,9 +62,9 @@ pub(super) struct FunctionState {
     pub(super) estimate: DurationEstimate,
     pub(super) arrivals: [DecayingRate; ARRIVAL_WINDOWS.len()],
     pub(super) last_arrival: Option<SimTime>,
-    /// Running mean and mean square of the gaps between arrivals, seconds.
+    /// Moving mean (seconds) and mean square (seconds²) of the gaps between arrivals.
     pub(super) gap: [f64; 2],
-    /// Recent fraction of cold starts.
+    /// Fraction of recent starts that were cold, 0–1.
     pub(super) cold_share: f64,
     pub(super) pending: u32,
     pub(super) busy: u32,
@@ -80,9 +79,9 @@ pub(super) struct NodeState {
     pub(super) idle_mb: u32,
     pub(super) busy: u32,
     pub(super) idle: u32,
-    /// Nothing can be had of it.
+    /// The node has failed; nothing can start on it.
     pub(super) down: bool,
-    /// Starts over the last minute or so.
+    /// Rate of container starts, averaged over about 60 seconds.
     pub(super) starts: DecayingRate,
 }
 
@@ -100,7 +99,7 @@ pub(super) enum Phase {
         since: SimTime,
         work: Pending,
     },
-    /// It starts before anybody asked.
+    /// The container starts in advance, without an invocation.
     Warming {
         since: SimTime,
     },
@@ -122,7 +121,7 @@ pub(super) struct Container {
 }
 
 impl Container {
-    /// Seconds until it is expected to fall idle, given how long it has been busy; `None` when it is idle.
+    /// Seconds until the container is expected to fall idle, given how long it has been busy; `None` when it is idle.
     pub(super) fn remaining(&self, estimate: &DurationEstimate, now: SimTime) -> Option<f64> {
         match self.phase {
             Phase::Starting { since, .. } => {
@@ -149,12 +148,12 @@ pub struct ServerlessGraph {
     pub(super) functions: Vec<FunctionState>,
     pub(super) nodes: Vec<NodeState>,
     waiting: HashMap<InvocationId, Pending>,
-    /// In the order of their ids, so that states do not depend on hashing.
+    /// Containers in the order of their ids, so that states do not depend on hashing.
     containers: BTreeMap<ContainerId, Container>,
-    /// Idle containers by function and node, those that go first at the front.
+    /// Idle containers by (function, node), those that expire first at the front.
     idle: BTreeMap<(usize, usize), BTreeSet<(SimTime, ContainerId)>>,
     pub(super) arrivals: [DecayingRate; ARRIVAL_WINDOWS.len()],
-    /// Recent fraction of cold starts in the whole cluster.
+    /// Fraction of recent starts in the whole cluster that were cold, 0–1.
     pub(super) cold_share: f64,
 }
 
@@ -172,10 +171,10 @@ impl ServerlessGraph {
         }
     }
 
-    /// Takes events in, in their order.
+    /// Applies events in the given order.
     ///
     /// # Errors
-    /// [`TrackerError`] for one that does not fit; those before it have taken effect.
+    /// [`TrackerError`] for the first event that does not fit; the events before it have been applied.
     pub fn apply(&mut self, events: &[TimedEvent]) -> Result<(), TrackerError> {
         events.iter().try_for_each(|event| self.apply_one(event))
     }
@@ -340,7 +339,7 @@ impl ServerlessGraph {
         self.containers.values()
     }
 
-    /// Invocations that wait.
+    /// Number of invocations that wait.
     #[must_use]
     pub fn pending_count(&self) -> usize {
         self.waiting.len()
@@ -354,8 +353,8 @@ impl ServerlessGraph {
         })
     }
 
-    /// Edges of the whole graph, every one counted once: a function to each node with idle containers of it, a container that
-    /// works to its node and to its function, an invocation that waits to its function.
+    /// Number of edges of the whole graph, each counted once: from a function to each node with idle containers of it,
+    /// from a busy container to its node and to its function, and from a waiting invocation to its function.
     #[must_use]
     pub fn edge_count(&self) -> usize {
         let idle: usize = self.functions.iter().map(|function| function.idle as usize).sum();
@@ -366,7 +365,7 @@ impl ServerlessGraph {
         self.idle.entry((function, node)).or_default().insert((expires, id));
     }
 
-    /// Takes an idle container out of its group; one that is not idle is in none.
+    /// Removes an idle container from its group; does nothing for a container that is not idle.
     fn delist(&mut self, id: ContainerId) {
         let Some(Container { function, node, phase: Phase::Idle { expires }, .. }) = self.containers.get(&id)
         else {
@@ -381,7 +380,7 @@ impl ServerlessGraph {
         }
     }
 
-    /// Containers that work, with the seconds that each is expected to go on, those that finish first at the front.
+    /// Busy containers with the seconds until each is expected to fall idle, in ascending order of these.
     pub(super) fn busy(&self, now: SimTime) -> Vec<(f64, &Container)> {
         let mut busy: Vec<(f64, &Container)> = self
             .containers
@@ -391,7 +390,7 @@ impl ServerlessGraph {
                 Some((container.remaining(estimate, now)?, container))
             })
             .collect();
-        // The sort is stable and the containers come in the order of their ids: ties are no matter of chance.
+        // The sort is stable and the containers come in the order of their ids, so equal times give a fixed order.
         busy.sort_by(|(one, _), (other, _)| one.total_cmp(other));
         busy
     }
@@ -410,7 +409,7 @@ impl FunctionState {
         self.pending += 1;
     }
 
-    /// Coefficient of variation of the gaps between arrivals, 0 before there were two.
+    /// Coefficient of variation of the gaps between arrivals, no unit; 0 before the second arrival.
     pub(super) fn gap_variation(&self) -> f64 {
         let [mean, square] = self.gap;
         if mean <= 0.0 { 0.0 } else { (square - mean * mean).max(0.0).sqrt() / mean }

@@ -63,19 +63,12 @@ impl Graph {
         let used = module.imports.iter().filter(|one| !one.is_exported || names(&module.body, &one.name));
         let imported = used.filter_map(|one| self.definer(from, &one.path));
         let named = paths(&module.body);
-        let named = named.iter().filter_map(|path| self.definer(from, &self.unaliased(module, path)));
+        let named = named.iter().filter_map(|path| self.definer(from, &unaliased(module, path)));
         imported.chain(named).filter(|path| path != from).collect()
     }
 
-    /// The path with its first name replaced by what it was imported as.
-    fn unaliased(&self, module: &Module, path: &[String]) -> Vec<String> {
-        match module.imports.iter().find(|one| one.name == path[0]) {
-            Some(import) => [&import.path, &path[1..]].concat(),
-            None => path.to_vec(),
-        }
-    }
-
-    /// The module that defines what `path` names in the module `from`; `None` where it is of another crate, or a module.
+    /// The module that defines what `path` names in the module `from`; `None` where it is of another crate, or a
+    /// module.
     fn definer(&self, from: &[String], path: &[String]) -> Option<Vec<String>> {
         self.definer_within(from, path, 8)
     }
@@ -130,6 +123,14 @@ impl Graph {
         }
         base.extend_from_slice(rest);
         Some(base)
+    }
+}
+
+/// The path with its first name replaced by what it was imported as.
+fn unaliased(module: &Module, path: &[String]) -> Vec<String> {
+    match module.imports.iter().find(|one| one.name == path[0]) {
+        Some(import) => [&import.path, &path[1..]].concat(),
+        None => path.to_vec(),
     }
 }
 

@@ -5,7 +5,8 @@ pub fn code_of(text: &str) -> String {
     without_tests(&without_words(text))
 }
 
-/// Names of the files' modules that are compiled for tests only: `#[cfg(test)] mod name;`, or the file of its `#[path]`.
+/// Names of the files' modules that are compiled for tests only: `#[cfg(test)] mod name;`, or the file of its
+/// `#[path]`.
 pub fn test_modules(text: &str) -> Vec<String> {
     text.split("#[cfg(test)]").skip(1).filter_map(declared).collect()
 }

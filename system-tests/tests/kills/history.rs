@@ -12,7 +12,8 @@ use system_tests::{REPLAYED, Traffic};
 
 const SEGMENT_BYTES: u64 = 1 << 20;
 
-/// What was found so far. One actor writes trajectories numbered from 0, so that the order of numbers is that of storing.
+/// What was found so far. One actor writes trajectories numbered from 0, so that the order of numbers is that of
+/// storing.
 #[derive(Debug, Default)]
 pub struct History {
     /// Those below were evicted, durably.

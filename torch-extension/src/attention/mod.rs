@@ -1,42 +1,30 @@
-//! Graph attention with typed edge terms (GATv2, Brody et al. 2022): for an edge e from j to i of relation r with features x
+//! Graph attention with typed edge terms (GATv2, Brody et al. 2022): for an edge e from j to i of relation r with
+//! features x
 //!
 //! - message `m = source[j] + edge[r, 0] + Σ_f x_f · edge[r, 1 + f]`,
 //! - logit of head h `a_h · LeakyReLU(m_h + target[i]_h)` with slope 0.01,
 //! - `out[i] = Σ_e softmax(logit)_e · m_e` over the edges that enter i; zero where none does.
 //!
-//! [`attend`] takes the fused kernels wherever they apply: `f32` on the CPU, for the widths that they have code for. They keep
-//! no tensor of edges × width: the backward makes the messages again. Elsewhere it takes [`attend_plain`], the same in
-//! tensor operations, which is also what the kernels are tested against; without gradients, on graphs of many edges, in
-//! chunks ([`attend_in_chunks`]).
+//! [`attend`] takes the fused kernels wherever they apply: `f32` on the CPU, for the widths that they have code for.
+//! They keep no tensor of edges × width: the backward makes the messages again. Elsewhere it takes [`attend_plain`],
+//! the same in tensor operations, which is also what the kernels are tested against; without gradients, on graphs of
+//! many edges, in chunks ([`attend_in_chunks`]).
 //!
-//! `source` and `target` may be stored as `BFloat16`, half the memory; everything else stays `Float` and all arithmetic is in `f32`.
-//! The gradients of these two are rounded (to nearest even) into their kind, and so are the rows of the result's gradient that the
-//! one of `source` is summed from.
+//! `source` and `target` may be stored as `BFloat16`, half the memory; everything else stays `Float` and all arithmetic
+//! is in `f32`. The gradients of these two are rounded (to nearest even) into their kind, and so are the rows of the
+//! result's gradient that the one of `source` is summed from.
 
+mod inputs;
 mod plain;
 
 use tch::{Device, Kind, Tensor};
 
 use crate::{EdgeLayout, TorchExtensionError, ffi};
+pub use inputs::Inputs;
 pub use plain::{attend_in_chunks, attend_plain};
 
-/// Edges that have tensors at once where nothing is learnt: 1 GB a tensor at width 64.
+/// Most edges that are computed at once without gradients: 1 GB per `f32` tensor at width 64.
 const CHUNK_EDGES: i64 = 1 << 22;
-
-/// What attention computes with.
-#[derive(Clone, Copy, Debug)]
-pub struct Inputs<'a> {
-    /// `[sources, width]`, of the other inputs' kind or, beside `Float`, `BFloat16`.
-    pub source: &'a Tensor,
-    /// `[targets, width]`, of the kind of `source`.
-    pub target: &'a Tensor,
-    /// `[width]`: head by head.
-    pub attention: &'a Tensor,
-    /// `[relations, 1 + features, width]`, where edges have terms.
-    pub edge: Option<&'a Tensor>,
-    /// Heads; they divide the width.
-    pub heads: i64,
-}
 
 /// `[targets, width]` of the kind of `attention`, with gradients towards all four inputs.
 ///
@@ -63,8 +51,8 @@ pub fn is_fused(inputs: &Inputs<'_>) -> bool {
     is_stored && inputs.source.device() == Device::Cpu && has_kernels()
 }
 
-/// Whether gradients are to flow: what an operation makes of an input (of none of its rows) says so, also where they are
-/// switched off. A view alone would not.
+/// Whether gradients are needed. It applies an operation to zero rows of each input and asks whether the result
+/// requires gradients: this also respects `no_grad`, which a view of the input would not.
 fn learns(inputs: &Inputs<'_>) -> Result<bool, TorchExtensionError> {
     let all = [inputs.source, inputs.target, inputs.attention].into_iter().chain(inputs.edge);
     let made: Vec<Tensor> = all.map(|tensor| tensor.f_narrow(0, 0, 0)?.f_neg()).collect::<Result<_, _>>()?;
@@ -90,8 +78,9 @@ fn fused(inputs: &Inputs<'_>, edges: &EdgeLayout) -> Result<Tensor, TorchExtensi
         ffi::handle(&edges.out_targets),
     ];
     let mut out = std::ptr::null_mut();
-    // SAFETY: eleven tensors in the order of `Place`, each alive during the call, contiguous, on the CPU and of the kinds that
-    // the kernels read (`check_kinds`, `EdgeLayout`); the sorted ends lie within the rows of `source` and `target`.
+    // SAFETY: eleven tensors in the order of `Place`, each alive during the call, contiguous, on the CPU and of the
+    // kinds that the kernels read (`check_kinds`, `EdgeLayout`); the sorted ends lie within the rows of `source` and
+    // `target`.
     ffi::check(unsafe { ffi::longshore_attend(tensors.as_ptr(), inputs.heads, &mut out) })?;
     Ok(ffi::own(out))
 }

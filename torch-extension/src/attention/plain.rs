@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use tch::{Kind, Tensor};
 
-use super::Inputs;
+use super::inputs::Inputs;
 use crate::{EdgeLayout, TorchExtensionError};
 
-/// [`attend`](super::attend) as the formula reads; it keeps several tensors of edges × width. Projections that are stored as
-/// `BFloat16` are widened first.
+/// [`attend`](super::attend) as the formula reads; it keeps several tensors of edges × width. Projections that are
+/// stored as `BFloat16` are widened first.
 ///
 /// # Errors
 /// [`TorchExtensionError::Tensor`] where libtorch refuses.
@@ -30,8 +30,8 @@ pub fn attend_plain(inputs: &Inputs<'_>, edges: &EdgeLayout) -> Result<Tensor, T
     sum(&weighted, edges)
 }
 
-/// The same without gradients, going through the targets so that at most `max_edges` edges (a hub's, where it has more) have
-/// tensors at once.
+/// The same without gradients, going through the targets so that at most `max_edges` edges (a hub's, where it has more)
+/// have tensors at once.
 ///
 /// # Errors
 /// As [`attend_plain`].
@@ -51,7 +51,8 @@ pub fn attend_in_chunks(
     })
 }
 
-/// `[edges, width]`, in one product: an edge's row holds 1 and its features in the columns of its relation, zeros elsewhere.
+/// `[edges, width]`, in one product: an edge's row holds 1 and its features in the columns of its relation, zeros
+/// elsewhere.
 fn edge_terms(inputs: &Inputs<'_>, edges: &EdgeLayout) -> Result<Option<Tensor>, TorchExtensionError> {
     let (Some(relations), Some(weights)) = (&edges.relations, inputs.edge) else { return Ok(None) };
     let &[known, columns, width] = weights.size().as_slice() else { unreachable!("`check` saw three sides") };

@@ -1,5 +1,6 @@
-//! A process group of c10d: what all ranks do together, over Gloo with tensors of the CPU and over NCCL with those of GPUs. Every rank calls the same operations in the same order;
-//! an operation that others do not join fails when the group's deadline has passed, and at once where a connection breaks.
+//! A process group of c10d: collective operations over Gloo for CPU tensors and over NCCL for GPU tensors. Every rank
+//! calls the same operations in the same order. An operation that other ranks do not join fails when the group's
+//! deadline has passed, or at once when a connection breaks.
 
 use std::net::IpAddr;
 use std::ptr;
@@ -23,29 +24,29 @@ pub struct ProcessGroup {
     raw: *mut Opaque,
     rank: usize,
     size: usize,
-    /// Number of this rank's GPU.
+    /// Device number of this rank's GPU, once it has joined.
     gpu: Option<usize>,
 }
 
 // SAFETY: the object is a counted reference to a backend that has threads and locks of its own.
 unsafe impl Send for ProcessGroup {}
 
-/// How many rows go to each rank and come from each.
+/// Numbers of rows to send to and to receive from each rank; one entry per rank.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Splits {
-    /// Rows to each rank.
+    /// Number of rows to send to each rank.
     pub send: Vec<i64>,
-    /// Rows from each rank.
+    /// Number of rows to receive from each rank.
     pub receive: Vec<i64>,
 }
 
 impl ProcessGroup {
-    /// Joins the group of `size` ranks that meets in `store`; `host` is the address of this machine that the others reach.
-    /// Every later operation has `deadline`.
+    /// Joins the group of `size` ranks that meets in `store`; `host` is the address of this machine that the others
+    /// reach. Every later operation has `deadline`.
     ///
     /// # Errors
-    /// [`TorchExtensionError::Argument`] for a rank that is not below `size`, [`TorchExtensionError::Torch`] when the others
-    /// do not come in time.
+    /// [`TorchExtensionError::Argument`] for a rank that is not below `size`, [`TorchExtensionError::Torch`] when the
+    /// others do not come in time.
     pub fn gloo(
         store: &Store,
         rank: usize,
@@ -70,12 +71,12 @@ impl ProcessGroup {
         Ok(ProcessGroup { raw, rank, size, gpu: None })
     }
 
-    /// Joins the ranks' GPUs, too; all must call it, each with a device of its own. Afterwards the group takes tensors of that
-    /// device as well. `deadline` is as in [`ProcessGroup::gloo`].
+    /// Joins the ranks' GPUs, too; all must call it, each with a device of its own. Afterwards the group takes tensors
+    /// of that device as well. `deadline` is as in [`ProcessGroup::gloo`].
     ///
     /// # Errors
-    /// [`TorchExtensionError::Argument`] for a device that is no GPU, [`TorchExtensionError::Torch`] when NCCL is not loaded
-    /// ([`crate::cuda::load`]) or the others do not come in time.
+    /// [`TorchExtensionError::Argument`] for a device that is no GPU, [`TorchExtensionError::Torch`] when NCCL is not
+    /// loaded ([`crate::cuda::load`]) or the others do not come in time.
     pub fn join_gpu(
         &mut self,
         store: &Store,
@@ -85,7 +86,7 @@ impl ProcessGroup {
         let Device::Cuda(number) = device else {
             return Err(argument("device", format!("{device:?}"), "a GPU".to_owned()));
         };
-        // NCCL's own meeting has no deadline that a lost rank would not outlast.
+        // NCCL's own rendezvous has no deadline that ends the wait for a lost rank.
         self.barrier()?;
         // SAFETY: the group is ours alone (`&mut`), the store outlives the call.
         check(unsafe {
@@ -95,20 +96,20 @@ impl ProcessGroup {
         Ok(())
     }
 
-    /// This process's place in the group.
+    /// This process's rank in the group, counted from 0.
     #[must_use]
     pub fn rank(&self) -> usize {
         self.rank
     }
 
-    /// Processes in the group.
+    /// Number of processes in the group.
     #[must_use]
     pub fn size(&self) -> usize {
         self.size
     }
 
-    /// Bytes of rows that this rank has sent to others in [`ProcessGroup::all_to_all`] and [`ProcessGroup::exchange_rows`],
-    /// backwards included.
+    /// Bytes of rows that this rank has sent to others in [`ProcessGroup::all_to_all`] and
+    /// [`ProcessGroup::exchange_rows`], backwards included.
     #[must_use]
     pub fn exchanged_bytes(&self) -> u64 {
         // SAFETY: the group is open as long as `self`; the counter is atomic.
@@ -118,8 +119,8 @@ impl ProcessGroup {
     /// Sums `tensor` over all ranks, in place. Every rank gets the same bits.
     ///
     /// # Errors
-    /// [`TorchExtensionError::Argument`] for a tensor that cannot be moved, [`TorchExtensionError::Torch`] when a rank is lost
-    /// or late.
+    /// [`TorchExtensionError::Argument`] for a tensor that cannot be moved, [`TorchExtensionError::Torch`] when a rank
+    /// is lost or late.
     pub fn all_reduce(&self, tensor: &Tensor) -> Result<(), TorchExtensionError> {
         self.start_all_reduce(tensor)?.wait()
     }
@@ -131,7 +132,8 @@ impl ProcessGroup {
     pub fn start_all_reduce(&self, tensor: &Tensor) -> Result<PendingSum, TorchExtensionError> {
         self.check_movable("tensor", tensor)?;
         let mut work = ptr::null_mut();
-        // SAFETY: the tensor is dense and of a kind and device that the group adds; C++ keeps a reference to its memory.
+        // SAFETY: the tensor is dense and of a kind and device that the group adds; C++ keeps a reference to its
+        // memory.
         check(unsafe { ffi::longshore_group_all_reduce(self.raw, handle(tensor), &mut work) })?;
         Ok(PendingSum { work })
     }
@@ -158,7 +160,8 @@ impl ProcessGroup {
         check(unsafe { ffi::longshore_group_barrier(self.raw) })
     }
 
-    /// Sends consecutive rows of `rows` to the ranks, `splits.send[r]` to rank r, and returns what came, in order of ranks.
+    /// Sends consecutive rows of `rows` to the ranks, `splits.send[r]` to rank r, and returns what came, in order of
+    /// ranks.
     ///
     /// # Errors
     /// [`TorchExtensionError::Argument`] where rows and splits do not fit, else as [`ProcessGroup::all_reduce`].
@@ -172,8 +175,8 @@ impl ProcessGroup {
         }
         shape[0] = splits.receive.iter().sum();
         let received = Tensor::f_empty(shape.as_slice(), (rows.kind(), rows.device()))?;
-        // SAFETY: both tensors are dense, of a device of the group, with as many rows as their splits add up to, and each of
-        // the two split pointers has `size` entries.
+        // SAFETY: both tensors are dense, of a device of the group, with as many rows as their splits add up to, and
+        // each of the two split pointers has `size` entries.
         check(unsafe {
             ffi::longshore_group_all_to_all(
                 self.raw,
@@ -187,12 +190,13 @@ impl ProcessGroup {
         Ok(received)
     }
 
-    /// Sends `rows[places]` to the ranks, the first `splits.send[0]` places to rank 0 and so on, and returns the rows that came,
-    /// in order of ranks. Differentiable in `rows`: in the backward the gradients of what was sent come back and are added up.
-    /// All ranks must go through the same exchanges in the backward, so the result must take part in every rank's loss.
+    /// Sends `rows[places]` to the ranks, the first `splits.send[0]` places to rank 0 and so on, and returns the rows
+    /// that came, in order of ranks. Differentiable in `rows`: in the backward the gradients of what was sent come back
+    /// and are added up. All ranks must go through the same exchanges in the backward, so the result must take part in
+    /// every rank's loss.
     ///
-    /// `rows` is `[rows, width]` of `Float`, `Double` or `BFloat16`, in which they travel both ways (gradients of `BFloat16` rows
-    /// are added up as `Float`); `places` is `[sum of splits.send]` of `Int64`.
+    /// `rows` is `[rows, width]` of `Float`, `Double` or `BFloat16`, in which they travel both ways (gradients of
+    /// `BFloat16` rows are added up as `Float`); `places` is `[sum of splits.send]` of `Int64`.
     ///
     /// # Errors
     /// As [`ProcessGroup::all_to_all`].
@@ -216,8 +220,8 @@ impl ProcessGroup {
             return Err(argument("places", found, expected));
         }
         let mut received = ptr::null_mut();
-        // SAFETY: shapes and kinds were checked, an index out of range is libtorch's own error; both split pointers have
-        // `size` entries; the graph keeps its own references to the tensors and the group.
+        // SAFETY: shapes and kinds were checked, an index out of range is libtorch's own error; both split pointers
+        // have `size` entries; the graph keeps its own references to the tensors and the group.
         check(unsafe {
             ffi::longshore_exchange_rows(
                 self.raw,
@@ -232,8 +236,9 @@ impl ProcessGroup {
         Ok(own(received))
     }
 
-    /// The sum of `mine` over all ranks. Differentiable: in the backward gradients are summed over the ranks, too, so `L` is the
-    /// sum of all ranks' losses. As with [`ProcessGroup::exchange_rows`] every rank's loss must hold the result.
+    /// The sum of `mine` over all ranks. Differentiable: in the backward gradients are summed over the ranks, too, so
+    /// `L` is the sum of all ranks' losses. As with [`ProcessGroup::exchange_rows`] every rank's loss must hold the
+    /// result.
     ///
     /// # Errors
     /// As [`ProcessGroup::all_reduce`].
@@ -284,7 +289,7 @@ impl Drop for ProcessGroup {
     }
 }
 
-/// A sum over the ranks that is on its way.
+/// An unfinished sum over the ranks.
 #[derive(Debug)]
 #[must_use = "the tensor holds the sum only after `wait`"]
 pub struct PendingSum {

@@ -1,5 +1,5 @@
-//! Which ranks live. Every rank increments its own number in the store twice a second and watches the others' numbers.
-//! Collectives say *that* something is wrong; this says *who*.
+//! Detects lost ranks. Every rank increments its own counter in the store twice a second and watches the others'
+//! counters. A failed collective operation does not say which rank is lost; the heartbeat does.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,21 +9,21 @@ use std::time::{Duration, Instant};
 use super::Store;
 use crate::TorchExtensionError;
 
-/// Between two beats.
+/// Time between two heartbeats of a rank.
 const PERIOD: Duration = Duration::from_millis(500);
-/// A rank that fell silent is lost after this long, where something else has failed, too.
+/// After a failed operation, a rank without a heartbeat for this long counts as lost.
 const SILENCE: Duration = Duration::from_millis(2500);
 
 /// A rank that is gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LostRank {
-    /// Which one.
+    /// Number of the lost rank, counted from 0.
     pub rank: usize,
-    /// What is known of its end.
+    /// What is known about the cause, as text.
     pub how: String,
 }
 
-/// A thread that beats and watches, with a connection of its own to the store.
+/// A thread that sends heartbeats and watches the other ranks, with its own connection to the store.
 #[derive(Debug)]
 pub struct Heartbeat {
     rank: usize,
@@ -36,13 +36,13 @@ struct Seen {
     beats: Vec<i64>,
     last: Vec<Instant>,
     departures: Vec<Option<String>>,
-    /// When the store last answered; it lives in rank 0.
+    /// When the store last answered; rank 0 serves it.
     answered: Instant,
     is_gone: bool,
 }
 
 impl Heartbeat {
-    /// Begins to beat for `rank` of `size` at the store at `address`.
+    /// Starts the heartbeat of `rank` of `size` ranks at the store at `address`.
     ///
     /// # Errors
     /// [`TorchExtensionError::Torch`] when the store cannot be reached.
@@ -79,7 +79,8 @@ impl Heartbeat {
         Ok(Heartbeat { rank, seen, stop })
     }
 
-    /// Ranks that have been silent for `patience`, with what they said when they left, if they did. Does not wait.
+    /// Lost ranks: those that left with a reason and those without a heartbeat for `patience`. When the store does not
+    /// answer, only rank 0 is returned. Does not wait.
     #[must_use]
     pub fn silent(&self, patience: Duration) -> Vec<LostRank> {
         let seen = lock(&self.seen);
@@ -101,16 +102,15 @@ impl Heartbeat {
         gone.collect()
     }
 
-    /// Ranks that have never beaten.
+    /// Other ranks that have not sent a heartbeat yet.
     #[must_use]
     pub fn absent(&self) -> Vec<usize> {
         let seen = lock(&self.seen);
         (0..seen.beats.len()).filter(|&rank| rank != self.rank && seen.beats[rank] == 0).collect()
     }
 
-    /// To be called when an operation of all ranks failed: waits until it is clear who is silent, at most twice as long as that
-    /// takes, and returns them. Before, this rank must have said that it leaves ([`leave`]), so that nobody takes it for the
-    /// cause.
+    /// Call it after a collective operation failed: waits at most 5 seconds until a rank counts as lost and returns the
+    /// lost ranks. This rank must call [`leave`] before, so that the others do not take it for the cause.
     #[must_use]
     pub fn lost_ranks(&self) -> Vec<LostRank> {
         let start = Instant::now();
@@ -131,7 +131,8 @@ impl Drop for Heartbeat {
     }
 }
 
-/// Writes to the store that `rank` leaves, and why; the reason is empty where it leaves because of another rank, or at the end.
+/// Writes to the store that `rank` leaves, and why; the reason is empty where it leaves because of another rank, or at
+/// the end.
 ///
 /// # Errors
 /// [`TorchExtensionError::Torch`] when the store is gone.
@@ -139,7 +140,7 @@ pub fn leave(store: &Store, rank: usize, words: &str) -> Result<(), TorchExtensi
     store.set(&departure_key(rank), words)
 }
 
-/// The word that `rank` left, where it is gone.
+/// The reason that `rank` gave to [`leave`]; `None` where it has not left.
 ///
 /// # Errors
 /// As [`leave`].

@@ -40,8 +40,8 @@ impl Store {
     fn open(address: SocketAddr, listener: i32, deadline: Duration) -> Result<Self, TorchExtensionError> {
         let host = host_text(address.ip());
         let mut raw = ptr::null_mut();
-        // SAFETY: the host ends with a zero byte and outlives the call; a listener that is not −1 is an open socket that
-        // is handed over; `raw` is written only on success.
+        // SAFETY: the host ends with a zero byte and outlives the call; a listener that is not −1 is an open socket
+        // that is handed over; `raw` is written only on success.
         check(unsafe {
             ffi::longshore_store_open(host.as_ptr(), address.port(), listener, millis(deadline), &mut raw)
         })?;

@@ -1,4 +1,5 @@
-//! Gradients through exchanges between ranks: the sum of all ranks' losses against the same sum on one process, in `f64`.
+//! Gradients through exchanges between ranks: the sum of all ranks' losses against the same sum on one process, in
+//! `f64`.
 
 use crate::together::together;
 use tch::{Device, Kind, Tensor};

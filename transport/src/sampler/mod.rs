@@ -23,7 +23,7 @@ use crate::{Endpoint, Frame, ShardDirectory, TransportError};
 /// Which learner samples, and claims the shards for its run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LearnerIdentity {
-    /// The run.
+    /// Run that the learner belongs to.
     pub run: RunId,
     /// Tells this life of the learner from earlier ones.
     pub token: FencingToken,
@@ -52,7 +52,7 @@ pub struct SampledItem {
     pub shard: ShardId,
     /// Its key in that shard.
     pub key: u64,
-    /// Header.
+    /// Header of the trajectory.
     pub header: TrajectoryHeader,
     /// The encoded steps ([`crate::wire::decode_body`]).
     pub body: Block,

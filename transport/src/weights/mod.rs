@@ -1,4 +1,4 @@
-//! Weights from the learner to the actors: versions are announced to all, and pulled by who is ready for the newest.
+//! Weights from the learner to the actors: versions are announced to all; an actor pulls the newest when it is ready.
 
 mod core;
 mod endpoints;

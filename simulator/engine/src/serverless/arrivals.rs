@@ -37,11 +37,11 @@ pub trait ArrivalProcess: Send {
 /// An arrival of the stream.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Coming {
-    /// When it comes.
+    /// Time of the arrival.
     pub at: SimTime,
-    /// A function, or behind the functions a workflow.
+    /// Number of the subject: a function, or after all functions a workflow.
     pub subject: u32,
-    /// What it has to do is drawn from this.
+    /// Seed from which the work of the invocation is drawn.
     pub seed: u64,
     /// Its reference duration in seconds, where a trace states it.
     pub seconds: Option<f64>,
@@ -83,13 +83,13 @@ impl ArrivalStream {
         ArrivalStream { lines, heads: BinaryHeap::from(heads), horizon }
     }
 
-    /// When the next one comes; the end of time when none will.
+    /// Time of the next arrival; [`SimTime::NEVER`] when none is left.
     #[must_use]
     pub fn next_time(&self) -> SimTime {
         self.heads.peek().map_or(SimTime::NEVER, |Reverse((at, _))| *at)
     }
 
-    /// No arrival comes later.
+    /// Simulated time after which no invocation arrives.
     #[must_use]
     pub fn horizon(&self) -> SimTime {
         self.horizon

@@ -1,4 +1,4 @@
-//! Containers on their nodes: memory, who is idle where, and who goes first when memory is needed.
+//! Containers on their nodes: memory, idle containers, and the order of eviction.
 
 use common::SimTime;
 use common::cluster::{ClusterSpec, NodeSpec};
@@ -15,7 +15,7 @@ const NONE: u32 = u32::MAX;
 pub(super) enum State {
     /// It starts cold or runs, for this invocation.
     Bound { job: u32 },
-    /// It starts before anybody asked.
+    /// It is pre-warmed: it starts before an invocation needs it.
     Warming,
     /// It is kept warm until this time.
     Idle { expires: SimTime },
@@ -45,7 +45,7 @@ struct Node {
     idle_mb: u32,
     oldest_idle: u32,
     youngest_idle: u32,
-    /// Isolation tag of who is there, where it is enforced.
+    /// Isolation tag of the containers on the node, where isolation is enforced.
     tag: Option<u32>,
     up: bool,
 }
@@ -64,10 +64,12 @@ impl Node {
     }
 
     /// Memory that can be had, if need be by evicting all that is idle, MB.
+    #[inline]
     fn obtainable_mb(&self) -> u32 {
         if self.up { self.capacity_mb - self.bound_mb } else { 0 }
     }
 
+    #[inline]
     fn free_mb(&self) -> u32 {
         if self.up { self.capacity_mb - self.bound_mb - self.idle_mb } else { 0 }
     }
@@ -110,6 +112,7 @@ impl Containers {
         }
     }
 
+    #[inline]
     pub fn get(&self, place: u32) -> &Container {
         &self.places[place as usize]
     }
@@ -122,35 +125,42 @@ impl Containers {
     }
 
     /// Containers of `function` that start or run.
+    #[inline]
     pub fn bound(&self, function: u32) -> u32 {
         self.bound[function as usize]
     }
 
     /// Memory of a node that no container holds, MB.
+    #[inline]
     pub fn free_mb(&self, node: u32) -> u32 {
         self.nodes[node as usize].free_mb()
     }
 
     /// Memory of a node that idle containers hold, MB.
+    #[inline]
     pub fn idle_mb(&self, node: u32) -> u32 {
         self.nodes[node as usize].idle_mb
     }
 
     /// Memory of a node that starting and running containers hold, MB.
+    #[inline]
     pub fn bound_mb(&self, node: u32) -> u32 {
         self.nodes[node as usize].bound_mb
     }
 
+    #[inline]
     pub fn is_up(&self, node: u32) -> bool {
         self.nodes[node as usize].up
     }
 
     /// Largest container that fits on some node, isolation aside, MB.
+    #[inline]
     pub fn largest_fit(&self) -> u32 {
         self.obtainable.max() as u32
     }
 
     /// The node with most free memory, the lowest of them; and its free memory, MB.
+    #[inline]
     pub fn roomiest(&self) -> (u32, u32) {
         (self.free.argmax() as u32, self.free.max() as u32)
     }
@@ -160,34 +170,39 @@ impl Containers {
     }
 
     /// Nodes with idle containers of `function`, in no order.
+    #[inline]
     pub fn warm_nodes(&self, function: u32) -> &[WarmNode] {
         self.warm.nodes(function)
     }
 
     /// Number of idle containers of `function` on `node`.
+    #[inline]
     pub fn idle_count(&self, function: u32, node: u32) -> u32 {
         self.warm.at(function, node).map_or(0, |warm| warm.count)
     }
 
-    /// The most recently used idle container of that function and size on that node.
+    /// Place of the most recently used idle container of that function and size on that node.
+    #[inline]
     pub fn warm(&self, function: u32, memory_mb: u32, node: u32) -> Option<u32> {
         self.warm.containers(function, node).find(|&place| self.get(place).memory_mb == memory_mb)
     }
 
-    /// Idle containers of a node, the longest idle first.
+    /// Places of the idle containers of a node, the longest idle first.
+    #[inline]
     pub fn idle_on(&self, node: u32) -> impl Iterator<Item = u32> + '_ {
         let oldest = Some(self.nodes[node as usize].oldest_idle).filter(|&oldest| oldest != NONE);
         std::iter::successors(oldest, |&at| Some(self.get(at).younger).filter(|&next| next != NONE))
     }
 
     /// Idle memory that goes when `memory_mb` more are needed on `node` for `function`, MB; `None` when it cannot be had.
+    #[inline]
     pub fn evicts_mb(&self, function: u32, memory_mb: u32, node: u32) -> Option<u32> {
         let at = &self.nodes[node as usize];
         if memory_mb > at.obtainable_mb() {
             return None;
         }
         if self.is_foreign(function, node) {
-            // All must go, so nobody may be busy.
+            // All must go, so none may be busy.
             return (at.bound_mb == 0).then_some(at.idle_mb);
         }
         let mut evicted = 0;
@@ -199,6 +214,7 @@ impl Containers {
     }
 
     /// Whether containers of another isolation tag are on `node`.
+    #[inline]
     pub fn is_foreign(&self, function: u32, node: u32) -> bool {
         let Some(tags) = &self.tags else { return false };
         self.nodes[node as usize].tag.is_some_and(|tag| tag != tags[function as usize])
@@ -216,7 +232,7 @@ impl Containers {
         self.node_changed(node);
     }
 
-    /// Makes a container, for a job or before anybody asked. The memory must be free.
+    /// Makes a container for a job or a pre-warm. The memory must be free.
     pub fn create(
         &mut self,
         now: SimTime,

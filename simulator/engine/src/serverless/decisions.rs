@@ -10,6 +10,7 @@ use crate::error::ActionError;
 impl ServerlessSimulation {
     /// What is asked now.
     #[must_use]
+    #[inline]
     pub fn question(&self) -> Question {
         self.questions.front().copied().unwrap_or(Question::Start)
     }
@@ -30,7 +31,7 @@ impl ServerlessSimulation {
             Question::Pools => self.answer_pools(action),
         };
         if answered.is_ok() {
-            // Whoever decided has seen what happened before.
+            // The scheduler has seen the events before its decision.
             self.events.drain(..seen);
         }
         answered

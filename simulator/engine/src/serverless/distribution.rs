@@ -33,7 +33,7 @@ impl Default for Distribution {
 }
 
 impl Distribution {
-    /// Takes in one value, at least 0.
+    /// Adds one value, at least 0.
     #[inline]
     pub fn record(&mut self, value: f64) {
         let bucket = (value.to_bits() >> SHIFT).saturating_sub(FIRST);
@@ -44,7 +44,7 @@ impl Distribution {
         self.greatest = self.greatest.max(value);
     }
 
-    /// Takes in what another holds.
+    /// Adds all values of another distribution.
     pub fn merge(&mut self, other: &Distribution) {
         for (count, more) in self.counts.iter_mut().zip(&other.counts) {
             *count += more;
@@ -55,31 +55,31 @@ impl Distribution {
         self.greatest = self.greatest.max(other.greatest);
     }
 
-    /// Values taken in.
+    /// Number of values added.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.count
     }
 
-    /// Their sum, exact.
+    /// Exact sum of the values, in their unit.
     #[must_use]
     pub fn sum(&self) -> f64 {
         self.sum
     }
 
-    /// Their mean, exact; NaN without values.
+    /// Exact mean of the values; NaN without values.
     #[must_use]
     pub fn mean(&self) -> f64 {
         self.sum / self.count as f64
     }
 
-    /// The least of them, exact; infinite without values.
+    /// Exact smallest value; infinite without values.
     #[must_use]
     pub fn least(&self) -> f64 {
         self.least
     }
 
-    /// The greatest of them, exact; 0 without values.
+    /// Exact largest value; 0 without values.
     #[must_use]
     pub fn greatest(&self) -> f64 {
         self.greatest

@@ -44,6 +44,7 @@ impl Estimator {
     }
 
     /// What is known now.
+    #[inline]
     pub fn get(&self) -> DurationEstimate {
         self.estimate
     }

@@ -30,7 +30,7 @@ impl EventQueue {
         self.heap.peek().map_or(SimTime::NEVER, |Reverse(first)| first.at)
     }
 
-    /// Takes the next that is due by `now`.
+    /// Removes the next event that is due by `now`, as (container, life).
     pub fn pop_at(&mut self, now: SimTime) -> Option<(u32, u32)> {
         if self.next_time() > now {
             return None;

@@ -13,7 +13,7 @@ use super::phase::SharedPhase;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Task {
     pub node: u32,
-    /// Tells the container from others that had its place; 0 is nobody.
+    /// Tells the container from earlier ones in its place; 0: no task.
     pub life: u32,
     /// Time of the transfer alone, seconds.
     pub transfer_seconds: f64,
@@ -44,7 +44,7 @@ pub(super) struct Execution {
     ready: EventQueue,
     /// Shared phases: the networks of all nodes, then their CPUs.
     phases: Vec<SharedPhase>,
-    /// When somebody in each of them is done next.
+    /// Time at which each phase next completes a task.
     due: DueTree,
 }
 
@@ -61,7 +61,7 @@ impl Execution {
         }
     }
 
-    /// When something happens next; the end of time when nothing will.
+    /// Time of the next event; [`SimTime::NEVER`] when none is left.
     pub fn next_time(&self) -> SimTime {
         self.due.first().min(self.io.next_time()).min(self.ready.next_time())
     }
@@ -95,8 +95,8 @@ impl Execution {
         }
     }
 
-    /// Runs to `now`, the next instant at which something is due: who is done with a phase goes on to the next, and whose CPU
-    /// work is done has finished and is added to `finished`.
+    /// Runs to `now`, the next instant at which something is due. A task that is done with a phase goes on to the next;
+    /// the container of a task that is done with its CPU phase is added to `finished`.
     pub fn run_to(&mut self, now: SimTime, meters: &mut Meters, finished: &mut Vec<u32>) {
         while self.due.first() <= now {
             self.phase_due(now, self.due.first_place(), meters, finished);
@@ -122,11 +122,12 @@ impl Execution {
     }
 
     /// vCPUs and Mbit/s in use on a node.
+    #[inline]
     pub fn used(&self, node: u32) -> [f64; 2] {
         [Shared::Cpu, Shared::Network].map(|shared| self.phases[self.place(node, shared)].used())
     }
 
-    /// A node went down: nobody runs there any more.
+    /// A node went down: removes all its tasks.
     pub fn fail(&mut self, now: SimTime, node: u32, meters: &mut Meters) {
         for shared in [Shared::Network, Shared::Cpu] {
             let place = self.place(node, shared);

@@ -1,4 +1,4 @@
-//! When nodes fail and come back: independent of what anybody decides.
+//! Times at which nodes fail and come back, independent of all decisions.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -54,7 +54,7 @@ pub trait WorkLaw: Send + Sync {
     /// Work of one invocation of a function that can use `vcpus` vCPUs at its default size.
     fn draw(&self, rng: &mut FastRng, vcpus: f64) -> Work;
 
-    /// Its mean.
+    /// Mean work of one invocation with `vcpus` vCPUs.
     fn mean(&self, vcpus: f64) -> Work;
 
     /// 95th percentile of the reference duration in seconds at `vcpus` vCPUs and `mbps` Mbit/s, under log-normal noise of
@@ -161,7 +161,7 @@ pub struct MemoryShares {
 }
 
 impl MemoryShares {
-    /// As configured.
+    /// Takes both ratios from the configuration.
     #[must_use]
     pub fn new(config: &ServerlessConfig) -> Self {
         MemoryShares { mb_per_vcpu: config.mb_per_vcpu, mbps_per_vcpu: config.mbps_per_vcpu }
@@ -212,7 +212,7 @@ impl FunctionModel {
         work.scaled((self.noise_sigma * normal - self.noise_sigma * self.noise_sigma / 2.0).exp())
     }
 
-    /// Mean work.
+    /// Mean work of one invocation at the default size.
     pub fn mean(&self) -> Work {
         self.law.mean(self.usable_vcpus)
     }

@@ -75,6 +75,7 @@ impl Jobs {
         place
     }
 
+    #[inline]
     pub fn get(&self, place: u32) -> &Job {
         &self.places[place as usize]
     }
@@ -84,6 +85,7 @@ impl Jobs {
     }
 
     /// Where an id lies, while it is in the system.
+    #[inline]
     pub fn find(&self, id: InvocationId) -> Option<u32> {
         let place = id.0 & ((1 << PLACE_BITS) - 1);
         let job = self.places.get(place as usize)?;

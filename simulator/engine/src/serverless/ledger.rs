@@ -10,7 +10,7 @@ use super::outcome::{FunctionOutcome, RESOURCES, SLO_FACTORS, ServerlessOutcome}
 /// USD for a GB·s, and for one request.
 const USD_PER_GB_SECOND: f64 = 1.66667e-5;
 const USD_PER_REQUEST: f64 = 0.2e-6;
-/// Nobody feels that 1 ms took 20: slowdowns are held against at least this, in seconds.
+/// Shortest reference duration of a slowdown, seconds: a delay of 20 ms does not matter to a call of 1 ms.
 pub const SLOWDOWN_FLOOR: f64 = 0.1;
 
 /// What a job in the system weighs, fixed when it arrives.
@@ -32,7 +32,7 @@ pub(super) struct Ending {
     pub objective: f64,
     pub p95: f64,
     pub cold: bool,
-    /// Starts that were lost with their node.
+    /// Number of starts that were lost when their node failed.
     pub retries: u32,
     /// Arrived after the warm-up.
     pub counted: bool,
@@ -56,7 +56,7 @@ struct Accrued {
     cost: f64,
 }
 
-/// The books.
+/// Accounts of an episode: reward, resource use and outcome.
 #[derive(Debug)]
 pub(super) struct Ledger {
     pub meters: Meters,

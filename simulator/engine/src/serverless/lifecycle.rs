@@ -221,7 +221,7 @@ impl ServerlessSimulation {
     pub(super) fn fall_idle(&mut self, container: u32) -> SimTime {
         let Container { node, memory_mb, .. } = *self.containers.get(container);
         let asks = self.asks_keep_alive();
-        // Who is asked at this instant finds it still there.
+        // A scheduler that is asked at this instant must still find the container.
         let least = if asks { SimTime(1) } else { SimTime::ZERO };
         let expires = self.now + self.rules.keep_alive.max(least);
         self.containers.fall_idle(container, expires);

@@ -5,7 +5,7 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct LogHash(u64);
 
-/// What happened.
+/// Kind of a hashed event.
 #[derive(Clone, Copy)]
 #[repr(u64)]
 pub(super) enum Happened {

@@ -35,11 +35,13 @@ impl MaxTree {
         }
     }
 
+    #[inline]
     pub fn max(&self) -> u64 {
         self.nodes[1]
     }
 
     /// The lowest place that holds the largest value.
+    #[inline]
     pub fn argmax(&self) -> usize {
         let mut at = 1;
         while at < self.width {

@@ -7,9 +7,9 @@ use super::simulation::ServerlessSimulation;
 /// An invocation of the episode, at its default size.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OfferedJob {
-    /// When it comes, seconds.
+    /// Time of arrival, seconds.
     pub arrived: f64,
-    /// Of which function.
+    /// Index of the function.
     pub function: u32,
     /// Its memory, MB.
     pub memory_mb: u32,
@@ -17,21 +17,21 @@ pub struct OfferedJob {
     pub fixed_seconds: f64,
     /// Its CPU phase at reference speed, seconds.
     pub cpu_seconds: f64,
-    /// Came after the warm-up.
+    /// Whether it arrived after the warm-up.
     pub counted: bool,
 }
 
 /// All invocations of an episode, by arrival, with the cluster that runs them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Offered {
-    /// The invocations.
+    /// Invocations in order of arrival.
     pub jobs: Vec<OfferedJob>,
     /// (memory in MB, speed) of each node.
     pub nodes: Vec<(u32, f64)>,
 }
 
 impl OfferedJob {
-    /// Its warm duration where nobody contends, on a node of that speed, seconds.
+    /// Warm duration without contention, on a node of that speed, seconds.
     #[must_use]
     pub fn seconds_at(&self, speed: f64) -> f64 {
         self.fixed_seconds + self.cpu_seconds / speed

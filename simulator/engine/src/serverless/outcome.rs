@@ -23,7 +23,7 @@ impl Resource {
     /// All of them, in order.
     pub const ALL: [Resource; RESOURCES] = [Resource::Cpu, Resource::Memory, Resource::Network];
 
-    /// Its name in tables.
+    /// Name of the resource in tables.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -39,7 +39,7 @@ impl Resource {
 pub struct FunctionOutcome {
     /// Number of counted arrivals.
     pub arrivals: u64,
-    /// Sum of their slowdowns.
+    /// Sum of their slowdowns, each a ratio of at least 1.
     pub slowdown_sum: f64,
 }
 
@@ -73,15 +73,15 @@ pub struct ServerlessOutcome {
     pub slowdowns: Distribution,
     /// Latencies of the counted arrivals, seconds.
     pub latencies: Distribution,
-    /// Of them, those that waited for a cold start.
+    /// Number of counted arrivals that waited for a cold start.
     pub cold_starts: u64,
-    /// Of them, those that had not finished by the drain limit.
+    /// Number of counted arrivals that had not finished by the drain limit.
     pub unfinished: u64,
-    /// Of them, those whose latency broke their function's objective.
+    /// Number of counted arrivals whose latency broke their function's objective.
     pub violations: u64,
     /// The same for the factors of [`SLO_FACTORS`].
     pub violations_at: [u64; SLO_FACTORS.len()],
-    /// Starts of them that were lost with their node and came again.
+    /// Number of starts of counted arrivals that were lost when their node failed.
     pub retries: u64,
     /// Workflows that arrived after the warm-up, from end to end.
     pub workflows: WorkflowOutcome,
@@ -94,10 +94,10 @@ pub struct ServerlessOutcome {
 pub struct WorkflowOutcome {
     /// Latency / max(critical path of reference durations, 100 ms), at least 1.
     pub slowdowns: Distribution,
-    /// Latency, seconds.
+    /// Latencies of counted runs from end to end, seconds.
     pub latencies: Distribution,
-    /// Runs whose latency exceeded their workflow's factor × that critical path.
+    /// Number of runs whose latency exceeded their workflow's factor × that critical path.
     pub violations: u64,
-    /// Runs that had not finished by the drain limit.
+    /// Number of runs that had not finished by the drain limit.
     pub unfinished: u64,
 }

@@ -28,7 +28,7 @@ struct Line {
     first: u32,
     last: u32,
     count: u32,
-    /// Place among the functions that somebody waits for.
+    /// Place among the functions with waiting invocations.
     place: u32,
 }
 
@@ -40,7 +40,7 @@ pub(super) struct Pending {
     last: u32,
     count: usize,
     lines: Vec<Line>,
-    /// Functions that somebody waits for, in no order.
+    /// Functions with waiting invocations, in no order.
     active: Vec<u32>,
 }
 
@@ -57,6 +57,7 @@ impl Pending {
         }
     }
 
+    #[inline]
     pub fn len(&self) -> usize {
         self.count
     }
@@ -69,24 +70,26 @@ impl Pending {
         self.links.get(invocation as usize).is_some_and(|links| links.waits)
     }
 
-    /// Functions that somebody waits for, in no order.
+    /// Functions with waiting invocations, in no order.
+    #[inline]
     pub fn active(&self) -> &[u32] {
         &self.active
     }
 
-    /// The oldest that waits for `function`, which somebody does, and how many do.
+    /// Place of the oldest invocation that waits for `function`, and their number; at least one must wait.
+    #[inline]
     pub fn head(&self, function: u32) -> (u32, u32) {
         let line = &self.lines[function as usize];
         (line.first, line.count)
     }
 
-    /// All that wait, oldest first.
+    /// Places of all waiting invocations, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
         let start = Some(self.first).filter(|&first| first != NONE);
         std::iter::successors(start, |&at| Some(self.links[at as usize].next).filter(|&next| next != NONE))
     }
 
-    /// All that wait for `function`, oldest first.
+    /// Places of the invocations that wait for `function`, oldest first.
     pub fn line(&self, function: u32) -> impl Iterator<Item = u32> + '_ {
         let start = Some(self.lines[function as usize].first).filter(|&first| first != NONE);
         std::iter::successors(start, |&at| {
@@ -126,7 +129,7 @@ impl Pending {
         self.count += 1;
     }
 
-    /// Puts one back that came before many of those who wait now; `older(a, b)` tells whether a came before b.
+    /// Puts back an invocation older than many that wait now; `older(a, b)` tells whether a arrived before b.
     pub fn put_back(&mut self, invocation: u32, function: u32, older: impl Fn(u32, u32) -> bool) {
         let mut newer: Vec<u32> = self.iter().filter(|&one| older(invocation, one)).collect();
         // Rare (a node failed), so the simplest way will do: all that came later leave and come again.

@@ -1,6 +1,6 @@
-//! A resource that those who are in its phase share: each gets its share × min(1, capacity / Σ shares).
+//! A resource shared by its members: each gets its share × min(1, capacity / Σ shares).
 //!
-//! All progress at one common rate, so a clock that runs at that rate (*virtual time*) tells everybody's end in
+//! All members progress at one common rate, so a clock that runs at that rate (*virtual time*) gives every end in
 //! advance: a change of the rate moves the real ends, never their order.
 
 use std::cmp::{Ordering, Reverse};
@@ -64,7 +64,8 @@ impl SharedPhase {
         }
     }
 
-    /// What is in use now, in units of the capacity.
+    /// Share in use now, in the unit of the capacity (vCPUs or Mbit/s).
+    #[inline]
     pub fn used(&self) -> f64 {
         self.shares.min(self.capacity)
     }
@@ -78,7 +79,7 @@ impl SharedPhase {
         self.shares += share;
     }
 
-    /// Takes out one that is done by `now`.
+    /// Removes a member that is done by `now` and returns its container.
     pub fn pop_due(&mut self, now: SimTime) -> Option<u32> {
         self.run_to(now);
         if self.members.peek()?.0.ends > self.clock + TOLERANCE {
@@ -90,7 +91,7 @@ impl SharedPhase {
         Some(member.container)
     }
 
-    /// When the next one is done, if nothing changes before; the end of time when nobody is there.
+    /// Time at which the next member is done if nothing changes; [`SimTime::NEVER`] without members.
     pub fn next_due(&self) -> SimTime {
         let Some(Reverse(first)) = self.members.peek() else { return SimTime::NEVER };
         let left = first.ends - self.clock;
@@ -99,7 +100,7 @@ impl SharedPhase {
         SimTime(self.updated.0 + (left + 0.5) as u64)
     }
 
-    /// Drops everybody.
+    /// Removes all members.
     pub fn clear(&mut self) {
         self.members.clear();
         self.shares = 0.0;

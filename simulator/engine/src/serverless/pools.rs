@@ -46,7 +46,7 @@ impl ServerlessSimulation {
         Ok(())
     }
 
-    /// A container of `function` starts before anybody asks, in memory that is free.
+    /// Starts a container of `function` before an invocation needs it, in memory that is free.
     pub(super) fn pre_warm(
         &mut self,
         function: FunctionId,
@@ -84,7 +84,7 @@ impl ServerlessSimulation {
         if id.0 as u32 != life || state == State::Gone {
             return false;
         }
-        // Only now does anybody know how long it took.
+        // The duration is known only now.
         self.estimators[function as usize].observe_cold_start(self.now.since(created).seconds());
         self.log.add(Happened::Ready, self.now.0, id.0, 0);
         let expires = (state == State::Warming).then(|| self.fall_idle(container));

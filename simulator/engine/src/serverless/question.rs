@@ -2,20 +2,20 @@
 
 use common::ids::{ContainerId, FunctionId, NodeId};
 
-/// What a scheduler is asked.
+/// The question that a scheduler answers at a decision point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Question {
-    /// Who starts, where and with how much: `Start` or `Wait` (and `Release` from who declared that it decides pools).
+    /// Which start comes next: `Start` or `Wait` (`Release` too, if the scheduler decides pools).
     Start,
-    /// How long is this container kept, which just fell idle: `KeepAlive`, or `Release`.
+    /// How long to keep a container that just fell idle. The answer is `KeepAlive` or `Release`.
     KeepAlive {
-        /// The container.
+        /// Container that just fell idle.
         container: ContainerId,
-        /// Its function.
+        /// Function that the container can run.
         function: FunctionId,
-        /// Where it is.
+        /// Node that hosts the container.
         node: NodeId,
-        /// Its memory, MB.
+        /// Memory of the container, MB.
         memory_mb: u32,
     },
     /// Which containers are pre-warmed and released: `PreWarm` and `Release`, until `Wait`.

@@ -8,7 +8,7 @@ use crate::interests::Interests;
 /// What varies between episodes of one configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EpisodeRules {
-    /// Offered load that the arrivals were made for; 1.0 is 100%.
+    /// Offered load of the arrivals, as a fraction; 1.0 is 100%.
     pub load: f64,
     /// How long an idle container is kept, unless the scheduler decides that.
     pub keep_alive: SimTime,

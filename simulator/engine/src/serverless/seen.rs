@@ -22,7 +22,7 @@ pub struct PendingInvocation {
 /// The waiting invocations of one function.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PendingGroup {
-    /// The function.
+    /// Function that all invocations of the group call.
     pub function: FunctionId,
     /// The one that arrived first.
     pub oldest: InvocationId,
@@ -54,7 +54,7 @@ pub struct NodeState {
 /// A container that is kept warm for its function's next invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IdleContainer {
-    /// Its number.
+    /// Id of the container.
     pub id: ContainerId,
     /// The function that it can run.
     pub function: FunctionId,

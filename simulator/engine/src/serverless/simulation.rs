@@ -1,4 +1,4 @@
-//! One episode: time, arrivals, starts, completions, and when somebody has to decide.
+//! One episode: time, arrivals, starts, completions and decision points.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -41,7 +41,7 @@ pub struct ServerlessSimulation {
     pub(super) jobs: Jobs,
     pub(super) runs: Runs,
     pub(super) pending: Pending,
-    /// (smallest size in MB, how many functions that somebody waits for have it), ascending; there are few sizes.
+    /// (smallest size in MB, number of functions with waiting invocations that have it), ascending; few entries.
     pub(super) waiting_sizes: Vec<(u32, u32)>,
     pub(super) containers: Containers,
     pub(super) execution: Execution,
@@ -49,7 +49,7 @@ pub struct ServerlessSimulation {
     pub(super) fallback: Fallback,
     pub(super) estimators: Vec<Estimator>,
     pub(super) ledger: Ledger,
-    /// A decision round goes on: nobody said *wait* since the last event.
+    /// A decision round goes on: the scheduler has not chosen *wait* since the last event.
     pub(super) round: bool,
     /// Set by *wait*.
     pub(super) ask_again_at: Option<SimTime>,
@@ -141,13 +141,13 @@ impl ServerlessSimulation {
         self.ledger.take_reward()
     }
 
-    /// Simulated time.
+    /// Simulated time since the start of the episode.
     #[must_use]
     pub fn now(&self) -> SimTime {
         self.now
     }
 
-    /// No arrival comes later.
+    /// Simulated time after which no invocation arrives.
     #[must_use]
     pub fn horizon(&self) -> SimTime {
         self.arrivals.horizon()
@@ -254,7 +254,7 @@ impl ServerlessSimulation {
     }
 
     pub(super) fn record(&mut self, event: ClusterEvent) {
-        // Nobody asks for what happens once the scheduler has decided for the last time.
+        // No event is read after the scheduler's last decision.
         if self.rules.interests.events && self.now <= self.arrivals.horizon() + self.rules.asks_after_horizon
         {
             self.events.push(TimedEvent { at: self.now, event });

@@ -68,18 +68,18 @@ impl FunctionDescription {
 pub struct Span {
     /// The part that it lies in.
     pub part: Part,
-    /// Its begin, seconds from the start of the part.
+    /// Start of the episode, seconds from the start of the part.
     pub start: f64,
-    /// Its length, seconds.
+    /// Length of the episode, seconds.
     pub seconds: f64,
 }
 
 /// Functions, workflows made of them, and when they come. Subjects are numbered: functions first, then workflows.
 pub trait WorkloadSource: Send + Sync {
-    /// Its functions.
+    /// Functions that the workload calls; their index is the number of the subject.
     fn functions(&self) -> &[FunctionDescription];
 
-    /// Its workflows.
+    /// Workflows that the workload starts, numbered after the functions.
     fn workflows(&self) -> &[WorkflowSpec] {
         &[]
     }

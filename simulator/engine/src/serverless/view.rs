@@ -26,7 +26,7 @@ impl ServerlessSimulation {
 }
 
 impl<'a> ServerlessView<'a> {
-    /// Simulated time.
+    /// Simulated time since the start of the episode.
     #[must_use]
     #[inline]
     pub fn now(&self) -> SimTime {
@@ -69,7 +69,7 @@ impl<'a> ServerlessView<'a> {
         self.simulation.question()
     }
 
-    /// Functions that somebody waits for, in no particular order: a rule looks at each once, not at all that wait.
+    /// Functions with waiting invocations, in no order. A rule looks at each function, not at each invocation.
     #[inline]
     pub fn groups(&self) -> impl Iterator<Item = PendingGroup> + 'a {
         let simulation = self.simulation;
@@ -95,7 +95,7 @@ impl<'a> ServerlessView<'a> {
     /// group look alike and it is the oldest; under `oracle` it is the truly shortest.
     ///
     /// # Panics
-    /// When nobody waits in the group, which [`ServerlessView::groups`] never shows.
+    /// When the group is empty; [`ServerlessView::groups`] never returns such a group.
     #[must_use]
     #[inline]
     pub fn shortest(&self, group: &PendingGroup) -> (InvocationId, f64) {
@@ -127,7 +127,7 @@ impl<'a> ServerlessView<'a> {
         upward_ranks(spec, |function| self.estimate(FunctionId(function)).mean, mbps)[stage as usize]
     }
 
-    /// When a function will be called next, for references that know the future; `None` when never again.
+    /// Time of a function's next call, for references that know the future; `None` when no call follows.
     #[must_use]
     pub fn foreseen_arrival(&self, function: FunctionId) -> Option<SimTime> {
         let times = self.simulation.foreseen.get(function.0 as usize)?;
@@ -146,14 +146,14 @@ impl<'a> ServerlessView<'a> {
         })
     }
 
-    /// Containers of a function that start or run now.
+    /// Number of containers of a function that start or run now.
     #[must_use]
     #[inline]
     pub fn busy_containers(&self, function: FunctionId) -> u32 {
         self.simulation.containers.bound(function.0)
     }
 
-    /// Idle containers of a function on a node.
+    /// Number of idle containers of a function on a node.
     #[must_use]
     #[inline]
     pub fn idle_containers(&self, function: FunctionId, node: NodeId) -> u32 {

@@ -1,4 +1,4 @@
-//! Who waits, and whether anybody of them can start: kept so that the answer costs nothing.
+//! Which invocations wait, and whether any can start: kept up to date so that the answer is cheap.
 
 use super::simulation::ServerlessSimulation;
 

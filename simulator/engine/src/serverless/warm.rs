@@ -32,15 +32,18 @@ impl WarmIndex {
     }
 
     /// Nodes with idle containers of `function`, in no order.
+    #[inline]
     pub fn nodes(&self, function: u32) -> &[WarmNode] {
         &self.functions[function as usize]
     }
 
+    #[inline]
     pub fn at(&self, function: u32, node: u32) -> Option<&WarmNode> {
         self.functions[function as usize].iter().find(|warm| warm.node == node)
     }
 
     /// Idle containers of `function` on `node`, the most recently used first.
+    #[inline]
     pub fn containers(&self, function: u32, node: u32) -> impl Iterator<Item = u32> + '_ {
         let newest = self.at(function, node).map(|warm| warm.newest);
         std::iter::successors(newest, |&at| {

@@ -39,7 +39,7 @@ impl Run {
         Coming { at: now, subject: function, seed, seconds: None }
     }
 
-    /// Where the data of `edge` lies.
+    /// Index of the node that holds the data of `edge`.
     pub fn node_of(&self, edge: &DataEdge) -> u32 {
         self.nodes[edge.from as usize]
     }

@@ -62,7 +62,7 @@ pub struct EpisodeSource {
 pub struct EpisodeArrivals {
     /// The arrivals, by time.
     pub stream: ArrivalStream,
-    /// Invocations to be expected of each function, those of workflow stages included.
+    /// Expected number of invocations of each function, those of workflow stages included.
     pub expected: Vec<f64>,
 }
 
@@ -219,7 +219,7 @@ fn smallest(sizes: &[Option<u32>]) -> u32 {
     sizes.iter().flatten().next().copied().unwrap_or(u32::MAX)
 }
 
-/// The smallest tier that holds `peak_mb`; the peak itself above the largest.
+/// Smallest memory tier of at least `peak_mb`, MB; `peak_mb` itself above the largest tier.
 #[must_use]
 pub fn tier(peak_mb: u32) -> u32 {
     TIERS.into_iter().find(|&tier| tier >= peak_mb).unwrap_or(peak_mb)

@@ -7,16 +7,16 @@ use common::slots::RESOURCES;
 
 use crate::error::SetUpError;
 
-/// A job.
+/// A job with its arrival, length and demand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Job {
-    /// Its number by arrival.
+    /// Number of the job, in order of arrival.
     pub id: InvocationId,
     /// Step of its arrival.
     pub arrival: u32,
-    /// Steps that it runs.
+    /// Duration, steps.
     pub length: u32,
-    /// Units of each resource.
+    /// Units of each resource that the job holds while it runs.
     pub demand: [u32; RESOURCES],
 }
 

@@ -29,9 +29,9 @@ pub struct SlotsOutcome {
     pub starts: Vec<Option<u32>>,
     /// Dropped jobs, in the order of their arrival.
     pub dropped: Vec<InvocationId>,
-    /// Jobs that finished.
+    /// Number of jobs that finished.
     pub finished: u64,
-    /// Σ (finish − arrival) / length over them.
+    /// Sum over these jobs of the slowdown (finish − arrival) / length.
     pub slowdown_sum: f64,
 }
 
@@ -144,13 +144,13 @@ impl SlotsSimulation {
         &self.sequence
     }
 
-    /// Units of each resource.
+    /// Units of each resource that the machine has.
     #[must_use]
     pub fn capacity(&self) -> u32 {
         self.capacity
     }
 
-    /// Steps so far.
+    /// Number of steps since the start of the episode.
     #[must_use]
     pub fn step_number(&self) -> u32 {
         self.now

@@ -13,11 +13,11 @@ pub struct WaitingJob {
     pub id: InvocationId,
     /// Number of its slot.
     pub slot: u32,
-    /// Steps that it runs.
+    /// Duration, steps.
     pub length: u32,
-    /// Units of each resource.
+    /// Units of each resource that the job holds while it runs.
     pub demand: [u32; RESOURCES],
-    /// Steps since its arrival.
+    /// Number of steps since its arrival.
     pub waited: u32,
     /// Whether it fits now.
     pub fits: bool,
@@ -54,7 +54,7 @@ impl<'a> SlotsView<'a> {
         })
     }
 
-    /// Units free now, by resource.
+    /// Free units of each resource now.
     #[must_use]
     pub fn free(&self) -> [u32; RESOURCES] {
         self.simulation.free

@@ -103,6 +103,10 @@ fn hashing(bound: f64, noise: f64) -> Box<dyn Placer> {
 }
 
 /// `Some(None)` is what the configuration says.
+#[allow(
+    clippy::option_option,
+    reason = "a name that is known and a part that is left to the configuration differ"
+)]
 fn keep_alive_named(name: &str) -> Option<Option<MakeKeepAlive>> {
     let make: MakeKeepAlive = match name {
         "configured" => return Some(None),

@@ -19,7 +19,7 @@ pub struct Composed {
     starts: Starts,
     make_keep_alive: Option<MakeKeepAlive>,
     interests: Interests,
-    /// By environment.
+    /// Keep-alive parts, one per environment.
     keep_alive: Vec<Box<dyn KeepAlive>>,
 }
 

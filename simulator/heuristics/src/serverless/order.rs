@@ -14,19 +14,19 @@ const SHORTEST_ESTIMATE: f64 = 0.001;
 /// The invocation of a function that an order prefers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Candidate {
-    /// Which.
+    /// Invocation that would start first.
     pub invocation: InvocationId,
-    /// Its function.
+    /// Function of the invocation.
     pub function: FunctionId,
-    /// When the oldest of its function came.
+    /// Arrival of the oldest waiting invocation of the function.
     pub arrived: SimTime,
-    /// The lowest goes first.
+    /// Rank of the candidate, in the unit of its order; the lowest goes first.
     pub rank: f64,
 }
 
 /// Ranks what waits.
 pub trait Order: Send {
-    /// The rank of the first of a group, with who it is; `None` while it is not to start.
+    /// Rank and id of the first invocation of a group; `None` while it is withheld.
     fn rank(&self, view: &ServerlessView<'_>, group: &PendingGroup) -> Option<(f64, InvocationId)>;
 }
 
@@ -49,8 +49,8 @@ impl Order for ShortestJob {
     }
 }
 
-/// Shortest remaining processing time (Schrage 1968), on estimates and without preemption: what is left of the longest path of
-/// the invocation's workflow, and a cold start where no container waits for it.
+/// Shortest remaining processing time (Schrage 1968), on estimates and without preemption: the rest of the longest path
+/// of the invocation's workflow, and a cold start where no container waits for it.
 pub struct ShortestRemaining;
 
 impl Order for ShortestRemaining {
@@ -109,9 +109,9 @@ impl Order for HighestResponseRatio {
 /// Shortest first, but what is expected to take longer than `longer_than` seconds is withheld until it has waited `patience` ×
 /// its estimate, so that it does not take the place of the short ones of the next burst.
 pub struct Withhold {
-    /// Seconds.
+    /// Estimated duration above which an invocation is withheld, seconds.
     pub longer_than: f64,
-    /// Multiples of the estimate.
+    /// Longest wait of a withheld invocation, as a multiple of its estimate.
     pub patience: f64,
 }
 
@@ -160,7 +160,7 @@ impl Order for CriticalPath {
 /// Tetris (Grandl et al., SIGCOMM 2014): knob × alignment of demand and free resources on the best node + (1 − knob) /
 /// estimate, the largest first. With knob 1 it is `packer`.
 pub struct Tetris {
-    /// From 0 to 1.
+    /// Weight of alignment against shortness, a fraction from 0 to 1.
     pub knob: f64,
 }
 

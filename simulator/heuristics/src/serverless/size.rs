@@ -11,7 +11,7 @@ pub enum Size {
     Default,
     /// The smallest that holds its peak: the cheapest memory, the longest CPU phase.
     Smallest,
-    /// The largest.
+    /// The largest size that is offered.
     Largest,
 }
 

@@ -35,24 +35,24 @@ pub(super) const MEGABYTES: Limits =
 /// A row of the file of invocations.
 #[derive(Clone, Debug)]
 pub struct InvocationRow {
-    /// Its line.
+    /// Number of the row; the header is row 1.
     pub row: u64,
-    /// Whose.
+    /// Hashes of the function that the row describes.
     pub key: FunctionKey,
     /// What calls it, e.g. `timer`; empty where the file has no such column.
     pub trigger: String,
-    /// Invocations by minute.
+    /// Number of invocations in each minute.
     pub counts: Vec<u32>,
 }
 
 /// The file of invocations.
 #[derive(Clone, Debug)]
 pub struct Invocations {
-    /// The file.
+    /// Path of the file, for error messages.
     pub path: PathBuf,
     /// Number of the first minute column.
     pub first_minute: u32,
-    /// Minutes.
+    /// Number of minute columns.
     pub minutes: u32,
     /// Functions in the order of the file.
     pub rows: Vec<InvocationRow>,
@@ -91,7 +91,7 @@ impl Invocations {
         [self.first_minute, self.first_minute + self.minutes - 1]
     }
 
-    /// Functions of each application.
+    /// Number of functions of each application.
     #[must_use]
     pub fn application_sizes(&self) -> HashMap<&str, u32> {
         let mut sizes = HashMap::new();
@@ -163,7 +163,7 @@ pub(super) fn percentiles(row: &Row<'_>, columns: &[usize; 7]) -> Result<[f64; 7
 pub struct Memory {
     /// Whether its rows are applications; else functions.
     pub by_application: bool,
-    /// Average MB.
+    /// Average memory by application or by function, MB.
     pub megabytes: HashMap<FunctionKey, f64>,
 }
 

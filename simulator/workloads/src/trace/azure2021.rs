@@ -25,7 +25,7 @@ const DURATIONS: Limits =
 const ROUNDING_SECONDS: f64 = 0.01;
 const SECONDS_PER_MINUTE: f64 = 60.0;
 
-/// One invocation.
+/// One recorded invocation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TraceEvent {
     /// Place in [`Azure2021::functions`].
@@ -47,7 +47,7 @@ impl TraceEvent {
 /// A function of the trace.
 #[derive(Clone, Debug)]
 pub struct EventFunction {
-    /// Its hashes.
+    /// Hashes of the function and its application.
     pub key: FunctionKey,
     /// Number of its application.
     pub application: u32,

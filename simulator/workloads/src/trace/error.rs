@@ -15,7 +15,7 @@ pub enum TraceError {
     /// The file is missing or cannot be read.
     #[error("{}: cannot be read: {source}", path.display())]
     Open {
-        /// The file.
+        /// Path of the trace file.
         path: PathBuf,
         /// What the system says.
         source: io::Error,
@@ -23,17 +23,17 @@ pub enum TraceError {
     /// Compressed data ends too early or is damaged.
     #[error("{}: after row {row}: the gzip data is damaged or ends too early ({source}); fetch the file again", path.display())]
     Gzip {
-        /// The file.
+        /// Path of the trace file.
         path: PathBuf,
         /// The last whole row before the damage; 0 where there is none.
         row: u64,
         /// What the decoder says.
         source: io::Error,
     },
-    /// It is no text, or no file.
+    /// The path is not a regular file, or its content is not text.
     #[error("{}: {problem}", path.display())]
     NoText {
-        /// The file.
+        /// Path of the trace file.
         path: PathBuf,
         /// What it is, and what to do about it.
         problem: &'static str,
@@ -41,13 +41,13 @@ pub enum TraceError {
     /// A plain file with the name of a compressed one.
     #[error("{}: is not gzip data although its name ends in `.gz`; remove the ending or compress the file", path.display())]
     NotGzip {
-        /// The file.
+        /// Path of the trace file.
         path: PathBuf,
     },
     /// There is no byte in it, or only blank lines.
     #[error("{}: is empty; row 1 should be a header with a column `{expected}`", path.display())]
     Empty {
-        /// The file.
+        /// Path of the trace file.
         path: PathBuf,
         /// A column that should be there.
         expected: &'static str,
@@ -55,13 +55,13 @@ pub enum TraceError {
     /// There is nothing below the header.
     #[error("{}: has a header, but no row below it", path.display())]
     NoRows {
-        /// The file.
+        /// Path of the trace file.
         path: PathBuf,
     },
     /// The header is no text in UTF-8.
     #[error("{}: row 1, column {column}: the header is not UTF-8; save the file as UTF-8", path.display())]
     HeaderEncoding {
-        /// The file.
+        /// Path of the trace file.
         path: PathBuf,
         /// Number of the column, from 1.
         column: usize,
@@ -72,7 +72,7 @@ pub enum TraceError {
         path.display()
     )]
     Separator {
-        /// The file.
+        /// Path of the trace file.
         path: PathBuf,
         /// What separates them.
         found: &'static str,
@@ -80,21 +80,21 @@ pub enum TraceError {
     /// Lines do not end as they should.
     #[error("{}: row 1: its lines end with a carriage return alone; save the file with line ends LF or CRLF", path.display())]
     LineEnds {
-        /// The file.
+        /// Path of the trace file.
         path: PathBuf,
     },
-    /// A line without an end in sight.
+    /// A line is longer than any row of a trace.
     #[error("{}: row {row}: is longer than {} MiB; no row of a trace is", path.display(), LONGEST_LINE >> 20)]
     LongLine {
-        /// The file.
+        /// Path of the trace file.
         path: PathBuf,
-        /// Its line.
+        /// Number of the row; the header is row 1.
         row: u64,
     },
     /// A column is missing.
     #[error("{}: row 1: has no column `{column}`; its columns are {}", path.display(), found.join(", "))]
     MissingColumn {
-        /// The file.
+        /// Path of the trace file.
         path: PathBuf,
         /// What is missing.
         column: String,
@@ -104,9 +104,9 @@ pub enum TraceError {
     /// Two columns have one name.
     #[error("{}: row 1, column `{column}`: stands in the header twice, at {first} and at {second}; remove one", path.display())]
     DuplicateColumn {
-        /// The file.
+        /// Path of the trace file.
         path: PathBuf,
-        /// Its name.
+        /// Name of the repeated column.
         column: String,
         /// Number of the first of the two, from 1.
         first: usize,
@@ -116,19 +116,19 @@ pub enum TraceError {
     /// Minute columns do not follow each other.
     #[error("{}: row 1, column `{column}`: follows minute {after} where minute {} should be; minutes must be contiguous and ascending", path.display(), after + 1)]
     Minutes {
-        /// The file.
+        /// Path of the trace file.
         path: PathBuf,
-        /// The column.
+        /// Name of the column that breaks the sequence.
         column: String,
-        /// The minute before it.
+        /// Minute of the column before it.
         after: u32,
     },
     /// The header stands in the file again: files were put one behind the other.
     #[error("{}: row {row}: a second header begins here; remove this row, or give a file with one header", path.display())]
     SecondHeader {
-        /// The file.
+        /// Path of the trace file.
         path: PathBuf,
-        /// Its line.
+        /// Number of the row; the header is row 1.
         row: u64,
     },
     /// A row is damaged and the trace is not read leniently.
@@ -137,19 +137,19 @@ pub enum TraceError {
     /// Configured minutes lie outside the file.
     #[error("{}: has minutes {} to {}, not {first} to {last}", path.display(), available[0], available[1])]
     Range {
-        /// The file.
+        /// Path of the trace file.
         path: PathBuf,
         /// First minute asked for.
         first: u32,
         /// Last minute asked for.
         last: u32,
-        /// What it has.
+        /// First and last minute that the file has.
         available: [u32; 2],
     },
     /// Every row was left out.
     #[error("{}: nothing usable is left of it; left out: {skipped}", path.display())]
     NothingLeft {
-        /// The file.
+        /// Path of the trace file.
         path: PathBuf,
         /// Why rows were left out.
         skipped: String,
@@ -161,13 +161,13 @@ pub enum TraceError {
         path.display(), 100.0 * invocations, 100.0 * work, 100.0 * most
     )]
     TooMuchSkipped {
-        /// The file.
+        /// Path of the trace file.
         path: PathBuf,
-        /// Share of its invocations.
+        /// Fraction (0–1) of the invocations that was left out.
         invocations: f64,
-        /// Share of its work.
+        /// Fraction (0–1) of the work that was left out.
         work: f64,
-        /// The most that may be left out.
+        /// Largest fraction (0–1) that may be left out.
         most: f64,
         /// For what reason, and what would be right.
         what: &'static str,
@@ -177,7 +177,7 @@ pub enum TraceError {
     /// There is nothing to cut out.
     #[error("{}: no function is called in these minutes; choose others", path.display())]
     NoneCalled {
-        /// The file.
+        /// Path of the trace file.
         path: PathBuf,
     },
     /// The header is that of no known trace file.
@@ -187,7 +187,7 @@ pub enum TraceError {
         path.display(), found.join(", ")
     )]
     Unrecognised {
-        /// The file.
+        /// Path of the trace file.
         path: PathBuf,
         /// Its first columns.
         found: Vec<String>,
@@ -195,7 +195,7 @@ pub enum TraceError {
     /// Two files of one kind, or files of two formats.
     #[error("{}: holds {kind}; {problem}", path.display())]
     Combination {
-        /// The file.
+        /// Path of the trace file.
         path: PathBuf,
         /// What it holds.
         kind: &'static str,
@@ -277,11 +277,11 @@ impl Fault {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}: row {row}, column `{column}`: {message}", path.display())]
 pub struct Damage {
-    /// The file.
+    /// Path of the trace file.
     pub path: PathBuf,
-    /// Its line; the header is row 1.
+    /// Number of the row; the header is row 1.
     pub row: u64,
-    /// Its column.
+    /// Name of the damaged column.
     pub column: String,
     /// What kind of damage.
     pub fault: Fault,

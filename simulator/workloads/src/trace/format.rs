@@ -21,7 +21,7 @@ pub enum TraceFileKind {
 }
 
 impl TraceFileKind {
-    /// In words.
+    /// What the file holds, for messages.
     #[must_use]
     pub fn words(self) -> &'static str {
         match self {
@@ -49,7 +49,7 @@ impl TraceFileKind {
             return Ok(TraceFileKind::Memory);
         }
         match table.minutes() {
-            // With a gap in its minutes it is that file all the same: who reads it is told of the column.
+            // A file with a gap in its minutes is still this kind; reading it names the column.
             Ok(_) | Err(TraceError::Minutes { .. }) => Ok(TraceFileKind::Invocations),
             Err(_) => Err(TraceError::Unrecognised { path: path.to_owned(), found: table.first_columns() }),
         }
@@ -65,7 +65,7 @@ pub struct TraceFileSet<'a> {
     pub durations: Option<&'a Path>,
     /// Azure 2019: memory.
     pub memory: Option<&'a Path>,
-    /// Azure 2021.
+    /// Azure 2021: one row for each invocation.
     pub events: Option<&'a Path>,
 }
 

@@ -13,13 +13,13 @@ use super::table::shown;
 /// A function that all three files know.
 #[derive(Clone, Debug)]
 pub struct TraceFunction {
-    /// Its hashes.
+    /// Hashes of the function and its application.
     pub key: FunctionKey,
     /// Number of its application.
     pub application: u32,
-    /// Functions of its application in the file of invocations.
+    /// Number of functions of its application in the file of invocations.
     pub application_size: u32,
-    /// Invocations by minute.
+    /// Number of invocations in each minute.
     pub counts: Vec<u32>,
     /// Percentiles 0, 1, 25, 50, 75, 99 and 100 of its durations, ms.
     pub percentiles_ms: [f64; 7],
@@ -34,7 +34,7 @@ pub struct Azure2019 {
     pub functions: Vec<TraceFunction>,
     /// Number of the first minute column.
     pub first_minute: u32,
-    /// Minutes.
+    /// Number of minute columns.
     pub minutes: u32,
     /// Rows that were left out.
     pub skipped: Skipped,

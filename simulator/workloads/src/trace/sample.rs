@@ -24,14 +24,14 @@ pub enum Choice {
     Stratified,
     /// Those that are called most.
     Top,
-    /// Any.
+    /// Uniformly at random.
     Random,
 }
 
 /// What to cut out.
 #[derive(Clone, Copy, Debug)]
 pub struct Cut {
-    /// Functions; all of them if none.
+    /// Number of functions to keep; `None` keeps all.
     pub functions: Option<usize>,
     /// First and last minute, both included; all if none. Minutes keep their numbers.
     pub minutes: Option<[u32; 2]>,
@@ -44,11 +44,11 @@ pub struct Cut {
 /// A file of the smaller trace.
 #[derive(Clone, Debug)]
 pub struct SampledFile {
-    /// Which file it was cut from.
+    /// File that it was cut from.
     pub source: PathBuf,
-    /// Rows below the header.
+    /// Number of rows below the header.
     pub rows: usize,
-    /// Its bytes, plain CSV.
+    /// Content of the new file, uncompressed CSV.
     pub bytes: Vec<u8>,
 }
 

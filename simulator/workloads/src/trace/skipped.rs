@@ -18,7 +18,7 @@ const MOST_INCOMPLETE: f64 = 0.5;
 /// Rows of one fault.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct SkippedRows {
-    /// How many.
+    /// Number of rows left out.
     pub rows: u64,
     /// The first of them, as an error would have named it.
     pub first: String,
@@ -37,7 +37,7 @@ pub struct Skipped {
 }
 
 impl Skipped {
-    /// Rows left out, all together.
+    /// Number of rows left out, over all faults.
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.faults.values().map(|skipped| skipped.rows).sum()
@@ -118,11 +118,11 @@ impl fmt::Display for Skipped {
 pub(super) struct Loss {
     /// Whose row it is.
     pub key: Option<FunctionKey>,
-    /// Invocations.
+    /// Number of invocations that the row counted.
     pub invocations: Option<f64>,
-    /// Duration of each.
+    /// Duration of each invocation, seconds.
     pub seconds: Option<f64>,
-    /// Memory of each.
+    /// Memory of each invocation, MB.
     pub megabytes: Option<f64>,
 }
 
@@ -233,7 +233,7 @@ impl Judge {
         &self.skipped
     }
 
-    /// Tells more of losses whose function is known.
+    /// Fills in seconds and MB of losses whose function is known.
     pub fn complete(&mut self, know: impl Fn(&FunctionKey) -> (Option<f64>, Option<f64>)) {
         for (_, loss) in &mut self.losses {
             if let Some(key) = &loss.key {

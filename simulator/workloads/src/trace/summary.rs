@@ -22,11 +22,11 @@ const CURVE: usize = 101;
 /// How values are distributed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Quantiles {
-    /// Their weighted mean.
+    /// Weighted mean, in the unit of the values.
     pub mean: f64,
-    /// At [`SHARES`].
+    /// Weighted quantiles at the fractions [`SHARES`].
     pub at: [f64; 8],
-    /// The curve: values at 0%, 1%, … 100%.
+    /// Distribution curve: quantiles at 0%, 1%, … 100%.
     #[serde(skip)]
     pub curve: Vec<f64>,
 }
@@ -56,13 +56,13 @@ impl Quantiles {
 /// One of the largest functions.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Largest {
-    /// Its hash.
+    /// Hash of the function.
     pub function: String,
-    /// Its invocations.
+    /// Number of invocations of the function.
     pub invocations: u64,
-    /// Share of all invocations.
+    /// Fraction (0–1) of all invocations.
     pub invocation_share: f64,
-    /// Share of all time that functions run, where durations are known.
+    /// Fraction (0–1) of the run time of all functions, where durations are known.
     pub work_share: Option<f64>,
 }
 
@@ -71,17 +71,17 @@ pub struct Largest {
 pub struct TraceSummary {
     /// `azure2019` or `azure2021`.
     pub format: &'static str,
-    /// Functions with a row in the main file (of those that were given).
+    /// Number of functions with a row in the main one of the given files.
     pub functions: usize,
-    /// Their applications.
+    /// Number of applications that these functions belong to.
     pub applications: usize,
-    /// All invocations.
+    /// Number of invocations, where the trace has counts.
     pub invocations: Option<u64>,
     /// First and last minute.
     pub minutes: Option<[u32; 2]>,
     /// Invocations by minute.
     pub by_minute: Vec<u64>,
-    /// Functions by what calls them, where the file says so.
+    /// Number of functions by trigger, where the file has triggers.
     pub triggers: BTreeMap<String, usize>,
     /// Durations in seconds over invocations (over functions where counts are missing).
     pub duration_seconds: Option<Quantiles>,
@@ -91,7 +91,7 @@ pub struct TraceSummary {
     pub largest: Vec<Largest>,
     /// Functions of the main file that lack durations or memory, where those files were given.
     pub incomplete: usize,
-    /// Fraction of all invocations.
+    /// Fraction (0–1) of all invocations that belongs to these incomplete functions.
     pub incomplete_share: f64,
     /// Rows that were left out.
     pub skipped: Skipped,

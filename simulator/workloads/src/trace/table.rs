@@ -190,7 +190,7 @@ impl Table {
         Some(text.trim().trim_matches('"'))
     }
 
-    /// Cells of the last row.
+    /// Number of cells of the last row read, without regard to quotes.
     pub fn rough_width(&self) -> usize {
         self.line.split(|&byte| byte == b',').count()
     }
@@ -230,7 +230,7 @@ pub(super) struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// Its line in the file.
+    /// Number of the row in the file; the header is row 1.
     pub fn number(&self) -> u64 {
         self.table.row
     }

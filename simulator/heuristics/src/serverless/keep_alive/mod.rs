@@ -1,4 +1,4 @@
-//! How long containers are kept, which go first when memory is needed, and which are started before anybody asks.
+//! How long containers are kept, which are evicted first, and which are pre-warmed.
 
 mod belady;
 mod fixed;
@@ -19,20 +19,20 @@ use engine::serverless::ServerlessView;
 /// A container that just fell idle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FellIdle {
-    /// Which.
+    /// Id of the container.
     pub container: ContainerId,
-    /// Its function.
+    /// Function that the container can run.
     pub function: FunctionId,
-    /// Where.
+    /// Node that hosts the container.
     pub node: NodeId,
     /// Its memory, MB.
     pub memory_mb: u32,
 }
 
-/// A container to start before anybody asks.
+/// A container to start before an invocation needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PreWarm {
-    /// Its function.
+    /// Function that the container can run.
     pub function: FunctionId,
     /// Place in `size_multiples`.
     pub size: usize,

@@ -8,13 +8,13 @@ use super::super::order::Candidate;
 use super::{Placer, load};
 use engine::serverless::{Placement, ServerlessView};
 
-/// Walks the ring from the function's place to the first node that is not too full and fits; the least loaded that it passed
-/// where all are.
+/// Walks the ring from the function's place to the first node that has room and is not overloaded. Where all nodes with
+/// room are overloaded, takes the least loaded of them.
 pub struct ConsistentHashing {
-    /// A node takes more while its load is below this × the average load of all (Mirrokni et al. 2018: 1 + ε).
+    /// A node takes more while its load is at most `bound` × the average load of all (Mirrokni et al. 2018: 1 + ε).
     pub bound: f64,
-    /// Noise on the loads that popular functions see, so that not all of them spill over to the same neighbour (the random
-    /// load updates of CH-RLU, Fuerst and Sharma, HPDC 2022); 0 for CH-BL.
+    /// Largest noise, in the unit of load, on the loads that popular functions see, so that not all of them spill over
+    /// to the same neighbour (the random load updates of CH-RLU, Fuerst and Sharma, HPDC 2022); 0 for CH-BL.
     pub noise: f64,
 }
 

@@ -26,7 +26,7 @@ impl Placer for WarmFirst {
 /// `WarmFirst`, but no start that evicts another function's container while one of the own may come free, until the job has
 /// waited `patience` × its estimate.
 pub struct WaitWarm {
-    /// Multiples of the estimate.
+    /// Longest wait for a warm container, as a multiple of the job's estimate.
     pub patience: f64,
 }
 
