@@ -87,8 +87,16 @@ fn learnt_on(device: Device, group: Option<ProcessGroup>, partition_edges: u64) 
         let statistics = updater.round(&batch(), 0.0).unwrap().statistics;
         assert_eq!((statistics.updates, statistics.skipped), (4, 0));
     }
-    let weights = [updater.networks.policy.parameters(), updater.networks.value.parameters()];
-    weights.into_iter().flat_map(|weights| Vec::<f32>::try_from(weights.values()).unwrap()).collect()
+    weights(&updater)
+}
+
+fn weights(updater: &Updater) -> Vec<f32> {
+    let parameters = [updater.networks.policy.parameters(), updater.networks.value.parameters()];
+    parameters.into_iter().flat_map(|one| Vec::<f32>::try_from(one.values()).unwrap()).collect()
+}
+
+fn distance(one: &[f32], other: &[f32]) -> f64 {
+    one.iter().zip(other).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>().sqrt()
 }
 
 fn learnt_by(size: usize, partition_edges: u64) -> Vec<Vec<f32>> {
@@ -135,7 +143,8 @@ fn a_gpu_learns_what_a_processor_learns() {
 
 #[test]
 fn ranks_learn_what_one_learns_alone_and_stay_equal() {
-    let alone = learnt(None, u64::MAX);
+    let (before, alone) =
+        (weights(&Updater::new(&slots::schema(), &config(), Device::Cpu)), learnt(None, u64::MAX));
     let sizes: Vec<u64> = batch().states.iter().map(edges_of).collect();
     // Whole states only, some of a batch cut, all of them cut.
     for partition_edges in [u64::MAX, sizes[2], 1] {
@@ -143,8 +152,10 @@ fn ranks_learn_what_one_learns_alone_and_stay_equal() {
             let ranks = learnt_by(size, partition_edges);
             let case = format!("{size} ranks, states from {partition_edges} edges on cut");
             assert!(ranks.iter().all(|weights| *weights == ranks[0]), "{case}: all hold the same bits");
-            let largest = ranks[0].iter().zip(&alone).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            assert!(largest < 1e-4, "{case}: {largest} off");
+            // Adam divides by the size of the gradient, so a weight whose gradient is as small as rounding errors moves
+            // anywhere within a learning rate. Such weights are few: together they are far less than what was learnt.
+            let off = distance(&ranks[0], &alone) / distance(&alone, &before);
+            assert!(off < 3e-3, "{case}: {off} of what was learnt is off");
         }
     }
 }
