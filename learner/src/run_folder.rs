@@ -181,6 +181,25 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_of_layout_1_is_read_and_written_as_the_newest() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "schema = 1\nname = \"t\"\nseed = 3\n[simulator]\nscenario = \"slots\"\n";
+        let config = parse(text, "test", &[]).unwrap();
+        let run = "0123456789abcdef0123456789abcdef";
+        let early = format!(
+            "{{\"schema\": 1, \"run\": \"{run}\", \"epoch\": 4, \"seed\": 3, \"revision\": \"early\"}}"
+        );
+        fs::write(folder.path().join("run.json"), early).unwrap();
+        let opened = RunFolder::open(folder.path(), &config, None).unwrap();
+        assert_eq!((opened.run().to_string(), opened.token().0), (run.to_owned(), 5));
+        let version: common::ids::PolicyVersion =
+            serde_json::from_str("{\"epoch\": 4, \"number\": 7}").unwrap();
+        assert_eq!((version.token.0, version.number), (4, 7), "manifests of its checkpoints, too");
+        let written = fs::read_to_string(folder.path().join("run.json")).unwrap();
+        assert!(written.contains("\"token\": 5") && written.contains("\"schema\": 2"), "{written}");
+    }
+
+    #[test]
     fn the_configuration_of_every_life_is_kept_and_what_was_trained_stays() {
         let folder = tempfile::tempdir().unwrap();
         let text = "schema = 1\nname = \"t\"\nseed = 3\n[simulator]\nscenario = \"slots\"\n";
