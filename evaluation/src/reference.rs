@@ -10,8 +10,8 @@ use heuristics::references;
 use crate::metrics::{METRICS, SUMS, figures, sums};
 use crate::summary::{Summary, inserted_slots};
 
-/// Ending of the names of schedulers whose keep-alive knows when each function is called next.
-const CLAIRVOYANT_KEEP_ALIVE: &str = "+belady";
+/// Part of the names of schedulers whose keep-alive knows when each function is called next.
+const CLAIRVOYANT_KEEP_ALIVE: &str = "belady";
 
 /// A reference that is computed from an episode's arrivals, not played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl Reference {
 /// Whether what is called so is a reference.
 #[must_use]
 pub fn is_reference(name: &str) -> bool {
-    (name.ends_with(CLAIRVOYANT_KEEP_ALIVE) && !name.contains('/'))
+    (name.split('+').skip(1).any(|part| part == CLAIRVOYANT_KEEP_ALIVE) && !name.contains('/'))
         || Reference::by_name(name, Scenario::Serverless).is_some()
 }
 
@@ -125,6 +125,7 @@ mod tests {
 
     #[test]
     fn references_are_known_by_their_names() {
+        assert!(is_reference("sjf+default+warm-first+belady+reserve"));
         assert!(is_reference("sjf+default+warm-first+belady") && is_reference("lp_bound"));
         assert!(!is_reference("runs/mine+belady") && !is_reference("belady_like") && !is_reference("sjf"));
         assert_eq!(Reference::by_name("lp_bound", Scenario::Slots), None);

@@ -81,6 +81,7 @@ pub fn known_heuristics(scenario: Scenario) -> Vec<String> {
                 ("SIZE", serverless::SIZES),
                 ("PLACEMENT", serverless::PLACEMENTS),
                 ("KEEP-ALIVE", serverless::KEEP_ALIVES),
+                ("RESERVATIONS", serverless::RESERVATIONS),
             ];
             names.extend(parts.map(|(part, names)| format!("{part} = {}", names.join("|"))));
             names

@@ -12,6 +12,15 @@ pub(super) fn knob(name: &str, prefix: &str, most: f64) -> Option<f64> {
     (0.0..=most.min(LARGEST)).contains(&value).then_some(value + 0.0)
 }
 
+/// How many reservations a part of this name makes: `reserve` one, `reserve_3` three.
+pub(super) fn reservations(word: &str) -> Option<usize> {
+    if word == "reserve" {
+        return Some(1);
+    }
+    let most = knob(word, "reserve_", f64::INFINITY)?;
+    (most >= 1.0 && most.fract() == 0.0).then_some(most as usize)
+}
+
 /// What is wrong with a word that none of `patterns` is, in which X stands for a number, and what is next to it.
 pub(super) fn unknown(word: &str, what: &str, patterns: &[&str]) -> String {
     if word.is_empty() {
@@ -23,6 +32,9 @@ pub(super) fn unknown(word: &str, what: &str, patterns: &[&str]) -> String {
             .is_some_and(|prefix| word.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty()))
     });
     if let Some(pattern) = numbered {
+        if *pattern == "reserve_X" {
+            return format!("`{word}`: in `{pattern}` X is a whole number from 1 to {LARGEST}");
+        }
         let most = if pattern.ends_with("_kX") { 1.0 } else { LARGEST };
         return format!("`{word}`: in `{pattern}` X is a number from 0 to {most}");
     }

@@ -277,3 +277,27 @@ fn cluster_events_are_recorded_only_for_a_scheduler_that_follows_them() {
     assert_eq!(events_shown(Interests::NONE), 0);
     assert!(events_shown(Interests::EVENTS) > 100);
 }
+
+/// Mean slowdown of the function that suffers most.
+fn worst_slowdown(name: &str, config: &ServerlessConfig, seed: u64) -> f64 {
+    let mut scheduler = heuristic(name, Scenario::Serverless).unwrap();
+    let mut simulation =
+        episodes(config.clone()).serverless(RunSeed(seed), Part::Test, 1.1, scheduler.interests());
+    let functions = play(&mut simulation, &mut *scheduler).functions;
+    let called = functions.iter().filter(|function| function.arrivals > 0);
+    called.map(|function| function.slowdown_sum / function.arrivals as f64).fold(1.0, f64::max)
+}
+
+#[test]
+fn a_reservation_keeps_large_containers_from_starving() {
+    let config = ServerlessConfig {
+        workload: WorkloadKind::Bursty,
+        window_seconds: 240.0,
+        ..ServerlessConfig::default()
+    };
+    for (plain, reserving) in [("sjf", "sjf+reserve"), ("drf+wait-warm", "drf+wait-warm+reserve_3")] {
+        let worst = |name: &str| (1..=3).map(|seed| worst_slowdown(name, &config, seed)).sum::<f64>();
+        let (plain, reserving) = (worst(plain), worst(reserving));
+        assert!(reserving < 0.7 * plain, "{reserving} with, {plain} without");
+    }
+}

@@ -1,14 +1,14 @@
 //! Containers on their nodes: memory, idle containers, and the order of eviction.
 
 use common::SimTime;
-use common::cluster::{ClusterSpec, NodeSpec};
+use common::cluster::ClusterSpec;
 use common::ids::ContainerId;
 
 use super::expiries::Expiries;
 use super::max_tree::MaxTree;
+use super::node::Node;
+use super::places::{container_place, id_at};
 use super::warm::{WarmIndex, WarmNode};
-
-const NONE: u32 = u32::MAX;
 
 /// What a container does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,47 +32,15 @@ pub(super) struct Container {
     pub state: State,
     /// When its cold start began.
     pub created: SimTime,
+    /// When it began what it does now: its cold start, an invocation, or being idle.
+    pub since: SimTime,
+    /// Whether its cold start is over.
+    pub booted: bool,
+    /// Index in its node's list of busy containers, while it is busy.
+    busy_place: u32,
     /// Neighbours among the idle of its node, oldest idle first.
-    older: u32,
-    younger: u32,
-}
-
-#[derive(Debug)]
-struct Node {
-    capacity_mb: u32,
-    /// Memory of containers that start or run, MB.
-    bound_mb: u32,
-    idle_mb: u32,
-    oldest_idle: u32,
-    youngest_idle: u32,
-    /// Isolation tag of the containers on the node, where isolation is enforced.
-    tag: Option<u32>,
-    up: bool,
-}
-
-impl Node {
-    fn new(spec: &NodeSpec) -> Self {
-        Node {
-            capacity_mb: spec.memory_mb,
-            bound_mb: 0,
-            idle_mb: 0,
-            oldest_idle: NONE,
-            youngest_idle: NONE,
-            tag: None,
-            up: true,
-        }
-    }
-
-    /// Memory that can be had, if need be by evicting all that is idle, MB.
-    #[inline]
-    fn obtainable_mb(&self) -> u32 {
-        if self.up { self.capacity_mb - self.bound_mb } else { 0 }
-    }
-
-    #[inline]
-    fn free_mb(&self) -> u32 {
-        if self.up { self.capacity_mb - self.bound_mb - self.idle_mb } else { 0 }
-    }
+    older: Option<u32>,
+    younger: Option<u32>,
 }
 
 /// All containers of a cluster. They are addressed by place; a place is used again once its container is gone.
@@ -119,9 +87,15 @@ impl Containers {
 
     /// The place of a container that exists.
     pub fn find(&self, id: ContainerId) -> Option<u32> {
-        // Only schedulers that decide on single containers ask, about few.
-        let found = |container: &Container| container.id == id && container.state != State::Gone;
-        self.places.iter().position(found).map(|place| place as u32)
+        let place = container_place(id);
+        let container = self.places.get(place)?;
+        (container.id == id && container.state != State::Gone).then_some(place as u32)
+    }
+
+    /// Containers of a node that start or run, in no particular order.
+    #[inline]
+    pub fn busy_on(&self, node: u32) -> &[u32] {
+        &self.nodes[node as usize].busy
     }
 
     /// Containers of `function` that start or run.
@@ -190,8 +164,7 @@ impl Containers {
     /// Places of the idle containers of a node, the longest idle first.
     #[inline]
     pub fn idle_on(&self, node: u32) -> impl Iterator<Item = u32> + '_ {
-        let oldest = Some(self.nodes[node as usize].oldest_idle).filter(|&oldest| oldest != NONE);
-        std::iter::successors(oldest, |&at| Some(self.get(at).younger).filter(|&next| next != NONE))
+        std::iter::successors(self.nodes[node as usize].oldest_idle, |&at| self.get(at).younger)
     }
 
     /// Idle memory that goes when `memory_mb` more are needed on `node` for `function`, MB; `None` when it cannot be had.
@@ -221,15 +194,42 @@ impl Containers {
     }
 
     /// Binds an idle container to a job.
-    pub fn take(&mut self, place: u32, job: u32) {
+    pub fn take(&mut self, now: SimTime, place: u32, job: u32) {
         self.unlink(place);
         let container = &mut self.places[place as usize];
         container.state = State::Bound { job };
-        self.nodes[container.node as usize].bound_mb += container.memory_mb;
+        container.since = now;
+        self.becomes_busy(place);
+    }
+
+    /// A container starts or runs from now on: less can be had on its node.
+    fn becomes_busy(&mut self, place: u32) {
+        let container = &mut self.places[place as usize];
+        let node = &mut self.nodes[container.node as usize];
+        container.busy_place = node.busy.len() as u32;
+        node.busy.push(place);
+        node.bound_mb += container.memory_mb;
         self.bound[container.function as usize] += 1;
-        // Idle became bound: less can be had there, and just as much is free.
         let node = container.node;
         self.node_changed(node);
+    }
+
+    fn no_longer_busy(&mut self, place: u32) {
+        let Container { node, memory_mb, function, busy_place, .. } = self.places[place as usize];
+        let node = &mut self.nodes[node as usize];
+        node.bound_mb -= memory_mb;
+        node.busy.swap_remove(busy_place as usize);
+        if let Some(&moved) = node.busy.get(busy_place as usize) {
+            self.places[moved as usize].busy_place = busy_place;
+        }
+        self.bound[function as usize] -= 1;
+    }
+
+    /// A cold start is over.
+    pub fn ready(&mut self, now: SimTime, place: u32) {
+        let container = &mut self.places[place as usize];
+        container.booted = true;
+        container.since = now;
     }
 
     /// Makes a container for a job or a pre-warm. The memory must be free.
@@ -242,44 +242,44 @@ impl Containers {
         job: Option<u32>,
     ) -> u32 {
         self.created += 1;
+        let place = self.free_places.pop().unwrap_or(self.places.len() as u32);
         let container = Container {
-            id: ContainerId(self.created),
+            id: ContainerId(id_at(self.created, place)),
             function,
             node,
             memory_mb,
             state: job.map_or(State::Warming, |job| State::Bound { job }),
             created: now,
-            older: NONE,
-            younger: NONE,
+            since: now,
+            booted: false,
+            busy_place: 0,
+            older: None,
+            younger: None,
         };
-        self.nodes[node as usize].bound_mb += memory_mb;
-        self.nodes[node as usize].tag = self.tags.as_ref().map(|tags| tags[function as usize]);
-        self.bound[function as usize] += 1;
-        self.node_changed(node);
-        if let Some(place) = self.free_places.pop() {
-            self.places[place as usize] = container;
-            return place;
+        match self.places.get_mut(place as usize) {
+            Some(free) => *free = container,
+            None => self.places.push(container),
         }
-        self.places.push(container);
-        self.places.len() as u32 - 1
+        self.nodes[node as usize].tag = self.tags.as_ref().map(|tags| tags[function as usize]);
+        self.becomes_busy(place);
+        place
     }
 
     /// A bound or warming container falls idle.
-    pub fn fall_idle(&mut self, place: u32, expires: SimTime) {
+    pub fn fall_idle(&mut self, now: SimTime, place: u32, expires: SimTime) {
+        self.no_longer_busy(place);
         let container = &mut self.places[place as usize];
         container.state = State::Idle { expires };
+        container.since = now;
         let node = &mut self.nodes[container.node as usize];
-        node.bound_mb -= container.memory_mb;
         node.idle_mb += container.memory_mb;
-        self.bound[container.function as usize] -= 1;
-        container.younger = NONE;
-        container.older = node.youngest_idle;
+        container.younger = None;
+        container.older = node.youngest_idle.replace(place);
         let Container { id, function, node: at, older, .. } = *container;
         match older {
-            NONE => node.oldest_idle = place,
-            older => self.places[older as usize].younger = place,
+            None => node.oldest_idle = Some(place),
+            Some(older) => self.places[older as usize].younger = Some(place),
         }
-        self.nodes[at as usize].youngest_idle = place;
         self.warm.insert(place, function, at);
         self.expiries.post(expires, place, id);
         self.node_changed(at);
@@ -335,8 +335,7 @@ impl Containers {
             if matches!(container.state, State::Idle { .. }) {
                 self.unlink(place);
             } else {
-                self.nodes[node as usize].bound_mb -= container.memory_mb;
-                self.bound[container.function as usize] -= 1;
+                self.no_longer_busy(place);
             }
             self.gone(place);
         }
@@ -365,12 +364,12 @@ impl Containers {
         node.idle_mb -= container.memory_mb;
         self.warm.remove(place, container.function, container.node);
         match container.older {
-            NONE => node.oldest_idle = container.younger,
-            older => self.places[older as usize].younger = container.younger,
+            None => node.oldest_idle = container.younger,
+            Some(older) => self.places[older as usize].younger = container.younger,
         }
         match container.younger {
-            NONE => self.nodes[container.node as usize].youngest_idle = container.older,
-            younger => self.places[younger as usize].older = container.older,
+            None => self.nodes[container.node as usize].youngest_idle = container.older,
+            Some(younger) => self.places[younger as usize].older = container.older,
         }
     }
 

@@ -6,9 +6,7 @@ use common::ids::InvocationId;
 
 use super::function::Work;
 use super::ledger::Weights;
-
-/// Low bits of an id: its place. The bits above count arrivals, so ids rise with time and are never used twice.
-const PLACE_BITS: u32 = 28;
+use super::places::{id_at, invocation_place};
 
 /// An invocation in the system.
 #[derive(Clone, Copy, Debug)]
@@ -53,9 +51,8 @@ impl Jobs {
     /// Takes one in and tells its place.
     pub fn insert(&mut self, new: NewJob) -> u32 {
         let place = self.free.pop().unwrap_or(self.places.len() as u32);
-        debug_assert!(place >> PLACE_BITS == 0, "so many jobs would fill any memory");
         let job = Job {
-            id: InvocationId((self.arrived << PLACE_BITS) | u64::from(place)),
+            id: InvocationId(id_at(self.arrived, place)),
             arrived: new.arrived,
             function: new.function,
             stage: new.stage,
@@ -87,8 +84,8 @@ impl Jobs {
     /// Where an id lies, while it is in the system.
     #[inline]
     pub fn find(&self, id: InvocationId) -> Option<u32> {
-        let place = id.0 & ((1 << PLACE_BITS) - 1);
-        let job = self.places.get(place as usize)?;
+        let place = invocation_place(id);
+        let job = self.places.get(place)?;
         (job.present && job.id == id).then_some(place as u32)
     }
 

@@ -11,6 +11,7 @@ use super::jobs::{Job, NewJob};
 use super::ledger::Ending;
 use super::log_hash::Happened;
 use super::outcome::Resource;
+use super::places::life_of;
 use super::simulation::ServerlessSimulation;
 use crate::error::ActionError;
 
@@ -101,7 +102,7 @@ impl ServerlessSimulation {
         let warm = self.containers.warm(function, memory_mb, node);
         let container = match warm {
             Some(container) => {
-                self.containers.take(container, job);
+                self.containers.take(self.now, container, job);
                 self.ledger.meters.hold(0.0, -f64::from(memory_mb), price);
                 container
             }
@@ -113,7 +114,7 @@ impl ServerlessSimulation {
         self.ledger.meters.hold(f64::from(memory_mb), 0.0, price);
         self.allocate(function, memory_mb, 1.0);
         let container_id = self.containers.get(container).id;
-        let task = Task { life: container_id.0 as u32, ..self.task(job, memory_mb, node) };
+        let task = Task { life: life_of(container_id), ..self.task(job, memory_mb, node) };
         self.execution.assign(container, task);
         let cold = warm.is_none();
         let started = self.jobs.get_mut(job);
@@ -138,7 +139,7 @@ impl ServerlessSimulation {
     pub(super) fn boot(&mut self, container: u32, function: u32, draw: f32) {
         let seconds = self.workload.cold_starts[function as usize].seconds(draw);
         let ready = self.now + SimTime::from_seconds(seconds);
-        let life = self.containers.get(container).id.0 as u32;
+        let life = life_of(self.containers.get(container).id);
         self.execution.boot(ready, container, life);
     }
 
@@ -224,7 +225,7 @@ impl ServerlessSimulation {
         // A scheduler that is asked at this instant must still find the container.
         let least = if asks { SimTime(1) } else { SimTime::ZERO };
         let expires = self.now + self.rules.keep_alive.max(least);
-        self.containers.fall_idle(container, expires);
+        self.containers.fall_idle(self.now, container, expires);
         let price = self.workload.cluster.nodes[node as usize].price_class;
         self.ledger.meters.hold(-f64::from(memory_mb), f64::from(memory_mb), price);
         if asks {

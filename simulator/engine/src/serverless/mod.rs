@@ -25,10 +25,12 @@ mod lifecycle;
 mod log_hash;
 mod max_tree;
 mod meters;
+mod node;
 mod offered;
 mod outcome;
 mod pending;
 mod phase;
+mod places;
 mod pools;
 mod question;
 mod rules;
@@ -50,9 +52,12 @@ pub use offered::{Offered, OfferedJob};
 pub use outcome::{
     FunctionOutcome, RESOURCES, Resource, SLO_FACTORS, ServerlessOutcome, Usage, WorkflowOutcome,
 };
+pub use places::{container_place, invocation_place};
 pub use question::Question;
 pub use rules::EpisodeRules;
-pub use seen::{IdleContainer, InputData, NodeState, PendingGroup, PendingInvocation, Placement};
+pub use seen::{
+    BusyContainer, IdleContainer, InputData, NodeState, PendingGroup, PendingInvocation, Placement,
+};
 pub use simulation::{Fallback, ServerlessSimulation};
 pub use source::{FunctionDescription, Part, Span, WorkloadSource};
 pub use view::ServerlessView;

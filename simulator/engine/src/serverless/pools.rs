@@ -7,6 +7,7 @@ use common::ids::{ContainerId, FunctionId, NodeId};
 use super::containers::{Container, State};
 use super::failures::Change;
 use super::log_hash::Happened;
+use super::places::life_of;
 use super::question::Question;
 use super::simulation::ServerlessSimulation;
 use crate::error::ActionError;
@@ -81,12 +82,13 @@ impl ServerlessSimulation {
     /// A cold start is over: its invocation begins, or the container waits for one.
     pub(super) fn ready(&mut self, container: u32, life: u32) -> bool {
         let Container { id, function, state, created, .. } = *self.containers.get(container);
-        if id.0 as u32 != life || state == State::Gone {
+        if life_of(id) != life || state == State::Gone {
             return false;
         }
         // The duration is known only now.
         self.estimators[function as usize].observe_cold_start(self.now.since(created).seconds());
         self.log.add(Happened::Ready, self.now.0, id.0, 0);
+        self.containers.ready(self.now, container);
         let expires = (state == State::Warming).then(|| self.fall_idle(container));
         self.record(ClusterEvent::Ready { container: id, expires });
         if expires.is_none() {

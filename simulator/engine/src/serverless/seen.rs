@@ -62,6 +62,25 @@ pub struct IdleContainer {
     pub memory_mb: u32,
     /// When it is removed unless it is used before.
     pub expires: SimTime,
+    /// Since when it has been idle.
+    pub since: SimTime,
+}
+
+/// A container that starts cold or runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BusyContainer {
+    /// Its id.
+    pub id: ContainerId,
+    /// Function that the container can run.
+    pub function: FunctionId,
+    /// Memory of the container, MB.
+    pub memory_mb: u32,
+    /// When its cold start began, while it starts; else when its invocation began.
+    pub since: SimTime,
+    /// Whether it is still starting.
+    pub starting: bool,
+    /// Whether an invocation runs in it, or will once the cold start is over; else it is pre-warmed.
+    pub bound: bool,
 }
 
 /// Data that an invocation needs from an earlier stage of its workflow.

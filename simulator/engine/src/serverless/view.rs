@@ -4,10 +4,12 @@ use common::SimTime;
 use common::cluster::{ClusterSpec, DurationEstimate, StageOf, StartOption, TimedEvent};
 use common::ids::{FunctionId, InvocationId, NodeId};
 
-use super::containers::State;
+use super::containers::{Container, State};
 use super::function::MemoryShares;
 use super::question::Question;
-use super::seen::{IdleContainer, InputData, NodeState, PendingGroup, PendingInvocation, Placement};
+use super::seen::{
+    BusyContainer, IdleContainer, InputData, NodeState, PendingGroup, PendingInvocation, Placement,
+};
 use super::simulation::ServerlessSimulation;
 use super::workflows::upward_ranks;
 
@@ -15,17 +17,31 @@ use super::workflows::upward_ranks;
 #[derive(Clone, Copy)]
 pub struct ServerlessView<'a> {
     simulation: &'a ServerlessSimulation,
+    /// Nodes on which nothing is offered; few.
+    closed: &'a [NodeId],
 }
 
 impl ServerlessSimulation {
     /// See [`crate::Simulation::view`].
     #[must_use]
     pub fn view(&self) -> ServerlessView<'_> {
-        ServerlessView { simulation: self }
+        ServerlessView { simulation: self, closed: &[] }
     }
 }
 
 impl<'a> ServerlessView<'a> {
+    /// The same view without placements on `closed` nodes; the search costs as much as they are many.
+    #[must_use]
+    #[inline]
+    pub fn without(self, closed: &'a [NodeId]) -> ServerlessView<'a> {
+        ServerlessView { closed, ..self }
+    }
+
+    #[inline]
+    fn is_closed(&self, node: NodeId) -> bool {
+        !self.closed.is_empty() && self.closed.contains(&node)
+    }
+
     /// Simulated time since the start of the episode.
     #[must_use]
     #[inline]
@@ -175,8 +191,9 @@ impl<'a> ServerlessView<'a> {
     ) -> impl Iterator<Item = (Placement, NodeId)> + 'a {
         let containers = &self.simulation.containers;
         let memory_mb = self.size_mb(function, size);
+        let view = *self;
         containers.warm_nodes(function.0).iter().filter_map(move |warm| {
-            let memory_mb = memory_mb?;
+            let memory_mb = memory_mb.filter(|_| !view.is_closed(NodeId(warm.node)))?;
             // Nearly always the last one used has the size that is wanted.
             let found = containers.get(warm.newest).memory_mb == memory_mb
                 || containers.warm(function.0, memory_mb, warm.node).is_some();
@@ -192,8 +209,39 @@ impl<'a> ServerlessView<'a> {
             let container = containers.get(place);
             let State::Idle { expires } = container.state else { return None };
             let function = FunctionId(container.function);
-            Some(IdleContainer { id: container.id, function, memory_mb: container.memory_mb, expires })
+            let Container { id, memory_mb, since, .. } = *container;
+            Some(IdleContainer { id, function, memory_mb, expires, since })
         })
+    }
+
+    /// Containers of a node that start cold or run, in no particular order.
+    #[inline]
+    pub fn busy_on(&self, node: NodeId) -> impl Iterator<Item = BusyContainer> + 'a {
+        let containers = &self.simulation.containers;
+        containers.busy_on(node.0).iter().map(|&place| {
+            let container = containers.get(place);
+            BusyContainer {
+                id: container.id,
+                function: FunctionId(container.function),
+                memory_mb: container.memory_mb,
+                since: container.since,
+                starting: !container.booted,
+                bound: matches!(container.state, State::Bound { .. }),
+            }
+        })
+    }
+
+    /// Seconds until a busy container is expected to be idle, given how long it has been busy. From estimates, also under
+    /// `oracle`; the node's speed and the other containers on it are not considered.
+    #[must_use]
+    pub fn remaining_seconds(&self, container: &BusyContainer) -> f64 {
+        let estimate = self.estimate(container.function);
+        let elapsed = self.now().since(container.since).seconds();
+        if !container.starting {
+            return estimate.remaining(elapsed);
+        }
+        let runs = if container.bound { estimate.mean } else { 0.0 };
+        estimate.cold_start_remaining(elapsed) + runs
     }
 
     /// The node with most free memory, the lowest of them; and its free memory in MB. In O(log n).
@@ -257,6 +305,9 @@ impl<'a> ServerlessView<'a> {
     #[inline]
     pub fn placement(&self, function: FunctionId, size: usize, node: NodeId) -> Option<Placement> {
         let memory_mb = (*self.simulation.workload.sizes[function.0 as usize].get(size)?)?;
+        if self.is_closed(node) {
+            return None;
+        }
         let containers = &self.simulation.containers;
         if containers.warm(function.0, memory_mb, node.0).is_some() {
             return Some(Placement { memory_mb, warm: true, evicts_mb: 0 });

@@ -60,6 +60,22 @@ impl<'a> SlotsView<'a> {
         self.simulation.free
     }
 
+    /// Units of each resource of the whole machine.
+    #[must_use]
+    pub fn capacity(&self) -> [u32; RESOURCES] {
+        [self.simulation.capacity; RESOURCES]
+    }
+
+    /// Jobs that run, by start.
+    pub fn running(&self) -> impl Iterator<Item = RunningJob> + 'a {
+        let simulation = self.simulation;
+        simulation.running.iter().map(|running| {
+            let job = simulation.job(running.job);
+            let remaining = running.ends - simulation.now;
+            RunningJob { id: job.id, length: job.length, demand: job.demand, remaining }
+        })
+    }
+
     /// Whether a learnt policy may wait: false when nothing runs and nothing has arrived for [`ARRIVAL_MEMORY`] steps.
     #[must_use]
     pub fn may_wait(&self) -> bool {
@@ -85,12 +101,8 @@ impl<'a> SlotsView<'a> {
     pub fn observe(&self, out: &mut SlotsObservation) {
         let simulation = self.simulation;
         out.running.clear();
-        out.running.extend(simulation.running.iter().map(|running| {
-            let job = simulation.job(running.job);
-            let remaining = running.ends - simulation.now;
-            RunningJob { id: job.id, length: job.length, demand: job.demand, remaining }
-        }));
-        out.capacity = [simulation.capacity; RESOURCES];
+        out.running.extend(self.running());
+        out.capacity = self.capacity();
         out.free = profile(simulation.capacity, &out.running);
         out.visible.clear();
         out.visible.extend(simulation.slots.iter().enumerate().filter_map(|(slot, place)| {

@@ -28,6 +28,13 @@ pub(super) fn best_aligned(
     best
 }
 
+/// The largest alignment of `function` at size `size` with a node on which nothing runs; `None` where it is larger than all.
+pub(super) fn when_empty(view: &ServerlessView<'_>, function: FunctionId, size: usize) -> Option<f64> {
+    let memory_mb = view.size_mb(function, size)?;
+    let large_enough = view.spec().nodes.iter().filter(|spec| spec.memory_mb >= memory_mb);
+    large_enough.map(|spec| demand(view, memory_mb, spec).iter().sum()).max_by(f64::total_cmp)
+}
+
 /// What is free on a node: idle containers do not count as taken, they can be evicted.
 fn free(node: &NodeState, spec: &NodeSpec) -> Fractions {
     [

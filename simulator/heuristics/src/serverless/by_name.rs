@@ -13,7 +13,7 @@ use super::parts::{
 };
 use super::placement::{self, Placer};
 use super::size::Size;
-use crate::names::knob;
+use crate::names::{knob, reservations};
 
 /// The one name of the scheduler that is called so.
 ///
@@ -27,13 +27,15 @@ pub(crate) fn canonical(name: &str) -> Result<String, String> {
 pub(crate) fn by_name(name: &str) -> Result<Box<dyn Scheduler>, String> {
     let parts = Parts::of(name)?;
     let make = || {
-        Some(Composed::new(
+        let composed = Composed::new(
             parts.name(),
             order_named(&parts.order)?,
             size_named(&parts.size)?,
             placement_named(&parts.placement)?,
             keep_alive_named(&parts.keep_alive)?,
-        ))
+        );
+        let most = reservations(&parts.reservations).unwrap_or(0);
+        Some(composed.with_reservations(most))
     };
     // Every part that has a name has a rule too.
     let scheduler: Box<dyn Scheduler> = Box::new(make().ok_or_else(|| "is no scheduler".to_owned())?);

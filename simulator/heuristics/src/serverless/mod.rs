@@ -10,10 +10,13 @@ mod naming;
 pub mod order;
 mod parts;
 pub mod placement;
+mod reservations;
 mod size;
+mod starts;
 
 pub(super) use by_name::{by_name, canonical};
-pub use composed::{Composed, MakeKeepAlive, warm_up};
+pub use composed::{Composed, MakeKeepAlive};
 pub(super) use parts::NAMES;
-pub use parts::{KEEP_ALIVES, ORDERS, PLACEMENTS, SIZES};
+pub use parts::{KEEP_ALIVES, ORDERS, PLACEMENTS, RESERVATIONS, SIZES};
 pub use size::Size;
+pub use starts::warm_up;

@@ -2,10 +2,10 @@
 //! spellings of a scheduler one is its name.
 
 use super::parts::{
-    CH_BL_BOUND, CH_RLU_BOUND, KEEP_ALIVES, NAMES, ORDERS, PLACEMENTS, SIZES, SMALLEST_BOUND, TETRIS_KNOB,
-    WAIT_WARM, WITHHOLD_PATIENCE,
+    CH_BL_BOUND, CH_RLU_BOUND, KEEP_ALIVES, NAMES, ORDERS, PLACEMENTS, RESERVATIONS, SIZES, SMALLEST_BOUND,
+    TETRIS_KNOB, WAIT_WARM, WITHHOLD_PATIENCE,
 };
-use crate::names::{knob, unknown};
+use crate::names::{knob, reservations, unknown};
 
 /// Which of the parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,13 +14,15 @@ enum Kind {
     Size,
     Placement,
     KeepAlive,
+    Reservations,
 }
 
-const KINDS: [(Kind, &str, &[&str]); 4] = [
+const KINDS: [(Kind, &str, &[&str]); 5] = [
     (Kind::Order, "order", ORDERS),
     (Kind::Size, "size", SIZES),
     (Kind::Placement, "placement", PLACEMENTS),
     (Kind::KeepAlive, "keep-alive", KEEP_ALIVES),
+    (Kind::Reservations, "reservations", RESERVATIONS),
 ];
 
 const DEFAULT_ORDER: &str = "sjf";
@@ -28,14 +30,18 @@ const DEFAULT_SIZE: &str = "default";
 const DEFAULT_PLACEMENT: &str = "warm-first";
 const ALIGNED_PLACEMENT: &str = "best-aligned";
 const DEFAULT_KEEP_ALIVE: &str = "configured";
+/// Without this part there are none.
+const NO_RESERVATIONS: &str = "";
 
-/// All four parts by their names.
+/// All parts by their names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Parts {
     pub order: String,
     pub size: String,
     pub placement: String,
     pub keep_alive: String,
+    /// Empty where there are none.
+    pub reservations: String,
 }
 
 impl Parts {
@@ -44,7 +50,7 @@ impl Parts {
     /// # Errors
     /// What is wrong with which part of it, and what would be right.
     pub fn of(name: &str) -> Result<Self, String> {
-        let mut given: [Option<(String, String)>; 4] = [const { None }; 4];
+        let mut given: [Option<(String, String)>; 5] = [const { None }; 5];
         for word in name.split('+') {
             for (kind, part) in parts_behind(word)? {
                 let place = kind as usize;
@@ -61,12 +67,20 @@ impl Parts {
         let order = part(Kind::Order, DEFAULT_ORDER);
         let placement = part(Kind::Placement, placement_of(&order));
         let (size, keep_alive) = (part(Kind::Size, DEFAULT_SIZE), part(Kind::KeepAlive, DEFAULT_KEEP_ALIVE));
-        Ok(Parts { order, size, placement, keep_alive })
+        let reservations = part(Kind::Reservations, NO_RESERVATIONS);
+        Ok(Parts { order, size, placement, keep_alive, reservations })
     }
 
-    /// The one name of these parts: a short one where there is one, else all four.
+    /// The one name of these parts: a short one where there is one, else all of them; reservations come last.
     pub fn name(&self) -> String {
-        let Parts { order, size, placement, keep_alive } = self;
+        match self.reservations.as_str() {
+            NO_RESERVATIONS => self.name_without_reservations(),
+            reservations => format!("{}+{reservations}", self.name_without_reservations()),
+        }
+    }
+
+    fn name_without_reservations(&self) -> String {
+        let Parts { order, size, placement, keep_alive, .. } = self;
         let full = || format!("{order}+{size}+{placement}+{keep_alive}");
         if size != DEFAULT_SIZE || keep_alive != DEFAULT_KEEP_ALIVE {
             return full();
@@ -139,6 +153,10 @@ fn plain(word: &str) -> Option<String> {
         .or_else(|| numbered("ch-bl_", Some(CH_BL_BOUND), any, SMALLEST_BOUND))
         .or_else(|| numbered("ch-rlu_", Some(CH_RLU_BOUND), any, SMALLEST_BOUND))
         .or_else(|| numbered("fixed_", None, any, 0.0))
+        .or_else(|| {
+            reservations(word)
+                .map(|most| if most == 1 { "reserve".to_owned() } else { format!("reserve_{most}") })
+        })
 }
 
 #[cfg(test)]
@@ -174,6 +192,10 @@ mod tests {
             ("ch-rlu_2", "sjf+default+ch-rlu+configured"),
             ("fixed_10", "sjf+default+warm-first+fixed_10"),
             ("belady", "sjf+default+warm-first+belady"),
+            ("sjf+reserve", "sjf+reserve"),
+            ("reserve_1", "sjf+reserve"),
+            ("reserve_3.0+wait_warm", "wait_warm+reserve_3"),
+            ("sjf+wait-warm_1+greedy-dual+reserve_3", "sjf+default+wait-warm_1+greedy-dual+reserve_3"),
         ] {
             assert_eq!(name(given), right, "{given}");
             assert_eq!(name(right), right, "a name is the name of itself");
@@ -194,6 +216,9 @@ mod tests {
             ("heft+hiku", "`heft` and `hiku` both give the placement"),
             ("largest+default", "both give the size"),
             ("fixed_1+belady", "both give the keep-alive"),
+            ("reserve+reserve_2", "both give the reservations"),
+            ("sjf+reserve_0", "in `reserve_X` X is a whole number from 1"),
+            ("sjf+reserve_1.5", "in `reserve_X` X is a whole number from 1"),
             ("wait_warm_x", "in `wait_warm_X` X is a number from 0 to 1000000"),
             ("wait-warm_nan", "X is a number"),
             ("fixed_1e300", "in `fixed_X` X is a number"),

@@ -24,6 +24,19 @@ pub struct Candidate {
     pub rank: f64,
 }
 
+impl Candidate {
+    /// The invocation of a group that an order prefers; `None` while it is withheld.
+    pub(super) fn of(view: &ServerlessView<'_>, order: &dyn Order, group: &PendingGroup) -> Option<Self> {
+        let (rank, invocation) = order.rank(view, group)?;
+        Some(Candidate { invocation, function: group.function, arrived: group.arrived, rank })
+    }
+}
+
+/// Lower ranks go first, then lower ids.
+pub(super) fn before(one: &Candidate, other: &Candidate) -> std::cmp::Ordering {
+    one.rank.total_cmp(&other.rank).then(one.invocation.cmp(&other.invocation))
+}
+
 /// Ranks what waits.
 pub trait Order: Send {
     /// Rank and id of the first invocation of a group; `None` while it is withheld.
@@ -168,7 +181,11 @@ impl Order for Tetris {
     fn rank(&self, view: &ServerlessView<'_>, group: &PendingGroup) -> Option<(f64, InvocationId)> {
         let size = view.default_size(group.function);
         let (invocation, seconds) = view.shortest(group);
-        let (alignment, _) = alignment::best_aligned(view, group.function, size)?;
+        let alignment = match alignment::best_aligned(view, group.function, size) {
+            Some((alignment, _)) => alignment,
+            // Only a reservation asks: it fits nowhere now.
+            None => alignment::when_empty(view, group.function, size)?,
+        };
         Some((-(self.knob * alignment + (1.0 - self.knob) / seconds.max(SHORTEST_ESTIMATE)), invocation))
     }
 }

@@ -31,7 +31,7 @@ pub(crate) const NAMES: &[&str] = &[
     "wait_warm",
     "wait_warm_X",
     "heft",
-    "ORDER+SIZE+PLACEMENT+KEEP-ALIVE",
+    "ORDER+SIZE+PLACEMENT+KEEP-ALIVE+RESERVATIONS",
 ];
 
 /// Orders by name.
@@ -69,5 +69,7 @@ pub const PLACEMENTS: &[&str] = &[
     "ch-rlu_X",
     "earliest-finish",
 ];
+/// Reservations by name: for one function, or for so many.
+pub const RESERVATIONS: &[&str] = &["reserve", "reserve_X"];
 /// Keep-alive rules by name.
 pub const KEEP_ALIVES: &[&str] = &["configured", "fixed_X", "hybrid-histogram", "greedy-dual", "belady"];

@@ -6,7 +6,7 @@ use common::SimTime;
 use common::cluster::{ClusterEvent, ClusterSpec, GoneReason, StageOf, TimedEvent};
 use common::ids::{ContainerId, FunctionId, InvocationId, NodeId};
 use configuration::ServerlessConfig;
-use engine::serverless::{ServerlessOutcome, ServerlessView, Work};
+use engine::serverless::{BusyContainer, ServerlessOutcome, ServerlessView, Work, container_place};
 
 const USD_PER_GB_SECOND: f64 = 1.66667e-5;
 const USD_PER_REQUEST: f64 = 0.2e-6;
@@ -15,10 +15,7 @@ const USD_PER_REQUEST: f64 = 0.2e-6;
 enum Phase {
     Starting(InvocationId),
     Warming,
-    Busy {
-        invocation: InvocationId,
-        since: SimTime,
-    },
+    Busy(InvocationId),
     /// The one that fell idle last has the highest number.
     Idle {
         expires: SimTime,
@@ -32,6 +29,8 @@ struct Container {
     node: NodeId,
     memory_mb: u32,
     phase: Phase,
+    /// When the phase began.
+    since: SimTime,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +66,8 @@ pub struct Auditor {
     containers: BTreeMap<ContainerId, Container>,
     down: Vec<bool>,
     fell_idle: u64,
+    /// Most containers that were there at once.
+    most: usize,
     integrals: Integrals,
     /// Where stages of runs have finished.
     stages: BTreeMap<(u64, u32), NodeId>,
@@ -87,6 +88,7 @@ impl Auditor {
             containers: BTreeMap::new(),
             down: vec![false; spec.nodes.len()],
             fell_idle: 0,
+            most: 0,
             integrals: Integrals::default(),
             stages: BTreeMap::new(),
             work_done: [0.0; 2],
@@ -98,6 +100,7 @@ impl Auditor {
             assert!(*at >= self.now, "time runs back from {} to {at}", self.now);
             self.advance(*at);
             self.see_one(event);
+            self.most = self.most.max(self.containers.len());
             self.check_nodes();
         }
     }
@@ -148,7 +151,7 @@ impl Auditor {
             ClusterEvent::Interrupted { invocation, container } => {
                 let lost = self.containers.remove(container).expect("what is lost was there");
                 let runs = matches!(lost.phase,
-                    Phase::Starting(one) | Phase::Busy { invocation: one, .. } if one == *invocation);
+                    Phase::Starting(one) | Phase::Busy(one) if one == *invocation);
                 assert!(runs, "{lost:?} did not run {invocation}");
                 self.invocations.get_mut(invocation).unwrap().waits = true;
             }
@@ -190,22 +193,23 @@ impl Auditor {
         } else {
             assert_eq!(newest, Some(place), "not the most recently used");
             let taken = self.containers.get_mut(&place).unwrap();
-            taken.phase = Phase::Busy { invocation: id, since: now };
+            (taken.phase, taken.since) = (Phase::Busy(id), now);
         }
     }
 
     fn create(&mut self, id: ContainerId, function: FunctionId, node: NodeId, memory_mb: u32, phase: Phase) {
         let peak = self.spec.functions[function.0 as usize].peak_memory_mb;
         assert!(memory_mb >= peak, "a size below the peak");
-        let new = Container { function, node, memory_mb, phase };
+        let new = Container { function, node, memory_mb, phase, since: self.now };
         assert!(self.containers.insert(id, new).is_none(), "container {id} is made twice");
     }
 
     fn ready(&mut self, id: ContainerId, expires: Option<SimTime>) {
         self.fell_idle += 1;
         let container = self.containers.get_mut(&id).expect("what is ready is there");
+        container.since = self.now;
         container.phase = match (container.phase, expires) {
-            (Phase::Starting(invocation), None) => Phase::Busy { invocation, since: self.now },
+            (Phase::Starting(invocation), None) => Phase::Busy(invocation),
             (Phase::Warming, Some(expires)) => Phase::Idle { expires, number: self.fell_idle },
             other => panic!("{other:?} is ready"),
         };
@@ -214,8 +218,9 @@ impl Auditor {
     fn finished(&mut self, id: InvocationId, place: ContainerId, expires: SimTime) {
         self.fell_idle += 1;
         let container = self.containers.get_mut(&place).expect("who finishes is somewhere");
-        let Phase::Busy { invocation, since } = container.phase else { panic!("{container:?} finishes") };
+        let Phase::Busy(invocation) = container.phase else { panic!("{container:?} finishes") };
         assert_eq!(invocation, id, "another invocation ran there");
+        let since = std::mem::replace(&mut container.since, self.now);
         container.phase = Phase::Idle { expires, number: self.fell_idle };
         let container = *container;
         let invocation = self.invocations.get_mut(&id).unwrap();
@@ -300,6 +305,7 @@ impl Auditor {
                 assert_eq!(view.idle_containers(function, node.id) as usize, idle);
             }
         }
+        self.compare_places();
         for group in view.groups() {
             let own = |one: &&Invocation| one.waits && one.function == group.function;
             assert_eq!(group.count as usize, self.invocations.values().filter(own).count());
@@ -317,11 +323,39 @@ impl Auditor {
         assert!((-1e-9..=cpu + 1e-9).contains(&state.cpu_used), "{state:?}");
         let network = f64::from(spec.network_mbps);
         assert!((-1e-9..=network + 1e-9).contains(&state.network_used), "{state:?}");
-        let mut idle: Vec<(u64, ContainerId)> =
-            self.idle(id).map(|(id, one)| (one.phase_number(), id)).collect();
+        let mut idle: Vec<(u64, ContainerId, SimTime)> =
+            self.idle(id).map(|(id, one)| (one.phase_number(), id, one.since)).collect();
         idle.sort_unstable();
-        let order: Vec<ContainerId> = idle.into_iter().map(|(_, id)| id).collect();
-        assert_eq!(view.idle_on(id).map(|one| one.id).collect::<Vec<_>>(), order);
+        let order: Vec<_> = idle.into_iter().map(|(_, id, since)| (id, since)).collect();
+        assert_eq!(view.idle_on(id).map(|one| (one.id, one.since)).collect::<Vec<_>>(), order);
+        let mut busy: Vec<BusyContainer> = view.busy_on(id).collect();
+        busy.sort_unstable_by_key(|one| one.id);
+        assert_eq!(busy, self.busy(id).collect::<Vec<_>>());
+    }
+
+    /// Containers of a node that start or run, by id.
+    fn busy(&self, node: NodeId) -> impl Iterator<Item = BusyContainer> {
+        let here = self.containers.iter().filter(move |(_, one)| one.node == node);
+        here.filter(|(_, one)| !matches!(one.phase, Phase::Idle { .. })).map(|(&id, one)| BusyContainer {
+            id,
+            function: one.function,
+            memory_mb: one.memory_mb,
+            since: one.since,
+            starting: matches!(one.phase, Phase::Starting(_) | Phase::Warming),
+            bound: one.phase != Phase::Warming,
+        })
+    }
+
+    /// Places are told apart while both are there, and stay dense.
+    fn compare_places(&self) {
+        let mut places: Vec<usize> = self.containers.keys().map(|&id| container_place(id)).collect();
+        places.sort_unstable();
+        assert!(places.windows(2).all(|pair| pair[0] < pair[1]), "{places:?}");
+        assert!(
+            places.last().is_none_or(|&last| last < self.most),
+            "{places:?} beside at most {}",
+            self.most
+        );
     }
 
     /// The outcome is what the books say. `rewarded`: the sum of the rewards for cost.

@@ -1,11 +1,13 @@
 //! The rules of scenario `slots`. Each scores the visible jobs that fit now and starts the best with a score above
 //! zero, the lowest slot among equals.
 
+mod backfilling;
+
 use common::Action;
 use common::ids::NodeId;
 use common::slots::RESOURCES;
 
-use crate::names::{knob, unknown};
+use crate::names::{knob, reservations, unknown};
 use engine::slots::{SlotsView, WaitingJob};
 use engine::{ClusterView, DecisionRequest, Scheduler, SchedulerError};
 
@@ -21,12 +23,17 @@ pub(super) const NAMES: &[&str] = &[
     "svf",
     "wspt",
     "sjf_waitX",
+    "RULE+reserve",
+    "RULE+reserve_X",
 ];
 
 /// The best fixed knob of Tetris, tuned on seeds of its own.
 const TETRIS_KNOB: f64 = 0.001;
 /// Jobs of this length or longer are the ones that are worth holding back.
 const LONG: u32 = 10;
+
+/// Names of the part behind a `+`.
+const RESERVATIONS: &[&str] = &["reserve", "reserve_X"];
 
 /// What a rule prefers.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -54,6 +61,8 @@ enum Rule {
 struct SlotsHeuristic {
     name: String,
     rule: Rule,
+    /// Number of jobs that may have their place reserved.
+    most_reservations: usize,
 }
 
 /// The rule that is called so.
@@ -74,23 +83,41 @@ fn rule_named(name: &str) -> Result<Rule, String> {
     })
 }
 
+/// The rule and the number of reservations behind a name.
+fn parts_of(name: &str) -> Result<(Rule, usize), String> {
+    let Some((rule, part)) = name.split_once('+') else { return Ok((rule_named(name)?, 0)) };
+    let rule = rule_named(rule)?;
+    let most = reservations(part).ok_or_else(|| unknown(part, "part of a rule's name", RESERVATIONS))?;
+    if rule == Rule::FcfsStrict {
+        return Err("`fcfs_strict` starts nothing before the head of the line, so a reservation changes nothing; EASY backfilling is `fcfs_skip+reserve`".to_owned());
+    }
+    Ok((rule, most))
+}
+
 /// The one name of the rule that is called so: its number in one form, and without it where it is the tuned one.
 ///
 /// # Errors
 /// What is wrong with the name.
 pub(super) fn canonical(name: &str) -> Result<String, String> {
-    Ok(match rule_named(name)? {
+    let (rule, most) = parts_of(name)?;
+    let rule = match rule {
         Rule::Tetris(TETRIS_KNOB) => "tetris".to_owned(),
         Rule::Tetris(1.0) => "packer".to_owned(),
         Rule::Tetris(knob) => format!("tetris_k{knob}"),
         Rule::SjfWait(steps) => format!("sjf_wait{steps}"),
-        _ => name.to_owned(),
+        _ => name.split('+').next().unwrap_or_default().to_owned(),
+    };
+    Ok(match most {
+        0 => rule,
+        1 => format!("{rule}+reserve"),
+        most => format!("{rule}+reserve_{most}"),
     })
 }
 
 /// The scheduler that is called so.
 pub(super) fn by_name(name: &str) -> Result<Box<dyn Scheduler>, String> {
-    Ok(Box::new(SlotsHeuristic { name: canonical(name)?, rule: rule_named(name)? }))
+    let (rule, most_reservations) = parts_of(name)?;
+    Ok(Box::new(SlotsHeuristic { name: canonical(name)?, rule, most_reservations }))
 }
 
 impl Scheduler for SlotsHeuristic {
@@ -107,34 +134,52 @@ impl Scheduler for SlotsHeuristic {
             let ClusterView::Slots(view) = request.view else {
                 return Err(SchedulerError::wrong_scenario(&self.name, &request.view));
             };
-            actions.push(self.rule.choose(&view));
+            actions.push(self.choose(&view));
         }
         Ok(())
     }
 }
 
-impl Rule {
-    fn choose(self, view: &SlotsView<'_>) -> Action {
-        let chosen = match self {
-            Rule::FcfsStrict => view.waiting().min_by_key(|job| job.id).filter(|job| job.fits),
-            _ => self.best(view),
+impl SlotsHeuristic {
+    fn choose(&self, view: &SlotsView<'_>) -> Action {
+        let chosen = match self.most_reservations {
+            0 => self.rule.first(view),
+            most => backfilling::first_beside_reservations(view, &self.rule.ranked(view), most),
         };
         chosen.map_or(Action::Wait, |job| Action::Start { invocation: job.id, memory_mb: 0, node: NodeId(0) })
     }
+}
 
-    fn best(self, view: &SlotsView<'_>) -> Option<WaitingJob> {
-        let free = view.free();
-        let hold = self == Rule::TetrisHold && !view.horizon_reached();
-        let mut best = None;
-        let mut best_score = 0.0;
-        for job in view.waiting().filter(|job| job.fits) {
-            let score = if hold && job.length >= LONG { 0.0 } else { self.score(&job, free) };
-            if score > best_score {
-                best_score = score;
-                best = Some(job);
+impl Rule {
+    /// The job that the rule starts now.
+    fn first(self, view: &SlotsView<'_>) -> Option<WaitingJob> {
+        if self == Rule::FcfsStrict {
+            return view.waiting().min_by_key(|job| job.id).filter(|job| job.fits);
+        }
+        let scored = self.scored(view).filter(|(_, job)| job.fits);
+        let mut best: Option<(f64, WaitingJob)> = None;
+        for (score, job) in scored {
+            if best.is_none_or(|(highest, _)| score > highest) {
+                best = Some((score, job));
             }
         }
-        best
+        best.map(|(_, job)| job)
+    }
+
+    /// All visible jobs, the best first.
+    fn ranked(self, view: &SlotsView<'_>) -> Vec<WaitingJob> {
+        let mut scored: Vec<(f64, WaitingJob)> = self.scored(view).collect();
+        // Stable: of equals the lowest slot stays first.
+        scored.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+        scored.into_iter().map(|(_, job)| job).collect()
+    }
+
+    /// Visible jobs with their scores, but for those that the rule holds back.
+    fn scored<'a>(self, view: &SlotsView<'a>) -> impl Iterator<Item = (f64, WaitingJob)> + 'a {
+        let free = view.free();
+        let holds = self == Rule::TetrisHold && !view.horizon_reached();
+        let jobs = view.waiting().filter(move |job| !(holds && job.length >= LONG));
+        jobs.map(move |job| (self.score(&job, free), job)).filter(|(score, _)| *score > 0.0)
     }
 
     fn score(self, job: &WaitingJob, free: [u32; RESOURCES]) -> f64 {
