@@ -45,7 +45,6 @@ impl Starts {
         {
             return Action::Release { container };
         }
-        reservations.started(view, found.candidate.function, &found.placement, found.node);
         found.action()
     }
 
@@ -83,7 +82,7 @@ impl Starts {
         candidate: Candidate,
     ) -> Option<Found> {
         let size = self.size.pick(view, candidate.function);
-        let closed = reservations.closed_to(view, &candidate, size);
+        let closed = reservations.closed_to(view, candidate.function, size);
         let (placement, node) = self.placement.place(&view.without(&closed), &candidate, size)?;
         Some(Found { candidate, placement, node })
     }
