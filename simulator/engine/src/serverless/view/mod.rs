@@ -1,0 +1,158 @@
+//! What a scheduler sees of a cluster, never a true duration (but see `oracle`): here time, specs, estimates and what waits.
+
+mod containers;
+mod placements;
+
+use common::SimTime;
+use common::cluster::{ClusterSpec, DurationEstimate, StageOf, TimedEvent};
+use common::ids::{FunctionId, InvocationId, NodeId};
+
+use super::question::Question;
+use super::seen::{InputData, PendingGroup, PendingInvocation};
+use super::simulation::ServerlessSimulation;
+use super::workflows::upward_ranks;
+
+/// What a scheduler may read of an episode at a decision.
+#[derive(Clone, Copy)]
+pub struct ServerlessView<'a> {
+    simulation: &'a ServerlessSimulation,
+    /// Nodes on which nothing is offered; few.
+    closed: &'a [NodeId],
+}
+
+impl ServerlessSimulation {
+    /// See [`crate::Simulation::view`].
+    #[must_use]
+    pub fn view(&self) -> ServerlessView<'_> {
+        ServerlessView { simulation: self, closed: &[] }
+    }
+}
+
+impl<'a> ServerlessView<'a> {
+    /// Simulated time since the start of the episode.
+    #[must_use]
+    #[inline]
+    pub fn now(&self) -> SimTime {
+        self.simulation.now
+    }
+
+    /// The fixed part of the cluster.
+    #[must_use]
+    #[inline]
+    pub fn spec(&self) -> &'a ClusterSpec {
+        self.simulation.workload.cluster()
+    }
+
+    /// Number of invocations that wait.
+    #[must_use]
+    #[inline]
+    pub fn pending_count(&self) -> usize {
+        self.simulation.pending.len()
+    }
+
+    /// All that wait, oldest first.
+    pub fn pending(&self) -> impl Iterator<Item = PendingInvocation> + 'a {
+        let simulation = self.simulation;
+        simulation.pending.iter().map(move |place| {
+            let job = simulation.jobs.get(place);
+            PendingInvocation {
+                id: job.id,
+                function: FunctionId(job.function),
+                arrived: job.arrived,
+                priority: simulation.workload.cluster.functions[job.function as usize].priority,
+                input_size: job.work.input_size,
+            }
+        })
+    }
+
+    /// What is asked now.
+    #[must_use]
+    #[inline]
+    pub fn question(&self) -> Question {
+        self.simulation.question()
+    }
+
+    /// Functions with waiting invocations, in no order. A rule looks at each function, not at each invocation.
+    #[inline]
+    pub fn groups(&self) -> impl Iterator<Item = PendingGroup> + 'a {
+        let simulation = self.simulation;
+        simulation.pending.active().iter().map(move |&function| {
+            let (oldest, count) = simulation.pending.head(function);
+            PendingGroup {
+                function: FunctionId(function),
+                oldest: simulation.jobs.get(oldest).id,
+                arrived: simulation.jobs.get(oldest).arrived,
+                count,
+            }
+        })
+    }
+
+    /// What history says of a function's durations.
+    #[must_use]
+    #[inline]
+    pub fn estimate(&self, function: FunctionId) -> DurationEstimate {
+        self.simulation.estimators[function.0 as usize].get()
+    }
+
+    /// The invocation of a group that is expected to be shortest, and its expected duration in seconds. From history all of a
+    /// group look alike and it is the oldest; under `oracle` it is the truly shortest.
+    ///
+    /// # Panics
+    /// When the group is empty; [`ServerlessView::groups`] never returns such a group.
+    #[must_use]
+    #[inline]
+    pub fn shortest(&self, group: &PendingGroup) -> (InvocationId, f64) {
+        if !self.simulation.rules.oracle {
+            return (group.oldest, self.estimate(group.function).mean);
+        }
+        let jobs = &self.simulation.jobs;
+        let line = self.simulation.pending.line(group.function.0);
+        let shortest = line.map(|place| jobs.get(place)).min_by(|a, b| a.reference.total_cmp(&b.reference));
+        let shortest = shortest.expect("a group has at least one invocation");
+        (shortest.id, shortest.reference)
+    }
+
+    /// The place of an invocation in its workflow, if it has one and is in the system.
+    #[must_use]
+    pub fn stage(&self, invocation: InvocationId) -> Option<StageOf> {
+        let stage = self.simulation.jobs.get(self.simulation.jobs.find(invocation)?).stage?;
+        Some(self.simulation.runs.stage_of(stage))
+    }
+
+    /// Expected length of the longest path from an invocation to the end of its workflow, itself included, in seconds (HEFT's
+    /// upward rank on estimates); of one that is in none, its own estimate.
+    #[must_use]
+    pub fn remaining_path_seconds(&self, invocation: InvocationId, function: FunctionId) -> f64 {
+        let own = self.estimate(function).mean;
+        let Some(StageOf { workflow, stage, .. }) = self.stage(invocation) else { return own };
+        let spec = &self.spec().workflows[workflow as usize];
+        let mbps = self.simulation.workload.shares.mbps_per_vcpu;
+        upward_ranks(spec, |function| self.estimate(FunctionId(function)).mean, mbps)[stage as usize]
+    }
+
+    /// Time of a function's next call, for references that know the future; `None` when no call follows.
+    #[must_use]
+    pub fn foreseen_arrival(&self, function: FunctionId) -> Option<SimTime> {
+        let times = self.simulation.foreseen.get(function.0 as usize)?;
+        times.get(times.partition_point(|&at| at <= self.simulation.now)).copied()
+    }
+
+    /// Data of earlier stages that an invocation needs, and where it lies.
+    pub fn inputs(&self, invocation: InvocationId) -> impl Iterator<Item = InputData> + 'a {
+        let simulation = self.simulation;
+        let job = simulation.jobs.find(invocation).map(|place| simulation.jobs.get(place));
+        job.and_then(|job| job.stage).into_iter().flat_map(move |(run, stage)| {
+            let run = simulation.runs.get(run);
+            let spec = &simulation.workload.cluster.workflows[run.workflow as usize];
+            let inputs = spec.stages[stage as usize].inputs.iter();
+            inputs.map(move |edge| InputData { node: NodeId(run.node_of(edge)), megabits: edge.megabits })
+        })
+    }
+
+    /// What happened since the last decision, where events are followed.
+    #[must_use]
+    #[inline]
+    pub fn events(&self) -> &'a [TimedEvent] {
+        &self.simulation.events
+    }
+}
