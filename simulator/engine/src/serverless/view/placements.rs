@@ -1,0 +1,117 @@
+//! Where a container of a function can start, and with how much memory.
+
+use common::cluster::StartOption;
+use common::ids::{FunctionId, NodeId};
+
+use super::ServerlessView;
+use crate::serverless::function::MemoryShares;
+use crate::serverless::seen::{PendingGroup, Placement};
+
+impl<'a> ServerlessView<'a> {
+    /// The same view without placements on `closed` nodes; the search costs as much as they are many.
+    #[must_use]
+    #[inline]
+    pub fn without(self, closed: &'a [NodeId]) -> ServerlessView<'a> {
+        ServerlessView { closed, ..self }
+    }
+
+    #[inline]
+    fn is_closed(&self, node: NodeId) -> bool {
+        !self.closed.is_empty() && self.closed.contains(&node)
+    }
+
+    /// Nodes on which a container of that function and size (a place in `size_multiples`) waits, in no particular order.
+    #[inline]
+    pub fn warm_placements(
+        &self,
+        function: FunctionId,
+        size: usize,
+    ) -> impl Iterator<Item = (Placement, NodeId)> + 'a {
+        let containers = &self.simulation.containers;
+        let memory_mb = self.size_mb(function, size);
+        let view = *self;
+        containers.warm_nodes(function.0).iter().filter_map(move |warm| {
+            let memory_mb = memory_mb.filter(|_| !view.is_closed(NodeId(warm.node)))?;
+            // Nearly always the last one used has the size that is wanted.
+            let found = containers.get(warm.newest).memory_mb == memory_mb
+                || containers.warm(function.0, memory_mb, warm.node).is_some();
+            found.then_some((Placement { memory_mb, warm: true, evicts_mb: 0 }, NodeId(warm.node)))
+        })
+    }
+
+    /// What a start of `function` at size `size` (a place in `size_multiples`) on `node` would mean; `None` where it does
+    /// not fit or the size is below the function's peak.
+    #[must_use]
+    #[inline]
+    pub fn placement(&self, function: FunctionId, size: usize, node: NodeId) -> Option<Placement> {
+        let memory_mb = (*self.simulation.workload.sizes[function.0 as usize].get(size)?)?;
+        if self.is_closed(node) {
+            return None;
+        }
+        let containers = &self.simulation.containers;
+        if containers.warm(function.0, memory_mb, node.0).is_some() {
+            return Some(Placement { memory_mb, warm: true, evicts_mb: 0 });
+        }
+        let evicts_mb = containers.evicts_mb(function.0, memory_mb, node.0)?;
+        Some(Placement { memory_mb, warm: false, evicts_mb })
+    }
+
+    /// Memory of a size of a function, MB; `None` where it is below the peak.
+    #[must_use]
+    #[inline]
+    pub fn size_mb(&self, function: FunctionId, size: usize) -> Option<u32> {
+        *self.simulation.workload.sizes[function.0 as usize].get(size)?
+    }
+
+    /// CPU and bandwidth that come with memory.
+    #[must_use]
+    #[inline]
+    pub fn shares(&self) -> MemoryShares {
+        self.simulation.workload.shares
+    }
+
+    /// The place in `size_multiples` of a function's default size; where that is not offered, the smallest that is.
+    #[must_use]
+    #[inline]
+    pub fn default_size(&self, function: FunctionId) -> usize {
+        let default = self.spec().functions[function.0 as usize].default_memory_mb;
+        let sizes = &self.simulation.workload.sizes[function.0 as usize];
+        let place = sizes.iter().position(|&size| size == Some(default));
+        place.or_else(|| sizes.iter().position(Option::is_some)).unwrap_or(0)
+    }
+
+    /// Possible starts of the oldest pending invocation of each function, for those `window` functions that can start
+    /// somewhere and whose oldest has waited longest; sorted by (invocation, size, node). Those behind it in the line of the
+    /// same function look alike but for having waited less, so nothing is lost, and a burst of one function cannot
+    /// hide the others. It is never empty when a decision is due and `window` is not 0.
+    pub fn start_options(&self, window: usize, out: &mut Vec<StartOption>) {
+        out.clear();
+        let mut groups: Vec<PendingGroup> = self.groups().collect();
+        groups.sort_unstable_by_key(|group| group.oldest);
+        let mut shown = 0;
+        for group in groups {
+            if shown == window {
+                break;
+            }
+            let before = out.len();
+            self.starts_of(&group, out);
+            shown += usize::from(out.len() > before);
+        }
+    }
+
+    fn starts_of(&self, group: &PendingGroup, out: &mut Vec<StartOption>) {
+        for size in 0..self.spec().size_multiples.len() {
+            for node in (0..self.spec().nodes.len() as u32).map(NodeId) {
+                let Some(placement) = self.placement(group.function, size, node) else { continue };
+                out.push(StartOption {
+                    invocation: group.oldest,
+                    size: size as u32,
+                    memory_mb: placement.memory_mb,
+                    node,
+                    warm: placement.warm,
+                    evicts_mb: placement.evicts_mb,
+                });
+            }
+        }
+    }
+}
