@@ -204,7 +204,7 @@ fn difference(
     }
     let place = metrics_of(scenario).iter().position(|metric| metric.key == key);
     let value = |episode: &Episode| place.map_or(f64::NAN, |place| episode.figures[place]);
-    // An episode in which nothing was measured, as one without any arrival, says nothing about either.
+    // Pairs with an episode in which nothing was measured (one without arrivals) are left out.
     let values: Vec<(f64, f64)> = pairs
         .iter()
         .map(|(one, other)| (value(one), value(other)))

@@ -1,6 +1,6 @@
 //! A results folder: `evaluation.json` says what was asked, `episodes.jsonl` has a line for every finished episode, and
-//! `results.csv` a row for every workload, load and scheduler. Episodes are appended and made durable in groups, so
-//! whatever ends an evaluation loses the last seconds at most, and the same command goes on where it was.
+//! `results.csv` a row for every workload, load and scheduler. Episodes are appended and made durable in groups:
+//! an evaluation that is killed loses at most its last seconds, and the same command continues it.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};

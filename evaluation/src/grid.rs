@@ -62,7 +62,7 @@ impl Workload<'_> {
         }
     }
 
-    /// Whether references have a meaning here: not where there are workflows, whose stages come when it is decided.
+    /// Whether references are defined for the workload. With workflows they are not: when a stage arrives depends on the scheduler.
     fn has_references(&self) -> bool {
         self.episodes.workload().is_none_or(|one| one.cluster().workflows.is_empty())
     }
@@ -152,7 +152,7 @@ impl Grid<'_> {
     }
 }
 
-/// Whether each contender plays the workload: a reference without meaning there is left out, with a log line.
+/// Whether each contender plays the workload. A reference that is not defined for it is left out, with a log line.
 fn taking_part(workload: &Workload<'_>, contenders: &[Contender<'_>]) -> Vec<bool> {
     let known = workload.has_references();
     let takes_part = |contender: &Contender<'_>| {

@@ -52,7 +52,7 @@ struct File {
     sequences: Vec<Given>,
 }
 
-/// A sequence; what begins with `_` is told of it and changes nothing here.
+/// A sequence of jobs. Keys that begin with `_` are comments.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Given {
@@ -81,7 +81,7 @@ struct GivenJob {
     arrival: Whole,
 }
 
-/// A whole number from 0 on; what is none is refused in words that do not come from Rust.
+/// A whole number from 0 on. Other values get an error message of our own, not that of the JSON library.
 #[derive(Clone, Copy)]
 struct Whole(u64);
 

@@ -198,7 +198,7 @@ fn paired(one: &ServerlessRecord, other: &ServerlessRecord, key: &str) -> Vec<f6
     one.by_seed.iter().filter_map(difference).filter(|value| value.is_finite()).collect()
 }
 
-/// The records as one table a workload and load: every metric for a few schedulers, those that decide for many.
+/// One table for each workload and load: all metrics for up to [`ACROSS`] schedulers, the key metrics for more.
 #[must_use]
 pub fn serverless_table(records: &[ServerlessRecord]) -> String {
     let mut text = String::new();
@@ -206,7 +206,7 @@ pub fn serverless_table(records: &[ServerlessRecord]) -> String {
     for (workload, load) in in_order_of_appearance(cells) {
         let at = |record: &&ServerlessRecord| record.workload == workload && record.load == load;
         let here: Vec<&ServerlessRecord> = records.iter().filter(at).collect();
-        // A reference knows no time.
+        // References have no simulated time: the heading needs the time of a scheduler.
         let Some(first) = here.iter().max_by(|a, b| a.seconds.total_cmp(&b.seconds)) else { continue };
         text.push_str(&format!(
             "{} at {}% load: {} seeds of {:.0} s, {} invocations in all; means with 95% bootstrap intervals over seeds\n\
@@ -225,7 +225,7 @@ pub fn serverless_table(records: &[ServerlessRecord]) -> String {
     text
 }
 
-/// Beyond so many schedulers they go down, and only these metrics across.
+/// Largest number of schedulers that are columns; more are rows, with only the key metrics as columns.
 const ACROSS: usize = 6;
 const KEY_METRICS: [&str; 9] = [
     "slowdown",

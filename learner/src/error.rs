@@ -123,12 +123,12 @@ pub enum LearnerError {
     },
     /// Episodes come, but there is nothing to decide in them.
     #[error(
-        "nothing to learn from: {episodes} trajectories came one after the other, and none holds a decision between \
+        "nothing to learn from: {trajectories} trajectories came one after the other, and none holds a decision between \
          alternatives; raise the load or the length of training episodes"
     )]
     NothingToDecide {
         /// Number of trajectories that arrived in succession without such a decision.
-        episodes: u64,
+        trajectories: u64,
     },
     /// The simulator could not be set up.
     #[error(transparent)]

@@ -65,8 +65,8 @@ impl Window {
     /// The verdict on an item that `version` began to play.
     #[must_use]
     pub fn judge(&self, version: PolicyVersion) -> Verdict {
-        let older_epoch = version.token < self.newest.token;
-        if older_epoch && version.number > self.restored {
+        let older_life = version.token < self.newest.token;
+        if older_life && version.number > self.restored {
             Verdict::Fenced
         } else if version.number + self.max_lag < self.newest.number {
             Verdict::Lagging
@@ -182,8 +182,8 @@ impl Feed {
         let batch = Batch::new(std::mem::take(&mut self.waiting));
         self.empty_turns = if batch.steps.is_empty() { self.empty_turns + 1 } else { 0 };
         if self.empty_turns == EMPTY_TURNS {
-            let episodes = self.empty.map_or(0, |empty| empty.count);
-            return Err(LearnerError::NothingToDecide { episodes });
+            let trajectories = self.empty.map_or(0, |empty| empty.count);
+            return Err(LearnerError::NothingToDecide { trajectories });
         }
         Ok(Some((batch, 0.0)))
     }
@@ -249,7 +249,7 @@ impl Feed {
     /// [`LearnerError::NothingToDecide`].
     pub(crate) fn check_arrivals(&mut self) -> Result<(), LearnerError> {
         if let Some(Empty { count, .. }) = self.empty.filter(|empty| empty.since.elapsed() > EMPTY_FOR) {
-            return Err(LearnerError::NothingToDecide { episodes: count });
+            return Err(LearnerError::NothingToDecide { trajectories: count });
         }
         if self.last_arrival.elapsed() > QUIET_FOR && self.last_remark.elapsed() > QUIET_FOR {
             self.last_remark = Instant::now();

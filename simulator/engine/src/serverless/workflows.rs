@@ -44,7 +44,7 @@ impl Run {
         self.nodes[edge.from as usize]
     }
 
-    /// A stage with its inputs there would end so, were it alone in the world; `seconds` is its own reference duration.
+    /// Notes when a stage ends in the reference run, in which nothing waits; `seconds` is its own reference duration.
     pub fn reference_end(&mut self, spec: &WorkflowSpec, stage: u32, seconds: f64) {
         let inputs = &spec.stages[stage as usize].inputs;
         let start = inputs.iter().map(|edge| self.reference_ends[edge.from as usize]).fold(0.0, f64::max);

@@ -6,11 +6,11 @@
 
 /// Knob of Tetris.
 pub(super) const TETRIS_KNOB: f64 = 0.9;
-/// So many times its estimate an invocation waits for a warm container.
+/// An invocation waits up to this many times its estimate for a warm container.
 pub(super) const WAIT_WARM: f64 = 8.0;
 /// Invocations that are expected to take longer are withheld, seconds.
 pub(super) const WITHHOLD_LONGER_THAN: f64 = 1.0;
-/// For so many times its estimate an invocation is withheld.
+/// A long invocation is withheld for this many times its estimate.
 pub(super) const WITHHOLD_PATIENCE: f64 = 0.5;
 /// Load of a node at most under consistent hashing with bounded loads, over the average load.
 pub(super) const CH_BL_BOUND: f64 = 1.5;

@@ -5,11 +5,11 @@ use super::{FellIdle, KeepAlive};
 use engine::Interests;
 use engine::serverless::ServerlessView;
 
-/// So long that only the need for memory ends it, seconds.
+/// Longer than any episode, seconds: containers go only when memory is needed.
 const FOREVER: f64 = 1e6;
 
-/// A reference that knows the future (after Belady 1966): a container whose function never comes again goes at once, and
-/// when memory is needed the one goes whose function comes again last. It is no bound: containers differ in size, and stages of
+/// A reference that knows the future (after Belady 1966): a container whose function is never called again goes at once;
+/// when memory is needed, the one whose function is called last goes. It is no bound: containers differ in size, and stages of
 /// workflows are not foreseen.
 pub struct Belady;
 

@@ -7,7 +7,7 @@ use super::{FellIdle, KeepAlive};
 use engine::Interests;
 use engine::serverless::ServerlessView;
 
-/// So long that only the need for memory ends it, seconds.
+/// Longer than any episode, seconds: containers go only when memory is needed.
 const FOREVER: f64 = 1e6;
 
 /// `FaasCache` (Fuerst and Sharma, ASPLOS 2021): containers are a cache under the Greedy-Dual-Size-Frequency policy (Cherkasova
