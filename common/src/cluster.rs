@@ -211,6 +211,19 @@ pub enum ClusterEvent {
         /// Id of the node.
         node: NodeId,
     },
+    /// Late binding: an invocation whose container still starts moved to another one of its function that is ready. An
+    /// invocation that the other one was started for takes the first container in exchange; else that one goes on starting,
+    /// for no invocation.
+    Rebound {
+        /// Id of the invocation.
+        invocation: InvocationId,
+        /// Its function.
+        function: FunctionId,
+        /// The container that starts.
+        from: ContainerId,
+        /// The container in which the invocation runs now.
+        to: ContainerId,
+    },
     /// A node came back, empty.
     NodeUp {
         /// Id of the node.

@@ -74,6 +74,9 @@ pub struct ServerlessConfig {
     /// How often a scheduler that pre-warms and releases containers is asked about them, in milliseconds.
     #[garde(range(min = 1, max = 3_600_000))]
     pub pool_tick_ms: u64,
+    /// Which container runs an invocation that has none ready.
+    #[garde(skip)]
+    pub binding: Binding,
     /// Functions of different isolation tags never share a node.
     #[garde(skip)]
     pub isolation: bool,
@@ -173,6 +176,7 @@ impl Default for ServerlessConfig {
             training_drain_seconds: 15.0,
             keep_alive_seconds: 600.0,
             pool_tick_ms: 1000,
+            binding: Binding::Early,
             isolation: false,
             failures: None,
             ask_again_ms: 100,
@@ -200,6 +204,16 @@ fn default_runtimes() -> Vec<RuntimeConfig> {
     ]
     .map(|(name, share, median_ms)| RuntimeConfig { name: name.to_owned(), share, median_ms, sigma: 0.4 })
     .to_vec()
+}
+
+/// When an invocation that starts cold gets its container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Binding {
+    /// At its start: it waits until the container that was started for it is ready.
+    Early,
+    /// When one is ready: it takes the first container of its function and size, the oldest invocation first.
+    Late,
 }
 
 fn has_its_section(trace: Option<&TraceConfig>) -> impl FnOnce(&WorkloadKind, &()) -> garde::Result {

@@ -201,6 +201,12 @@ impl Recorder {
                 self.go(at, *container);
                 self.wait(at, 1);
             }
+            // The other container goes on starting, whichever way.
+            ClusterEvent::Rebound { to, .. } => {
+                if self.containers.get(to).is_some_and(|one| one.state == ContainerState::Idle) {
+                    self.turn(at, *to, ContainerState::Running);
+                }
+            }
             ClusterEvent::KeptAlive { .. } | ClusterEvent::NodeDown { .. } | ClusterEvent::NodeUp { .. } => {}
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use common::trajectory::Scenario;
 use common::{RunSeed, SimTime, Stream};
-use configuration::{ServerlessConfig, SimulatorConfig, SlotsConfig, SlotsMixture, WorkloadKind};
+use configuration::{Binding, ServerlessConfig, SimulatorConfig, SlotsConfig, SlotsMixture, WorkloadKind};
 use engine::serverless::{EpisodeRules, EpisodeSource, Part, ServerlessSimulation, Workload, WorkloadSource};
 use engine::slots::SlotsSimulation;
 use engine::{Interests, SetUpError, Simulation};
@@ -145,6 +145,7 @@ impl Episodes {
             asks_after_horizon: SimTime::from_seconds(asks_after_horizon),
             asks_from: if part == Part::Training { warm_up } else { SimTime::ZERO },
             oracle: config.oracle,
+            late_binding: config.binding == Binding::Late,
             isolation: config.isolation,
             failures: config.failures.clone(),
             interests,

@@ -222,6 +222,7 @@ impl ServerlessGraph {
                 }
                 Ok(())
             }
+            ClusterEvent::Rebound { from, to, .. } => self.rebind(at, *from, *to),
             ClusterEvent::NodeDown { node } => self.set_down(at, node.0 as usize, true),
             ClusterEvent::NodeUp { node } => self.set_down(at, node.0 as usize, false),
             ClusterEvent::Gone { container, .. } => self.remove(at, *container).map(|_| ()),
@@ -305,6 +306,33 @@ impl ServerlessGraph {
         self.cold_share += START_WEIGHT * (observed - self.cold_share);
         let phase = if cold { Phase::Starting { since: at, work } } else { Phase::Busy { since: at, work } };
         self.containers.insert(container, Container { function: work.function, node, memory_mb, phase });
+        Ok(())
+    }
+
+    /// The invocation of the starting container `from` moves to `to`, which is idle or starts for another one.
+    fn rebind(&mut self, at: SimTime, from: ContainerId, to: ContainerId) -> Result<(), TrackerError> {
+        let Phase::Starting { since, work } = self.container_mut(at, from)?.phase else {
+            return Err(TrackerError::UnknownContainer { at, container: from });
+        };
+        // Its place among the idle is found by its phase.
+        self.delist(to);
+        let found = self.container_mut(at, to)?;
+        let (node, memory_mb, before) = (found.node, found.memory_mb, found.phase);
+        let left = match before {
+            Phase::Starting { since: own, work: other } => {
+                found.phase = Phase::Starting { since: own, work };
+                Phase::Starting { since, work: other }
+            }
+            _ => {
+                found.phase = Phase::Busy { since: at, work };
+                let function = &mut self.functions[work.function];
+                function.idle = function.idle.saturating_sub(1);
+                function.busy += 1;
+                self.nodes[node].bind_idle(memory_mb);
+                Phase::Warming { since }
+            }
+        };
+        self.container_mut(at, from)?.phase = left;
         Ok(())
     }
 

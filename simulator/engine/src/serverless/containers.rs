@@ -225,6 +225,16 @@ impl Containers {
         self.bound[function as usize] -= 1;
     }
 
+    /// A starting container becomes that of `job`.
+    pub fn bind(&mut self, place: u32, job: u32) {
+        self.places[place as usize].state = State::Bound { job };
+    }
+
+    /// A starting container goes on starting, for no invocation.
+    pub fn give_up(&mut self, place: u32) {
+        self.places[place as usize].state = State::Warming;
+    }
+
     /// A cold start is over.
     pub fn ready(&mut self, now: SimTime, place: u32) {
         let container = &mut self.places[place as usize];

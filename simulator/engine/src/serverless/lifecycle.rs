@@ -114,8 +114,7 @@ impl ServerlessSimulation {
         self.ledger.meters.hold(f64::from(memory_mb), 0.0, price);
         self.allocate(function, memory_mb, 1.0);
         let container_id = self.containers.get(container).id;
-        let task = Task { life: life_of(container_id), ..self.task(job, memory_mb, node) };
-        self.execution.assign(container, task);
+        self.assign(job, container);
         let cold = warm.is_none();
         let started = self.jobs.get_mut(job);
         started.cold |= cold;
@@ -129,6 +128,9 @@ impl ServerlessSimulation {
             cold,
         });
         if cold {
+            if let Some(starting) = &mut self.starting {
+                starting.insert(function, id, container);
+            }
             self.boot(container, function, cold_draw);
         } else {
             self.execution.begin(self.now, container, &mut self.ledger.meters);
@@ -143,7 +145,7 @@ impl ServerlessSimulation {
         self.execution.boot(ready, container, life);
     }
 
-    fn task(&self, job: u32, memory_mb: u32, node: u32) -> Task {
+    pub(super) fn task(&self, job: u32, memory_mb: u32, node: u32) -> Task {
         let job = self.jobs.get(job);
         let model = &self.workload.models[job.function as usize];
         let mbps = self.workload.shares.mbps(memory_mb);
@@ -203,6 +205,7 @@ impl ServerlessSimulation {
         let estimate = self.estimators[function as usize].get();
         self.log.add(Happened::Finished, self.now.0, job.id.0, expires.0);
         self.record(ClusterEvent::Finished { invocation: job.id, container: id, expires, estimate });
+        self.take_over(container);
         if let Some((run, stage)) = job.stage {
             self.stage_finished(run, stage, node);
         }

@@ -20,6 +20,7 @@ pub(super) enum Happened {
     NodeDown,
     NodeUp,
     Unfinished,
+    Rebound,
 }
 
 impl LogHash {

@@ -20,6 +20,7 @@ mod expiries;
 mod failures;
 mod function;
 mod jobs;
+mod late_binding;
 mod ledger;
 mod lifecycle;
 mod log_hash;

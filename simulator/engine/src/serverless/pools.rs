@@ -89,10 +89,13 @@ impl ServerlessSimulation {
         self.estimators[function as usize].observe_cold_start(self.now.since(created).seconds());
         self.log.add(Happened::Ready, self.now.0, id.0, 0);
         self.containers.ready(self.now, container);
+        self.exchange_with_older(container);
         let expires = (state == State::Warming).then(|| self.fall_idle(container));
         self.record(ClusterEvent::Ready { container: id, expires });
         if expires.is_none() {
             self.execution.begin(self.now, container, &mut self.ledger.meters);
+        } else {
+            self.take_over(container);
         }
         true
     }
@@ -132,6 +135,7 @@ impl ServerlessSimulation {
         };
         self.allocate(container.function, container.memory_mb, -1.0);
         let id = self.jobs.get(job).id;
+        self.forget_starting(container.function, id);
         self.put_back_pending(job, container.function);
         self.log.add(Happened::Interrupted, self.now.0, id.0, container.id.0);
         self.record(ClusterEvent::Interrupted { invocation: id, container: container.id });

@@ -28,6 +28,8 @@ pub struct EpisodeRules {
     pub asks_after_horizon: SimTime,
     /// Schedulers see true durations.
     pub oracle: bool,
+    /// The first container that is ready takes the oldest invocation that one of its function starts for.
+    pub late_binding: bool,
     /// Functions of different isolation tags never share a node.
     pub isolation: bool,
     /// What the scheduler needs or decides beside starts.

@@ -15,6 +15,7 @@ use super::estimates::Estimator;
 use super::execution::Execution;
 use super::failures::Failures;
 use super::jobs::Jobs;
+use super::late_binding::Starting;
 use super::ledger::Ledger;
 use super::log_hash::LogHash;
 use super::meters::Meters;
@@ -45,6 +46,8 @@ pub struct ServerlessSimulation {
     pub(super) waiting_sizes: Vec<(u32, u32)>,
     pub(super) containers: Containers,
     pub(super) execution: Execution,
+    /// Under late binding.
+    pub(super) starting: Option<Starting>,
     failures: Option<Failures>,
     pub(super) fallback: Fallback,
     pub(super) estimators: Vec<Estimator>,
@@ -87,6 +90,7 @@ impl ServerlessSimulation {
             waiting_sizes: workload.smallest_sizes().into_iter().map(|size| (size, 0)).collect(),
             containers: Containers::new(&workload.cluster, rules.isolation),
             execution: Execution::new(nodes),
+            starting: rules.late_binding.then(|| Starting::new(workload.models.len())),
             failures: rules.failures.as_ref().map(|one| Failures::new(one, nodes.len(), source.episode)),
             estimators: workload.estimators.clone(),
             ledger: Ledger::new(meters, workload.scarcity, rules.counts_from, &arrivals.expected),

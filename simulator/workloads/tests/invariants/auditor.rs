@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use common::SimTime;
 use common::cluster::{ClusterEvent, ClusterSpec, GoneReason, StageOf, TimedEvent};
 use common::ids::{ContainerId, FunctionId, InvocationId, NodeId};
-use configuration::ServerlessConfig;
+use configuration::{Binding, ServerlessConfig};
 use engine::serverless::{BusyContainer, ServerlessOutcome, ServerlessView, Work, container_place};
 
 const USD_PER_GB_SECOND: f64 = 1.66667e-5;
@@ -66,6 +66,8 @@ pub struct Auditor {
     containers: BTreeMap<ContainerId, Container>,
     down: Vec<bool>,
     fell_idle: u64,
+    /// Fell idle while an invocation waited for its like to start, which must take it next.
+    taken_next: Option<ContainerId>,
     /// Most containers that were there at once.
     most: usize,
     integrals: Integrals,
@@ -88,6 +90,7 @@ impl Auditor {
             containers: BTreeMap::new(),
             down: vec![false; spec.nodes.len()],
             fell_idle: 0,
+            taken_next: None,
             most: 0,
             integrals: Integrals::default(),
             stages: BTreeMap::new(),
@@ -129,6 +132,10 @@ impl Auditor {
     }
 
     fn see_one(&mut self, event: &ClusterEvent) {
+        if let Some(taken) = self.taken_next.take() {
+            let takes = matches!(event, ClusterEvent::Rebound { to, .. } if *to == taken);
+            assert!(takes, "{event:?} although {taken} is idle and an invocation waits for its like");
+        }
         match event {
             ClusterEvent::Arrived { invocation, function, stage, .. } => {
                 self.arrived(*invocation, *function, *stage);
@@ -155,6 +162,7 @@ impl Auditor {
                 assert!(runs, "{lost:?} did not run {invocation}");
                 self.invocations.get_mut(invocation).unwrap().waits = true;
             }
+            ClusterEvent::Rebound { invocation, from, to, .. } => self.rebound(*invocation, *from, *to),
             ClusterEvent::NodeDown { node } => {
                 assert!(!std::mem::replace(&mut self.down[node.0 as usize], true), "down twice");
                 assert!(self.containers.values().all(|one| one.node != *node), "a dead node holds something");
@@ -213,6 +221,13 @@ impl Auditor {
             (Phase::Warming, Some(expires)) => Phase::Idle { expires, number: self.fell_idle },
             other => panic!("{other:?} is ready"),
         };
+        let container = *container;
+        match container.phase {
+            Phase::Busy(own) => {
+                assert!(!self.waits_for_kind(&container, Some(own)), "{own} begins before an older one");
+            }
+            _ => self.taken_next = self.waits_for_kind(&container, None).then_some(id),
+        }
     }
 
     fn finished(&mut self, id: InvocationId, place: ContainerId, expires: SimTime) {
@@ -223,6 +238,7 @@ impl Auditor {
         let since = std::mem::replace(&mut container.since, self.now);
         container.phase = Phase::Idle { expires, number: self.fell_idle };
         let container = *container;
+        self.taken_next = self.waits_for_kind(&container, None).then_some(place);
         let invocation = self.invocations.get_mut(&id).unwrap();
         assert!(!std::mem::replace(&mut invocation.finished, true), "{id} finishes twice");
         let invocation = *invocation;
@@ -252,6 +268,26 @@ impl Auditor {
         let inputs = &self.spec.workflows[workflow as usize].stages[stage as usize].inputs;
         let elsewhere = inputs.iter().filter(|edge| self.stages[&(run, edge.from)] != node);
         elsewhere.map(|edge| edge.megabits).sum()
+    }
+
+    fn rebound(&mut self, id: InvocationId, from: ContainerId, to: ContainerId) {
+        assert_eq!(self.config.binding, Binding::Late, "{id} moves");
+        let now = self.now;
+        let (left, taken) = (self.containers[&from], self.containers[&to]);
+        assert_eq!((left.function, left.memory_mb), (taken.function, taken.memory_mb), "another kind");
+        assert_eq!(left.phase, Phase::Starting(id), "{id} did not wait there");
+        assert!(!self.waits_for_kind(&left, Some(id)), "an older one waits");
+        let (at_from, at_to) = match taken.phase {
+            Phase::Idle { .. } => (Phase::Warming, Phase::Busy(id)),
+            Phase::Starting(younger) => (Phase::Starting(younger), Phase::Starting(id)),
+            other => panic!("{id} moves to {other:?}"),
+        };
+        if at_to == Phase::Busy(id) {
+            self.containers.get_mut(&to).unwrap().since = now;
+            self.invocations.get_mut(&id).unwrap().cold = false;
+        }
+        self.containers.get_mut(&from).unwrap().phase = at_from;
+        self.containers.get_mut(&to).unwrap().phase = at_to;
     }
 
     fn gone(&mut self, id: ContainerId, reason: GoneReason) {
@@ -290,6 +326,15 @@ impl Auditor {
             tags.dedup();
             assert!(!self.config.isolation || tags.len() <= 1, "tags {tags:?} share node {place}");
         }
+    }
+
+    /// An invocation that waits for a container of this kind to start, under late binding.
+    fn waits_for_kind(&self, kind: &Container, younger_than: Option<InvocationId>) -> bool {
+        let waits = |one: &Container| {
+            let same = one.function == kind.function && one.memory_mb == kind.memory_mb;
+            same && matches!(one.phase, Phase::Starting(id) if younger_than.is_none_or(|own| id < own))
+        };
+        self.config.binding == Binding::Late && self.containers.values().any(waits)
     }
 
     /// What the simulation shows is what its events tell.

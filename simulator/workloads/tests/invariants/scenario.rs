@@ -7,7 +7,7 @@ use common::ids::FunctionId;
 use common::seed::FastRng;
 use common::trajectory::Scenario as Kind;
 use common::{RunSeed, Stream};
-use configuration::{FailureConfig, RuntimeConfig, ServerlessConfig, SimulatorConfig, SlotsConfig};
+use configuration::{Binding, FailureConfig, RuntimeConfig, ServerlessConfig, SimulatorConfig, SlotsConfig};
 use engine::Interests;
 use engine::serverless::{
     ArrivalProcess, FunctionDescription, NextArrival, Span, Work, WorkLaw, WorkloadSource,
@@ -21,6 +21,7 @@ use workloads::Episodes;
 #[derive(Clone, Debug)]
 pub struct Scenario {
     pub seed: u64,
+    pub late_binding: bool,
     pub isolation: bool,
     pub failures: bool,
     pub workflows: bool,
@@ -37,10 +38,10 @@ pub struct Scenario {
 prop_compose! {
     pub fn scenarios()(
         seed in any::<u64>(),
-        flags in any::<[bool; 8]>(),
+        flags in any::<[bool; 9]>(),
     ) -> Scenario {
-        let [isolation, failures, workflows, keep_alive, pools, at_once, warm_up, cut_off] = flags;
-        Scenario { seed, isolation, failures, workflows, keep_alive, pools, at_once, warm_up, cut_off }
+        let [late_binding, isolation, failures, workflows, keep_alive, pools, at_once, warm_up, cut_off] = flags;
+        Scenario { seed, late_binding, isolation, failures, workflows, keep_alive, pools, at_once, warm_up, cut_off }
     }
 }
 
@@ -64,6 +65,7 @@ impl Scenario {
             warm_up_seconds: if self.warm_up { 1.5 } else { 0.0 },
             drain_limit_seconds: if self.cut_off { 0.2 } else { 1e5 },
             keep_alive_seconds: [0.0, 0.05, 0.5, 3.0, 600.0][rng.random_range(0..5)],
+            binding: if self.late_binding { Binding::Late } else { Binding::Early },
             isolation: self.isolation,
             failures: self.failures.then_some(failures),
             size_multiples: [vec![1.0], vec![0.5, 1.0, 2.0], vec![1.0, 1.5]][rng.random_range(0..3)].clone(),
