@@ -113,7 +113,7 @@ impl Observer {
             ClusterEvent::NodeDown { node } => {
                 assert_eq!(self.held.get(node).copied().unwrap_or_default(), 0, "a dead node holds memory");
             }
-            ClusterEvent::NodeUp { .. } => {}
+            ClusterEvent::NodeUp { .. } | ClusterEvent::Rebound { .. } => {}
             ClusterEvent::Interrupted { container, .. } | ClusterEvent::Gone { container, .. } => {
                 let (node, memory) = self.containers.remove(container).expect("it was there");
                 *self.held.get_mut(&node).expect("it held memory") -= memory;

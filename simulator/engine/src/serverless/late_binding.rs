@@ -2,8 +2,6 @@
 //! platforms that keep a queue for each function. Under early binding an invocation stays with the container that was started
 //! for it.
 
-use std::collections::BTreeMap;
-
 use common::cluster::ClusterEvent;
 use common::ids::{FunctionId, InvocationId};
 
@@ -12,34 +10,6 @@ use super::execution::Task;
 use super::log_hash::Happened;
 use super::places::life_of;
 use super::simulation::ServerlessSimulation;
-
-/// Places of the containers that start for an invocation, by function and invocation.
-#[derive(Debug)]
-pub(super) struct Starting {
-    by_function: Vec<BTreeMap<InvocationId, u32>>,
-}
-
-impl Starting {
-    pub fn new(functions: usize) -> Self {
-        Starting { by_function: vec![BTreeMap::new(); functions] }
-    }
-
-    pub fn insert(&mut self, function: u32, invocation: InvocationId, container: u32) {
-        self.by_function[function as usize].insert(invocation, container);
-    }
-
-    pub fn remove(&mut self, function: u32, invocation: InvocationId) {
-        self.by_function[function as usize].remove(&invocation);
-    }
-
-    /// The oldest invocation of the function whose container is accepted, and that container.
-    fn oldest(&self, function: u32, accepts: impl Fn(u32) -> bool) -> Option<(InvocationId, u32)> {
-        let waiting = self.by_function[function as usize].iter();
-        waiting
-            .map(|(&invocation, &container)| (invocation, container))
-            .find(|&(_, container)| accepts(container))
-    }
-}
 
 impl ServerlessSimulation {
     /// A container fell idle: the oldest invocation that a container of its function and size starts for takes it. The other

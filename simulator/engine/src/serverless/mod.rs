@@ -39,6 +39,7 @@ mod seen;
 mod simulation;
 mod source;
 mod specs;
+mod starting;
 mod view;
 mod waiting;
 mod warm;
