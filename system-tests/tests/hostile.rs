@@ -249,9 +249,10 @@ fn a_shard_on_loopback_serves_on_whatever_comes() {
     let plain = transport(TransportConfig::default(), Role::Actor);
     let mut field = Field::new(folder.path(), "", [&plain; 2]);
     let memory = field.service.memory();
+    field.suffer(&plain);
+    // Last: without keys libzmq reads noise as messages of its first protocol, and they are counted as malformed at any time.
     raw_bytes(field.shard.endpoint(), &mut StdRng::seed_from_u64(2));
     field.check(memory);
-    field.suffer(&plain);
 }
 
 #[test]
