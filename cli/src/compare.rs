@@ -157,8 +157,8 @@ fn ranking_text(ranking: &Ranking) -> String {
     }
     let best = ranks.first().map_or_else(|| "nobody".to_owned(), |rank| printable(&rank.scheduler));
     format!(
-        "{workload} at {load}% load, {} seeds: strongest at the cost and idle memory of {baseline}: {best}{} (beyond: above these by more \
-         than the tolerance)\n{table}\n",
+        "{workload} at {load}% load, {} seeds: {best} is strongest among those within the cost and idle memory of {baseline}{}\n\
+         (in the last column, `beyond` marks who exceeds that cost or idle memory by more than the tolerance)\n{table}\n",
         ranking.seeds,
         few(ranking.seeds)
     )

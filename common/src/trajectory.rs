@@ -61,7 +61,7 @@ pub struct Reward {
     pub latency: f32,
     /// The same with each job weighted towards the geometric mean over functions.
     pub fairness: f32,
-    /// ∫ Σ scarcity · used / capacity.
+    /// ∫ Σ over resources of weight · used / capacity; a resource's weight is its part of the load, and all weights add up to 1.
     pub utilisation: f32,
     /// −1 for each violated objective.
     pub slo: f32,

@@ -80,6 +80,26 @@ fn problem_of_type(kind: FileType) -> Option<&'static str> {
     None
 }
 
+/// `error`, which names files with nearly the same name in the same folder where there is no file at `path`.
+#[must_use]
+pub fn name_near(path: &Path, error: io::Error) -> io::Error {
+    if error.kind() != io::ErrorKind::NotFound {
+        return error;
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let Ok(entries) = std::fs::read_dir(folder) else { return error };
+    let names: Vec<String> =
+        entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    match crate::nearest(&name, names.iter().map(String::as_str)).as_slice() {
+        [] => error,
+        near => io::Error::new(
+            io::ErrorKind::NotFound,
+            format!("No such file; the nearest in that folder are `{}`", near.join("`, `")),
+        ),
+    }
+}
+
 /// Reads a text that a user wrote: UTF-8, with or without a byte order mark, of at most `most` bytes. Files that a shell passes
 /// (`<(…)`, `/dev/stdin`) are read, too.
 ///
@@ -89,7 +109,9 @@ pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
     let fail = |problem: String| io::Error::new(io::ErrorKind::InvalidData, problem);
     let is_handed_over =
         path.starts_with("/dev/fd") || path.starts_with("/proc/self/fd") || path == Path::new("/dev/stdin");
-    if let Some(problem) = problem_of_path(path)?.filter(|_| !is_handed_over) {
+    if let Some(problem) =
+        problem_of_path(path).map_err(|error| name_near(path, error))?.filter(|_| !is_handed_over)
+    {
         return Err(fail(problem.to_owned()));
     }
     let mut bytes = Vec::new();

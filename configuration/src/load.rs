@@ -100,7 +100,7 @@ fn listed(settings: &[String]) -> String {
 fn read(text: &str, origin: &str, settings: &[String]) -> Result<Config, ConfigError> {
     let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| ConfigError::Syntax {
         origin: origin.to_owned(),
-        message: error.to_string(),
+        message: one_line(text, &error),
     })?;
     let given = table.clone();
     for setting in settings {
@@ -125,13 +125,27 @@ fn read(text: &str, origin: &str, settings: &[String]) -> Result<Config, ConfigE
     Ok(config)
 }
 
+/// The parser's words in one line, with the row of `text` that they are about.
+fn one_line(text: &str, error: &toml::de::Error) -> String {
+    let words = error.message().trim_end().replace('\n', "; ");
+    match error.span() {
+        Some(span) => {
+            let start = text.floor_char_boundary(span.start);
+            let row = text[..start].matches('\n').count() + 1;
+            let line = text.lines().nth(row - 1).unwrap_or_default().trim();
+            format!("row {row}, `{}`: {words}", printable(line))
+        }
+        None => words,
+    }
+}
+
 /// [`parse`] for what this or an earlier version wrote itself: keys that were renamed since are understood.
 ///
 /// # Errors
 /// See [`ConfigError`].
 pub fn parse_earlier(text: &str, origin: &str) -> Result<Config, ConfigError> {
     let mut value: serde_json::Value = toml::from_str(text).map_err(|error: toml::de::Error| {
-        ConfigError::Syntax { origin: origin.to_owned(), message: error.to_string() }
+        ConfigError::Syntax { origin: origin.to_owned(), message: one_line(text, &error) }
     })?;
     renamed::bring_up_to_date(&mut value);
     serde_path_to_error::deserialize(value).map_err(|error| ConfigError::Key {

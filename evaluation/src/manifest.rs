@@ -179,6 +179,12 @@ fn name_by_content(value: &mut serde_json::Value) {
 /// When there is none, or it is malformed or of another schema.
 pub(crate) fn read_manifest(folder: &Path) -> Result<Manifest, EvaluationError> {
     let path = folder.join(MANIFEST);
+    if !path.is_file() {
+        let message = format!(
+            "is no results folder: it has no {MANIFEST}; `longshore evaluate … --out FOLDER` writes one"
+        );
+        return Err(EvaluationError::Results { path: folder.to_owned(), row: 0, message });
+    }
     let text = std::fs::read_to_string(&path)
         .map_err(|cause| EvaluationError::Read { path: path.clone(), cause })?;
     let fail = |message: String| EvaluationError::Results { path: path.clone(), row: 0, message };

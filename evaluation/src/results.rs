@@ -153,7 +153,7 @@ impl Results {
         let played = self.points.iter().filter(|point| !is_reference(&point.cell.scheduler));
         let least = played.map(|point| point.episodes.len() as u32).min()?;
         (least < ENOUGH_SEEDS).then(|| {
-format!("{least} of the {ENOUGH_SEEDS} seeds were played that a comparison needs: do not believe differences yet")
+format!("{least} episodes (seeds) of a point were played; a comparison needs {ENOUGH_SEEDS}: do not believe differences yet")
         })
     }
 

@@ -189,7 +189,7 @@ fn add_differences(records: &mut [ServerlessRecord]) {
     }
 }
 
-/// The one minus the other on each seed on which both measured it.
+/// Differences of the metric `key`, one a seed: `one` minus `other`, on the seeds on which both have it.
 fn paired(one: &ServerlessRecord, other: &ServerlessRecord, key: &str) -> Vec<f64> {
     let Some(place) = METRICS.iter().position(|metric| metric.key == key) else { return Vec::new() };
     let difference = |(seed, mine): (&u32, &[f64; METRICS.len()])| {
@@ -239,11 +239,11 @@ const KEY_METRICS: [&str; 9] = [
     "unfinished_rate",
 ];
 
-/// Beside the others where whole workflows decide.
+/// More columns where slowdowns are those of whole workflows.
 const KEY_METRICS_OF_WORKFLOWS: [&str; 3] =
     ["workflow_slowdown_mean", "workflow_slowdown_p99", "workflow_slo_violations"];
 
-/// Schedulers down, the metrics that decide across.
+/// A row for each scheduler, a column for each key metric.
 fn overview(records: &[&ServerlessRecord]) -> Table {
     let of_workflows: &[&str] =
         if judged(records.iter().copied()).workflows { &KEY_METRICS_OF_WORKFLOWS } else { &[] };
@@ -257,7 +257,7 @@ fn overview(records: &[&ServerlessRecord]) -> Table {
     table
 }
 
-/// What is not known, as a reference's cost, is a dash.
+/// `mean [low, high]`; a dash for an unknown value, for example a reference's cost.
 fn cell(interval: Interval) -> String {
     if !interval.mean.is_finite() {
         return "–".to_owned();
@@ -265,7 +265,7 @@ fn cell(interval: Interval) -> String {
     format!("{} [{}, {}]", short(interval.mean), short(interval.low), short(interval.high))
 }
 
-/// Schedulers across, metrics down.
+/// A column for each scheduler, a row for each metric.
 fn table(records: &[&ServerlessRecord]) -> Table {
     let names = records.iter().map(|record| shown_name(&record.scheduler));
     let mut table = Table::new(std::iter::once("metric".to_owned()).chain(names));
@@ -287,7 +287,7 @@ fn table(records: &[&ServerlessRecord]) -> Table {
     table
 }
 
-/// Who decided nothing, as a reference that is computed, has no times.
+/// Decision times in µs; a dash for references, which decide nothing.
 fn times(record: &&ServerlessRecord) -> String {
     if record.decision_us_p99 > 0.0 {
         format!("{} / {}", short(record.decision_us_p50), short(record.decision_us_p99))

@@ -170,10 +170,13 @@ pub fn find_checkpoint(path: &Path) -> Result<PathBuf, PolicyError> {
     if best.join(MANIFEST).is_file() {
         return Ok(best);
     }
-    newest_checkpoint(&checkpoints).ok_or_else(|| PolicyError::Checkpoint {
-        path: path.to_owned(),
-        message: "is neither a checkpoint (a folder with manifest.json) nor a run folder with checkpoints/"
-            .to_owned(),
+    newest_checkpoint(&checkpoints).ok_or_else(|| {
+        let message = if path.exists() {
+            "is neither a checkpoint (a folder with manifest.json) nor a run folder with checkpoints/"
+        } else {
+            "there is no such folder; a run folder or a checkpoint is due"
+        };
+        PolicyError::Checkpoint { path: path.to_owned(), message: message.to_owned() }
     })
 }
 

@@ -27,7 +27,7 @@ pub enum PolicyError {
     #[error("training diverged: {0} not finite; lower learner.learning_rate or learner.max_gradient_norm")]
     NotFinite(String),
     /// A checkpoint is missing or damaged.
-    #[error("checkpoint {}: {message}", path.display())]
+    #[error("{}: {message}", path.display())]
     Checkpoint {
         /// Folder or file.
         path: PathBuf,

@@ -132,7 +132,7 @@ fn one_load_one_seed_and_one_scheduler_make_whole_pictures_and_any_spelling_find
         printed(&arguments)
     };
     let (_, log) = evaluate("warm-first+drf");
-    assert!(log.contains("1 of the 30 seeds"), "{log}");
+    assert!(log.contains("1 episodes (seeds) of a point"), "{log}");
     printed(&["report", &out, "-o", &page]);
     for file in [&svg, &page] {
         let text = fs::read_to_string(file).unwrap();

@@ -63,7 +63,7 @@ impl Entrant {
                 return Err(anyhow::Error::new(unknown).context(context));
             }
         }
-        let policy = load_policy(path).with_context(|| format!("cannot load the policy of {name}"))?;
+        let policy = load_policy(path).with_context(|| format!("cannot load the policy {name}"))?;
         let name = policy_name(name, scenario);
         if policy.scenario != scenario {
             let context = format!("the policy of {name} plays scenario `{}`", policy.scenario);

@@ -44,6 +44,7 @@ pub fn run(
 fn run_slots(arguments: &SlotsArguments, load_policy: LoadPolicy<'_>, stop: &Shutdown) -> anyhow::Result<()> {
     let shared = &arguments.shared;
     once("--load", &arguments.load)?;
+    warn_of_fractions(&arguments.load);
     once("--steps", &arguments.steps)?;
     let config = SimulatorConfig {
         scenario: Scenario::Slots,
@@ -109,6 +110,7 @@ fn run_serverless(
 ) -> anyhow::Result<()> {
     let shared = &arguments.shared;
     once("--load", &arguments.load)?;
+    warn_of_fractions(&arguments.load);
     let configs = load_configs(arguments)?;
     let episodes =
         configs.iter().map(|config| Episodes::new(&config.simulator)).collect::<Result<Vec<_>, _>>()?;
@@ -163,6 +165,13 @@ fn check_played(results: &Results) -> Result<(), EvaluationError> {
 fn warn_of_few_seeds(results: &Results) {
     if let Some(warning) = results.too_few_seeds() {
         tracing::warn!("{warning}");
+    }
+}
+
+/// A load of 0.7 is 0.7%, and whoever gives it nearly always means 70%.
+fn warn_of_fractions(loads: &[f64]) {
+    for load in loads.iter().filter(|load| **load <= 2.0) {
+        tracing::warn!("--load {load} is {load}%; for {}% give --load {}", load * 100.0, load * 100.0);
     }
 }
 

@@ -253,7 +253,7 @@ fn results_in_which_nothing_was_counted_are_refused() {
         let text = error.to_string();
         assert!(text.contains("`steady` at 0.5% load") && text.contains("window_seconds"), "{text}");
     }
-    assert!(results.too_few_seeds().is_some_and(|words| words.starts_with("1 of the 30 seeds")));
+    assert!(results.too_few_seeds().is_some_and(|words| words.starts_with("1 episodes (seeds)")));
 }
 
 #[test]

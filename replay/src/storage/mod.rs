@@ -87,8 +87,8 @@ struct Cleaning {
 }
 
 impl Storage {
-    /// Opens the storage on a disk that no other process uses; `observer` sees the records of all insertions and snapshots. Needs
-    /// memory for all items that are alive and, while it reads, for those that are dead and not cleaned yet.
+    /// Opens the storage on a disk that no other process uses; `observer` is called with every insertion and snapshot that is read back. Needs
+    /// memory for all live items and, while it reads, for dead items that were not cleaned yet.
     ///
     /// # Errors
     /// [`StorageError::Durable`] when the disk cannot be read or written. Damage is no error: it is reported in

@@ -32,7 +32,7 @@ impl common::ExitStatus for UnknownScheduler {
 impl UnknownScheduler {
     /// Which names there are, in a few words where one is near.
     fn choice(&self) -> String {
-        if self.fault.contains(names::NEAREST) {
+        if self.fault.contains(names::NEAREST) || self.fault.contains("both give") {
             return "all names are in docs/schedulers.md".to_owned();
         }
         format!("known are {}", self.known.join(", "))

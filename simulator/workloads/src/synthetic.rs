@@ -10,9 +10,9 @@ use rand::Rng;
 use crate::measured;
 use crate::recorded::{kept_fractions, work};
 
-/// Fraction of the duration of a synthetic function that is I/O; what is neither that nor data is CPU.
+/// Fraction of a synthetic function's duration that is I/O. What is neither I/O nor data is CPU.
 const IO_SHARE: f64 = 0.3;
-/// Share that goes into data, where nothing else is configured.
+/// Fraction of a synthetic function's duration that moves data, where nothing else is configured.
 pub(super) const NETWORK_SHARE: f64 = 0.1;
 /// Stream numbers of the applications lie behind those of the functions' other properties.
 const APPLICATIONS: u64 = 4 << 32;

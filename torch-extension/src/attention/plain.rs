@@ -30,7 +30,7 @@ pub fn attend_plain(inputs: &Inputs<'_>, edges: &EdgeLayout) -> Result<Tensor, T
     sum(&weighted, edges)
 }
 
-/// The same without gradients, going through the targets so that at most `max_edges` edges (a hub's, where it has more)
+/// [`attend_plain`] without gradients. It takes the targets in chunks, so that at most `max_edges` edges (a hub's, where it has more)
 /// have tensors at once.
 ///
 /// # Errors

@@ -57,9 +57,7 @@ pub use outcome::{
 pub use places::{container_place, invocation_place};
 pub use question::Question;
 pub use rules::EpisodeRules;
-pub use seen::{
-    BusyContainer, IdleContainer, InputData, NodeState, PendingGroup, PendingInvocation, Placement,
-};
+pub use seen::{BusyContainer, IdleContainer, InputData, Line, NodeState, PendingInvocation, Placement};
 pub use simulation::{Fallback, ServerlessSimulation};
 pub use source::{FunctionDescription, Part, Span, WorkloadSource};
 pub use view::ServerlessView;

@@ -21,8 +21,8 @@ pub struct PendingInvocation {
 
 /// The waiting invocations of one function.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct PendingGroup {
-    /// Function that all invocations of the group call.
+pub struct Line {
+    /// Function that all invocations of the line call.
     pub function: FunctionId,
     /// The one that arrived first.
     pub oldest: InvocationId,

@@ -207,7 +207,8 @@ impl ServerlessSimulation {
         Some(self.containers.next_expiry_before(next).unwrap_or(next))
     }
 
-    /// Moves to an instant and lets everything happen that is due then, in the order of the definition.
+    /// Moves to an instant and lets everything happen that is due then, in this order: invocations that
+    /// end, idle containers that expire, failures of nodes, arrivals, cold starts that are over.
     fn move_to(&mut self, at: SimTime) {
         self.now = at;
         self.ledger.advance(at);

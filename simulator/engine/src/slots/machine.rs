@@ -162,7 +162,7 @@ impl SlotsSimulation {
         !self.running.is_empty() || self.now - self.last_arrival < ARRIVAL_MEMORY
     }
 
-    /// A scheduler that holds its last job for so long would hold it for ever, and the episode would never end.
+    /// Whether nothing has run and nothing has come for [`LONGEST_IDLE_WAIT`] steps: such an episode would never end.
     fn waits_for_ever(&self) -> bool {
         self.running.is_empty() && self.now - self.last_arrival >= LONGEST_IDLE_WAIT
     }

@@ -6,7 +6,7 @@ use common::cluster::Priority;
 use common::ids::{FunctionId, InvocationId};
 
 use super::alignment;
-use engine::serverless::{PendingGroup, ServerlessView};
+use engine::serverless::{Line, ServerlessView};
 
 /// Estimates are taken for at least this, seconds, where they divide.
 const SHORTEST_ESTIMATE: f64 = 0.001;
@@ -25,10 +25,10 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// The invocation of a group that an order prefers; `None` while it is withheld.
-    pub(super) fn of(view: &ServerlessView<'_>, order: &dyn Order, group: &PendingGroup) -> Option<Self> {
-        let (rank, invocation) = order.rank(view, group)?;
-        Some(Candidate { invocation, function: group.function, arrived: group.arrived, rank })
+    /// The invocation of a line that an order prefers; `None` while it is withheld.
+    pub(super) fn of(view: &ServerlessView<'_>, order: &dyn Order, line: &Line) -> Option<Self> {
+        let (rank, invocation) = order.rank(view, line)?;
+        Some(Candidate { invocation, function: line.function, arrived: line.arrived, rank })
     }
 }
 
@@ -39,16 +39,16 @@ pub(super) fn before(one: &Candidate, other: &Candidate) -> std::cmp::Ordering {
 
 /// Ranks what waits.
 pub trait Order: Send {
-    /// Rank and id of the first invocation of a group; `None` while it is withheld.
-    fn rank(&self, view: &ServerlessView<'_>, group: &PendingGroup) -> Option<(f64, InvocationId)>;
+    /// Rank and id of the first invocation of a line; `None` while it is withheld.
+    fn rank(&self, view: &ServerlessView<'_>, line: &Line) -> Option<(f64, InvocationId)>;
 }
 
 /// First come, first served, skipping what does not fit.
 pub struct Fcfs;
 
 impl Order for Fcfs {
-    fn rank(&self, _view: &ServerlessView<'_>, group: &PendingGroup) -> Option<(f64, InvocationId)> {
-        Some((group.arrived.seconds(), group.oldest))
+    fn rank(&self, _view: &ServerlessView<'_>, line: &Line) -> Option<(f64, InvocationId)> {
+        Some((line.arrived.seconds(), line.oldest))
     }
 }
 
@@ -56,8 +56,8 @@ impl Order for Fcfs {
 pub struct ShortestJob;
 
 impl Order for ShortestJob {
-    fn rank(&self, view: &ServerlessView<'_>, group: &PendingGroup) -> Option<(f64, InvocationId)> {
-        let (invocation, seconds) = view.shortest(group);
+    fn rank(&self, view: &ServerlessView<'_>, line: &Line) -> Option<(f64, InvocationId)> {
+        let (invocation, seconds) = view.shortest(line);
         Some((seconds, invocation))
     }
 }
@@ -67,14 +67,14 @@ impl Order for ShortestJob {
 pub struct ShortestRemaining;
 
 impl Order for ShortestRemaining {
-    fn rank(&self, view: &ServerlessView<'_>, group: &PendingGroup) -> Option<(f64, InvocationId)> {
-        let (invocation, seconds) = view.shortest(group);
+    fn rank(&self, view: &ServerlessView<'_>, line: &Line) -> Option<(f64, InvocationId)> {
+        let (invocation, seconds) = view.shortest(line);
         let remaining = match view.stage(invocation) {
-            Some(_) => view.remaining_path_seconds(invocation, group.function),
+            Some(_) => view.remaining_path_seconds(invocation, line.function),
             None => seconds,
         };
-        let cold = view.warm_nodes(group.function).next().is_none();
-        let start = if cold { view.estimate(group.function).cold_start } else { 0.0 };
+        let cold = view.warm_nodes(line.function).next().is_none();
+        let start = if cold { view.estimate(line.function).cold_start } else { 0.0 };
         Some((remaining + start, invocation))
     }
 }
@@ -84,9 +84,9 @@ impl Order for ShortestRemaining {
 pub struct WeightedShortest;
 
 impl Order for WeightedShortest {
-    fn rank(&self, view: &ServerlessView<'_>, group: &PendingGroup) -> Option<(f64, InvocationId)> {
-        let (invocation, seconds) = view.shortest(group);
-        let weight = match view.spec().functions[group.function.0 as usize].priority {
+    fn rank(&self, view: &ServerlessView<'_>, line: &Line) -> Option<(f64, InvocationId)> {
+        let (invocation, seconds) = view.shortest(line);
+        let weight = match view.spec().functions[line.function.0 as usize].priority {
             Priority::Low => 1.0,
             Priority::Normal => 2.0,
             Priority::High => 4.0,
@@ -99,23 +99,26 @@ impl Order for WeightedShortest {
 pub struct SmallestVolume;
 
 impl Order for SmallestVolume {
-    fn rank(&self, view: &ServerlessView<'_>, group: &PendingGroup) -> Option<(f64, InvocationId)> {
-        let (invocation, seconds) = view.shortest(group);
+    fn rank(&self, view: &ServerlessView<'_>, line: &Line) -> Option<(f64, InvocationId)> {
+        let (invocation, seconds) = view.shortest(line);
         Some((
-            seconds * f64::from(view.spec().functions[group.function.0 as usize].default_memory_mb),
+            seconds * f64::from(view.spec().functions[line.function.0 as usize].default_memory_mb),
             invocation,
         ))
     }
 }
 
+/// Least duration by which a response ratio divides, seconds: as for slowdowns.
+const LEAST_SECONDS: f64 = 0.1;
+
 /// Highest response ratio next (Brinch Hansen 1971): longest wait relative to the estimate first.
 pub struct HighestResponseRatio;
 
 impl Order for HighestResponseRatio {
-    fn rank(&self, view: &ServerlessView<'_>, group: &PendingGroup) -> Option<(f64, InvocationId)> {
-        let waited = view.now().since(group.arrived).seconds();
-        let seconds = view.estimate(group.function).mean.max(SHORTEST_ESTIMATE);
-        Some((-(waited + seconds) / seconds.max(0.1), group.oldest))
+    fn rank(&self, view: &ServerlessView<'_>, line: &Line) -> Option<(f64, InvocationId)> {
+        let waited = view.now().since(line.arrived).seconds();
+        let seconds = view.estimate(line.function).mean.max(SHORTEST_ESTIMATE);
+        Some((-(waited + seconds) / seconds.max(LEAST_SECONDS), line.oldest))
     }
 }
 
@@ -129,9 +132,9 @@ pub struct Withhold {
 }
 
 impl Order for Withhold {
-    fn rank(&self, view: &ServerlessView<'_>, group: &PendingGroup) -> Option<(f64, InvocationId)> {
-        let (invocation, seconds) = view.shortest(group);
-        let waited = view.now().since(group.arrived).seconds();
+    fn rank(&self, view: &ServerlessView<'_>, line: &Line) -> Option<(f64, InvocationId)> {
+        let (invocation, seconds) = view.shortest(line);
+        let waited = view.now().since(line.arrived).seconds();
         let withheld = seconds > self.longer_than && waited < self.patience * seconds;
         (!withheld).then_some((seconds, invocation))
     }
@@ -142,9 +145,9 @@ impl Order for Withhold {
 pub struct DominantShare;
 
 impl Order for DominantShare {
-    fn rank(&self, view: &ServerlessView<'_>, group: &PendingGroup) -> Option<(f64, InvocationId)> {
+    fn rank(&self, view: &ServerlessView<'_>, line: &Line) -> Option<(f64, InvocationId)> {
         let functions = &view.spec().functions;
-        let tenant = functions[group.function.0 as usize].tenant;
+        let tenant = functions[line.function.0 as usize].tenant;
         let own = functions.iter().enumerate().filter(|(_, function)| function.tenant == tenant);
         let held: f64 = own
             .map(|(place, function)| {
@@ -156,7 +159,7 @@ impl Order for DominantShare {
         };
         let memory = held / total(|node| node.memory_mb);
         let cpu = held / view.shares().mb_per_vcpu * 1000.0 / total(|node| node.cpu_millicores);
-        Some((memory.max(cpu), group.oldest))
+        Some((memory.max(cpu), line.oldest))
     }
 }
 
@@ -165,8 +168,8 @@ impl Order for DominantShare {
 pub struct CriticalPath;
 
 impl Order for CriticalPath {
-    fn rank(&self, view: &ServerlessView<'_>, group: &PendingGroup) -> Option<(f64, InvocationId)> {
-        Some((-view.remaining_path_seconds(group.oldest, group.function), group.oldest))
+    fn rank(&self, view: &ServerlessView<'_>, line: &Line) -> Option<(f64, InvocationId)> {
+        Some((-view.remaining_path_seconds(line.oldest, line.function), line.oldest))
     }
 }
 
@@ -178,13 +181,13 @@ pub struct Tetris {
 }
 
 impl Order for Tetris {
-    fn rank(&self, view: &ServerlessView<'_>, group: &PendingGroup) -> Option<(f64, InvocationId)> {
-        let size = view.default_size(group.function);
-        let (invocation, seconds) = view.shortest(group);
-        let alignment = match alignment::best_aligned(view, group.function, size) {
+    fn rank(&self, view: &ServerlessView<'_>, line: &Line) -> Option<(f64, InvocationId)> {
+        let size = view.default_size(line.function);
+        let (invocation, seconds) = view.shortest(line);
+        let alignment = match alignment::best_aligned(view, line.function, size) {
             Some((alignment, _)) => alignment,
             // Only a reservation asks: it fits nowhere now.
-            None => alignment::when_empty(view, group.function, size)?,
+            None => alignment::when_empty(view, line.function, size)?,
         };
         Some((-(self.knob * alignment + (1.0 - self.knob) / seconds.max(SHORTEST_ESTIMATE)), invocation))
     }

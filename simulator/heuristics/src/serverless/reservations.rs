@@ -36,9 +36,9 @@ impl Reservations {
     pub fn update(&mut self, view: &ServerlessView<'_>, order: &dyn Order, size: Size, most: usize) {
         let largest_mb = view.largest_fit_mb();
         self.blocked.clear();
-        for group in view.groups() {
-            if demand_mb(view, size, group.function).is_some_and(|demand| demand > largest_mb)
-                && let Some(candidate) = Candidate::of(view, order, &group)
+        for line in view.lines() {
+            if demand_mb(view, size, line.function).is_some_and(|demand| demand > largest_mb)
+                && let Some(candidate) = Candidate::of(view, order, &line)
             {
                 self.blocked.push(candidate);
             }

@@ -2,7 +2,7 @@
 
 use common::Action;
 use common::ids::NodeId;
-use engine::serverless::{PendingGroup, Placement, ServerlessView};
+use engine::serverless::{Line, Placement, ServerlessView};
 
 use super::keep_alive::KeepAlive;
 use super::order::{Candidate, Order, ShortestJob, before};
@@ -49,7 +49,7 @@ impl Starts {
     }
 
     fn find(&self, view: &ServerlessView<'_>, reservations: &Reservations) -> Option<Found> {
-        let candidates = || view.groups().filter_map(|group| self.candidate(view, &group));
+        let candidates = || view.lines().filter_map(|line| self.candidate(view, &line));
         let first = candidates().min_by(before)?;
         if let Some(found) = self.place(view, reservations, first) {
             return Some(found);
@@ -66,13 +66,13 @@ impl Starts {
         best
     }
 
-    /// The invocation of a group that would start, if its size fits anywhere.
-    fn candidate(&self, view: &ServerlessView<'_>, group: &PendingGroup) -> Option<Candidate> {
-        let size = self.size.pick(view, group.function);
-        if view.size_mb(group.function, size)? > view.largest_fit_mb() {
+    /// The invocation of a line that would start, if its size fits anywhere.
+    fn candidate(&self, view: &ServerlessView<'_>, line: &Line) -> Option<Candidate> {
+        let size = self.size.pick(view, line.function);
+        if view.size_mb(line.function, size)? > view.largest_fit_mb() {
             return None;
         }
-        Candidate::of(view, &*self.order, group)
+        Candidate::of(view, &*self.order, line)
     }
 
     fn place(

@@ -351,9 +351,9 @@ impl Auditor {
             }
         }
         self.compare_places();
-        for group in view.groups() {
-            let own = |one: &&Invocation| one.waits && one.function == group.function;
-            assert_eq!(group.count as usize, self.invocations.values().filter(own).count());
+        for line in view.lines() {
+            let own = |one: &&Invocation| one.waits && one.function == line.function;
+            assert_eq!(line.count as usize, self.invocations.values().filter(own).count());
         }
     }
 

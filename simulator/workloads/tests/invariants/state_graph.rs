@@ -18,13 +18,13 @@ fn shown(view: &ServerlessView<'_>) -> GraphCounts {
         idle_mb: view.nodes().map(|node| node.evictable_mb).collect(),
         ..GraphCounts::default()
     };
-    for group in view.groups() {
-        counts.pending[group.function.0 as usize] = group.count;
+    for line in view.lines() {
+        counts.pending[line.function.0 as usize] = line.count;
     }
     for node in 0..view.spec().nodes.len() {
         for one in view.idle_on(NodeId(node as u32)) {
-            let group = counts.idle.entry((one.function.0 as usize, node)).or_insert((0, one.expires));
-            *group = (group.0 + 1, group.1.min(one.expires));
+            let kept = counts.idle.entry((one.function.0 as usize, node)).or_insert((0, one.expires));
+            *kept = (kept.0 + 1, kept.1.min(one.expires));
         }
     }
     let busy: u32 = counts.busy.iter().sum();

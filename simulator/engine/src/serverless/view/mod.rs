@@ -8,7 +8,7 @@ use common::cluster::{ClusterSpec, DurationEstimate, StageOf, TimedEvent};
 use common::ids::{FunctionId, InvocationId, NodeId};
 
 use super::question::Question;
-use super::seen::{InputData, PendingGroup, PendingInvocation};
+use super::seen::{InputData, Line, PendingInvocation};
 use super::simulation::ServerlessSimulation;
 use super::workflows::upward_ranks;
 
@@ -74,11 +74,11 @@ impl<'a> ServerlessView<'a> {
 
     /// Functions with waiting invocations, in no order. A rule looks at each function, not at each invocation.
     #[inline]
-    pub fn groups(&self) -> impl Iterator<Item = PendingGroup> + 'a {
+    pub fn lines(&self) -> impl Iterator<Item = Line> + 'a {
         let simulation = self.simulation;
         simulation.pending.active().iter().map(move |&function| {
             let (oldest, count) = simulation.pending.head(function);
-            PendingGroup {
+            Line {
                 function: FunctionId(function),
                 oldest: simulation.jobs.get(oldest).id,
                 arrived: simulation.jobs.get(oldest).arrived,
@@ -94,21 +94,21 @@ impl<'a> ServerlessView<'a> {
         self.simulation.estimators[function.0 as usize].get()
     }
 
-    /// The invocation of a group that is expected to be shortest, and its expected duration in seconds. From history all of a
-    /// group look alike and it is the oldest; under `oracle` it is the truly shortest.
+    /// The invocation of a line that is expected to be shortest, and its expected duration in seconds. From history all of a
+    /// line look alike and it is the oldest; under `oracle` it is the truly shortest.
     ///
     /// # Panics
-    /// When the group is empty; [`ServerlessView::groups`] never returns such a group.
+    /// When the line is empty; [`ServerlessView::lines`] never returns such a line.
     #[must_use]
     #[inline]
-    pub fn shortest(&self, group: &PendingGroup) -> (InvocationId, f64) {
+    pub fn shortest(&self, line: &Line) -> (InvocationId, f64) {
         if !self.simulation.rules.oracle {
-            return (group.oldest, self.estimate(group.function).mean);
+            return (line.oldest, self.estimate(line.function).mean);
         }
         let jobs = &self.simulation.jobs;
-        let line = self.simulation.pending.line(group.function.0);
+        let line = self.simulation.pending.line(line.function.0);
         let shortest = line.map(|place| jobs.get(place)).min_by(|a, b| a.reference.total_cmp(&b.reference));
-        let shortest = shortest.expect("a group has at least one invocation");
+        let shortest = shortest.expect("a line has at least one invocation");
         (shortest.id, shortest.reference)
     }
 

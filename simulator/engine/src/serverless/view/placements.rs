@@ -5,7 +5,7 @@ use common::ids::{FunctionId, NodeId};
 
 use super::ServerlessView;
 use crate::serverless::function::MemoryShares;
-use crate::serverless::seen::{PendingGroup, Placement};
+use crate::serverless::seen::{Line, Placement};
 
 impl<'a> ServerlessView<'a> {
     /// The same view without placements on `closed` nodes; the search costs as much as they are many.
@@ -86,25 +86,25 @@ impl<'a> ServerlessView<'a> {
     /// hide the others. It is never empty when a decision is due and `window` is not 0.
     pub fn start_options(&self, window: usize, out: &mut Vec<StartOption>) {
         out.clear();
-        let mut groups: Vec<PendingGroup> = self.groups().collect();
-        groups.sort_unstable_by_key(|group| group.oldest);
+        let mut lines: Vec<Line> = self.lines().collect();
+        lines.sort_unstable_by_key(|line| line.oldest);
         let mut shown = 0;
-        for group in groups {
+        for line in lines {
             if shown == window {
                 break;
             }
             let before = out.len();
-            self.starts_of(&group, out);
+            self.starts_of(&line, out);
             shown += usize::from(out.len() > before);
         }
     }
 
-    fn starts_of(&self, group: &PendingGroup, out: &mut Vec<StartOption>) {
+    fn starts_of(&self, line: &Line, out: &mut Vec<StartOption>) {
         for size in 0..self.spec().size_multiples.len() {
             for node in (0..self.spec().nodes.len() as u32).map(NodeId) {
-                let Some(placement) = self.placement(group.function, size, node) else { continue };
+                let Some(placement) = self.placement(line.function, size, node) else { continue };
                 out.push(StartOption {
-                    invocation: group.oldest,
+                    invocation: line.oldest,
                     size: size as u32,
                     memory_mb: placement.memory_mb,
                     node,
