@@ -33,6 +33,16 @@ pub(crate) fn state_of(schema: &Schema, nodes: [u32; 4], rng: &mut ChaCha8Rng) -
             builder.node(kind, &row(rng, schema.nodes[kind as usize].len()));
         }
     }
+    for kind in [EdgeType::Sharing, EdgeType::Dependency] {
+        if functions > 1 && !schema.edges[kind as usize].is_empty() {
+            let row = row(rng, schema.edges[kind as usize].len());
+            builder.edge(kind, 0, rng.random_range(1..functions), &row);
+        }
+    }
+    if !schema.edges[EdgeType::Warm as usize].is_empty() {
+        let row = row(rng, schema.edges[EdgeType::Warm as usize].len());
+        builder.edge(EdgeType::Warm, 0, rng.random_range(0..resources), &row);
+    }
     for _ in 0..running {
         let node = builder.node(NodeType::Invocation, &row(rng, schema.nodes[2].len()));
         let features = row(rng, schema.edges[EdgeType::Allocation as usize].len());
@@ -50,6 +60,10 @@ pub(crate) fn state_of(schema: &Schema, nodes: [u32; 4], rng: &mut ChaCha8Rng) -
                 }
             }
         }
+    }
+    let temporal = schema.edges[EdgeType::Temporal as usize].len();
+    for source in 1..(running + pending) * u32::from(temporal > 0) {
+        builder.edge(EdgeType::Temporal, source - 1, source, &row(rng, temporal));
     }
     builder.may_wait(rng.random_bool(0.8));
     builder.build()

@@ -1,5 +1,7 @@
 //! What the numbers of a state mean: a name for every feature of every node type, edge type, option and global.
 
+#[cfg(doc)]
+use crate::StateGraph;
 use common::ids::Digest;
 
 /// Node types, in the order in which a state stores them.
@@ -91,7 +93,7 @@ impl EdgeType {
 }
 
 /// The feature names of one scenario; their counts are the widths of the networks' inputs.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Schema {
     /// Names of the features of the whole cluster.
     pub globals: Vec<String>,
@@ -105,7 +107,24 @@ pub struct Schema {
     pub sizes: usize,
 }
 
+/// The last feature of an option, and of the cluster, where a policy has a prior: 1 for what the prior would do.
+const PRIOR: &str = "prior";
+
 impl Schema {
+    /// The same with one more feature of options and of the cluster, which [`StateGraph::mark_prior`] fills.
+    #[must_use]
+    pub fn with_prior(mut self) -> Self {
+        self.options.push(PRIOR.to_owned());
+        self.globals.push(PRIOR.to_owned());
+        self
+    }
+
+    /// Whether states say what the prior would do.
+    #[must_use]
+    pub fn has_prior(&self) -> bool {
+        self.globals.last().is_some_and(|name| name == PRIOR)
+    }
+
     /// A digest of all names and of the number of sizes. Services with equal digests use the same features.
     #[must_use]
     pub fn digest(&self) -> Digest {

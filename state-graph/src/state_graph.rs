@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use common::trajectory::Choice;
+
 use crate::schema::{EDGE_TYPES, EdgeType, NODE_TYPES, NodeType, Schema};
 
 /// Sections of features in a state: globals, each node type, each edge type, options.
@@ -109,6 +111,20 @@ impl StateGraph {
         state.features.extend_from_slice(self.option_features(schema));
         self.option_indices().iter().for_each(|column| state.indices.extend_from_slice(column));
         state
+    }
+
+    /// Adds what the prior would do, the last feature of each option and of the cluster; `schema` has it
+    /// ([`Schema::with_prior`]), the state has not yet. `None`: something that is not among the options, and not *wait*.
+    pub fn mark_prior(&mut self, schema: &Schema, decision: Option<Choice>) {
+        let (width, globals) = (schema.options.len() - 1, schema.globals.len() - 1);
+        let options = self.features.len() - self.options as usize * width;
+        let rows = self.features.split_off(options);
+        for option in 0..self.options as usize {
+            self.features.extend_from_slice(&rows[option * width..(option + 1) * width]);
+            let is_chosen = decision == Some(Choice::Start(option as u32));
+            self.features.push(f32::from(u8::from(is_chosen)));
+        }
+        self.features.insert(globals, f32::from(u8::from(decision == Some(Choice::Wait))));
     }
 
     /// Whether the state leaves nothing to decide: at most one of *wait* and the options is allowed.

@@ -1,11 +1,17 @@
 //! The rows of a serverless state, all scaled to order one: logarithms of times and counts, fractions of capacities.
 
+use std::collections::BTreeSet;
+
 use common::SimTime;
-use common::cluster::{Priority, StartOption};
+use common::cluster::Priority;
+use common::ids::ContainerId;
 
-use super::tracker::{ARRIVAL_WINDOWS, Container, IdleGroup, Pending, Phase, ServerlessGraph};
+use super::container::{Container, Phase, Work};
+use super::node::{RECENT, STARTS_WINDOW};
+use super::tracker::ServerlessGraph;
+use super::workflows::Dependency;
 
-pub(super) const GLOBAL: [&str; 10] = [
+pub(super) const GLOBAL: [&str; 12] = [
     "pending",
     "busy",
     "idle",
@@ -16,8 +22,10 @@ pub(super) const GLOBAL: [&str; 10] = [
     "arrivals_10s",
     "arrivals_60s",
     "cold_share",
+    "recent_slowdown",
+    "missed_share",
 ];
-pub(super) const FUNCTION: [&str; 16] = [
+pub(super) const FUNCTION: [&str; 20] = [
     "mean",
     "p95",
     "spread",
@@ -34,6 +42,10 @@ pub(super) const FUNCTION: [&str; 16] = [
     "idle",
     "priority",
     "slo_factor",
+    "since_last_call",
+    "next_call",
+    "fair_weight",
+    "tenant_share",
 ];
 pub(super) const RESOURCE: [&str; 12] = [
     "cpu",
@@ -49,7 +61,7 @@ pub(super) const RESOURCE: [&str; 12] = [
     "idle",
     "starts_60s",
 ];
-pub(super) const INVOCATION: [&str; 14] = [
+pub(super) const INVOCATION: [&str; 21] = [
     "pending",
     "starting",
     "running",
@@ -64,14 +76,48 @@ pub(super) const INVOCATION: [&str; 14] = [
     "own_busy",
     "own_soonest",
     "own_soonest_by_cold",
+    "fits",
+    "slack",
+    "interruptions",
+    "is_stage",
+    "depth",
+    "remaining_path",
+    "siblings_waiting",
 ];
-pub(super) const WARM: [&str; 2] = ["count", "expires"];
-pub(super) const ALLOCATION: [&str; 4] = ["memory", "elapsed", "remaining", "starting"];
-pub(super) const OPTION: [&str; 7] =
-    ["warm", "keeps", "free_after", "speed", "size", "cpu_left", "evicts_nothing"];
+pub(super) const WARM: [&str; 6] = ["count", "expires", "memory", "idle_for", "next_call", "value"];
+pub(super) const ALLOCATION: [&str; 6] = ["memory", "elapsed", "remaining", "starting", "cpu", "network"];
+pub(super) const DEPENDENCY: [&str; 3] = ["megabits", "co_occurrence", "fan_out"];
+pub(super) const SHARING: [&str; 3] = ["nodes", "memory_ratio", "duration_ratio"];
+pub(super) const TEMPORAL: [&str; 3] = ["gap", "first_cold", "second_cold"];
 
 /// Memory at which a container has one vCPU, MB.
-const MB_PER_VCPU: f32 = 1769.0;
+pub(super) const MB_PER_VCPU: f32 = 1769.0;
+
+/// An invocation's place in its workflow.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Path {
+    /// Stages before it on the longest way.
+    pub(super) depth: u32,
+    /// Estimated seconds from its start to the end of the workflow; `None` for an invocation of no workflow.
+    pub(super) seconds: Option<f64>,
+    /// Other stages of its run that wait.
+    pub(super) siblings: u32,
+}
+
+impl Path {
+    fn row(self) -> [f32; 4] {
+        [
+            flag(self.seconds.is_some()),
+            count(self.depth),
+            self.seconds.map_or(0.0, time),
+            count(self.siblings),
+        ]
+    }
+}
+
+fn flag(is: bool) -> f32 {
+    f32::from(u8::from(is))
+}
 
 /// ln(1 + x) / 3 of a count.
 fn count(value: u32) -> f32 {
@@ -79,13 +125,18 @@ fn count(value: u32) -> f32 {
 }
 
 /// log10 of a time relative to 100 ms, divided by 2: −1 for 1 ms or less, 0 for 100 ms, 1.5 for 100 s.
-fn time(seconds: f64) -> f32 {
+pub(super) fn time(seconds: f64) -> f32 {
     ((seconds.max(1e-3) / 0.1).log10() / 2.0) as f32
 }
 
 /// ln(1 + x) / 2 of a rate or ratio.
-fn ratio(value: f64) -> f32 {
+pub(super) fn ratio(value: f64) -> f32 {
     ((1.0 + value.max(0.0)).ln() / 2.0) as f32
+}
+
+/// ln(one / other) / 4, at most 2 in size.
+fn log_quotient(one: f64, other: f64) -> f32 {
+    ((one.max(1e-3) / other.max(1e-3)).ln() / 4.0).clamp(-2.0, 2.0) as f32
 }
 
 fn priority(priority: Priority) -> f32 {
@@ -97,28 +148,33 @@ fn priority(priority: Priority) -> f32 {
 }
 
 pub(super) fn global(graph: &ServerlessGraph, now: SimTime) -> [f32; GLOBAL.len()] {
-    let total = |pick: fn(&super::tracker::NodeState) -> u32| graph.nodes.iter().map(pick).sum::<u32>();
+    let total = |pick: fn(&super::node::NodeState) -> u32| graph.nodes.iter().map(pick).sum::<u32>();
     let memory: u32 = graph.spec.nodes.iter().map(|node| node.memory_mb).sum();
     let share = |mb: u32| mb as f32 / memory.max(1) as f32;
-    let waiting = graph.functions.iter().filter(|function| function.pending > 0).count();
-    let rate = |place: usize| ratio(graph.arrivals[place].value(now, ARRIVAL_WINDOWS[place]));
+    let rate =
+        |place: usize| ratio(graph.arrivals[place].value(now, super::function::ARRIVAL_WINDOWS[place]));
     [
         count(graph.pending_count() as u32),
         count(total(|node| node.busy)),
-        count(total(|node| node.idle)),
-        count(waiting as u32),
+        count(total(|node| node.idle.len() as u32)),
+        count(graph.queue.functions() as u32),
         share(total(|node| node.bound_mb)),
         share(total(|node| node.idle_mb)),
         rate(0),
         rate(1),
         rate(2),
         graph.cold_share as f32,
+        ratio(graph.slowdown - 1.0),
+        graph.missed_share as f32,
     ]
 }
 
 pub(super) fn function(graph: &ServerlessGraph, place: usize, now: SimTime) -> [f32; FUNCTION.len()] {
     let (state, spec) = (&graph.functions[place], &graph.spec.functions[place]);
-    let rate = |place: usize| ratio(10.0 * state.arrivals[place].value(now, ARRIVAL_WINDOWS[place]));
+    let rate = |place: usize| ratio(10.0 * state.rate(place, now));
+    let quiet = state.quiet_seconds(now);
+    let memory: u64 = graph.spec.nodes.iter().map(|node| u64::from(node.memory_mb)).sum();
+    let tenant = graph.bound_of_tenant[spec.tenant as usize];
     [
         time(state.estimate.mean),
         time(state.estimate.p95),
@@ -136,7 +192,21 @@ pub(super) fn function(graph: &ServerlessGraph, place: usize, now: SimTime) -> [
         count(state.idle),
         priority(spec.priority),
         (spec.slo_factor / 10.0) as f32,
+        quiet.map_or(2.0, time),
+        quiet.map_or(2.0, |quiet| time((state.gap[0] - quiet).max(0.0))),
+        fair_weight(graph, place, now),
+        tenant as f32 / memory.max(1) as f32,
     ]
+}
+
+/// How much one second of waiting of an invocation counts in a mean over functions, on a logarithmic scale: all calls over this
+/// function's calls and its duration, relative to a function with its share of the calls and a duration of 1 s.
+fn fair_weight(graph: &ServerlessGraph, place: usize, now: SimTime) -> f32 {
+    let long = super::function::ARRIVAL_WINDOWS.len() - 1;
+    let (state, functions) = (&graph.functions[place], graph.functions.len() as f64);
+    let all = graph.arrivals[long].value(now, super::function::ARRIVAL_WINDOWS[long]);
+    let own = functions * state.rate(long, now) * state.estimate.mean.max(0.1);
+    log_quotient(all, own)
 }
 
 pub(super) fn resource(graph: &ServerlessGraph, place: usize, now: SimTime) -> [f32; RESOURCE.len()] {
@@ -154,21 +224,25 @@ pub(super) fn resource(graph: &ServerlessGraph, place: usize, now: SimTime) -> [
         spec.speed as f32 - 1.0,
         spec.price_class as f32 - 1.0,
         count(state.busy),
-        count(state.idle),
-        ratio(10.0 * state.starts.value(now, 60.0)),
+        count(state.idle.len() as u32),
+        ratio(10.0 * state.starts.value(now, STARTS_WINDOW)),
     ]
 }
 
-/// `own_soonest`: seconds until the first busy container of the same function is expected to fall idle; `None` where
-/// none is busy.
+/// `fits`: whether it can start somewhere now. `own_soonest`: seconds until the first busy container of the same function is
+/// expected to fall idle; `None` where none is busy.
 pub(super) fn pending(
     graph: &ServerlessGraph,
-    work: &Pending,
+    work: &Work,
+    fits: bool,
     own_soonest: Option<f64>,
+    path: Path,
     now: SimTime,
 ) -> [f32; INVOCATION.len()] {
     let (state, spec) = (&graph.functions[work.function], &graph.spec.functions[work.function]);
     let waited = now.since(work.arrived).seconds();
+    let slack = spec.slo_factor * state.estimate.p95 - waited - state.estimate.mean;
+    let [is_stage, depth, remaining_path, siblings] = path.row();
     [
         1.0,
         0.0,
@@ -185,6 +259,13 @@ pub(super) fn pending(
         own_soonest.map_or(2.0, time),
         own_soonest
             .map_or(2.0, |soonest| ((soonest / state.estimate.cold_start.max(0.01)) as f32 / 4.0).min(2.0)),
+        flag(fits),
+        (slack / 10.0).clamp(-2.0, 2.0) as f32,
+        count(work.interruptions),
+        is_stage,
+        depth,
+        remaining_path,
+        siblings,
     ]
 }
 
@@ -192,64 +273,103 @@ pub(super) fn running(
     graph: &ServerlessGraph,
     container: &Container,
     remaining: f64,
+    path: Path,
 ) -> [f32; INVOCATION.len()] {
     let (state, spec) = (&graph.functions[container.function], &graph.spec.functions[container.function]);
-    let (starting, input_size) = match container.phase {
-        Phase::Starting { work, .. } => (true, work.input_size),
-        Phase::Warming { .. } => (true, 1.0),
-        Phase::Busy { work, .. } => (false, work.input_size),
-        Phase::Idle { .. } => (false, 1.0),
-    };
+    let starting = matches!(container.phase, Phase::Starting { .. } | Phase::Warming { .. });
+    let work = container.phase.work();
+    let [is_stage, depth, remaining_path, siblings] = path.row();
     [
         0.0,
-        f32::from(u8::from(starting)),
-        f32::from(u8::from(!starting)),
+        flag(starting),
+        flag(!starting),
         0.0,
         0.0,
         0.0,
         priority(spec.priority),
-        ratio(input_size),
+        ratio(work.map_or(1.0, |work| work.input_size)),
         time(state.estimate.mean),
         container.memory_mb as f32 / 1024.0,
         time(remaining),
         count(state.busy),
         0.0,
         0.0,
+        0.0,
+        0.0,
+        count(work.map_or(0, |work| work.interruptions)),
+        is_stage,
+        depth,
+        remaining_path,
+        siblings,
     ]
 }
 
-pub(super) fn warm(group: &IdleGroup, now: SimTime) -> [f32; WARM.len()] {
-    [count(group.count), time(group.first_expiry.since(now).seconds())]
+/// Idle containers of one function and size on one node.
+pub(super) fn warm(
+    graph: &ServerlessGraph,
+    function: usize,
+    memory_mb: u32,
+    idle: &BTreeSet<(SimTime, ContainerId)>,
+    now: SimTime,
+) -> [f32; WARM.len()] {
+    let state = &graph.functions[function];
+    let until = |expires: Option<&(SimTime, ContainerId)>| {
+        expires.map_or(0.0, |(expires, _)| expires.since(now).seconds())
+    };
+    let since = idle.first().and_then(|(_, id)| match graph.containers.get(id)?.phase {
+        Phase::Idle { since, .. } => Some(now.since(since).seconds()),
+        _ => None,
+    });
+    [
+        count(idle.len() as u32),
+        time(until(idle.first())),
+        memory_mb as f32 / 1024.0,
+        time(since.unwrap_or(0.0)),
+        state.quiet_seconds(now).map_or(2.0, |quiet| time((state.gap[0] - quiet).max(0.0))),
+        ratio(10.0 * state.warm_value(now)),
+    ]
 }
 
-pub(super) fn allocation(container: &Container, remaining: f64, now: SimTime) -> [f32; ALLOCATION.len()] {
+pub(super) fn allocation(
+    graph: &ServerlessGraph,
+    container: &Container,
+    remaining: f64,
+    now: SimTime,
+) -> [f32; ALLOCATION.len()] {
     let (since, starting) = match container.phase {
         Phase::Starting { since, .. } | Phase::Warming { since } => (since, true),
         Phase::Busy { since, .. } => (since, false),
         Phase::Idle { .. } => (now, false),
     };
+    let node = &graph.spec.nodes[container.node];
+    let part = container.memory_mb as f32 / node.memory_mb.max(1) as f32;
     [
         container.memory_mb as f32 / 1024.0,
         time(now.since(since).seconds()),
         time(remaining),
-        f32::from(u8::from(starting)),
+        flag(starting),
+        container.memory_mb as f32 / MB_PER_VCPU,
+        part * node.network_mbps as f32 / 100.0,
     ]
 }
 
-pub(super) fn option(graph: &ServerlessGraph, work: &Pending, option: &StartOption) -> [f32; OPTION.len()] {
-    let node = option.node.0 as usize;
-    let (state, spec) = (&graph.nodes[node], &graph.spec.nodes[node]);
-    let capacity = spec.memory_mb.max(1) as f32;
-    let default = graph.spec.functions[work.function].default_memory_mb.max(1) as f32;
-    let bound = state.bound_mb + option.memory_mb;
-    let vcpus = (spec.cpu_millicores as f32 / 1000.0).max(1e-3);
+/// `consumers`: how many functions read the producer's output.
+pub(super) fn dependency(dependency: &Dependency, consumers: usize) -> [f32; DEPENDENCY.len()] {
+    [ratio(dependency.megabits / 10.0), dependency.co_occurrence as f32, count(consumers as u32)]
+}
+
+/// `nodes`: number of nodes on which both functions started lately.
+pub(super) fn sharing(graph: &ServerlessGraph, one: usize, other: usize, nodes: u32) -> [f32; SHARING.len()] {
+    let memory = |function: usize| f64::from(graph.spec.functions[function].default_memory_mb);
+    let duration = |function: usize| graph.functions[function].estimate.mean;
     [
-        f32::from(u8::from(option.warm)),
-        1.0 - option.evicts_mb as f32 / option.memory_mb.max(1) as f32,
-        1.0 - bound as f32 / capacity,
-        spec.speed as f32 - 1.0,
-        (option.memory_mb as f32 / default).log2(),
-        1.0 - bound as f32 / MB_PER_VCPU / vcpus,
-        f32::from(u8::from(option.evicts_mb == 0)),
+        nodes as f32 / RECENT as f32,
+        log_quotient(memory(one), memory(other)),
+        log_quotient(duration(one), duration(other)),
     ]
+}
+
+/// `gap`: seconds between the arrivals of two invocations of one function.
+pub(super) fn temporal(gap: f64, first_cold: bool, second_cold: bool) -> [f32; TEMPORAL.len()] {
+    [time(gap), flag(first_cold), flag(second_cold)]
 }

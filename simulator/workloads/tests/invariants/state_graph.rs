@@ -16,14 +16,25 @@ fn shown(view: &ServerlessView<'_>) -> GraphCounts {
         busy: (0..functions).map(|function| view.busy_containers(FunctionId(function))).collect(),
         bound_mb: view.nodes().map(|node| node.bound_mb).collect(),
         idle_mb: view.nodes().map(|node| node.evictable_mb).collect(),
+        tenant_mb: vec![
+            0;
+            view.spec().functions.iter().map(|function| function.tenant + 1).max().unwrap_or(0)
+                as usize
+        ],
         ..GraphCounts::default()
     };
     for line in view.lines() {
         counts.pending[line.function.0 as usize] = line.count;
+        counts.heads.insert(line.oldest);
     }
     for node in 0..view.spec().nodes.len() {
+        for one in view.busy_on(NodeId(node as u32)) {
+            let tenant = view.spec().functions[one.function.0 as usize].tenant;
+            counts.tenant_mb[tenant as usize] += u64::from(one.memory_mb);
+        }
         for one in view.idle_on(NodeId(node as u32)) {
-            let kept = counts.idle.entry((one.function.0 as usize, node)).or_insert((0, one.expires));
+            let key = (one.function.0 as usize, node, one.memory_mb);
+            let kept = counts.idle.entry(key).or_insert((0, one.expires));
             *kept = (kept.0 + 1, kept.1.min(one.expires));
         }
     }
