@@ -339,8 +339,9 @@ mod tests {
              layers = 1\n[actor]\nenvironments = 12\nunroll = 9\n[learner]\n{learner}\n"
         );
         let config = parse(&text, "test", &[]).unwrap();
-        let network = PolicyNetwork::new(&schema_of(&config.simulator), &config.policy, config.seed);
-        let scheduler = PolicyScheduler::new("policy", network, Behaviour::Sample);
+        let network =
+            PolicyNetwork::new(&schema_of(&config.simulator, &config.policy), &config.policy, config.seed);
+        let scheduler = PolicyScheduler::new("policy", network, Behaviour::Sample).unwrap();
         let identity = Identity { actor: ActorId(1), incarnation: Incarnation(2) };
         let episodes = Arc::new(Episodes::new(&config.simulator).unwrap());
         Player::new(Arc::new(config), identity, scheduler, episodes)

@@ -64,9 +64,9 @@ impl Service {
         shutdown: &Shutdown,
     ) -> Result<Self, ActorError> {
         let episodes = Arc::new(Episodes::new(&config.simulator)?);
-        let schema = schema_of(&config.simulator);
+        let schema = schema_of(&config.simulator, &config.policy);
         let network = PolicyNetwork::new(&schema, &config.policy, RunSeed::default());
-        let scheduler = PolicyScheduler::new("policy", network, Behaviour::Sample);
+        let scheduler = PolicyScheduler::new("policy", network, Behaviour::Sample)?;
         let link = LinkOptions::from(&config.transport);
         let (mut follower, run) = WeightsFollower::connect(
             &links.transport,

@@ -55,6 +55,14 @@ pub struct PolicyConfig {
     #[garde(range(max = 1_000_000))]
     #[schemars(extend("x-unit" = "edges"))]
     pub neighbours: usize,
+    /// A rule that the policy starts from: where the rule would decide so, a score of `prior_weight` is added, and the network learns
+    /// when to differ. A scheduler's name with keep-alive `configured`, for example "sjf+reserve"; empty: none.
+    #[garde(length(max = 200))]
+    pub prior: String,
+    /// Score that the prior's decision gets, in nats: at 4, and before anything is learnt, it is 55 times as probable as another one.
+    #[garde(range(min = 0.0, max = 20.0))]
+    #[schemars(extend("x-unit" = "nats"))]
+    pub prior_weight: f64,
     /// Dropout on the attention output while learning; never on where importance ratios are computed.
     #[garde(range(min = 0.0, max = 0.9))]
     pub dropout: f64,
@@ -74,6 +82,8 @@ impl Default for PolicyConfig {
             layers: 2,
             value_layers: 1,
             neighbours: 0,
+            prior: String::new(),
+            prior_weight: 4.0,
             dropout: 0.0,
             storage: Storage::F32,
         }

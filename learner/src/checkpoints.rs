@@ -68,7 +68,7 @@ impl Checkpoints {
             version: PolicyVersion { token: self.token, number: progress.version },
             environment_steps: progress.environment_steps,
             validation: progress.validation,
-            observation: schema_of(&self.config.simulator).digest().to_string(),
+            observation: schema_of(&self.config.simulator, &self.config.policy).digest().to_string(),
             config: self.config.clone(),
             files: std::collections::BTreeMap::new(),
         };
@@ -241,7 +241,7 @@ mod tests {
              layers = 1\n[learner]\nkeep_checkpoints = 2"
         );
         let config = parse(&text, "test", &[]).unwrap();
-        let updater = Updater::new(&schema_of(&config.simulator), &config, tch::Device::Cpu);
+        let updater = Updater::new(&schema_of(&config.simulator, &config.policy), &config, tch::Device::Cpu);
         (config, updater)
     }
 

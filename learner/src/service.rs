@@ -100,7 +100,7 @@ impl Service {
         shutdown: &Shutdown,
     ) -> Result<Self, LearnerError> {
         let folder = RunFolder::open(&options.run_folder, config, options.init_from.as_deref())?;
-        let schema = schema_of(&config.simulator);
+        let schema = schema_of(&config.simulator, &config.policy);
         let mut updater = Updater::new(&schema, config, options.device);
         let checkpoints = Checkpoints::new(folder.path(), folder.run(), folder.token(), config);
         let restored = checkpoints.restore(&mut updater)?;

@@ -54,9 +54,13 @@ impl Validator {
     /// # Errors
     /// [`LearnerError::Simulator`].
     pub fn new(config: &Config) -> Result<Self, LearnerError> {
-        let network = PolicyNetwork::new(&schema_of(&config.simulator), &config.policy, RunSeed::default());
+        let network = PolicyNetwork::new(
+            &schema_of(&config.simulator, &config.policy),
+            &config.policy,
+            RunSeed::default(),
+        );
         let episodes = Episodes::new(&config.simulator)?;
-        let scheduler = PolicyScheduler::new("policy", network, Behaviour::Greedy);
+        let scheduler = PolicyScheduler::new("policy", network, Behaviour::Greedy)?;
         Ok(Validator { config: config.clone(), episodes, scheduler, yardstick: None })
     }
 

@@ -131,9 +131,13 @@ impl Checkpoint {
     /// [`PolicyError`] where the weights do not fit the configuration in the manifest.
     pub fn scheduler(&self, name: &str) -> Result<PolicyScheduler, PolicyError> {
         let config = &self.manifest.config;
-        let network = PolicyNetwork::new(&schema_of(&config.simulator), &config.policy, RunSeed::default());
+        let network = PolicyNetwork::new(
+            &schema_of(&config.simulator, &config.policy),
+            &config.policy,
+            RunSeed::default(),
+        );
         network.parameters().read_bytes(self.file(POLICY)?)?;
-        Ok(PolicyScheduler::new(name, network, Behaviour::Greedy))
+        PolicyScheduler::new(name, network, Behaviour::Greedy)
     }
 }
 

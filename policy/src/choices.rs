@@ -25,12 +25,25 @@ pub(crate) struct Choices {
     pub(crate) option_features: Vec<f32>,
     /// `[graphs]`: whether *wait* is allowed.
     pub(crate) may_wait: Vec<bool>,
+    /// `[graphs]`: 1 where the prior would wait, else 0; empty without a prior.
+    pub(crate) prior_waits: Vec<f32>,
+}
+
+/// 1 for each row whose last feature is above 0, else 0.
+pub(crate) fn marks(rows: &[f32], width: usize) -> impl Iterator<Item = f32> + '_ {
+    rows.chunks(width.max(1)).map(|row| f32::from(u8::from(row.last().is_some_and(|&mark| mark > 0.0))))
 }
 
 impl Choices {
     /// The candidates of a graph, as indices into the table of candidates.
     pub(crate) fn candidates(&self, graph: usize) -> std::ops::Range<usize> {
         self.graph_starts[graph]..self.graph_starts[graph + 1]
+    }
+
+    /// `[candidates]`: 1 for the invocation that the prior would start, else 0.
+    pub(crate) fn candidate_priors(&self) -> Vec<f32> {
+        let candidates = self.candidate_nodes.len();
+        marks(&self.candidate_features, self.candidate_features.len() / candidates.max(1)).collect()
     }
 
     /// The options of a candidate, as indices into the table of options.
@@ -60,6 +73,9 @@ impl Choices {
         self.graph_starts.push(self.candidate_nodes.len());
         self.option_starts.push(self.option_sizes.len());
         self.may_wait.push(state.may_wait);
+        if schema.has_prior() {
+            self.prior_waits.extend(state.globals(schema).last());
+        }
         let mut previous = None;
         for (option, &invocation) in invocations.iter().enumerate() {
             let row = &features[option * width..(option + 1) * width];
@@ -93,6 +109,7 @@ impl Choices {
         self.option_nodes.clear();
         self.option_features.clear();
         self.may_wait.clear();
+        self.prior_waits.clear();
     }
 
     /// Adds the last entries of the index tables, after the last graph.

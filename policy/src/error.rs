@@ -20,6 +20,9 @@ pub enum PolicyError {
     /// Owners do not fit a state or the ranks.
     #[error("a state cannot be spread over ranks: {0}")]
     Partition(#[from] partition::PartitionError),
+    /// The rule to start from cannot be one.
+    #[error("key `policy.prior`: {0}")]
+    Prior(String),
     /// Weights do not belong to this network or are damaged.
     #[error("weights cannot be used: {0}")]
     Weights(String),
@@ -54,7 +57,7 @@ impl ExitStatus for PolicyError {
             | PolicyError::Ranks(_)
             | PolicyError::Partition(_)
             | PolicyError::Alone => ExitCode::Failure,
-            PolicyError::Cuda(_) => ExitCode::Config,
+            PolicyError::Cuda(_) | PolicyError::Prior(_) => ExitCode::Config,
             PolicyError::Weights(_) | PolicyError::Checkpoint { .. } => ExitCode::Checkpoint,
             PolicyError::NotFinite(_) => ExitCode::Diverged,
             PolicyError::Write(error) => error.exit_code(),

@@ -1,11 +1,12 @@
 //! The three stages of a decision: which invocation starts (or *wait*), with which size, on which node. Each stage is
 //! conditioned on those before; scores are computed on embeddings, so any number of nodes works.
 
+use configuration::PolicyConfig;
 use state_graph::Schema;
 use tch::{Device, Kind, Tensor};
 
 use crate::batch::{GraphBatch, matrix};
-use crate::choices::Choices;
+use crate::choices::{Choices, marks};
 use crate::encoder::Embeddings;
 use crate::layers::Linear;
 use crate::parameters::Initialiser;
@@ -27,6 +28,8 @@ pub(crate) struct ActionHeads {
     pub(crate) size: StageHead,
     pub(crate) node: StageHead,
     pub(crate) node_resource: Linear,
+    /// Score that is added to what the prior would do, nats; `None` without a prior.
+    pub(crate) prior: Option<f32>,
 }
 
 /// The layers of a later stage. Their inputs are the chosen invocation, a size and the features of the remaining
@@ -87,6 +90,11 @@ impl StageRows {
         self.graphs.len()
     }
 
+    /// For each alternative 1 where the prior's decision is among the options that remain, else 0. The mark is the last feature.
+    pub(crate) fn priors(&self) -> Vec<f32> {
+        marks(&self.option_features, self.option_width).collect()
+    }
+
     fn features(&self, options: (Kind, Device)) -> Tensor {
         matrix(&self.option_features, self.option_width).to(options.1).to_kind(options.0)
     }
@@ -145,9 +153,10 @@ fn offset(whole: &[u32], part: &[u32]) -> usize {
 }
 
 impl ActionHeads {
-    pub(crate) fn new(init: &mut Initialiser, schema: &Schema, width: usize) -> Self {
-        let options = schema.options.len();
+    pub(crate) fn new(init: &mut Initialiser, schema: &Schema, config: &PolicyConfig) -> Self {
+        let (options, width) = (schema.options.len(), config.width);
         ActionHeads {
+            prior: schema.has_prior().then_some(config.prior_weight as f32),
             candidate: Linear::new(init, "which.invocation", width, width, 1.0),
             candidate_context: Linear::without_bias(init, "which.context", width, width, 1.0),
             candidate_options: (options > 0)
@@ -179,7 +188,9 @@ impl ActionHeads {
             None => hidden,
         };
         let starts = self.candidate_score.forward(&hidden.relu()).squeeze_dim(1);
+        let starts = self.with_prior(starts, || choices.candidate_priors());
         let waits = self.wait[1].forward(&self.wait[0].forward_relu(&embeddings.context)).squeeze_dim(1);
+        let waits = self.with_prior(waits, || choices.prior_waits.clone());
         let masked: Vec<bool> = choices.may_wait.iter().map(|&allowed| !allowed).collect();
         let masked = Tensor::from_slice(&masked).to(device);
         Tensor::cat(&[starts, waits.masked_fill(&masked, MASKED)], 0)
@@ -187,13 +198,26 @@ impl ActionHeads {
 
     /// Scores (logits) of the second stage, `[alternatives]`.
     pub(crate) fn size(&self, embeddings: &Embeddings, rows: &StageRows) -> Tensor {
-        self.size.score.forward(&self.size.hidden(embeddings, rows).relu()).squeeze_dim(1)
+        let scores = self.size.score.forward(&self.size.hidden(embeddings, rows).relu()).squeeze_dim(1);
+        self.with_prior(scores, || rows.priors())
     }
 
     /// Scores (logits) of the third stage, `[alternatives]`.
     pub(crate) fn node(&self, embeddings: &Embeddings, rows: &StageRows) -> Tensor {
         let resources = embeddings.nodes_at(&rows.resources);
         let hidden = self.node.hidden(embeddings, rows) + self.node_resource.forward(&resources);
-        self.node.score.forward(&hidden.relu()).squeeze_dim(1)
+        let scores = self.node.score.forward(&hidden.relu()).squeeze_dim(1);
+        self.with_prior(scores, || rows.priors())
+    }
+
+    /// `scores` with the prior's weight where `marks` is 1.
+    fn with_prior(&self, scores: Tensor, marks: impl FnOnce() -> Vec<f32>) -> Tensor {
+        match self.prior {
+            Some(weight) => {
+                let marks = Tensor::from_slice(&marks()).to(scores.device()).to_kind(scores.kind());
+                scores + marks * f64::from(weight)
+            }
+            None => scores,
+        }
     }
 }

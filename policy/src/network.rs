@@ -23,6 +23,8 @@ const NETWORK_STREAMS: u64 = 1 << 20;
 #[derive(Debug)]
 pub struct PolicyNetwork {
     schema: Schema,
+    /// Name of the rule whose decisions the scores start from; empty: none.
+    prior: String,
     neighbours: usize,
     encoder: Encoder,
     heads: ActionHeads,
@@ -58,9 +60,10 @@ impl PolicyNetwork {
     ) -> Self {
         let mut init = Initialiser::new(seed, 0, options);
         let encoder = Encoder::new(&mut init, schema, config, config.layers);
-        let heads = ActionHeads::new(&mut init, schema, config.width);
+        let heads = ActionHeads::new(&mut init, schema, config);
         let parameters = init.finish();
-        PolicyNetwork { schema: schema.clone(), neighbours: config.neighbours, encoder, heads, parameters }
+        let (schema, prior) = (schema.clone(), config.prior.clone());
+        PolicyNetwork { schema, neighbours: config.neighbours, prior, encoder, heads, parameters }
     }
 
     /// The network's parameters, which share memory with its layers.
@@ -73,6 +76,11 @@ impl PolicyNetwork {
     #[must_use]
     pub fn schema(&self) -> &Schema {
         &self.schema
+    }
+
+    /// The rule that the policy starts from, if it has one.
+    pub(crate) fn prior(&self) -> Option<&str> {
+        self.schema.has_prior().then_some(self.prior.as_str())
     }
 
     /// Most edges of each type that a node samples; 0 means all edges.

@@ -3,9 +3,9 @@
 use common::cluster::StartOption;
 use common::ids::NodeId;
 use common::slots::SlotsObservation;
-use common::trajectory::Scenario;
+use common::trajectory::{Choice, Scenario};
 use common::{Action, RunSeed, Stream};
-use configuration::SimulatorConfig;
+use configuration::{PolicyConfig, SimulatorConfig};
 use engine::serverless::ServerlessView;
 use engine::slots::SlotsView;
 use engine::{ClusterView, DecisionRequest};
@@ -17,8 +17,9 @@ use crate::neighbours::sampled;
 /// Builds the states of all environments of a batch.
 #[derive(Debug, Default)]
 pub(crate) struct Observer {
-    /// With neighbour sampling: the most edges of each type that a node samples, and the schema of the states.
-    sampling: Option<(usize, Schema)>,
+    /// Most edges of each type that a node samples; 0: all.
+    neighbours: usize,
+    schema: Schema,
     builder: StateGraphBuilder,
     slots: SlotsObservation,
     /// The cluster of each environment, followed by its events.
@@ -33,20 +34,20 @@ pub(crate) struct Observed {
     pub(crate) actions: Vec<Action>,
 }
 
-/// The schema of the states of a configured simulator.
+/// The schema of the states that a configured policy sees of a configured simulator.
 #[must_use]
-pub fn schema_of(config: &SimulatorConfig) -> Schema {
-    match config.scenario {
+pub fn schema_of(config: &SimulatorConfig, policy: &PolicyConfig) -> Schema {
+    let schema = match config.scenario {
         Scenario::Slots => slots::schema(),
         Scenario::Serverless => serverless::schema(config.serverless.size_multiples.len()),
-    }
+    };
+    if policy.prior.is_empty() { schema } else { schema.with_prior() }
 }
 
 impl Observer {
     /// Every node samples at most `neighbours` edges of each type; 0 means all edges.
     pub(crate) fn new(neighbours: usize, schema: &Schema) -> Self {
-        let sampling = (neighbours > 0).then(|| (neighbours, schema.clone()));
-        Observer { sampling, ..Observer::default() }
+        Observer { neighbours, schema: schema.clone(), ..Observer::default() }
     }
 
     /// Forgets an environment.
@@ -56,12 +57,31 @@ impl Observer {
         }
     }
 
-    /// The state of one request.
-    pub(crate) fn observe(&mut self, request: &DecisionRequest<'_>) -> Result<Observed, TrackerError> {
-        match request.view {
-            ClusterView::Slots(view) => Ok(self.observe_slots(view)),
-            ClusterView::Serverless(view) => self.observe_cluster(request.environment, view),
+    /// The state of one request; `prior` is what the policy's prior would do.
+    pub(crate) fn observe(
+        &mut self,
+        request: &DecisionRequest<'_>,
+        prior: Option<Action>,
+    ) -> Result<Observed, TrackerError> {
+        let mut observed = match request.view {
+            ClusterView::Slots(view) => self.observe_slots(view),
+            ClusterView::Serverless(view) => self.observe_cluster(request.environment, view)?,
+        };
+        if let Some(action) = prior {
+            let option = observed.actions.iter().position(|one| *one == action);
+            let wait = (action == Action::Wait).then_some(Choice::Wait);
+            let decision = option.map(|option| Choice::Start(option as u32)).or(wait);
+            observed.state.mark_prior(&self.schema, decision);
         }
+        if self.neighbours > 0
+            && let ClusterView::Serverless(view) = request.view
+        {
+            // The seed depends on the simulated time alone, so that a repeated episode gets the same decisions.
+            let mut rng = RunSeed::default().fast_rng(Stream::Neighbours, view.now().0);
+            observed.state = sampled(&self.schema, observed.state, self.neighbours, &mut rng)
+                .expect("edges of states join their nodes");
+        }
+        Ok(observed)
     }
 
     fn observe_slots(&mut self, view: SlotsView<'_>) -> Observed {
@@ -88,12 +108,7 @@ impl Observer {
             memory_mb: option.memory_mb,
             node: option.node,
         };
-        let mut state = cluster.state(view.now(), &self.options, &mut self.builder);
-        if let Some((most, schema)) = &self.sampling {
-            // The seed depends on the simulated time alone, so that a repeated episode gets the same decisions.
-            let mut rng = RunSeed::default().fast_rng(Stream::Neighbours, view.now().0);
-            state = sampled(schema, state, *most, &mut rng).expect("edges of states join their nodes");
-        }
+        let state = cluster.state(view.now(), &self.options, &mut self.builder);
         Ok(Observed { state, actions: self.options.iter().map(start).collect() })
     }
 }

@@ -1,5 +1,7 @@
 //! The learnt policy as a scheduler: one forward pass for all environments that ask.
 
+use std::fmt;
+
 use common::trajectory::{Choice, Scenario};
 use common::{Action, RunSeed, Stream};
 use engine::{DecisionRequest, Interests, Scheduler, SchedulerError};
@@ -11,13 +13,14 @@ use crate::heads::StageRows;
 use crate::inference::Inference;
 use crate::network::PolicyNetwork;
 use crate::observer::{Observed, Observer};
-use crate::sampling::{Pick, pick};
+use crate::sampling::{Pick, pick, pick_start_or_wait};
 use crate::{Parameters, PolicyError};
 
 /// How a scheduler decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Behaviour {
-    /// The most probable alternative of each stage, the first of equals: for evaluation.
+    /// For evaluation: *wait* where it is more probable than all starts together; else the most probable invocation, then its most
+    /// probable size, then node, the first of equals.
     Greedy,
     /// A draw from each stage's probabilities, with a random stream for each environment: for learning.
     Sample,
@@ -35,7 +38,6 @@ pub struct Record {
 }
 
 /// A policy network that schedules.
-#[derive(Debug)]
 pub struct PolicyScheduler {
     name: String,
     scenario: Scenario,
@@ -44,25 +46,37 @@ pub struct PolicyScheduler {
     inference: Option<Inference>,
     behaviour: Behaviour,
     observer: Observer,
+    /// The rule whose decisions the scores start from.
+    prior: Option<Box<dyn Scheduler>>,
     streams: Vec<ChaCha8Rng>,
     records: Vec<Record>,
 }
 
+impl fmt::Debug for PolicyScheduler {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("PolicyScheduler").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 impl PolicyScheduler {
     /// `name` is shown in tables.
-    #[must_use]
-    pub fn new(name: &str, network: PolicyNetwork, behaviour: Behaviour) -> Self {
-        let is_slots = *network.schema() == state_graph::slots::schema();
-        PolicyScheduler {
+    ///
+    /// # Errors
+    /// [`PolicyError::Prior`] where the network's prior is no rule that it can start from.
+    pub fn new(name: &str, network: PolicyNetwork, behaviour: Behaviour) -> Result<Self, PolicyError> {
+        let is_slots = network.schema().nodes == state_graph::slots::schema().nodes;
+        let scenario = if is_slots { Scenario::Slots } else { Scenario::Serverless };
+        Ok(PolicyScheduler {
             name: name.to_owned(),
-            scenario: if is_slots { Scenario::Slots } else { Scenario::Serverless },
+            scenario,
+            prior: network.prior().map(|prior| prior_rule(prior, scenario)).transpose()?,
             observer: Observer::new(network.neighbours(), network.schema()),
             network,
             inference: None,
             behaviour,
             streams: Vec::new(),
             records: Vec::new(),
-        }
+        })
     }
 
     /// Gives `environment` a stream of its own for the actions of its next episode.
@@ -136,14 +150,15 @@ impl PolicyScheduler {
         SchedulerError::Failed { scheduler: self.name.clone(), source: Box::new(error) }
     }
 
-    fn pick(&mut self, environment: usize, scores: &[f32]) -> (usize, f32) {
+    /// How `environment` picks now.
+    fn how(&mut self, environment: usize) -> Pick<'_, ChaCha8Rng> {
         match self.behaviour {
-            Behaviour::Greedy => pick::<ChaCha8Rng>(scores, &mut Pick::Greedy),
+            Behaviour::Greedy => Pick::Greedy,
             Behaviour::Sample => {
                 if self.streams.len() <= environment {
                     self.seed_environment(environment, RunSeed(environment as u64));
                 }
-                pick(scores, &mut Pick::Sample(&mut self.streams[environment]))
+                Pick::Sample(&mut self.streams[environment])
             }
         }
     }
@@ -160,7 +175,12 @@ impl PolicyScheduler {
             if choices.may_wait[graph] {
                 scores.push(which[candidates + graph]);
             }
-            let (place, log_probability) = self.pick(draft.environments[graph], &scores);
+            let mut how = self.how(draft.environments[graph]);
+            let (place, log_probability) = if choices.may_wait[graph] {
+                pick_start_or_wait(&scores, &mut how)
+            } else {
+                pick(&scores, &mut how)
+            };
             draft.log_probabilities[graph][0] = log_probability;
             if place < range.len() {
                 let candidate = range.start + place;
@@ -201,7 +221,7 @@ impl PolicyScheduler {
         for same in rows.graphs.chunk_by(|a, b| a == b) {
             let graph = same[0] as usize;
             let (place, log_probability) =
-                self.pick(draft.environments[graph], &scores[start..start + same.len()]);
+                pick(&scores[start..start + same.len()], &mut self.how(draft.environments[graph]));
             draft.log_probabilities[graph][stage] = log_probability;
             if let Some((_, option)) = &mut draft.taken[graph] {
                 *option = rows.options[start + place];
@@ -248,6 +268,18 @@ impl Chosen {
     }
 }
 
+/// The rule called `name`, which must decide about starts alone: about all else a policy with a prior is not asked.
+fn prior_rule(name: &str, scenario: Scenario) -> Result<Box<dyn Scheduler>, PolicyError> {
+    let rule =
+        heuristics::heuristic(name, scenario).map_err(|error| PolicyError::Prior(error.to_string()))?;
+    let Interests { keep_alive, pools, foresight, .. } = rule.interests();
+    if keep_alive || pools || foresight {
+        let message = format!("`{name}` decides more than starts; take a rule with keep-alive `configured`");
+        return Err(PolicyError::Prior(message));
+    }
+    Ok(rule)
+}
+
 impl Scheduler for PolicyScheduler {
     fn name(&self) -> &str {
         &self.name
@@ -259,6 +291,9 @@ impl Scheduler for PolicyScheduler {
 
     fn episode_started(&mut self, environment: usize) {
         self.observer.episode_started(environment);
+        if let Some(prior) = &mut self.prior {
+            prior.episode_started(environment);
+        }
     }
 
     fn decide(
@@ -270,8 +305,15 @@ impl Scheduler for PolicyScheduler {
             let (scheduler, scenario) = (self.name.clone(), other.view.scenario());
             return Err(SchedulerError::WrongScenario { scheduler, scenario });
         }
-        let observed: Result<Vec<Observed>, _> =
-            requests.iter().map(|request| self.observer.observe(request)).collect();
+        let mut priors = Vec::new();
+        if let Some(prior) = &mut self.prior {
+            prior.decide(requests, &mut priors)?;
+        }
+        let observed: Result<Vec<Observed>, _> = requests
+            .iter()
+            .enumerate()
+            .map(|(place, request)| self.observer.observe(request, priors.get(place).copied()))
+            .collect();
         let observed = observed.map_err(|error| self.failure(error))?;
         let environments: Vec<usize> = requests.iter().map(|request| request.environment).collect();
         let chosen = self.choose(&observed, &environments).map_err(|error| self.failure(error))?;

@@ -126,10 +126,13 @@ impl<'a> Bench<'a> {
     }
 
     fn player(&self) -> anyhow::Result<Player> {
-        let network =
-            PolicyNetwork::new(&schema_of(&self.config.simulator), &self.config.policy, self.config.seed);
+        let network = PolicyNetwork::new(
+            &schema_of(&self.config.simulator, &self.config.policy),
+            &self.config.policy,
+            self.config.seed,
+        );
         let identity = Identity { actor: ActorId(0), incarnation: Incarnation(0) };
-        let scheduler = PolicyScheduler::new("policy", network, Behaviour::Sample);
+        let scheduler = PolicyScheduler::new("policy", network, Behaviour::Sample)?;
         let episodes = Arc::new(Episodes::new(&self.config.simulator)?);
         Ok(Player::new(Arc::clone(&self.config), identity, scheduler, episodes))
     }
@@ -177,7 +180,7 @@ impl<'a> Bench<'a> {
 
     /// At least so many recorded decisions.
     fn batch(&self, player: &mut Player, at_least: usize) -> anyhow::Result<Batch> {
-        let schema = schema_of(&self.config.simulator);
+        let schema = schema_of(&self.config.simulator, &self.config.policy);
         let (mut decoded, mut steps) = (Vec::new(), 0);
         while steps < at_least {
             player.fill();
@@ -192,7 +195,7 @@ impl<'a> Bench<'a> {
 
     /// Learns again and again from one batch that fresh weights played.
     fn learner(&self) -> anyhow::Result<Vec<Figure>> {
-        let schema = schema_of(&self.config.simulator);
+        let schema = schema_of(&self.config.simulator, &self.config.policy);
         let mut updater = Updater::new(&schema, &self.config, self.device);
         let mut player = self.player()?;
         let version = PolicyVersion { token: FencingToken(1), number: 0 };

@@ -18,6 +18,7 @@ pub(super) struct PlainHeads {
     size: Stage,
     node: Stage,
     node_resource: Linear,
+    prior: Option<f32>,
     space: Space,
 }
 
@@ -53,6 +54,7 @@ impl PlainHeads {
             size: Stage::new(&heads.size, true)?,
             node: Stage::new(&heads.node, false)?,
             node_resource: heads.node_resource.plain(true)?,
+            prior: heads.prior,
             space: Space::default(),
         })
     }
@@ -74,6 +76,10 @@ impl PlainHeads {
         let hidden = sized(&mut space.hidden, graphs * width);
         self.wait[0].apply(&states.context, hidden);
         self.wait[1].apply(hidden, waits);
+        if let Some(weight) = self.prior {
+            add(starts, &choices.candidate_priors(), weight);
+            add(waits, &choices.prior_waits, weight);
+        }
         &space.scores
     }
 
@@ -83,8 +89,12 @@ impl PlainHeads {
         gather(&states.nodes, self.size.invocation.outputs(), &rows.invocations, &mut space.rows);
         let hidden = sized(&mut space.hidden, space.added.len());
         self.size.invocation.apply_adding(&space.rows, &space.added, hidden);
-        self.size.score.apply(hidden, sized(&mut space.scores, rows.len()));
-        &space.scores
+        let scores = sized(&mut space.scores, rows.len());
+        self.size.score.apply(hidden, scores);
+        if let Some(weight) = self.prior {
+            add(scores, &rows.priors(), weight);
+        }
+        scores
     }
 
     pub(super) fn node(&mut self, states: &States, rows: &StageRows) -> &[f32] {
@@ -96,9 +106,18 @@ impl PlainHeads {
         gather(&states.nodes, width, &rows.resources, &mut space.rows);
         let hidden = sized(&mut space.hidden, space.added.len());
         self.node_resource.apply_adding(&space.rows, &space.added, hidden);
-        self.node.score.apply(hidden, sized(&mut space.scores, rows.len()));
-        &space.scores
+        let scores = sized(&mut space.scores, rows.len());
+        self.node.score.apply(hidden, scores);
+        if let Some(weight) = self.prior {
+            add(scores, &rows.priors(), weight);
+        }
+        scores
     }
+}
+
+/// Adds `weight` to the scores that are marked with 1.
+fn add(scores: &mut [f32], marks: &[f32], weight: f32) {
+    scores.iter_mut().zip(marks).for_each(|(score, mark)| *score += weight * mark);
 }
 
 impl Stage {
