@@ -278,6 +278,24 @@ mod tests {
     }
 
     #[test]
+    fn a_policy_of_other_features_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, first) = updater(1);
+        let checkpoints = Checkpoints::new(folder.path(), RunId([1; 16]), FencingToken(1), &config);
+        checkpoints.save(&first, &Progress { version: 1, ..Progress::default() }, true).unwrap();
+        let best = folder.path().join("checkpoints/best");
+        let manifest = best.join("manifest.json");
+        let text = fs::read_to_string(&manifest).unwrap();
+        let here = Checkpoint::open(&best).unwrap().manifest.observation;
+        fs::write(&manifest, text.replace(&here, &"ab".repeat(here.len() / 2))).unwrap();
+        let error = Checkpoint::open(&best).unwrap_err();
+        assert_eq!(error.exit_code(), common::ExitCode::Checkpoint);
+        for words in ["schema abababab", &here[..8], "train it again"] {
+            assert!(error.to_string().contains(words), "{error}");
+        }
+    }
+
+    #[test]
     fn an_empty_folder_is_a_fresh_start() {
         let folder = tempfile::tempdir().unwrap();
         let (config, mut updater) = updater(1);

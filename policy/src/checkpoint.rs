@@ -88,6 +88,7 @@ impl Checkpoint {
         let fail = |path: &Path, message: String| PolicyError::Checkpoint { path: path.to_owned(), message };
         let text = fs::read(&path).map_err(|error| fail(&path, error.to_string()))?;
         let manifest = read_manifest(&text).map_err(|message| fail(&path, message))?;
+        check_observation(&manifest).map_err(|message| fail(folder, message))?;
         let mut contents = BTreeMap::new();
         for (name, entry) in &manifest.files {
             let path = folder.join(name);
@@ -139,6 +140,22 @@ impl Checkpoint {
         network.parameters().read_bytes(self.file(POLICY)?)?;
         PolicyScheduler::new(name, network, Behaviour::Greedy)
     }
+}
+
+/// Refuses a policy that was trained on states with other features than those that this version shows it: equal shapes would let
+/// it be misread.
+fn check_observation(manifest: &Manifest) -> Result<(), String> {
+    let here = schema_of(&manifest.config.simulator, &manifest.config.policy).digest().to_string();
+    if manifest.observation == here {
+        return Ok(());
+    }
+    let short = |digest: &str| digest.chars().take(8).collect::<String>();
+    Err(format!(
+        "this policy was trained on states with other features (schema {}) than this version of Longshore has (schema {}); \
+         train it again (`longshore train -c` with the `config.toml` of its run), or use the version that made it",
+        short(&manifest.observation),
+        short(&here),
+    ))
 }
 
 fn read_manifest(text: &[u8]) -> Result<Manifest, String> {
