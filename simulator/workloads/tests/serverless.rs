@@ -301,3 +301,16 @@ fn a_reservation_keeps_large_containers_from_starving() {
         assert!(reserving < 0.7 * plain, "{reserving} with, {plain} without");
     }
 }
+
+#[test]
+fn a_reservation_keeps_a_function_from_starving_between_those_of_another_isolation_tag() {
+    let config = ServerlessConfig {
+        workload: WorkloadKind::Bursty,
+        window_seconds: 240.0,
+        isolation: true,
+        ..ServerlessConfig::default()
+    };
+    let worst = |name: &str| (1..=3).map(|seed| worst_slowdown(name, &config, seed)).sum::<f64>();
+    let (plain, reserving) = (worst("sjf"), worst("sjf+reserve"));
+    assert!(reserving < 0.7 * plain, "{reserving} with, {plain} without");
+}

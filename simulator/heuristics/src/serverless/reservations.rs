@@ -34,10 +34,9 @@ impl Reservations {
     /// Brings the reservations up to date: those of the first `most` functions by rank that fit nowhere. A function keeps its
     /// node until room was expected there.
     pub fn update(&mut self, view: &ServerlessView<'_>, order: &dyn Order, size: Size, most: usize) {
-        let largest_mb = view.largest_fit_mb();
         self.blocked.clear();
         for line in view.lines() {
-            if demand_mb(view, size, line.function).is_some_and(|demand| demand > largest_mb)
+            if fits_nowhere(view, size, line.function)
                 && let Some(candidate) = Candidate::of(view, order, &line)
             {
                 self.blocked.push(candidate);
@@ -73,12 +72,21 @@ fn expected_end(view: &ServerlessView<'_>, function: FunctionId, placement: &Pla
     view.now() + SimTime::from_seconds(cold + estimate.mean)
 }
 
+/// Whether a function can start on no node, although a container of its size is offered.
+fn fits_nowhere(view: &ServerlessView<'_>, size: Size, function: FunctionId) -> bool {
+    let place = size.pick(view, function);
+    let Some(demand) = view.size_mb(function, place) else { return false };
+    // Where tags keep functions apart, room alone does not say that one can start.
+    demand > view.largest_fit_mb()
+        || view.isolates() && view.nodes().all(|node| view.placement(function, place, node.id).is_none())
+}
+
 fn demand_mb(view: &ServerlessView<'_>, size: Size, function: FunctionId) -> Option<u32> {
     view.size_mb(function, size.pick(view, function))
 }
 
 /// The node that is expected to have room first, beside what `earlier` reservations need there; the lowest of equals. `None`
-/// where no node is large enough. Isolation tags are not considered.
+/// where no node is large enough.
 fn reserve(
     view: &ServerlessView<'_>,
     earlier: &[Reservation],
@@ -90,7 +98,7 @@ fn reserve(
     for node in view.nodes().filter(|node| node.up) {
         let reserved = earlier.iter().filter(|held| held.node == node.id);
         let needed = demand + reserved.filter_map(|held| demand_mb(view, size, held.function)).sum::<u32>();
-        let Some(room_at) = time_of_room(view, &node, needed) else { continue };
+        let Some(room_at) = time_of_room(view, &node, function, needed) else { continue };
         if best.is_none_or(|best| room_at < best.room_at) {
             best = Some(Reservation { function, node: node.id, room_at });
         }
@@ -98,18 +106,28 @@ fn reserve(
     best
 }
 
-/// When `needed` MB are expected to be free of busy containers on a node; `None` where it has less memory.
-fn time_of_room(view: &ServerlessView<'_>, node: &NodeState, needed: u32) -> Option<SimTime> {
+/// When `needed` MB are expected to be free of busy containers on a node, and all containers of other isolation tags idle; `None`
+/// where it has less memory.
+fn time_of_room(
+    view: &ServerlessView<'_>,
+    node: &NodeState,
+    function: FunctionId,
+    needed: u32,
+) -> Option<SimTime> {
     let busy = view.busy_on(node.id);
     let mut ends: Vec<(f64, u32)> =
         busy.map(|busy| (view.remaining_seconds(&busy), busy.memory_mb)).collect();
     ends.sort_unstable_by(|one, other| one.0.total_cmp(&other.0).then(one.1.cmp(&other.1)));
     let mut room_mb = node.free_mb + node.evictable_mb;
     let mut seconds = 0.0;
+    if view.is_foreign(function, node.id) {
+        // All containers of a node have one tag.
+        seconds = ends.last().map_or(0.0, |(end, _)| *end);
+    }
     let mut ends = ends.into_iter();
     while room_mb < needed {
         let (end, memory_mb) = ends.next()?;
-        (seconds, room_mb) = (end, room_mb + memory_mb);
+        (seconds, room_mb) = (end.max(seconds), room_mb + memory_mb);
     }
     Some(view.now() + SimTime::from_seconds(seconds))
 }

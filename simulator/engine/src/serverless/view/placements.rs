@@ -80,6 +80,19 @@ impl<'a> ServerlessView<'a> {
         place.or_else(|| sizes.iter().position(Option::is_some)).unwrap_or(0)
     }
 
+    /// Whether functions of different isolation tags never share a node.
+    #[must_use]
+    pub fn isolates(&self) -> bool {
+        self.simulation.rules.isolation
+    }
+
+    /// Whether containers of another isolation tag than the function's are on `node`, where tags keep functions apart: it can start
+    /// there only when all of them are idle.
+    #[must_use]
+    pub fn is_foreign(&self, function: FunctionId, node: NodeId) -> bool {
+        self.simulation.containers.is_foreign(function.0, node.0)
+    }
+
     /// Possible starts of the oldest pending invocation of each function, for those `window` functions that can start
     /// somewhere and whose oldest has waited longest; sorted by (invocation, size, node). Those behind it in the line of the
     /// same function look alike but for having waited less, so nothing is lost, and a burst of one function cannot
