@@ -7,6 +7,7 @@ pub mod config;
 pub mod doctor;
 pub mod evaluate;
 pub mod exit;
+pub mod explain;
 pub mod keygen;
 pub mod policies;
 pub mod report;

@@ -5,7 +5,8 @@
 use configuration::{PolicyConfig, Storage};
 use state_graph::{EDGE_TYPES, NODE_TYPES, Schema};
 use tch::{Device, Kind, Tensor};
-use torch_extension::attention::{Inputs, attend};
+use torch_extension::EnteringEdge;
+use torch_extension::attention::{Inputs, attend, attention_weights};
 use torch_extension::process_group::ProcessGroup;
 
 use crate::PolicyError;
@@ -96,6 +97,28 @@ impl Encoder {
         let nodes = self.output_norm.forward(&nodes);
         let context = self.pool(batch, across, &nodes)?;
         Ok(Embeddings { nodes, context })
+    }
+
+    /// For each layer the edges that enter the node in row `node`, with the mean weight over the heads, 0–1; those of a layer add
+    /// up to 1.
+    pub(crate) fn attention_of(
+        &self,
+        batch: &GraphBatch,
+        node: i64,
+    ) -> Result<Vec<Vec<(EnteringEdge, f64)>>, PolicyError> {
+        let (entering, edges) = (batch.edges.entering(node), self.edge_inputs.embed());
+        let mut nodes = self.embed_nodes(batch);
+        let mut heard = Vec::with_capacity(self.layers.len());
+        for layer in &self.layers {
+            let weights = layer.with_inputs(None, &layer.norm.forward(&nodes), &edges, |inputs| {
+                let weights = attention_weights(inputs, &batch.edges)?;
+                Ok(weights.mean_dim([1_i64].as_slice(), false, None))
+            })?;
+            let weight = |edge: &EnteringEdge| (*edge, weights.double_value(&[edge.place]));
+            heard.push(entering.iter().map(weight).collect());
+            nodes = layer.forward(batch, None, &nodes, &edges, 0.0)?;
+        }
+        Ok(heard)
     }
 
     fn embed_nodes(&self, batch: &GraphBatch) -> Tensor {
@@ -231,6 +254,17 @@ impl AttentionLayer {
         nodes: &Tensor,
         edges: &Tensor,
     ) -> Result<Tensor, PolicyError> {
+        self.with_inputs(across, nodes, edges, |inputs| Ok(attend(inputs, &batch.edges)?))
+    }
+
+    /// Calls `compute` with what attention over these nodes is computed from.
+    fn with_inputs(
+        &self,
+        across: Option<Across<'_>>,
+        nodes: &Tensor,
+        edges: &Tensor,
+        compute: impl FnOnce(&Inputs<'_>) -> Result<Tensor, PolicyError>,
+    ) -> Result<Tensor, PolicyError> {
         let (mut source, target) =
             (self.stored(self.source.forward(nodes)), self.stored(self.target.forward(nodes)));
         if let Some(across) = across {
@@ -243,7 +277,7 @@ impl AttentionLayer {
             edge: Some(&self.edge.forward(&edges.view([-1, edges.size()[2]])).view_as(edges)),
             heads: self.heads,
         };
-        Ok(attend(&inputs, &batch.edges)?)
+        compute(&inputs)
     }
 
     /// Converts projections to the kind in which they are stored and sent to other ranks.

@@ -3,7 +3,7 @@
 use common::RunSeed;
 use common::trajectory::Choice;
 use configuration::PolicyConfig;
-use state_graph::Schema;
+use state_graph::{Schema, StateGraph};
 use tch::{Device, Kind, Tensor};
 use torch_extension::process_group::ProcessGroup;
 
@@ -159,6 +159,23 @@ impl PolicyNetwork {
             .map(|graph| choices.candidates(graph).len() as i64 + i64::from(choices.may_wait[graph]))
             .collect();
         Stage::new(&self.heads.which(batch, embeddings), &graphs, taken, &counts)
+    }
+}
+
+impl PolicyNetwork {
+    /// Log-probability of every option of one state and, last, of *wait* (−∞ where it is not allowed), nats, each with those of
+    /// its three stages.
+    pub(crate) fn evaluate_all(&self, state: &StateGraph) -> Result<Vec<[f64; 3]>, PolicyError> {
+        let wait = state.may_wait.then_some(Choice::Wait);
+        let choices: Vec<Choice> = (0..state.options).map(Choice::Start).chain(wait).collect();
+        let batch = GraphBatch::collate(&self.schema, &vec![state; choices.len()]);
+        let stages = self.evaluate(&batch, &choices, 0.0, None)?.stages;
+        let at = |row: usize| [0, 1, 2].map(|stage| stages.double_value(&[row as i64, stage]));
+        let mut all: Vec<[f64; 3]> = (0..choices.len()).map(at).collect();
+        if !state.may_wait {
+            all.push([f64::NEG_INFINITY, 0.0, 0.0]);
+        }
+        Ok(all)
     }
 }
 

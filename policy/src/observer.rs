@@ -1,7 +1,8 @@
 //! Builds states from the information that a scheduler may see, for both scenarios.
 
 use common::cluster::StartOption;
-use common::ids::NodeId;
+use common::ids::{FunctionId, InvocationId, NodeId};
+use common::name::printable;
 use common::slots::SlotsObservation;
 use common::trajectory::{Choice, Scenario};
 use common::{Action, RunSeed, Stream};
@@ -10,7 +11,7 @@ use engine::serverless::ServerlessView;
 use engine::slots::SlotsView;
 use engine::{ClusterView, DecisionRequest};
 use state_graph::serverless::{self, PENDING_WINDOW, ServerlessGraph, TrackerError};
-use state_graph::{Schema, StateGraph, StateGraphBuilder, slots};
+use state_graph::{NODE_TYPES, Schema, StateGraph, StateGraphBuilder, slots};
 
 use crate::neighbours::sampled;
 
@@ -82,6 +83,34 @@ impl Observer {
                 .expect("edges of states join their nodes");
         }
         Ok(observed)
+    }
+
+    /// Names of the nodes of the state that `request` has just been observed in, by type.
+    pub(crate) fn names(&self, request: &DecisionRequest<'_>) -> [Vec<String>; NODE_TYPES] {
+        let view = match request.view {
+            ClusterView::Slots(_) => {
+                let jobs = self.slots.visible.iter().map(|job| format!("job {}", job.id.0));
+                let running = self.slots.running.iter().map(|job| format!("job {} (runs)", job.id.0));
+                return [Vec::new(), vec!["machine".to_owned()], jobs.chain(running).collect()];
+            }
+            ClusterView::Serverless(view) => view,
+        };
+        let cluster = self.clusters.get(request.environment).and_then(Option::as_ref);
+        let legend = cluster.map(|cluster| cluster.legend(view.now(), &self.options)).unwrap_or_default();
+        // Names of recorded functions are hashes of 64 letters.
+        let name = |function: FunctionId| {
+            let name = printable(&view.spec().functions[function.0 as usize].name);
+            format!("f{} {}", function.0, name.chars().take(12).collect::<String>())
+        };
+        let invocation = |(function, id): &(FunctionId, Option<InvocationId>)| match id {
+            Some(id) => format!("invocation {} of {}", id.0, name(*function)),
+            None => format!("a running one of {}", name(*function)),
+        };
+        [
+            legend.functions.iter().map(|function| name(*function)).collect(),
+            view.nodes().map(|node| format!("node {}", node.id.0)).collect(),
+            legend.invocations.iter().map(invocation).collect(),
+        ]
     }
 
     fn observe_slots(&mut self, view: SlotsView<'_>) -> Observed {

@@ -9,6 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use state_graph::{Schema, StateGraph};
 
 use crate::choices::Choices;
+use crate::explain::{Explanation, explain};
 use crate::heads::StageRows;
 use crate::inference::Inference;
 use crate::network::PolicyNetwork;
@@ -115,6 +116,22 @@ impl PolicyScheduler {
     #[must_use]
     pub fn take_records(&mut self) -> Vec<Record> {
         std::mem::take(&mut self.records)
+    }
+
+    /// Decides one request and says why.
+    ///
+    /// # Errors
+    /// As [`Scheduler::decide`].
+    pub fn explain(
+        &mut self,
+        request: &DecisionRequest<'_>,
+    ) -> Result<(Action, Explanation), SchedulerError> {
+        let mut actions = Vec::new();
+        self.decide(std::slice::from_ref(request), &mut actions)?;
+        let names = self.observer.names(request);
+        let record = self.records.first().expect("a decision has a record");
+        let explanation = explain(&self.network, &record.state, record.choice, &names);
+        Ok((actions[0], explanation.map_err(|error| self.failure(error))?))
     }
 
     /// Decides for every state. A state with only one possible decision needs no forward pass.

@@ -79,6 +79,20 @@ impl EdgeType {
         EdgeType::Dependency,
     ];
 
+    /// The name of the type, as docs have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            EdgeType::InstanceOf => "instance-of",
+            EdgeType::Warm => "warm",
+            EdgeType::Allocation => "allocation",
+            EdgeType::Request => "request",
+            EdgeType::Sharing => "sharing",
+            EdgeType::Temporal => "temporal",
+            EdgeType::Dependency => "dependency",
+        }
+    }
+
     /// The type of the nodes that edges of this type leave.
     #[must_use]
     pub fn source(self) -> NodeType {

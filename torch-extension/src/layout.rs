@@ -25,6 +25,17 @@ pub struct Edges<'a> {
     pub feature_width: usize,
 }
 
+/// An edge that enters a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EnteringEdge {
+    /// Its place in the order of targets.
+    pub place: i64,
+    /// Its source.
+    pub source: i64,
+    /// Its relation; 0 where edges have none.
+    pub relation: i64,
+}
+
 /// Edges sorted by target (compressed sparse rows), with an index by source for the backward pass, as tensors.
 #[derive(Debug)]
 pub struct EdgeLayout {
@@ -50,6 +61,19 @@ pub struct EdgeLayout {
 }
 
 impl EdgeLayout {
+    /// The edges that enter `target`.
+    #[must_use]
+    pub fn entering(&self, target: i64) -> Vec<EnteringEdge> {
+        let places = self.offsets.int64_value(&[target])..self.offsets.int64_value(&[target + 1]);
+        let relation = |place| self.relations.as_ref().map_or(0, |relations| relations.int64_value(&[place]));
+        let edge = |place| EnteringEdge {
+            place,
+            source: self.sources.int64_value(&[place]),
+            relation: relation(place),
+        };
+        places.map(edge).collect()
+    }
+
     /// Sorts `edges` in time linear in them; edges of one target keep their order.
     ///
     /// # Errors

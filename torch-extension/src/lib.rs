@@ -12,7 +12,7 @@ pub mod linear;
 pub mod process_group;
 
 pub use error::TorchExtensionError;
-pub use layout::{EdgeLayout, Edges};
+pub use layout::{EdgeLayout, Edges, EnteringEdge};
 
 /// Keeps memory that tensors free for those that come: without it the C library maps every large one anew and returns
 /// it to the system, which clears each page each time (docs/decisions/allocation.md). Large tensors come from a pool

@@ -1,10 +1,10 @@
 //! The part of a cluster that a state shows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use common::SimTime;
 use common::cluster::StartOption;
-use common::ids::InvocationId;
+use common::ids::{ContainerId, FunctionId, InvocationId};
 
 use super::container::{Container, Work};
 use super::features::{self, Path};
@@ -25,6 +25,15 @@ const VICTIMS: usize = 2;
 /// Containers that are compared for each one that is shown. They are kept in the order of the times at which they were due when
 /// they began; how long one goes on depends on how long it has run, and is computed for these alone.
 const COMPARED: usize = 4;
+
+/// What the numbered functions and invocations of a state are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Legend {
+    /// By number: the function.
+    pub functions: Vec<FunctionId>,
+    /// By number: the function, and the invocation where it waits; a running one has none.
+    pub invocations: Vec<(FunctionId, Option<InvocationId>)>,
+}
 
 /// Where the nodes of a frame are.
 struct Frame<'a> {
@@ -88,10 +97,28 @@ impl ServerlessGraph {
         builder.build()
     }
 
+    /// What the state for the same arguments shows.
+    #[must_use]
+    pub fn legend(&self, now: SimTime, options: &[StartOption]) -> Legend {
+        let id = |function: usize| FunctionId(function as u32);
+        let running = self.next_to_finish(&self.busy, RUNNING_WINDOW, now);
+        let stuck = self.stuck(options);
+        let candidates = options
+            .chunk_by(|a, b| a.invocation == b.invocation)
+            .filter_map(|group| Some((group[0].invocation, self.queue.get(group[0].invocation)?)));
+        let waiting = candidates.chain(stuck.iter().copied());
+        let running_rows = running.iter().map(|(_, container)| (id(container.function), None));
+        let invocations = running_rows
+            .chain(waiting.map(|(invocation, work)| (id(work.function), Some(invocation))))
+            .collect();
+        let functions = self.shown_functions(options, &stuck, &running).into_iter().map(id).collect();
+        Legend { functions, invocations }
+    }
+
     /// The busy containers of `agenda` that are expected to fall idle first, with the seconds until then, ascending.
     pub(super) fn next_to_finish(
         &self,
-        agenda: &std::collections::BTreeSet<(SimTime, common::ids::ContainerId)>,
+        agenda: &BTreeSet<(SimTime, ContainerId)>,
         most: usize,
         now: SimTime,
     ) -> Vec<(f64, &Container)> {

@@ -18,7 +18,7 @@ use crate::schema::names;
 use crate::{EDGE_TYPES, EdgeType, NodeType, Schema};
 
 pub use counts::GraphCounts;
-pub use frame::{PENDING_WINDOW, RUNNING_WINDOW, STUCK_WINDOW};
+pub use frame::{Legend, PENDING_WINDOW, RUNNING_WINDOW, STUCK_WINDOW};
 pub use tracker::{ServerlessGraph, TrackerError};
 
 /// Names of every feature, for a scheduler that decides between `sizes` sizes.

@@ -21,7 +21,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::{EdgeLayout, TorchExtensionError, ffi};
 pub use inputs::Inputs;
-pub use plain::{attend_in_chunks, attend_plain};
+pub use plain::{attend_in_chunks, attend_plain, attention_weights};
 
 /// Most edges that are computed at once without gradients: 1 GB per `f32` tensor at width 64.
 const CHUNK_EDGES: i64 = 1 << 22;

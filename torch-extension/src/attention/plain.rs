@@ -15,6 +15,28 @@ use crate::{EdgeLayout, TorchExtensionError};
 pub fn attend_plain(inputs: &Inputs<'_>, edges: &EdgeLayout) -> Result<Tensor, TorchExtensionError> {
     let width = inputs.target.size()[1];
     let split = [edges.edges(), inputs.heads, width / inputs.heads];
+    let (messages, weights) = messages_and_weights(inputs, edges)?;
+    let weighted =
+        messages.f_view(split)?.f_mul(&weights.f_unsqueeze(-1)?)?.f_view([edges.edges(), width])?;
+    sum(&weighted, edges)
+}
+
+/// `[edges, heads]`, in the order of `edges`: the weights with which each target sums what it hears; those of one target and head
+/// add up to 1.
+///
+/// # Errors
+/// As [`attend_plain`].
+pub fn attention_weights(inputs: &Inputs<'_>, edges: &EdgeLayout) -> Result<Tensor, TorchExtensionError> {
+    Ok(messages_and_weights(inputs, edges)?.1)
+}
+
+/// Messages `[edges, width]` and their weights `[edges, heads]`.
+fn messages_and_weights(
+    inputs: &Inputs<'_>,
+    edges: &EdgeLayout,
+) -> Result<(Tensor, Tensor), TorchExtensionError> {
+    let width = inputs.target.size()[1];
+    let split = [edges.edges(), inputs.heads, width / inputs.heads];
     let computed = inputs.attention.kind();
     let (source, target) = (inputs.source.f_to_kind(computed)?, inputs.target.f_to_kind(computed)?);
     let mut messages = source.f_index_select(0, &edges.sources)?;
@@ -25,9 +47,8 @@ pub fn attend_plain(inputs: &Inputs<'_>, edges: &EdgeLayout) -> Result<Tensor, T
     let attention = inputs.attention.f_reshape([1, inputs.heads, width / inputs.heads])?;
     let logits = heard.f_leaky_relu()?.f_view(split)?.f_mul(&attention)?;
     let logits = logits.f_sum_dim_intlist([-1_i64].as_slice(), false, None)?;
-    let weights = softmax(&logits, edges)?.f_unsqueeze(-1)?;
-    let weighted = messages.f_view(split)?.f_mul(&weights)?.f_view([edges.edges(), width])?;
-    sum(&weighted, edges)
+    let weights = softmax(&logits, edges)?;
+    Ok((messages, weights))
 }
 
 /// [`attend_plain`] without gradients. It takes the targets in chunks, so that at most `max_edges` edges (a hub's, where it has more)

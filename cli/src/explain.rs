@@ -1,0 +1,158 @@
+//! `longshore explain`: why a policy decides as it does.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use common::{Action, ExitCode, Stream};
+use configuration::Config;
+use engine::serverless::Part;
+use engine::{DecisionRequest, Interests, Progress, Scheduler as _, Simulation};
+use evaluation::Table;
+use policy::{Checkpoint, Explanation, find_checkpoint};
+use serde::Serialize;
+use workloads::Episodes;
+
+use crate::arguments::percent;
+
+/// Starts and nodes that the text shows of one decision; `--json` has all.
+const SHOWN: usize = 8;
+/// Steps of an episode of `slots`.
+const STEPS: u32 = 200;
+
+/// Plays a test episode and says of some decisions what was scored how: the probability of every start and of *wait*, and which
+/// nodes of the state graph the invocation that starts listened to.
+///
+/// Decisions with one alternative are passed over.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  longshore explain runs/slots\n  longshore explain runs/azure2019 --after 120 --decisions 3 --json"
+)]
+pub struct ExplainArguments {
+    /// A run folder or a checkpoint.
+    #[arg(value_name = "RUN")]
+    pub run: PathBuf,
+    /// Number of the test episode.
+    #[arg(long, default_value_t = 0, value_name = "NUMBER")]
+    pub episode: u64,
+    /// Offered load in percent; by default that of the configuration, in `slots` 110.
+    #[arg(long, value_parser = percent, value_name = "PERCENT")]
+    pub load: Option<f64>,
+    /// Decisions are explained from this time of the episode on, simulated seconds (in `slots`: steps).
+    #[arg(long, default_value_t = 0, value_name = "SECONDS")]
+    pub after: u32,
+    /// How many decisions are explained.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100_000), value_name = "COUNT")]
+    pub decisions: u32,
+    /// One JSON object a decision, with all starts.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Serialize)]
+struct Explained<'a> {
+    schema: u32,
+    /// Number of the decision in the episode, from 0.
+    decision: u64,
+    /// Simulated seconds (in `slots`: steps).
+    at: f64,
+    action: Action,
+    #[serde(flatten)]
+    explanation: &'a Explanation,
+}
+
+/// Plays the episode until enough was explained.
+///
+/// # Errors
+/// Where there is no such policy, its workload cannot be read, or stdout cannot be written.
+pub fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
+    let checkpoint = Checkpoint::open(&find_checkpoint(&arguments.run)?)?;
+    let mut scheduler = checkpoint.scheduler(&arguments.run.display().to_string())?;
+    policy::set_threads(1);
+    let mut simulation = episode(&checkpoint.manifest.config, arguments)?;
+    scheduler.episode_started(0);
+    let (mut left, mut decision) = (arguments.decisions, 0);
+    while left > 0 && simulation.advance() == Progress::Decision {
+        let request = DecisionRequest { environment: 0, view: simulation.view() };
+        let at = simulation.now().seconds();
+        let mut actions = Vec::new();
+        if at < f64::from(arguments.after) {
+            scheduler.decide(&[request], &mut actions)?;
+        } else {
+            let (action, explanation) = scheduler.explain(&request)?;
+            actions.push(action);
+            if explanation.starts.len() + usize::from(explanation.wait.is_some()) > 1 {
+                let explained = Explained { schema: 1, decision, at, action, explanation: &explanation };
+                write(&explained, arguments.json)?;
+                left -= 1;
+            }
+        }
+        simulation.apply(actions[0])?;
+        decision += 1;
+    }
+    if left == arguments.decisions {
+        anyhow::bail!("the episode ends at {} s before any decision to explain", simulation.now().seconds());
+    }
+    Ok(ExitCode::Success)
+}
+
+fn episode(config: &Config, arguments: &ExplainArguments) -> anyhow::Result<Simulation> {
+    let episodes = Episodes::new(&config.simulator)?;
+    let seed = config.seed.episode(Stream::Test, arguments.episode);
+    if episodes.workload().is_none() {
+        return Ok(episodes.slots(seed, arguments.load.unwrap_or(110.0), STEPS));
+    }
+    let load = arguments.load.unwrap_or(config.simulator.serverless.load_percent);
+    Ok(episodes.serverless(seed, Part::Test, load / 100.0, Interests::EVENTS))
+}
+
+fn write(explained: &Explained<'_>, json: bool) -> anyhow::Result<()> {
+    let mut stdout = telemetry::stdout();
+    if json {
+        writeln!(stdout, "{}", serde_json::to_string(explained)?)?;
+    } else {
+        writeln!(stdout, "{}", text(explained))?;
+    }
+    Ok(())
+}
+
+fn text(explained: &Explained<'_>) -> String {
+    let Explanation { starts, wait, prior_waits, listener, heard } = explained.explanation;
+    let chosen = |is_chosen: bool, is_prior: bool| match (is_chosen, is_prior) {
+        (true, true) => "chosen, as the prior",
+        (true, false) => "chosen",
+        (false, true) => "the prior's",
+        (false, false) => "",
+    };
+    let mut table = Table::new(["probability", "this invocation", "size", "node", "start", ""]);
+    if let Some(wait) = wait {
+        let mark = chosen(explained.action == Action::Wait, *prior_waits).to_owned();
+        table.row([share(*wait), share(*wait), String::new(), String::new(), "wait".to_owned(), mark]);
+    }
+    for start in starts.iter().take(SHOWN) {
+        table.row([
+            share(start.probability),
+            share(start.invocation_probability),
+            share(start.size_probability),
+            share(start.node_probability),
+            format!("{} on {}, size {}", start.invocation, start.node, start.size),
+            chosen(start.chosen, start.prior).to_owned(),
+        ]);
+    }
+    let mut text = format!("decision {} at {:.3}\n{table}", explained.decision, explained.at);
+    if starts.len() > SHOWN {
+        text.push_str(&format!("and {} more starts\n", starts.len() - SHOWN));
+    }
+    let layers = heard.last().map_or(0, |last| last.layer);
+    for layer in 1..=layers {
+        let here = heard.iter().filter(|heard| heard.layer == layer).take(SHOWN);
+        let words: Vec<String> =
+            here.map(|heard| format!("{} {} ({})", share(heard.attention), heard.from, heard.edge)).collect();
+        let listener = listener.as_deref().unwrap_or_default();
+        text.push_str(&format!("in layer {layer} {listener} listens to {}\n", words.join(", ")));
+    }
+    text
+}
+
+fn share(fraction: f64) -> String {
+    format!("{:.1}%", 100.0 * fraction)
+}
