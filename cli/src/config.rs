@@ -40,15 +40,15 @@ enum Command {
     },
 }
 
-/// Refuses rules that the report could not play.
+/// Refuses rules that the report could not play, and a prior that the policy could not start from.
 ///
 /// # Errors
-/// [`heuristics::UnknownScheduler`], [`engine::SchedulerError::WrongScenario`].
+/// [`heuristics::UnknownScheduler`], [`engine::SchedulerError::WrongScenario`], [`policy::PolicyError::Prior`].
 pub fn check_schedulers(config: &Config) -> anyhow::Result<()> {
     for name in &config.evaluation.schedulers {
         Contender::by_name(name, config.simulator.scenario).context("key `evaluation.schedulers`")?;
     }
-    Ok(())
+    Ok(policy::check_prior(&config.policy, config.simulator.scenario)?)
 }
 
 /// Prints what was asked for.

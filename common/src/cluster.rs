@@ -119,8 +119,6 @@ pub struct DurationEstimate {
     pub deviation: f64,
     /// Mean cold-start time, seconds.
     pub cold_start: f64,
-    /// Number of observations.
-    pub observations: u64,
 }
 
 /// Why a container was removed.

@@ -30,7 +30,7 @@ pub use explain::{Explanation, Heard, ScoredStart};
 pub use network::{Evaluation, PolicyNetwork, ValueNetwork};
 pub use observer::schema_of;
 pub use parameters::{Parameters, decode_tensors, encode_tensors};
-pub use scheduler::{Behaviour, PolicyScheduler, Record};
+pub use scheduler::{Behaviour, PolicyScheduler, Record, check_prior};
 pub use spread::{Placement, collate_part, messages};
 
 pub use tch::Device;

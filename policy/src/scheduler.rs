@@ -4,6 +4,7 @@ use std::fmt;
 
 use common::trajectory::{Choice, Scenario};
 use common::{Action, RunSeed, Stream};
+use configuration::PolicyConfig;
 use engine::{DecisionRequest, Interests, Scheduler, SchedulerError};
 use rand_chacha::ChaCha8Rng;
 use state_graph::{Schema, StateGraph};
@@ -283,6 +284,17 @@ impl Chosen {
         let choice = if state.options > 0 { Choice::Start(0) } else { Choice::Wait };
         Chosen { choice, log_probability: [0.0; 3] }
     }
+}
+
+/// Refuses a prior that is no rule, or decides more than starts.
+///
+/// # Errors
+/// [`PolicyError::Prior`].
+pub fn check_prior(config: &PolicyConfig, scenario: Scenario) -> Result<(), PolicyError> {
+    if config.prior.is_empty() {
+        return Ok(());
+    }
+    prior_rule(&config.prior, scenario).map(|_| ())
 }
 
 /// The rule called `name`, which must decide about starts alone: about all else a policy with a prior is not asked.

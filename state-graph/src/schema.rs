@@ -1,7 +1,5 @@
 //! What the numbers of a state mean: a name for every feature of every node type, edge type, option and global.
 
-#[cfg(doc)]
-use crate::StateGraph;
 use common::ids::Digest;
 
 /// Node types, in the order in which a state stores them.
@@ -125,7 +123,7 @@ pub struct Schema {
 const PRIOR: &str = "prior";
 
 impl Schema {
-    /// The same with one more feature of options and of the cluster, which [`StateGraph::mark_prior`] fills.
+    /// The same with one more feature of options and of the cluster, which `StateGraph::mark_prior` fills.
     #[must_use]
     pub fn with_prior(mut self) -> Self {
         self.options.push(PRIOR.to_owned());

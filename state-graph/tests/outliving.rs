@@ -29,8 +29,7 @@ fn cluster() -> ClusterSpec {
         isolation_tag: 0,
         runtime: 0,
     };
-    let estimate =
-        DurationEstimate { mean: 1.0, p95: 2.0, deviation: 0.5, cold_start: 0.1, observations: 100 };
+    let estimate = DurationEstimate { mean: 1.0, p95: 2.0, deviation: 0.5, cold_start: 0.1 };
     ClusterSpec {
         nodes: vec![node],
         functions: vec![function],

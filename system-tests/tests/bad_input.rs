@@ -188,6 +188,21 @@ fn a_start_from_nowhere_is_refused_before_anything_starts() {
 }
 
 #[test]
+fn a_prior_that_is_no_rule_is_refused_before_a_run_folder_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let slots = root().join("configs/train/slots.toml").display().to_string();
+    for (config, prior, word) in [
+        (&slots, "sjf+reserv", "the nearest are `reserve`"),
+        (&slots, "quantum", "is no"),
+        (&azure(), "sjf+greedy-dual", "decides more than starts"),
+    ] {
+        let output = train_with(folder.path(), config, &[&format!("policy.prior=\"{prior}\"")]);
+        refused(&output, 3, &["key `policy.prior`", word]);
+        assert!(!folder.path().join("run").exists());
+    }
+}
+
+#[test]
 fn an_unknown_scheduler_is_answered_with_the_nearest_or_with_all() {
     let asked = |name: &'static str| {
         let first = ["evaluate", "slots", "--load", "90", "--steps", "50", "--episodes", "2", "--scheduler"];

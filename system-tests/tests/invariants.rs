@@ -21,7 +21,17 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
     ("torch-extension", &[]),
     (
         "policy",
-        &["common", "configuration", "engine", "state-graph", "partition", "torch-extension", "durable"],
+        &[
+            "common",
+            "configuration",
+            "engine",
+            // A policy's prior is a rule.
+            "heuristics",
+            "state-graph",
+            "partition",
+            "torch-extension",
+            "durable",
+        ],
     ),
     ("drawing", &["common"]),
     (

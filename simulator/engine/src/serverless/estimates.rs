@@ -13,6 +13,8 @@ const LEVEL: f64 = 0.95;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Estimator {
     estimate: DurationEstimate,
+    /// Observed durations. No scheduler sees it: below the longest history it tells how rare a function is.
+    observations: u64,
     variance: f64,
     cold_starts: f64,
     /// Factors of the tracked quantile's two steps.
@@ -25,22 +27,22 @@ impl Estimator {
     /// of the function's runtime.
     pub fn from_history(observed: &mut [f64], prior: &DurationEstimate, cold_start: f64) -> Self {
         if observed.is_empty() {
-            let estimate = DurationEstimate { cold_start, observations: 0, ..*prior };
-            return Estimator::new(estimate, prior.deviation * prior.deviation);
+            let estimate = DurationEstimate { cold_start, ..*prior };
+            return Estimator::new(estimate, 0, prior.deviation * prior.deviation);
         }
         observed.sort_by(f64::total_cmp);
         let count = observed.len() as f64;
         let mean = observed.iter().sum::<f64>() / count;
         let variance = observed.iter().map(|seconds| (seconds - mean).powi(2)).sum::<f64>() / count;
         let p95 = observed[((count * LEVEL) as usize).min(observed.len() - 1)];
-        let observations = observed.len() as u64;
-        let estimate = DurationEstimate { mean, p95, deviation: variance.sqrt(), cold_start, observations };
-        Estimator::new(estimate, variance)
+        let estimate = DurationEstimate { mean, p95, deviation: variance.sqrt(), cold_start };
+        Estimator::new(estimate, observed.len() as u64, variance)
     }
 
-    fn new(estimate: DurationEstimate, variance: f64) -> Self {
+    fn new(estimate: DurationEstimate, observations: u64, variance: f64) -> Self {
         let step = |below: f64| (QUANTILE_STEP * (LEVEL - below)).exp();
-        Estimator { estimate, variance, cold_starts: 1.0, step_up: step(0.0), step_down: step(1.0) }
+        let (step_up, step_down) = (step(0.0), step(1.0));
+        Estimator { estimate, observations, variance, cold_starts: 1.0, step_up, step_down }
     }
 
     /// What is known now.
@@ -53,9 +55,9 @@ impl Estimator {
     /// measures CPU time, bytes and waiting, so it can convert), in seconds.
     pub fn observe(&mut self, seconds: f64) {
         let estimate = &mut self.estimate;
-        estimate.observations += 1;
-        let weight = 1.0 / (estimate.observations as f64).min(FADE);
-        if estimate.observations == 1 {
+        self.observations += 1;
+        let weight = 1.0 / (self.observations as f64).min(FADE);
+        if self.observations == 1 {
             estimate.p95 = seconds;
             estimate.mean = seconds;
         }
