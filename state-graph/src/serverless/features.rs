@@ -126,12 +126,12 @@ fn count(value: u32) -> f32 {
 
 /// log10 of a time relative to 100 ms, divided by 2: −1 for 1 ms or less, 0 for 100 ms, 1.5 for 100 s.
 pub(super) fn time(seconds: f64) -> f32 {
-    ((seconds.max(1e-3) / 0.1).log10() / 2.0) as f32
+    (seconds.max(1e-3) as f32 / 0.1).ln() * (0.5 * std::f32::consts::LOG10_E)
 }
 
 /// ln(1 + x) / 2 of a rate or ratio.
 pub(super) fn ratio(value: f64) -> f32 {
-    ((1.0 + value.max(0.0)).ln() / 2.0) as f32
+    (1.0 + value.max(0.0) as f32).ln() / 2.0
 }
 
 /// ln(one / other) / 4, at most 2 in size.

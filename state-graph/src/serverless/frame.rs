@@ -24,7 +24,7 @@ pub const STUCK_WINDOW: usize = 16;
 const VICTIMS: usize = 2;
 /// Containers that are compared for each one that is shown. They are kept in the order of the times at which they were due when
 /// they began; how long one goes on depends on how long it has run, and is computed for these alone.
-const COMPARED: usize = 4;
+const COMPARED: usize = 2;
 
 /// What the numbered functions and invocations of a state are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
