@@ -15,17 +15,18 @@ const LEAVING: f64 = 0.05;
 
 /// A state along whose edges about `messages` messages pass in a layer. Ids say nothing of communities.
 pub(crate) fn state(messages: usize) -> StateGraph {
-    let mut rng = generator(messages ^ (1 << 50));
+    // Which edges there are does not depend on how many features a node or an edge has.
+    let (mut rng, mut features_rng) = (generator(messages ^ (1 << 50)), generator(messages ^ (1 << 51)));
     let schema = schema();
     let communities = (messages / MESSAGES).max(1);
     let mut builder = StateGraphBuilder::default();
-    builder.globals(&noise(schema.globals.len(), &mut rng));
+    builder.globals(&noise(schema.globals.len(), &mut features_rng));
     // Nodes of each type in an order in which every community is a range.
     let mut orders: [Vec<u32>; NODE_TYPES] = Default::default();
     for ((kind, share), order) in NodeType::ALL.into_iter().zip(NODES).zip(&mut orders) {
         let count = ((share * (messages / DEGREE) as f64) as usize).max(communities);
         for _ in 0..count {
-            builder.node(kind, &noise(schema.nodes[kind as usize].len(), &mut rng));
+            builder.node(kind, &noise(schema.nodes[kind as usize].len(), &mut features_rng));
         }
         order.extend((0_u32..).take(count));
         order.shuffle(&mut rng);
@@ -42,7 +43,7 @@ pub(crate) fn state(messages: usize) -> StateGraph {
                 let start = |community: usize| (community * targets.len()).div_ceil(communities);
                 rng.random_range(start(community)..start(community + 1))
             };
-            builder.edge(kind, sources[source], targets[target], &noise(features, &mut rng));
+            builder.edge(kind, sources[source], targets[target], &noise(features, &mut features_rng));
         }
     }
     builder.may_wait(true);
