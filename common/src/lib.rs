@@ -15,6 +15,7 @@ mod shutdown;
 pub mod slots;
 pub mod time;
 pub mod trajectory;
+mod upward_ranks;
 pub mod user_file;
 
 pub use action::Action;
@@ -24,3 +25,4 @@ pub use nearest::nearest;
 pub use seed::{RunSeed, Stream};
 pub use shutdown::Shutdown;
 pub use time::SimTime;
+pub use upward_ranks::upward_ranks;

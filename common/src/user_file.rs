@@ -80,7 +80,7 @@ fn problem_of_type(kind: FileType) -> Option<&'static str> {
     None
 }
 
-/// `error`, which names files with nearly the same name in the same folder where there is no file at `path`.
+/// `error` or, where there is no file at `path`, one that lists the files of the folder with nearly that name.
 #[must_use]
 pub fn name_near(path: &Path, error: io::Error) -> io::Error {
     if error.kind() != io::ErrorKind::NotFound {

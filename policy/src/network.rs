@@ -162,16 +162,23 @@ impl PolicyNetwork {
     }
 }
 
+/// Choices of one state that are evaluated in one batch.
+const EXPLAINED_TOGETHER: usize = 64;
+
 impl PolicyNetwork {
     /// Log-probability of every option of one state and, last, of *wait* (−∞ where it is not allowed), nats, each with those of
     /// its three stages.
     pub(crate) fn evaluate_all(&self, state: &StateGraph) -> Result<Vec<[f64; 3]>, PolicyError> {
         let wait = state.may_wait.then_some(Choice::Wait);
         let choices: Vec<Choice> = (0..state.options).map(Choice::Start).chain(wait).collect();
-        let batch = GraphBatch::collate(&self.schema, &vec![state; choices.len()]);
-        let stages = self.evaluate(&batch, &choices, 0.0, None)?.stages;
-        let at = |row: usize| [0, 1, 2].map(|stage| stages.double_value(&[row as i64, stage]));
-        let mut all: Vec<[f64; 3]> = (0..choices.len()).map(at).collect();
+        let mut all: Vec<[f64; 3]> = Vec::with_capacity(choices.len());
+        // A batch has a copy of the graph for each choice: few at a time, so that memory does not follow options × graph.
+        for choices in choices.chunks(EXPLAINED_TOGETHER) {
+            let batch = GraphBatch::collate(&self.schema, &vec![state; choices.len()]);
+            let stages = self.evaluate(&batch, choices, 0.0, None)?.stages;
+            let at = |row: usize| [0, 1, 2].map(|stage| stages.double_value(&[row as i64, stage]));
+            all.extend((0..choices.len()).map(at));
+        }
         if !state.may_wait {
             all.push([f64::NEG_INFINITY, 0.0, 0.0]);
         }

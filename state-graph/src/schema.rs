@@ -123,7 +123,7 @@ pub struct Schema {
 const PRIOR: &str = "prior";
 
 impl Schema {
-    /// The same with one more feature of options and of the cluster, which `StateGraph::mark_prior` fills.
+    /// This schema with one more feature of options and of the cluster, which `StateGraph::mark_prior` fills.
     #[must_use]
     pub fn with_prior(mut self) -> Self {
         self.options.push(PRIOR.to_owned());

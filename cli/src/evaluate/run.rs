@@ -171,7 +171,9 @@ fn warn_of_few_seeds(results: &Results) {
 /// A load of 0.7 is 0.7%, and whoever gives it nearly always means 70%.
 fn warn_of_fractions(loads: &[f64]) {
     for load in loads.iter().filter(|load| **load <= 2.0) {
-        tracing::warn!("--load {load} is {load}%; for {}% give --load {}", load * 100.0, load * 100.0);
+        // Rounded: 0.07 × 100 is not 7 in floating point.
+        let percent = (load * 10_000.0).round() / 100.0;
+        tracing::warn!("--load {load} is {load}%; for {percent}% give --load {percent}");
     }
 }
 

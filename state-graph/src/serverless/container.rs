@@ -76,7 +76,7 @@ impl Container {
         }
     }
 
-    /// The same as a point in time, seen from the start of the phase.
+    /// When the container is expected to fall idle, as estimated at the start of its phase; zero for an idle one.
     pub(super) fn expected_end(&self, estimate: &DurationEstimate) -> SimTime {
         let (since, seconds) = match self.phase {
             Phase::Starting { since, .. } => (since, estimate.cold_start + estimate.mean),

@@ -85,13 +85,17 @@ pub(super) const INVOCATION: [&str; 21] = [
     "siblings_waiting",
 ];
 pub(super) const WARM: [&str; 6] = ["count", "expires", "memory", "idle_for", "next_call", "value"];
-pub(super) const ALLOCATION: [&str; 6] = ["memory", "elapsed", "remaining", "starting", "cpu", "network"];
+/// CPU and bandwidth follow memory.
+pub(super) const ALLOCATION: [&str; 4] = ["memory", "elapsed", "remaining", "starting"];
 pub(super) const DEPENDENCY: [&str; 3] = ["megabits", "co_occurrence", "fan_out"];
 pub(super) const SHARING: [&str; 3] = ["nodes", "memory_ratio", "duration_ratio"];
 pub(super) const TEMPORAL: [&str; 3] = ["gap", "first_cold", "second_cold"];
 
 /// Memory at which a container has one vCPU, MB.
 pub(super) const MB_PER_VCPU: f32 = 1769.0;
+
+/// Bandwidth that comes with one vCPU, Mbit/s.
+pub(super) const MBPS_PER_VCPU: f64 = 600.0;
 
 /// An invocation's place in its workflow.
 #[derive(Clone, Copy, Debug, Default)]
@@ -149,8 +153,7 @@ fn priority(priority: Priority) -> f32 {
 
 pub(super) fn global(graph: &ServerlessGraph, now: SimTime) -> [f32; GLOBAL.len()] {
     let total = |pick: fn(&super::node::NodeState) -> u32| graph.nodes.iter().map(pick).sum::<u32>();
-    let memory: u32 = graph.spec.nodes.iter().map(|node| node.memory_mb).sum();
-    let share = |mb: u32| mb as f32 / memory.max(1) as f32;
+    let share = |mb: u32| mb as f32 / graph.memory_mb.max(1) as f32;
     let rate =
         |place: usize| ratio(graph.arrivals[place].value(now, super::function::ARRIVAL_WINDOWS[place]));
     [
@@ -173,7 +176,6 @@ pub(super) fn function(graph: &ServerlessGraph, place: usize, now: SimTime) -> [
     let (state, spec) = (&graph.functions[place], &graph.spec.functions[place]);
     let rate = |place: usize| ratio(10.0 * state.rate(place, now));
     let quiet = state.quiet_seconds(now);
-    let memory: u64 = graph.spec.nodes.iter().map(|node| u64::from(node.memory_mb)).sum();
     let tenant = graph.bound_of_tenant[spec.tenant as usize];
     [
         time(state.estimate.mean),
@@ -195,7 +197,7 @@ pub(super) fn function(graph: &ServerlessGraph, place: usize, now: SimTime) -> [
         quiet.map_or(2.0, time),
         quiet.map_or(2.0, |quiet| time((state.gap[0] - quiet).max(0.0))),
         fair_weight(graph, place, now),
-        tenant as f32 / memory.max(1) as f32,
+        tenant as f32 / graph.memory_mb.max(1) as f32,
     ]
 }
 
@@ -330,27 +332,13 @@ pub(super) fn warm(
     ]
 }
 
-pub(super) fn allocation(
-    graph: &ServerlessGraph,
-    container: &Container,
-    remaining: f64,
-    now: SimTime,
-) -> [f32; ALLOCATION.len()] {
+pub(super) fn allocation(container: &Container, remaining: f64, now: SimTime) -> [f32; ALLOCATION.len()] {
     let (since, starting) = match container.phase {
         Phase::Starting { since, .. } | Phase::Warming { since } => (since, true),
         Phase::Busy { since, .. } => (since, false),
         Phase::Idle { .. } => (now, false),
     };
-    let node = &graph.spec.nodes[container.node];
-    let part = container.memory_mb as f32 / node.memory_mb.max(1) as f32;
-    [
-        container.memory_mb as f32 / 1024.0,
-        time(now.since(since).seconds()),
-        time(remaining),
-        flag(starting),
-        container.memory_mb as f32 / MB_PER_VCPU,
-        part * node.network_mbps as f32 / 100.0,
-    ]
+    [container.memory_mb as f32 / 1024.0, time(now.since(since).seconds()), time(remaining), flag(starting)]
 }
 
 /// `consumers`: how many functions read the producer's output.

@@ -2,15 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::SimTime;
 use common::cluster::StartOption;
 use common::ids::{ContainerId, FunctionId, InvocationId};
+use common::{SimTime, upward_ranks};
 
 use super::container::{Container, Work};
-use super::features::{self, Path};
+use super::features::{self, MBPS_PER_VCPU, Path};
 use super::option_rows::OptionRows;
 use super::tracker::ServerlessGraph;
-use super::workflows::remaining_paths;
 use crate::{EdgeType, NodeType, StateGraph, StateGraphBuilder};
 
 /// Most running invocations that a state shows: those that are expected to finish first.
@@ -161,8 +160,8 @@ impl ServerlessGraph {
     }
 
     fn add_edges_of_functions(&self, frame: &mut Frame<'_>) {
-        for (place, function) in frame.functions.clone().into_iter().enumerate() {
-            let place = place as u32;
+        for place in 0..frame.functions.len() {
+            let (function, place) = (frame.functions[place], place as u32);
             for (&(_, node, memory_mb), agenda) in self.warm.range((function, 0, 0)..(function + 1, 0, 0)) {
                 let row = features::warm(self, function, memory_mb, agenda, frame.now);
                 frame.builder.edge(EdgeType::Warm, place, frame.resources[node], &row);
@@ -201,7 +200,7 @@ impl ServerlessGraph {
             let path = container.phase.work().map_or(Path::default(), |work| self.path(work, frame));
             let row = features::running(self, container, remaining, path);
             let node = frame.invocation(&row, container.function, false);
-            let row = features::allocation(self, container, remaining, frame.now);
+            let row = features::allocation(container, remaining, frame.now);
             frame.builder.edge(EdgeType::Allocation, node, frame.resources[container.node], &row);
             if let Some(work) = container.phase.work() {
                 let entry = (work.arrived, container.phase.is_cold(), node);
@@ -235,7 +234,11 @@ impl ServerlessGraph {
 
     fn path(&self, work: &Work, frame: &mut Frame<'_>) -> Path {
         let Some(stage) = work.stage else { return Path::default() };
-        let compute = || remaining_paths(&self.spec, stage.workflow, &self.functions);
+        let estimate = |function: FunctionId| self.functions[function.0 as usize].estimate.mean;
+        let compute = || {
+            let workflow = self.spec.workflows.get(stage.workflow as usize);
+            workflow.map_or_else(Vec::new, |workflow| upward_ranks(workflow, estimate, MBPS_PER_VCPU))
+        };
         let seconds = frame.paths.entry(stage.workflow).or_insert_with(compute);
         Path {
             depth: self.workflows.depth(stage),

@@ -4,7 +4,7 @@ use common::SimTime;
 use common::cluster::StartOption;
 
 use super::container::Work;
-use super::features::{MB_PER_VCPU, ratio, time};
+use super::features::{MB_PER_VCPU, MBPS_PER_VCPU, ratio, time};
 use super::tracker::ServerlessGraph;
 
 pub(super) const OPTION: [&str; 11] = [
@@ -86,12 +86,11 @@ impl<'a> OptionRows<'a> {
         let node = option.node.0 as usize;
         let (spec, estimate) = (&self.graph.spec.nodes[node], &self.graph.functions[work.function].estimate);
         let cold_start = if option.warm { 0.0 } else { estimate.cold_start };
-        let part = f64::from(option.memory_mb) / f64::from(spec.memory_mb.max(1));
-        let mbps = (f64::from(spec.network_mbps) * part).max(1e-3);
+        let mbps = f64::from(option.memory_mb) / f64::from(MB_PER_VCPU) * MBPS_PER_VCPU;
         let bound = self.graph.nodes[node].bound_mb + option.memory_mb;
         let contention = f64::from(self.cpu_given(node, bound)).max(1.0);
         cold_start
-            + self.megabits_elsewhere(work, node) / mbps
+            + self.megabits_elsewhere(work, node) / mbps.max(1e-3)
             + estimate.mean * contention / spec.speed.max(1e-3)
     }
 

@@ -50,6 +50,8 @@ type Agenda = BTreeSet<(SimTime, ContainerId)>;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServerlessGraph {
     pub(super) spec: ClusterSpec,
+    /// Memory of all nodes, MB.
+    pub(super) memory_mb: u64,
     pub(super) functions: Vec<FunctionState>,
     pub(super) nodes: Vec<NodeState>,
     pub(super) queue: Queue,
@@ -57,7 +59,7 @@ pub struct ServerlessGraph {
     pub(super) containers: BTreeMap<ContainerId, Container>,
     /// Busy containers by the time at which they are due to fall idle.
     pub(super) busy: Agenda,
-    /// The same for each function.
+    /// The busy containers of each function, by the same time.
     pub(super) busy_of: Vec<Agenda>,
     /// Idle containers by (function, node, memory in MB) and time of expiry.
     pub(super) warm: BTreeMap<(usize, usize, u32), Agenda>,
@@ -87,6 +89,7 @@ impl ServerlessGraph {
             busy_of: vec![Agenda::new(); spec.functions.len()],
             bound_of_tenant: vec![0; tenants],
             slowdown: 1.0,
+            memory_mb: spec.nodes.iter().map(|node| u64::from(node.memory_mb)).sum(),
             spec: spec.clone(),
             ..ServerlessGraph::default()
         }

@@ -4,8 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 
 use common::cluster::{ClusterSpec, StageOf};
 
-use super::function::FunctionState;
-
 /// A function that reads another one's output, over all workflows in which it does.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Dependency {
@@ -125,19 +123,4 @@ fn depths(spec: &ClusterSpec) -> Vec<Vec<u32>> {
         depths
     };
     spec.workflows.iter().map(of_workflow).collect()
-}
-
-/// By stage of a workflow: estimated seconds from its start to the end of the workflow, along the longest way.
-pub(super) fn remaining_paths(spec: &ClusterSpec, workflow: u32, functions: &[FunctionState]) -> Vec<f64> {
-    let Some(workflow) = spec.workflows.get(workflow as usize) else { return Vec::new() };
-    let mut paths = vec![0.0_f64; workflow.stages.len()];
-    // Inputs come from earlier stages: by then all that follow a stage have their own path.
-    for (place, stage) in workflow.stages.iter().enumerate().rev() {
-        paths[place] += functions[stage.function.0 as usize].estimate.mean;
-        for input in &stage.inputs {
-            let from = input.from as usize;
-            paths[from] = paths[from].max(paths[place]);
-        }
-    }
-    paths
 }

@@ -130,19 +130,3 @@ impl Runs {
         StageOf { run: run.id, workflow: run.workflow, stage }
     }
 }
-
-/// Expected length of the longest path from each stage to the end, the stage included, in seconds (HEFT's upward rank,
-/// Topcuoglu et al. 2002, on estimates and with `mbps` for the data).
-pub(super) fn upward_ranks(spec: &WorkflowSpec, seconds: impl Fn(u32) -> f64, mbps: f64) -> Vec<f64> {
-    let mut behind = vec![0.0_f64; spec.stages.len()];
-    let mut ranks = vec![0.0; spec.stages.len()];
-    for (place, stage) in spec.stages.iter().enumerate().rev() {
-        ranks[place] = seconds(stage.function.0) + behind[place];
-        for edge in &stage.inputs {
-            let path = ranks[place] + edge.megabits / mbps;
-            let longest = &mut behind[edge.from as usize];
-            *longest = longest.max(path);
-        }
-    }
-    ranks
-}

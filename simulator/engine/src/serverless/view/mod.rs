@@ -3,14 +3,13 @@
 mod containers;
 mod placements;
 
-use common::SimTime;
 use common::cluster::{ClusterSpec, DurationEstimate, StageOf, TimedEvent};
 use common::ids::{FunctionId, InvocationId, NodeId};
+use common::{SimTime, upward_ranks};
 
 use super::question::Question;
 use super::seen::{InputData, Line, PendingInvocation};
 use super::simulation::ServerlessSimulation;
-use super::workflows::upward_ranks;
 
 /// What a scheduler may read of an episode at a decision.
 #[derive(Clone, Copy)]
@@ -127,7 +126,7 @@ impl<'a> ServerlessView<'a> {
         let Some(StageOf { workflow, stage, .. }) = self.stage(invocation) else { return own };
         let spec = &self.spec().workflows[workflow as usize];
         let mbps = self.simulation.workload.shares.mbps_per_vcpu;
-        upward_ranks(spec, |function| self.estimate(FunctionId(function)).mean, mbps)[stage as usize]
+        upward_ranks(spec, |function| self.estimate(function).mean, mbps)[stage as usize]
     }
 
     /// Time of a function's next call, for references that know the future; `None` when no call follows.
