@@ -180,8 +180,12 @@ fn a_truncated_checkpoint_is_named() {
 
 #[test]
 fn a_start_from_nowhere_is_refused_before_anything_starts() {
+    let folder = tempfile::tempdir().unwrap();
     let slots = root().join("configs/train/slots.toml").display().to_string();
-    let output = run("longshore", &["train", "-c", &slots, "--init-from", "/nowhere/run"]);
+    // The default run folder may hold a run already.
+    let run_folder = folder.path().join("run").display().to_string();
+    let arguments = ["train", "-c", &slots, "--run-folder", &run_folder, "--init-from", "/nowhere/run"];
+    let output = run("longshore", &arguments);
     refused(&output, 5, &["/nowhere/run"]);
     let text = String::from_utf8_lossy(&output.stderr);
     assert_eq!(text.lines().count(), 1, "{text}");
