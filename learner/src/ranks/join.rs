@@ -36,7 +36,7 @@ impl Meeting {
     /// Any other rank meets rank 0 and the rest.
     pub(super) fn attend(&self) -> Result<Joined, LearnerError> {
         self.reach()?;
-        let store = Store::connect(self.master, self.deadline).map_err(|error| self.missed(&error))?;
+        let store = Store::connect(self.master, self.deadline).map_err(|error| self.fell_silent(&error))?;
         self.join(store, |heartbeat| rank_0_lost(heartbeat, self.deadline))
     }
 
@@ -60,7 +60,8 @@ impl Meeting {
         store: Store,
         mut lost: impl FnMut(&Heartbeat) -> Option<LearnerError>,
     ) -> Result<Joined, LearnerError> {
-        let heartbeat = Heartbeat::start(self.master, self.rank, self.size, self.deadline)?;
+        let heartbeat = Heartbeat::start(self.master, self.rank, self.size, self.deadline)
+            .map_err(|error| self.fell_silent(&error))?;
         let (meeting, host) = (*self, self.own_address()?);
         let (sender, receiver) = mpsc::channel();
         let connect = move || {
@@ -95,6 +96,12 @@ impl Meeting {
             lost @ LearnerError::RankLost { .. } => lost,
             error => self.missed(&error),
         }
+    }
+
+    /// Rank 0 listened, but its store does not answer. Rank 0 itself never finds that.
+    fn fell_silent(&self, error: &impl Display) -> LearnerError {
+        let how = format!("it listened at {}, but its store does not answer: {error}", self.master);
+        LearnerError::RankLost { rank: 0, how }
     }
 
     fn missed(&self, error: &impl Display) -> LearnerError {
