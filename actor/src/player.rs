@@ -120,7 +120,7 @@ impl Player {
     }
 
     fn rollouts(&self) -> usize {
-        self.config.learner.group.as_ref().map_or(1, |group| group.rollouts)
+        self.config.learner.played_group().map_or(1, |group| group.rollouts)
     }
 
     /// Starts groups until every environment plays. The episode of a group depends only on the actor, its incarnation and the group's
@@ -160,7 +160,10 @@ impl Player {
             self.scheduler.seed_environment(place, episode.episode(Stream::Actions, rollout as u64));
             self.scheduler.episode_started(place);
             let simulation = self.episodes.training(episode, self.scheduler.interests());
-            rollouts.push(Environment::new(place, simulation, self.version));
+            let one_in = self.config.actor.record_one_in;
+            // Each environment begins with another one, so that all places of a decision in its episode are recorded alike.
+            let rollout = Rollout::recording(one_in, (place + number as usize) % one_in);
+            rollouts.push(Environment::new(place, simulation, rollout, self.version));
         }
         Group { rollouts }
     }
@@ -191,10 +194,9 @@ impl Player {
         let asking = self.groups.iter_mut().flat_map(|group| &mut group.rollouts);
         let asking = asking.filter(|environment| environment.simulation.is_some());
         for (environment, (action, record)) in asking.zip(decisions) {
-            if record.state.is_forced() {
-                self.counters.forced += 1;
-            } else {
-                self.counters.steps += 1;
+            match record.decided() {
+                Some(_) => self.counters.steps += 1,
+                None => self.counters.forced += 1,
             }
             environment.play(action, record, self.version, self.scheduler.schema(), &self.config)?;
         }
@@ -203,7 +205,7 @@ impl Player {
 
     /// Takes the trajectories that may be sent: with the group baseline only of whole groups, otherwise every finished one.
     pub(crate) fn collect(&mut self) -> Vec<Outgoing> {
-        let grouped = self.config.learner.group.is_some();
+        let grouped = self.config.learner.played_group().is_some();
         let mut outgoing = Vec::new();
         let mut playing = Vec::with_capacity(self.groups.len());
         for mut group in std::mem::take(&mut self.groups) {
@@ -266,17 +268,11 @@ impl Player {
 }
 
 impl Environment {
-    fn new(place: usize, mut simulation: Simulation, version: PolicyVersion) -> Self {
+    fn new(place: usize, mut simulation: Simulation, rollout: Rollout, version: PolicyVersion) -> Self {
         let (load, horizon) = (simulation.load() as f32, simulation.horizon());
         let progress = simulation.advance();
-        let mut environment = Environment {
-            place,
-            simulation: Some(simulation),
-            rollout: Rollout::default(),
-            load,
-            horizon,
-            total: 0.0,
-        };
+        let mut environment =
+            Environment { place, simulation: Some(simulation), rollout, load, horizon, total: 0.0 };
         if let Some(simulation) = &mut environment.simulation {
             // Reward from before the first decision does not count.
             let _ = simulation.take_reward();
@@ -372,7 +368,7 @@ mod tests {
             for (step, state) in body.steps.iter().zip(&states) {
                 assert!(!state.is_forced());
                 assert!(step.choice != Choice::Wait || state.may_wait);
-                assert!(step.log_probability[0] <= 0.0 && step.weighted_reward <= 0.0);
+                assert!(step.log_probability <= 0.0 && step.weighted_reward <= 0.0);
             }
         }
     }

@@ -34,6 +34,10 @@ pub struct Stretch {
 /// One episode while it is played.
 #[derive(Debug, Default)]
 pub struct Rollout {
+    /// Decisions that are left out before the next one is recorded.
+    skip: usize,
+    /// One of so many decisions is recorded; 0 counts as 1.
+    one_in: usize,
     steps: Vec<Step>,
     encoder: StateGraphEncoder,
     versions: Option<(PolicyVersion, PolicyVersion)>,
@@ -42,7 +46,13 @@ pub struct Rollout {
 }
 
 impl Rollout {
-    /// Records a decision. A forced one is no step: its reward counts for the step before.
+    /// Records one of `one_in` decisions, the first after `skip` others. Rewards count for the last one that was recorded.
+    #[must_use]
+    pub fn recording(one_in: usize, skip: usize) -> Self {
+        Rollout { skip, one_in, ..Rollout::default() }
+    }
+
+    /// Records a decision. One without alternative is no step: its reward counts for the step before.
     pub fn record(
         &mut self,
         record: Record,
@@ -54,9 +64,12 @@ impl Rollout {
         if self.curve.last().is_none_or(|stretch| stretch.start < at) {
             self.curve.push(Stretch { start: at, reward: 0.0 });
         }
-        if record.state.is_forced() {
+        let Some(choice) = record.decided() else { return };
+        if self.skip > 0 {
+            self.skip -= 1;
             return;
         }
+        self.skip = self.one_in.saturating_sub(1);
         if self.steps.len() >= unroll {
             self.encoder.push(schema, record.state.clone());
             self.close(false);
@@ -65,7 +78,7 @@ impl Rollout {
         self.encoder.push(schema, record.state);
         self.steps.push(Step {
             time: at,
-            choice: record.choice,
+            choice,
             log_probability: record.log_probability,
             weighted_reward: 0.0,
             discount: 1.0,

@@ -66,7 +66,10 @@ impl Service {
         let episodes = Arc::new(Episodes::new(&config.simulator)?);
         let schema = schema_of(&config.simulator, &config.policy);
         let network = PolicyNetwork::new(&schema, &config.policy, RunSeed::default());
-        let scheduler = PolicyScheduler::new("policy", network, Behaviour::Sample)?;
+        let mut scheduler = PolicyScheduler::new("policy", network, Behaviour::Sample)?;
+        if !config.learner.imitate.is_empty() {
+            scheduler.imitate(&config.learner.imitate)?;
+        }
         let link = LinkOptions::from(&config.transport);
         let (mut follower, run) = WeightsFollower::connect(
             &links.transport,

@@ -40,15 +40,18 @@ enum Command {
     },
 }
 
-/// Refuses rules that the report could not play, and a prior that the policy could not start from.
+/// Refuses rules that the report could not play, a prior that the policy could not start from, and a scheduler that it could not
+/// imitate.
 ///
 /// # Errors
-/// [`heuristics::UnknownScheduler`], [`engine::SchedulerError::WrongScenario`], [`policy::PolicyError::Prior`].
+/// [`heuristics::UnknownScheduler`], [`engine::SchedulerError::WrongScenario`], [`policy::PolicyError`].
 pub fn check_schedulers(config: &Config) -> anyhow::Result<()> {
     for name in &config.evaluation.schedulers {
         Contender::by_name(name, config.simulator.scenario).context("key `evaluation.schedulers`")?;
     }
-    Ok(policy::check_prior(&config.policy, config.simulator.scenario)?)
+    let scenario = config.simulator.scenario;
+    policy::check_prior(&config.policy, scenario)?;
+    Ok(policy::check_teacher(&config.learner.imitate, &config.policy, scenario)?)
 }
 
 /// Prints what was asked for.

@@ -68,7 +68,7 @@ pub fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
     let checkpoint = Checkpoint::open(&find_checkpoint(&arguments.run)?)?;
     let mut scheduler = checkpoint.scheduler(&arguments.run.display().to_string())?;
     policy::set_threads(1);
-    let mut simulation = episode(&checkpoint.manifest.config, arguments)?;
+    let mut simulation = episode(&checkpoint.manifest.config, arguments, scheduler.interests())?;
     scheduler.episode_started(0);
     let (mut left, mut decision) = (arguments.decisions, 0);
     while left > 0 && simulation.advance() == Progress::Decision {
@@ -80,7 +80,7 @@ pub fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
         } else {
             let (action, explanation) = scheduler.explain(&request)?;
             actions.push(action);
-            if explanation.starts.len() + usize::from(explanation.wait.is_some()) > 1 {
+            if explanation.options.len() + usize::from(explanation.wait.is_some()) > 1 {
                 let explained = Explained { schema: 1, decision, at, action, explanation: &explanation };
                 write(&explained, arguments.json)?;
                 left -= 1;
@@ -95,14 +95,18 @@ pub fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::Success)
 }
 
-fn episode(config: &Config, arguments: &ExplainArguments) -> anyhow::Result<Simulation> {
+fn episode(
+    config: &Config,
+    arguments: &ExplainArguments,
+    interests: Interests,
+) -> anyhow::Result<Simulation> {
     let episodes = Episodes::new(&config.simulator)?;
     let seed = config.seed.episode(Stream::Test, arguments.episode);
     if episodes.workload().is_none() {
         return Ok(episodes.slots(seed, arguments.load.unwrap_or(110.0), STEPS));
     }
     let load = arguments.load.unwrap_or(config.simulator.serverless.load_percent);
-    Ok(episodes.serverless(seed, Part::Test, load / 100.0, Interests::EVENTS))
+    Ok(episodes.serverless(seed, Part::Test, load / 100.0, interests))
 }
 
 fn write(explained: &Explained<'_>, json: bool) -> anyhow::Result<()> {
@@ -116,31 +120,28 @@ fn write(explained: &Explained<'_>, json: bool) -> anyhow::Result<()> {
 }
 
 fn text(explained: &Explained<'_>) -> String {
-    let Explanation { starts, wait, prior_waits, listener, heard } = explained.explanation;
+    let Explanation { options, wait, prior_waits, listener, heard } = explained.explanation;
     let chosen = |is_chosen: bool, is_prior: bool| match (is_chosen, is_prior) {
         (true, true) => "chosen, as the prior",
         (true, false) => "chosen",
         (false, true) => "the prior's",
         (false, false) => "",
     };
-    let mut table = Table::new(["probability", "this invocation", "size", "node", "start", ""]);
+    let mut table = Table::new(["probability", "decision", ""]);
     if let Some(wait) = wait {
         let mark = chosen(explained.action == Action::Wait, *prior_waits).to_owned();
-        table.row([share(*wait), share(*wait), String::new(), String::new(), "wait".to_owned(), mark]);
+        table.row([share(*wait), "wait".to_owned(), mark]);
     }
-    for start in starts.iter().take(SHOWN) {
+    for option in options.iter().take(SHOWN) {
         table.row([
-            share(start.probability),
-            share(start.invocation_probability),
-            share(start.size_probability),
-            share(start.node_probability),
-            format!("{} on {}, size {}", start.invocation, start.node, start.size),
-            chosen(start.chosen, start.prior).to_owned(),
+            share(option.probability),
+            format!("{} {} on {}", option.way, option.subject, option.object),
+            chosen(option.chosen, option.prior).to_owned(),
         ]);
     }
     let mut text = format!("decision {} at {:.3}\n{table}", explained.decision, explained.at);
-    if starts.len() > SHOWN {
-        text.push_str(&format!("and {} more starts\n", starts.len() - SHOWN));
+    if options.len() > SHOWN {
+        text.push_str(&format!("and {} more options\n", options.len() - SHOWN));
     }
     let layers = heard.last().map_or(0, |last| last.layer);
     for layer in 1..=layers {

@@ -30,6 +30,10 @@ pub struct TrainArguments {
     /// A checkpoint or run folder whose weights a fresh run starts from.
     #[arg(long, value_name = "RUN")]
     pub init_from: Option<PathBuf>,
+    /// Teaches the policy to decide as this scheduler does, instead of learning from its own play: a start for a later run with
+    /// `--init-from`. The same as `--set learner.imitate=SCHEDULER`.
+    #[arg(long, value_name = "SCHEDULER")]
+    pub imitate: Option<String>,
     /// Only goes on with the run in the run folder: an error where it holds no checkpoint.
     #[arg(long, conflicts_with = "init_from")]
     pub resume: bool,
@@ -42,6 +46,11 @@ pub struct TrainArguments {
 }
 
 impl TrainArguments {
+    fn settings(&self) -> Vec<String> {
+        let imitate = self.imitate.iter().map(|scheduler| format!("learner.imitate={scheduler}"));
+        self.settings.iter().cloned().chain(imitate).collect()
+    }
+
     fn config_file(&self) -> anyhow::Result<PathBuf> {
         match (&self.config, &self.run_folder) {
             (Some(path), _) => Ok(path.clone()),
@@ -59,7 +68,7 @@ impl TrainArguments {
 /// # Errors
 /// Whatever a service ends with.
 pub fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
-    let config = Arc::new(configuration::load(&arguments.config_file()?, &arguments.settings)?);
+    let config = Arc::new(configuration::load(&arguments.config_file()?, &arguments.settings())?);
     let shutdown = telemetry::shutdown_on_signals()?;
     let run_folder = arguments.run_folder.clone().unwrap_or_else(|| default_run_folder(&config));
     // Before anything is started: what is wrong should be found neither among running services nor after the training.

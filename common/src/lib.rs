@@ -18,7 +18,7 @@ pub mod trajectory;
 mod upward_ranks;
 pub mod user_file;
 
-pub use action::Action;
+pub use action::{Action, ActionKind, Patience};
 pub use error_text::error_text;
 pub use exit_code::{ExitCode, ExitStatus};
 pub use nearest::nearest;

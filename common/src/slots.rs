@@ -24,6 +24,8 @@ pub struct VisibleJob {
     pub waited: u32,
     /// Steps from now to the earliest time at which it fits for its whole length, given what runs; 0: it fits now.
     pub earliest_fit: u32,
+    /// Steps for which it is held back; 0: it is not.
+    pub held: u32,
 }
 
 /// A job that runs.

@@ -48,10 +48,10 @@ pub struct TrajectoryHeader {
 /// Which of its options a policy took, as a place in the tables of a state graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Choice {
-    /// Starts nothing until the next decision.
+    /// Does nothing until the next decision.
     Wait,
-    /// The start with this place in the state graph's option table.
-    Start(u32),
+    /// The option with this place in the state graph's table.
+    Act(u32),
 }
 
 /// Parts of the reward, each an integral since the previous decision, before weighting.
@@ -87,8 +87,8 @@ pub struct Step {
     pub time: SimTime,
     /// What was done, as places in the tables of the step's state.
     pub choice: Choice,
-    /// Log-probability of each stage under the policy that acted.
-    pub log_probability: [f32; 3],
+    /// Its log-probability under the policy that acted, nats.
+    pub log_probability: f32,
     /// Weighted sum of the reward's parts between this decision and the next recorded one (or the end of the episode),
     /// discounted to the time of this decision.
     pub weighted_reward: f32,

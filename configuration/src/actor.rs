@@ -17,6 +17,11 @@ pub struct ActorConfig {
     /// Longest piece of an episode that is sent as one trajectory, in decisions.
     #[garde(range(min = 1, max = 4096))]
     pub unroll: usize,
+    /// One of so many decisions is recorded. Returns stay exact, as rewards and discounts run on between those that are; what the
+    /// others would have taught is left out, so that a batch comes from more episodes.
+    #[garde(range(min = 1, max = 1024))]
+    #[schemars(extend("x-unit" = "decisions"))]
+    pub record_one_in: usize,
     /// Threads of one actor's forward pass, where the actor has a process of its own.
     #[garde(range(min = 1, max = 256))]
     pub threads: usize,
@@ -37,6 +42,7 @@ impl Default for ActorConfig {
             count: 1,
             environments: 64,
             unroll: 64,
+            record_one_in: 1,
             threads: 1,
             spool: 1024,
             spool_mib: 512,

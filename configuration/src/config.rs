@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::names::sound_name;
 use crate::{
     ActorConfig, EvaluationConfig, LearnerConfig, PolicyConfig, ReplayConfig, RewardConfig, SimulatorConfig,
-    TransportConfig, collisions, learner, table_checks,
+    TransportConfig, collisions, learner, policy, table_checks,
 };
 
 /// The whole configuration of a training run; every service reads the part that it needs.
@@ -32,7 +32,7 @@ pub struct Config {
     #[serde(default)]
     pub reward: RewardConfig,
     /// The networks.
-    #[garde(dive)]
+    #[garde(dive, custom(policy::plays(self.simulator.scenario)))]
     #[serde(default)]
     pub policy: PolicyConfig,
     /// Actors.

@@ -79,6 +79,11 @@ pub struct LearnerConfig {
     /// Items more than this many published versions old are dropped and counted.
     #[garde(range(min = 1, max = 1_000_000))]
     pub max_lag: u64,
+    /// A scheduler that the policy learns to decide like, as a start for later runs (`--init-from`): actors play the scheduler, the
+    /// policy's loss is the cross-entropy of its decisions, and the value network learns its returns. Empty: the policy plays and
+    /// learns from its own returns.
+    #[garde(length(max = 200))]
+    pub imitate: String,
     /// What the policy gradient is weighted with.
     #[garde(skip)]
     pub advantage: Advantage,
@@ -146,6 +151,12 @@ pub struct LearnerConfig {
 }
 
 impl LearnerConfig {
+    /// The group baseline that actors play for; none where a scheduler is imitated: all rollouts of a group would be the same.
+    #[must_use]
+    pub fn played_group(&self) -> Option<&GroupConfig> {
+        self.group.as_ref().filter(|_| self.imitate.is_empty())
+    }
+
     /// Threads of one of the ranks that are started on this machine; 0: every core.
     #[must_use]
     pub fn threads_of_rank(&self) -> usize {
@@ -228,6 +239,7 @@ impl Default for LearnerConfig {
             replayed_share: 0.0,
             importance_exponent: 1.0,
             max_lag: 8,
+            imitate: String::new(),
             advantage: Advantage::Vtrace,
             group: None,
             rho_bar: 1.0,

@@ -1,6 +1,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use common::ActionKind;
+use common::trajectory::Scenario;
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -55,8 +57,13 @@ pub struct PolicyConfig {
     #[garde(range(max = 1_000_000))]
     #[schemars(extend("x-unit" = "edges"))]
     pub neighbours: usize,
+    /// The kinds of decisions that the policy makes: "start", "wait", "hold" and, on clusters, "reserve", "evict", "keep_alive",
+    /// "release", "pre_warm". What it does not decide is done as the simulator's configuration says.
+    #[garde(custom(holds_start))]
+    pub actions: Vec<ActionKind>,
     /// A rule that the policy starts from: where the rule would decide so, a score of `prior_weight` is added, and the network learns
-    /// when to differ. A scheduler's name with keep-alive `configured`, for example "sjf+reserve"; empty: none.
+    /// when to differ. A scheduler that decides
+    /// nothing beyond `actions`, for example "sjf+reserve"; empty: none.
     #[garde(length(max = 200))]
     pub prior: String,
     /// Score that the prior's decision gets, in nats: at 4, and before anything is learnt, it is 55 times as probable as another one.
@@ -82,6 +89,7 @@ impl Default for PolicyConfig {
             layers: 2,
             value_layers: 1,
             neighbours: 0,
+            actions: vec![ActionKind::Start, ActionKind::Wait],
             prior: String::new(),
             prior_weight: 4.0,
             dropout: 0.0,
@@ -96,6 +104,30 @@ fn divisible_by(heads: usize) -> impl FnOnce(&usize, &()) -> garde::Result {
             return Ok(());
         }
         Err(garde::Error::new(format!("is {width}, which {heads} heads do not divide")))
+    }
+}
+
+/// Refuses decisions that the scenario does not ask for.
+pub(crate) fn plays(scenario: Scenario) -> impl FnOnce(&PolicyConfig, &()) -> garde::Result {
+    move |policy, _context| {
+        let in_slots = [ActionKind::Start, ActionKind::Wait, ActionKind::Hold];
+        let other = policy.actions.iter().find(|kind| !in_slots.contains(kind));
+        match other.filter(|_| scenario == Scenario::Slots) {
+            Some(kind) => Err(garde::Error::new(format!(
+                "actions holds \"{}\", which `slots` does not have: there are \"start\", \"wait\" and \"hold\"",
+                kind.name()
+            ))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn holds_start(actions: &[ActionKind], _context: &()) -> garde::Result {
+    let twice = actions.iter().enumerate().find(|(place, kind)| actions[..*place].contains(kind));
+    match twice {
+        Some((_, kind)) => Err(garde::Error::new(format!("names \"{}\" twice", kind.name()))),
+        None if actions.contains(&ActionKind::Start) => Ok(()),
+        None => Err(garde::Error::new("must hold \"start\": without starts nothing ever runs")),
     }
 }
 

@@ -78,12 +78,10 @@ impl Decoded {
         for (step, state) in body.steps.iter().zip(&states) {
             let possible = match step.choice {
                 Choice::Wait => state.may_wait,
-                Choice::Start(option) => option < state.options,
+                Choice::Act(option) => option < state.options,
             };
-            let numbers = [step.weighted_reward, step.discount]
-                .iter()
-                .chain(&step.log_probability)
-                .all(|x| x.is_finite());
+            let numbers = [step.weighted_reward, step.discount, step.log_probability];
+            let numbers = numbers.iter().all(|number| number.is_finite());
             if !possible || !numbers || state.is_forced() {
                 return Err(fail(format!("the decision at {} is not possible in its state", step.time)));
             }

@@ -217,14 +217,17 @@ pub(crate) fn restore_from<'a>(
     Ok(progress)
 }
 
-/// Starts from another run's networks: policy and value weights alone.
+/// Starts from another run's networks, and from the scales that their outputs are in.
 ///
 /// # Errors
 /// [`LearnerError::Policy`] where they are damaged or of another shape.
-pub fn init_from(path: &Path, updater: &Updater) -> Result<(), LearnerError> {
+pub fn init_from(path: &Path, updater: &mut Updater) -> Result<(), LearnerError> {
     let checkpoint = Checkpoint::open(&policy::find_checkpoint(path)?)?;
     updater.networks.policy.parameters().read_bytes(checkpoint.file("policy.safetensors")?)?;
     updater.networks.value.parameters().read_bytes(checkpoint.file("value.safetensors")?)?;
+    // Values are in units of the return scale.
+    let progress: Progress = serde_json::from_slice(checkpoint.file(STATE)?).map_err(LearnerError::State)?;
+    updater.scales = progress.scales;
     tracing::info!(checkpoint = %checkpoint.folder().display(), "starts from these weights");
     Ok(())
 }

@@ -26,6 +26,8 @@ pub(crate) struct Minibatch<'a> {
 /// Which loss is differentiated.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Loss {
+    /// The policy's loss is the cross-entropy of the decisions; else the clipped objective and the entropy bonus.
+    pub(crate) imitates: bool,
     /// The ratio of probabilities is clipped to 1 ± this.
     pub(crate) ratio_clip: f64,
     /// Weight of the entropy bonus.
@@ -126,13 +128,17 @@ impl Part<'_> {
         let choices: Vec<Choice> = self.states.places.iter().map(choice).collect();
         let evaluation = network.evaluate(graph, &choices, loss.dropout, self.ranks)?;
         let behaviour = self.column(&targets.behaviour);
-        let objective = clipped_objective(
-            &evaluation.log_probability,
-            &behaviour,
-            &self.column(&targets.target),
-            &self.column(&targets.advantages),
-            loss.ratio_clip,
-        );
+        let objective = if loss.imitates {
+            Objective { value: evaluation.log_probability.shallow_clone(), clipped: 0.0 }
+        } else {
+            clipped_objective(
+                &evaluation.log_probability,
+                &behaviour,
+                &self.column(&targets.target),
+                &self.column(&targets.advantages),
+                loss.ratio_clip,
+            )
+        };
         let sum = (objective.value * self.column(&targets.weights)).sum(Kind::Float);
         let entropy = evaluation.entropy.sum(Kind::Float);
         let gain = &sum + &entropy * loss.entropy_cost;

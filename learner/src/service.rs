@@ -105,7 +105,7 @@ impl Service {
         let checkpoints = Checkpoints::new(folder.path(), folder.run(), folder.token(), config);
         let restored = checkpoints.restore(&mut updater)?;
         if let (None, Some(path)) = (&restored, &options.init_from) {
-            init_from(path, &updater)?;
+            init_from(path, &mut updater)?;
         }
         let progress = restored.unwrap_or_default();
         let mut other_ranks = None;

@@ -33,15 +33,13 @@ impl Targets {
         scales: &mut Scales,
         config: &LearnerConfig,
     ) -> Result<Self, LearnerError> {
-        let behaviour: Vec<f32> = batch.steps.iter().map(|step| step.log_probability.iter().sum()).collect();
+        let behaviour: Vec<f32> = batch.steps.iter().map(|step| step.log_probability).collect();
         let old_scale = scales.returns.value();
+        // The values are those of the scheduler that acted, where that is imitated.
+        let imitates = !config.imitate.is_empty();
+        let log_ratio = |(new, old): (&f32, &f32)| if imitates { 0.0 } else { new - old };
         let columns = Columns {
-            log_ratios: outputs
-                .log_probabilities
-                .iter()
-                .zip(&behaviour)
-                .map(|(new, old)| new - old)
-                .collect(),
+            log_ratios: outputs.log_probabilities.iter().zip(&behaviour).map(log_ratio).collect(),
             rewards: batch.steps.iter().map(|step| step.weighted_reward / old_scale).collect(),
             discounts: batch.steps.iter().map(|step| step.discount).collect(),
             values: outputs.values,
@@ -57,6 +55,7 @@ impl Targets {
             batch.trajectories.iter().flat_map(|span| std::iter::repeat_n(span.weight, span.steps.len()));
         let mut values: Vec<f32> = results.iter().flat_map(|result| &result.targets).copied().collect();
         let advantages = match config.advantage {
+            _ if imitates => vec![0.0; behaviour.len()],
             Advantage::Vtrace => vtrace_advantages(&results, scales),
             Advantage::Group => {
                 let scale = config.group.as_ref().map(|group| group.scale).unwrap_or_default();

@@ -112,11 +112,13 @@ impl Updater {
 
     fn loss(&self, entropy_cost: f64, learn_value: bool) -> Loss {
         let Config { learner, policy, .. } = &self.config;
+        let imitates = !learner.imitate.is_empty();
         Loss {
+            imitates,
             ratio_clip: learner.ratio_clip,
             value_cost: learner.value_cost,
             dropout: policy.dropout,
-            entropy_cost,
+            entropy_cost: if imitates { 0.0 } else { entropy_cost },
             learn_value,
         }
     }

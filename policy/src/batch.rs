@@ -14,8 +14,6 @@ use crate::segment::index;
 /// A minibatch of states as one graph, or what one rank computes of it ([`crate::collate_part`]).
 #[derive(Debug)]
 pub struct GraphBatch {
-    /// Number of graphs for which this batch yields outputs (a decision and a value).
-    pub(crate) graphs: i64,
     /// `[graphs, globals]`: features of the whole cluster, `Float` unless converted by [`GraphBatch::to_kind`].
     pub(crate) globals: Tensor,
     /// `[graphs, node types]`: number of nodes of each type in each graph, with 1 in place of 0, as divisor of means.
@@ -154,7 +152,6 @@ impl<'a> Collation<'a> {
             (rows > 0).then(|| matrix(&self.node_features[kind], self.schema.nodes[kind].len()))
         };
         GraphBatch {
-            graphs: self.graphs,
             globals: matrix(&self.globals, self.schema.globals.len()),
             node_counts: matrix(&self.node_counts, NODE_TYPES),
             pooled: self.pooled,

@@ -1,65 +1,55 @@
-//! The possible decisions in each state of a batch, as tables on the CPU. A *candidate* is an invocation with options.
+//! The possible decisions in each state of a batch, as tables on the CPU.
+
+use std::ops::Range;
 
 use state_graph::{NodeType, Schema, StateGraph};
 
-/// The candidates of each graph and the options of each candidate.
+/// The options of each graph.
 #[derive(Debug, Default)]
 pub(crate) struct Choices {
-    /// `[graphs + 1]`: index of each graph's first candidate; the last entry is the number of candidates.
-    pub(crate) graph_starts: Vec<usize>,
-    /// `[candidates]`: row of each candidate in the embeddings.
-    pub(crate) candidate_nodes: Vec<i64>,
-    /// `[candidates]`: graph of each candidate.
-    pub(crate) candidate_graphs: Vec<i64>,
-    /// `[candidates + 1]`: index of each candidate's first option; the last entry is the number of options.
-    pub(crate) candidate_starts: Vec<usize>,
-    /// `[candidates, option features]`: elementwise maximum over a candidate's options.
-    pub(crate) candidate_features: Vec<f32>,
     /// `[graphs + 1]`: index of each graph's first option; the last entry is the number of options.
-    pub(crate) option_starts: Vec<usize>,
-    /// `[options]`: index of each option's size.
-    pub(crate) option_sizes: Vec<u32>,
-    /// `[options]`: row of each option's resource in the embeddings.
-    pub(crate) option_nodes: Vec<i64>,
+    pub(crate) starts: Vec<usize>,
+    /// `[options]`: graph of each option.
+    pub(crate) graphs: Vec<i64>,
+    /// Embedding rows of all subjects, each once in its graph, and of all objects likewise.
+    pub(crate) ends: [Vec<i64>; 2],
+    /// `[options]`: each option's subject, as a place in `ends[0]`, and its object, as a place in `ends[1]`.
+    pub(crate) places: [Vec<i64>; 2],
+    /// `[options]`: each option's way.
+    pub(crate) ways: Vec<i64>,
     /// `[options, option features]`: the features of each option, as in the state.
-    pub(crate) option_features: Vec<f32>,
+    pub(crate) features: Vec<f32>,
     /// `[graphs]`: whether *wait* is allowed.
     pub(crate) may_wait: Vec<bool>,
-    /// `[graphs]`: 1 where the prior would wait, else 0; empty without a prior.
-    pub(crate) prior_waits: Vec<f32>,
-}
-
-/// 1 for each row whose last feature is above 0, else 0.
-pub(crate) fn marks(rows: &[f32], width: usize) -> impl Iterator<Item = f32> + '_ {
-    rows.chunks(width.max(1)).map(|row| f32::from(u8::from(row.last().is_some_and(|&mark| mark > 0.0))))
+    /// `[options]` and `[graphs]` where there is a prior, else empty: 1 for the option that it would take, or for *wait*.
+    prior_options: Vec<f32>,
+    prior_waits: Vec<f32>,
+    /// By node of the graph that is being added: its place in `ends`, below 0 where it has none yet; its memory is used again.
+    known: [Vec<i64>; 2],
 }
 
 impl Choices {
-    /// The candidates of a graph, as indices into the table of candidates.
-    pub(crate) fn candidates(&self, graph: usize) -> std::ops::Range<usize> {
-        self.graph_starts[graph]..self.graph_starts[graph + 1]
+    /// Number of options of all graphs.
+    pub(crate) fn options(&self) -> usize {
+        self.ways.len()
     }
 
-    /// `[candidates]`: 1 for the invocation that the prior would start, else 0.
-    pub(crate) fn candidate_priors(&self) -> Vec<f32> {
-        let candidates = self.candidate_nodes.len();
-        marks(&self.candidate_features, self.candidate_features.len() / candidates.max(1)).collect()
+    /// The options of a graph, as indices into the tables.
+    pub(crate) fn of(&self, graph: usize) -> Range<usize> {
+        self.starts[graph]..self.starts[graph + 1]
     }
 
-    /// The options of a candidate, as indices into the table of options.
-    pub(crate) fn options(&self, candidate: usize) -> std::ops::Range<usize> {
-        self.candidate_starts[candidate]..self.candidate_starts[candidate + 1]
+    /// Number of alternatives of a graph, *wait* included.
+    pub(crate) fn alternatives(&self, graph: usize) -> usize {
+        self.of(graph).len() + usize::from(self.may_wait[graph])
     }
 
-    /// The candidate to which `option` (an index into the table of options) belongs.
-    pub(crate) fn candidate_of(&self, graph: usize, option: usize) -> usize {
-        let candidates = self.candidates(graph);
-        let starts = &self.candidate_starts[candidates.start..=candidates.end];
-        candidates.start + starts.partition_point(|&start| start <= option) - 1
+    /// `[options + graphs]`: 1 for what the prior would do, else 0; one entry for each option, then one for *wait* in each graph.
+    pub(crate) fn priors(&self) -> impl Iterator<Item = f32> + '_ {
+        self.prior_options.iter().chain(&self.prior_waits).copied()
     }
 
-    /// Adds the tables of a graph; `embedding` maps a node's type and its number in `state` to its row in the
-    /// embeddings.
+    /// Adds the options of a graph; `embedding` maps a node's type and its number in `state` to its row in the embeddings.
     pub(crate) fn push(
         &mut self,
         state: &StateGraph,
@@ -68,54 +58,57 @@ impl Choices {
         embedding: impl Fn(NodeType, u32) -> i64,
     ) {
         let width = schema.options.len();
-        let [invocations, sizes, resources] = state.option_indices();
+        let [subjects, ways, objects] = state.option_indices();
         let features = state.option_features(schema);
-        self.graph_starts.push(self.candidate_nodes.len());
-        self.option_starts.push(self.option_sizes.len());
+        self.starts.push(self.options());
+        self.graphs.extend(std::iter::repeat_n(graph, ways.len()));
+        self.ways.extend(ways.iter().map(|&way| i64::from(way)));
+        self.features.extend_from_slice(features);
         self.may_wait.push(state.may_wait);
         if schema.has_prior() {
+            self.prior_options.extend(features.chunks(width).map(|row| row[width - 1]));
             self.prior_waits.extend(state.globals(schema).last());
         }
-        let mut previous = None;
-        for (option, &invocation) in invocations.iter().enumerate() {
-            let row = &features[option * width..(option + 1) * width];
-            if previous == Some(invocation) {
-                let best = self.candidate_features.len() - width;
-                for (best, &value) in self.candidate_features[best..].iter_mut().zip(row) {
-                    *best = best.max(value);
-                }
-            } else {
-                self.candidate_nodes.push(embedding(NodeType::Invocation, invocation));
-                self.candidate_graphs.push(graph);
-                self.candidate_starts.push(self.option_sizes.len());
-                self.candidate_features.extend_from_slice(row);
+        for (side, nodes) in [subjects, objects].into_iter().enumerate() {
+            self.push_ends(side, state, nodes, &embedding);
+        }
+    }
+
+    fn push_ends(
+        &mut self,
+        side: usize,
+        state: &StateGraph,
+        nodes: &[u32],
+        embedding: &impl Fn(NodeType, u32) -> i64,
+    ) {
+        let (known, ends) = (&mut self.known[side], &mut self.ends[side]);
+        known.clear();
+        known.resize(state.nodes.iter().sum::<u32>() as usize, -1);
+        for &node in nodes {
+            let place = &mut known[node as usize];
+            if *place < 0 {
+                *place = ends.len() as i64;
+                let (kind, number) = state.node_at(node);
+                ends.push(embedding(kind, number));
             }
-            previous = Some(invocation);
-            self.option_sizes.push(sizes[option]);
-            self.option_nodes.push(embedding(NodeType::Resource, resources[option]));
-            self.option_features.extend_from_slice(row);
+            self.places[side].push(*place);
         }
     }
 
     /// Removes all graphs and keeps the allocated memory.
     pub(crate) fn clear(&mut self) {
-        self.graph_starts.clear();
-        self.candidate_nodes.clear();
-        self.candidate_graphs.clear();
-        self.candidate_starts.clear();
-        self.candidate_features.clear();
-        self.option_starts.clear();
-        self.option_sizes.clear();
-        self.option_nodes.clear();
-        self.option_features.clear();
+        self.starts.clear();
+        self.graphs.clear();
+        self.ends.iter_mut().chain(&mut self.places).for_each(Vec::clear);
+        self.ways.clear();
+        self.features.clear();
         self.may_wait.clear();
+        self.prior_options.clear();
         self.prior_waits.clear();
     }
 
-    /// Adds the last entries of the index tables, after the last graph.
+    /// Adds the last entry of the index table, after the last graph.
     pub(crate) fn close(&mut self) {
-        self.graph_starts.push(self.candidate_nodes.len());
-        self.candidate_starts.push(self.option_sizes.len());
-        self.option_starts.push(self.option_sizes.len());
+        self.starts.push(self.options());
     }
 }

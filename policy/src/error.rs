@@ -23,6 +23,9 @@ pub enum PolicyError {
     /// The rule to start from cannot be one.
     #[error("key `policy.prior`: {0}")]
     Prior(String),
+    /// The scheduler to imitate cannot be one.
+    #[error("key `learner.imitate`: {0}")]
+    Teacher(String),
     /// Weights do not belong to this network or are damaged.
     #[error("weights cannot be used: {0}")]
     Weights(String),
@@ -57,7 +60,7 @@ impl ExitStatus for PolicyError {
             | PolicyError::Ranks(_)
             | PolicyError::Partition(_)
             | PolicyError::Alone => ExitCode::Failure,
-            PolicyError::Cuda(_) | PolicyError::Prior(_) => ExitCode::Config,
+            PolicyError::Cuda(_) | PolicyError::Prior(_) | PolicyError::Teacher(_) => ExitCode::Config,
             PolicyError::Weights(_) | PolicyError::Checkpoint { .. } => ExitCode::Checkpoint,
             PolicyError::NotFinite(_) => ExitCode::Diverged,
             PolicyError::Write(error) => error.exit_code(),

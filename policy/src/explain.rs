@@ -2,29 +2,23 @@
 
 use common::trajectory::Choice;
 use serde::Serialize;
-use state_graph::{EdgeType, NODE_TYPES, NodeType, StateGraph};
+use state_graph::{EdgeType, NODE_TYPES, StateGraph};
 
 use crate::PolicyError;
 use crate::batch::GraphBatch;
 use crate::network::PolicyNetwork;
 
-/// A start that was possible.
+/// Something that the policy could do.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ScoredStart {
-    /// The invocation or job.
-    pub invocation: String,
-    /// Where it would start.
-    pub node: String,
-    /// Index of the size.
-    pub size: u32,
-    /// Probability of the whole start, 0–1: the product of the three that follow.
+pub struct ScoredOption {
+    /// The way to act, as the schema names it: `start`, for example.
+    pub way: String,
+    /// What is acted upon: an invocation or job, for example.
+    pub subject: String,
+    /// Where: the node on which it starts, for example.
+    pub object: String,
+    /// Its probability, 0–1.
     pub probability: f64,
-    /// That this invocation starts.
-    pub invocation_probability: f64,
-    /// That it gets this size, if it starts.
-    pub size_probability: f64,
-    /// That it starts on this node, with this size.
-    pub node_probability: f64,
     /// Whether the policy's prior would decide so.
     pub prior: bool,
     /// Whether it was chosen.
@@ -47,13 +41,13 @@ pub struct Heard {
 /// Why one decision was made.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Explanation {
-    /// All starts that were possible, the most probable first.
-    pub starts: Vec<ScoredStart>,
+    /// All options, the most probable first.
+    pub options: Vec<ScoredOption>,
     /// Probability of *wait*, 0–1; `None` where it was not allowed.
     pub wait: Option<f64>,
     /// Whether the prior would wait.
     pub prior_waits: bool,
-    /// The node of the graph whose attention is shown: the invocation that starts or, where the policy waited, the most probable
+    /// The node of the graph whose attention is shown: the subject of the decision or, where the policy waited, the most probable
     /// one.
     pub listener: Option<String>,
     /// Whom it listened to, by layer, the strongest first.
@@ -70,27 +64,27 @@ pub(crate) fn explain(
     tch::no_grad(|| {
         let logs = network.evaluate_all(state)?;
         let mut order: Vec<usize> = (0..state.options as usize).collect();
-        let total = |option: &usize| logs[*option].iter().sum::<f64>();
-        order.sort_by(|one, other| total(other).total_cmp(&total(one)));
-        let starts = order.iter().map(|&option| scored(network, state, choice, names, option, logs[option]));
+        order.sort_by(|&one, &other| logs[other].total_cmp(&logs[one]));
+        let options = order.iter().map(|&option| scored(network, state, choice, names, option, logs[option]));
         let decisive = match choice {
-            Choice::Start(option) => Some(option as usize),
+            Choice::Act(option) => Some(option as usize),
             Choice::Wait => order.first().copied(),
         };
         let listener = decisive.map(|option| state.option_indices()[0][option]);
         let heard = listener.map_or(Ok(Vec::new()), |listener| heard(network, state, names, listener))?;
         let schema = network.schema();
         Ok(Explanation {
-            starts: starts.collect(),
-            wait: state.may_wait.then(|| logs[state.options as usize][0].exp()),
+            options: options.collect(),
+            wait: state.may_wait.then(|| logs[state.options as usize].exp()),
             prior_waits: schema.has_prior() && state.globals(schema).last() == Some(&1.0),
-            listener: listener.map(|listener| name(names, NodeType::Invocation, listener)),
+            listener: listener.map(|listener| name(state, names, listener)),
             heard,
         })
     })
 }
 
-fn name(names: &[Vec<String>; NODE_TYPES], kind: NodeType, number: u32) -> String {
+fn name(state: &StateGraph, names: &[Vec<String>; NODE_TYPES], node: u32) -> String {
+    let (kind, number) = state.node_at(node);
     let known = names[kind as usize].get(number as usize);
     known.cloned().unwrap_or_else(|| format!("{kind:?} {number}").to_lowercase())
 }
@@ -101,22 +95,19 @@ fn scored(
     choice: Choice,
     names: &[Vec<String>; NODE_TYPES],
     option: usize,
-    logs: [f64; 3],
-) -> ScoredStart {
-    let [invocations, sizes, resources] = state.option_indices();
-    let (schema, [invocation, size, node]) = (network.schema(), logs.map(f64::exp));
+    log_probability: f64,
+) -> ScoredOption {
+    let [subjects, ways, objects] = state.option_indices();
+    let schema = network.schema();
     let width = schema.options.len();
     let mark = || state.option_features(schema)[(option + 1) * width - 1];
-    ScoredStart {
-        invocation: name(names, NodeType::Invocation, invocations[option]),
-        node: name(names, NodeType::Resource, resources[option]),
-        size: sizes[option],
-        probability: invocation * size * node,
-        invocation_probability: invocation,
-        size_probability: size,
-        node_probability: node,
+    ScoredOption {
+        way: schema.ways[ways[option] as usize].clone(),
+        subject: name(state, names, subjects[option]),
+        object: name(state, names, objects[option]),
+        probability: log_probability.exp(),
         prior: schema.has_prior() && mark() == 1.0,
-        chosen: choice == Choice::Start(option as u32),
+        chosen: choice == Choice::Act(option as u32),
     }
 }
 
@@ -127,22 +118,16 @@ fn heard(
     listener: u32,
 ) -> Result<Vec<Heard>, PolicyError> {
     let batch = GraphBatch::collate(network.schema(), &[state]);
-    // Rows of one graph: all functions, all resources, all invocations.
-    let [functions, resources, _] = state.nodes;
-    let row = i64::from(functions + resources + listener);
     let mut heard = Vec::new();
-    for (layer, edges) in network.encoder().attention_of(&batch, row)?.into_iter().enumerate() {
+    // Rows of one graph are its nodes in their order.
+    let entering = network.encoder().attention_of(&batch, i64::from(listener))?;
+    for (layer, edges) in entering.into_iter().enumerate() {
         let first = heard.len();
         for (edge, attention) in edges {
-            let source = edge.source as u32;
-            let (kind, number) = match source.checked_sub(functions) {
-                None => (NodeType::Function, source),
-                Some(number) if number < resources => (NodeType::Resource, number),
-                Some(number) => (NodeType::Invocation, number - resources),
-            };
+            let from = name(state, names, edge.source as u32);
             // The relation of an edge is twice its type, plus one for the reverse direction.
             let edge = EdgeType::ALL[edge.relation as usize / 2].name().to_owned();
-            heard.push(Heard { layer: layer + 1, edge, from: name(names, kind, number), attention });
+            heard.push(Heard { layer: layer + 1, edge, from, attention });
         }
         heard[first..].sort_by(|one, other| other.attention.total_cmp(&one.attention));
     }

@@ -14,6 +14,7 @@ mod layers;
 mod neighbours;
 mod network;
 mod observer;
+mod options;
 mod parameters;
 #[cfg(test)]
 mod random_states;
@@ -26,11 +27,11 @@ pub use batch::GraphBatch;
 pub use checkpoint::{Checkpoint, FileEntry, Manifest, find_checkpoint, write_checkpoint};
 pub use error::{PolicyError, exit_code_within};
 pub use exchange::ExchangedRows;
-pub use explain::{Explanation, Heard, ScoredStart};
+pub use explain::{Explanation, Heard, ScoredOption};
 pub use network::{Evaluation, PolicyNetwork, ValueNetwork};
 pub use observer::schema_of;
 pub use parameters::{Parameters, decode_tensors, encode_tensors};
-pub use scheduler::{Behaviour, PolicyScheduler, Record, check_prior};
+pub use scheduler::{Behaviour, PolicyScheduler, Record, check_prior, check_teacher};
 pub use spread::{Placement, collate_part, messages};
 
 pub use tch::Device;

@@ -1,7 +1,7 @@
 //! The policy and value networks, for either scenario.
 
-use common::RunSeed;
 use common::trajectory::Choice;
+use common::{ActionKind, RunSeed};
 use configuration::PolicyConfig;
 use state_graph::{Schema, StateGraph};
 use tch::{Device, Kind, Tensor};
@@ -9,9 +9,10 @@ use torch_extension::process_group::ProcessGroup;
 
 use crate::PolicyError;
 use crate::batch::GraphBatch;
-use crate::encoder::{Embeddings, Encoder};
+use crate::choices::Choices;
+use crate::encoder::Encoder;
 use crate::exchange::Across;
-use crate::heads::{ActionHeads, StageRows};
+use crate::heads::ActionHeads;
 use crate::layers::Linear;
 use crate::parameters::{Initialiser, Parameters};
 use crate::segment::{self, index};
@@ -19,12 +20,13 @@ use crate::segment::{self, index};
 /// Distance between the first random streams of two networks, so that their initial values use different streams.
 const NETWORK_STREAMS: u64 = 1 << 20;
 
-/// The policy network: a distribution over decisions (invocation or *wait*, size, node).
+/// The policy network: a distribution over the options of a state and *wait*.
 #[derive(Debug)]
 pub struct PolicyNetwork {
     schema: Schema,
     /// Name of the rule whose decisions the scores start from; empty: none.
     prior: String,
+    actions: Vec<ActionKind>,
     neighbours: usize,
     encoder: Encoder,
     heads: ActionHeads,
@@ -34,12 +36,9 @@ pub struct PolicyNetwork {
 /// Probabilities and entropies of given decisions under the policy. Tensors have the kind and device of the batch.
 #[derive(Debug)]
 pub struct Evaluation {
-    /// `[graphs, 3]`: log-probability of each stage, nats; zero where a stage had only one alternative.
-    pub stages: Tensor,
-    /// `[graphs]`: log-probability of the whole decision, nats: the sum over the stages.
+    /// `[graphs]`: log-probability of the decision, nats.
     pub log_probability: Tensor,
-    /// `[graphs]`: entropy / log(alternatives), averaged over the stages with at least two alternatives; a fraction
-    /// 0–1.
+    /// `[graphs]`: entropy / log(alternatives), a fraction 0–1; zero where there is one alternative.
     pub entropy: Tensor,
 }
 
@@ -62,8 +61,15 @@ impl PolicyNetwork {
         let encoder = Encoder::new(&mut init, schema, config, config.layers);
         let heads = ActionHeads::new(&mut init, schema, config);
         let parameters = init.finish();
-        let (schema, prior) = (schema.clone(), config.prior.clone());
-        PolicyNetwork { schema, neighbours: config.neighbours, prior, encoder, heads, parameters }
+        PolicyNetwork {
+            schema: schema.clone(),
+            neighbours: config.neighbours,
+            prior: config.prior.clone(),
+            actions: config.actions.clone(),
+            encoder,
+            heads,
+            parameters,
+        }
     }
 
     /// The network's parameters, which share memory with its layers.
@@ -81,6 +87,11 @@ impl PolicyNetwork {
     /// The rule that the policy starts from, if it has one.
     pub(crate) fn prior(&self) -> Option<&str> {
         self.schema.has_prior().then_some(self.prior.as_str())
+    }
+
+    /// The kinds of decisions that the policy makes.
+    pub(crate) fn actions(&self) -> &[ActionKind] {
+        &self.actions
     }
 
     /// Most edges of each type that a node samples; 0 means all edges.
@@ -113,136 +124,45 @@ impl PolicyNetwork {
         if let Some(across) = Across::of(batch.spread.as_ref(), group)? {
             embeddings.nodes = across.with_decisive(&embeddings.nodes)?;
         }
-        let width = self.schema.options.len();
-        let (mut sizes, mut nodes) = (StageRows::default(), StageRows::default());
-        let choices = &batch.choices;
-        let candidates = choices.candidate_nodes.len();
-        let mut which_taken = Vec::with_capacity(taken.len());
-        let mut started: Vec<Option<usize>> = Vec::with_capacity(taken.len());
-        for (graph, choice) in taken.iter().enumerate() {
-            let Choice::Start(option) = choice else {
-                which_taken.push((candidates + graph) as i64);
-                started.push(None);
-                continue;
-            };
-            let option = choices.option_starts[graph] + *option as usize;
-            let candidate = choices.candidate_of(graph, option);
-            which_taken.push(candidate as i64);
-            started.push(Some(option));
-            sizes.push_sizes(choices, width, graph, candidate);
-            nodes.push_nodes(choices, width, graph, candidate, choices.option_sizes[option]);
-        }
-        let which = self.which_stage(batch, &embeddings, &which_taken);
-        let size = later_stage(
-            &sizes,
-            batch,
-            || self.heads.size(&embeddings, &sizes),
-            |row| {
-                let option = started[sizes.graphs[row] as usize];
-                option.is_some_and(|option| i64::from(choices.option_sizes[option]) == sizes.sizes[row])
-            },
-        );
-        let node = later_stage(
-            &nodes,
-            batch,
-            || self.heads.node(&embeddings, &nodes),
-            |row| started[nodes.graphs[row] as usize] == Some(nodes.options[row]),
-        );
-        Ok(combine(&[which, size, node]))
-    }
-
-    fn which_stage(&self, batch: &GraphBatch, embeddings: &Embeddings, taken: &[i64]) -> Stage {
-        let choices = &batch.choices;
-        let mut graphs = choices.candidate_graphs.clone();
-        graphs.extend(0..batch.graphs);
-        let counts: Vec<i64> = (0..taken.len())
-            .map(|graph| choices.candidates(graph).len() as i64 + i64::from(choices.may_wait[graph]))
-            .collect();
-        Stage::new(&self.heads.which(batch, embeddings), &graphs, taken, &counts)
+        let scores = self.heads.scores(batch, &embeddings);
+        Ok(distribution(&scores, &batch.choices, taken))
     }
 }
 
-/// Choices of one state that are evaluated in one batch.
-const EXPLAINED_TOGETHER: usize = 64;
+/// The softmax of `scores` (one for each option, then one for *wait* in each graph) over each graph.
+fn distribution(scores: &Tensor, choices: &Choices, taken: &[Choice]) -> Evaluation {
+    let index = |values: &[i64]| index(values, scores.device());
+    let segments = taken.len() as i64;
+    let graphs: Vec<i64> = choices.graphs.iter().copied().chain(0..segments).collect();
+    let row = |(graph, choice): (usize, &Choice)| match choice {
+        Choice::Act(option) => (choices.starts[graph] + *option as usize) as i64,
+        Choice::Wait => (choices.options() + graph) as i64,
+    };
+    let rows: Vec<i64> = taken.iter().enumerate().map(row).collect();
+    let alternatives: Vec<i64> = (0..taken.len()).map(|graph| choices.alternatives(graph) as i64).collect();
+    let graphs = index(&graphs);
+    let logs = segment::log_softmax(scores, &graphs, segments);
+    let alternatives = index(&alternatives).to_kind(scores.kind());
+    let decided = alternatives.gt(1.0).to_kind(scores.kind());
+    Evaluation {
+        log_probability: logs.index_select(0, &index(&rows)),
+        entropy: segment::entropy(&logs, &graphs, segments) / alternatives.clamp_min(2.0).log() * decided,
+    }
+}
 
 impl PolicyNetwork {
-    /// Log-probability of every option of one state and, last, of *wait* (−∞ where it is not allowed), nats, each with those of
-    /// its three stages.
-    pub(crate) fn evaluate_all(&self, state: &StateGraph) -> Result<Vec<[f64; 3]>, PolicyError> {
-        let wait = state.may_wait.then_some(Choice::Wait);
-        let choices: Vec<Choice> = (0..state.options).map(Choice::Start).chain(wait).collect();
-        let mut all: Vec<[f64; 3]> = Vec::with_capacity(choices.len());
-        // A batch has a copy of the graph for each choice: few at a time, so that memory does not follow options × graph.
-        for choices in choices.chunks(EXPLAINED_TOGETHER) {
-            let batch = GraphBatch::collate(&self.schema, &vec![state; choices.len()]);
-            let stages = self.evaluate(&batch, choices, 0.0, None)?.stages;
-            let at = |row: usize| [0, 1, 2].map(|stage| stages.double_value(&[row as i64, stage]));
-            all.extend((0..choices.len()).map(at));
+    /// Log-probability of every option of one state and, last, of *wait* (−∞ where it is not allowed), nats.
+    pub(crate) fn evaluate_all(&self, state: &StateGraph) -> Result<Vec<f64>, PolicyError> {
+        let batch = GraphBatch::collate(&self.schema, &[state]);
+        let embeddings = self.encoder.forward(&batch, None, 0.0)?;
+        let graphs = vec![0; state.options as usize + 1];
+        let logs =
+            segment::log_softmax(&self.heads.scores(&batch, &embeddings), &index(&graphs, Device::Cpu), 1);
+        let mut logs: Vec<f64> = Vec::try_from(&logs.to_kind(Kind::Double))?;
+        if let (false, Some(wait)) = (state.may_wait, logs.last_mut()) {
+            *wait = f64::NEG_INFINITY;
         }
-        if !state.may_wait {
-            all.push([f64::NEG_INFINITY, 0.0, 0.0]);
-        }
-        Ok(all)
-    }
-}
-
-/// One stage over all graphs; each tensor is `[graphs]`.
-struct Stage {
-    log_probability: Tensor,
-    entropy: Tensor,
-    decided: Tensor,
-}
-
-impl Stage {
-    fn new(logits: &Tensor, graphs: &[i64], taken: &[i64], counts: &[i64]) -> Self {
-        let everybody: Vec<i64> = (0..counts.len() as i64).collect();
-        Self::scattered(logits, graphs, taken, counts, &everybody)
-    }
-
-    /// `taken` holds the chosen row of each of the `decided` graphs.
-    fn scattered(logits: &Tensor, graphs: &[i64], taken: &[i64], counts: &[i64], decided: &[i64]) -> Self {
-        let segments = counts.len() as i64;
-        let index = |values| index(values, logits.device());
-        let graphs = index(graphs);
-        let logs = segment::log_softmax(logits, &graphs, segments);
-        let chosen = logs.index_select(0, &index(taken));
-        let log_probability = segment::sum(&chosen, &index(decided), segments);
-        let alternatives = index(counts).to_kind(logits.kind());
-        let decided = alternatives.gt(1.0).to_kind(logits.kind());
-        let entropy =
-            segment::entropy(&logs, &graphs, segments) / alternatives.clamp_min(2.0).log() * &decided;
-        Stage { log_probability, entropy, decided }
-    }
-}
-
-fn later_stage(
-    rows: &StageRows,
-    batch: &GraphBatch,
-    logits: impl FnOnce() -> Tensor,
-    is_taken: impl Fn(usize) -> bool,
-) -> Stage {
-    let options = (batch.globals.kind(), batch.globals.device());
-    if rows.len() == 0 {
-        let zero = || Tensor::zeros([batch.graphs], options);
-        return Stage { log_probability: zero(), entropy: zero(), decided: zero() };
-    }
-    let mut counts = vec![0_i64; batch.graphs as usize];
-    rows.graphs.iter().for_each(|&graph| counts[graph as usize] += 1);
-    // Alternatives of one graph are adjacent, so the taken ones come in the order of their graphs.
-    let taken: Vec<i64> = (0..rows.len()).filter(|&row| is_taken(row)).map(|row| row as i64).collect();
-    let decided: Vec<i64> = (0..batch.graphs).filter(|&graph| counts[graph as usize] > 0).collect();
-    Stage::scattered(&logits(), &rows.graphs, &taken, &counts, &decided)
-}
-
-fn combine(stages: &[Stage; 3]) -> Evaluation {
-    let columns: Vec<&Tensor> = stages.iter().map(|stage| &stage.log_probability).collect();
-    let table = Tensor::stack(&columns, 1);
-    let entropies: Tensor = stages.iter().map(|stage| &stage.entropy).sum();
-    let decided: Tensor = stages.iter().map(|stage| &stage.decided).sum();
-    Evaluation {
-        log_probability: table.sum_dim_intlist([1_i64].as_slice(), false, None),
-        stages: table,
-        entropy: entropies / decided.clamp_min(1.0),
+        Ok(logs)
     }
 }
 

@@ -9,8 +9,6 @@ use tch::{Kind, Tensor};
 
 use super::{PolicyNetwork, ValueNetwork};
 use crate::batch::GraphBatch;
-use crate::choices::Choices;
-use crate::heads::StageRows;
 use crate::inference::Inference;
 use crate::random_states::{SIZES, rng, state};
 
@@ -19,7 +17,7 @@ fn config() -> PolicyConfig {
 }
 
 fn choices(state: &StateGraph) -> Vec<Choice> {
-    let starts = (0..state.options).map(Choice::Start);
+    let starts = (0..state.options).map(Choice::Act);
     starts.chain(state.may_wait.then_some(Choice::Wait)).collect()
 }
 
@@ -38,43 +36,36 @@ fn log_softmax(scores: &[f64], taken: usize) -> f64 {
     (scores[taken].exp() / scores.iter().map(|score| score.exp()).sum::<f64>()).ln()
 }
 
-/// Log-probability of each stage of one choice in one state, from the raw scores.
-fn oracle(network: &PolicyNetwork, state: &StateGraph, choice: Choice) -> [f64; 3] {
-    let width = network.schema.options.len();
+/// Log-probability of one choice in one state, from the weights, one option at a time.
+fn oracle(network: &PolicyNetwork, state: &StateGraph, choice: Choice) -> f64 {
     let batch = GraphBatch::collate(&network.schema, &[state]).to_kind(Kind::Double);
     let embeddings = network.encoder.forward(&batch, None, 0.0).unwrap();
-    let tables = &batch.choices;
-    let mut which = doubles(&network.heads.which(&batch, &embeddings));
-    let waits = which.len() - 1;
-    if !state.may_wait {
-        which.pop();
+    let heads = &network.heads;
+    let context = &embeddings.context;
+    let [subjects, ways, objects] = state.option_indices();
+    let width = network.schema.options.len();
+    let features = state.option_features(&network.schema);
+    let score = |option: usize| {
+        // A graph that is alone in its batch has its nodes in their order.
+        let node = |number: u32| embeddings.nodes.narrow(0, i64::from(number), 1);
+        let row = Tensor::from_slice(&features[option * width..(option + 1) * width]);
+        let row = row.to_kind(Kind::Double).unsqueeze(0);
+        let hidden = heads.ends[0].forward(&node(subjects[option]))
+            + heads.ends[1].forward(&node(objects[option]))
+            + heads.context.forward(context)
+            + heads.ways.get(i64::from(ways[option]))
+            + heads.features.as_ref().unwrap().forward(&row);
+        doubles(&heads.score.forward(&hidden.relu()))[0]
+    };
+    let mut scores: Vec<f64> = (0..ways.len()).map(score).collect();
+    if state.may_wait {
+        scores.push(doubles(&heads.wait[1].forward(&heads.wait[0].forward_relu(context)))[0]);
     }
-    let Choice::Start(option) = choice else { return [log_softmax(&which, waits), 0.0, 0.0] };
-    let [invocations, sizes, _] = state.option_indices();
-    let option = option as usize;
-    let mut shown: Vec<u32> = invocations.to_vec();
-    shown.dedup();
-    let candidate = shown.iter().position(|&invocation| invocation == invocations[option]).unwrap();
-    let mut result = [log_softmax(&which, candidate), 0.0, 0.0];
-    let mine = |other: usize| invocations[other] == invocations[option];
-    let mut own_sizes: Vec<u32> =
-        (0..sizes.len()).filter(|&other| mine(other)).map(|other| sizes[other]).collect();
-    own_sizes.dedup();
-    if own_sizes.len() > 1 {
-        let mut rows = StageRows::default();
-        rows.push_sizes(tables, width, 0, candidate);
-        let taken = own_sizes.iter().position(|&size| size == sizes[option]).unwrap();
-        result[1] = log_softmax(&doubles(&network.heads.size(&embeddings, &rows)), taken);
-    }
-    let same: Vec<usize> =
-        (0..sizes.len()).filter(|&other| mine(other) && sizes[other] == sizes[option]).collect();
-    if same.len() > 1 {
-        let mut rows = StageRows::default();
-        rows.push_nodes(tables, width, 0, candidate, sizes[option]);
-        let taken = same.iter().position(|&other| other == option).unwrap();
-        result[2] = log_softmax(&doubles(&network.heads.node(&embeddings, &rows)), taken);
-    }
-    result
+    let taken = match choice {
+        Choice::Act(option) => option as usize,
+        Choice::Wait => ways.len(),
+    };
+    log_softmax(&scores, taken)
 }
 
 #[test]
@@ -95,17 +86,12 @@ fn log_probabilities_equal_their_definition_and_sum_to_one() {
             let batch =
                 GraphBatch::collate(&schema, &states.iter().collect::<Vec<_>>()).to_kind(Kind::Double);
             let evaluation = network.evaluate(&batch, &taken, 0.0, None).unwrap();
-            let stages = doubles(&evaluation.stages);
-            let sums = doubles(&evaluation.log_probability);
+            let found = doubles(&evaluation.log_probability);
             for (graph, choice) in taken.iter().enumerate() {
                 let expected = oracle(&network, &states[graph], *choice);
-                for (stage, expected) in expected.iter().enumerate() {
-                    let found = stages[3 * graph + stage];
-                    assert!((found - expected).abs() < 1e-9, "stage {stage}: {found} and {expected}");
-                }
-                assert!((sums[graph] - expected.iter().sum::<f64>()).abs() < 1e-9);
+                assert!((found[graph] - expected).abs() < 1e-9, "{} and {expected}", found[graph]);
                 if round < all[graph].len() {
-                    total[graph] += sums[graph].exp();
+                    total[graph] += found[graph].exp();
                 }
             }
             assert!(doubles(&evaluation.entropy).iter().all(|entropy| (0.0..=1.0 + 1e-9).contains(entropy)));
@@ -133,7 +119,7 @@ fn a_gpu_computes_the_same() {
         (evaluation.log_probability.sum(Kind::Float) + evaluation.entropy.sum(Kind::Float)).backward();
         values.square().sum(Kind::Float).backward();
         let gradients = [policy.parameters(), value.parameters()].map(|network| doubles(network.gradients()));
-        [doubles(&evaluation.stages), doubles(&evaluation.entropy), doubles(&values)]
+        [doubles(&evaluation.log_probability), doubles(&evaluation.entropy), doubles(&values)]
             .into_iter()
             .chain(gradients)
             .collect()
@@ -178,11 +164,11 @@ fn halves_change_log_probabilities_by_thousandths() {
     }
 }
 
-/// Makes the last layers of all stages so many times as steep.
+/// Makes the last layers so many times as steep.
 fn scale_scores(network: &PolicyNetwork, factor: f64) {
     let is_score = |name: &str| name.ends_with("score.weight") || name.ends_with("wait.1.weight");
     let scores: Vec<_> = network.parameters().named().iter().filter(|(name, _)| is_score(name)).collect();
-    assert_eq!(scores.len(), 4, "one a stage, and one for waiting");
+    assert_eq!(scores.len(), 2, "one for options, and one for waiting");
     for (_, weight) in scores {
         let _ = weight.detach().g_mul_scalar_(factor);
     }
@@ -242,47 +228,19 @@ fn gradients_of_encoder_and_heads_equal_finite_differences() {
     assert!(checked > 100, "{checked}");
 }
 
-/// All scores of the forward pass on plain arrays, beside those of the network.
-fn scores_of_both(network: &PolicyNetwork, states: &[&StateGraph]) -> Vec<(Vec<f32>, Vec<f64>)> {
+/// All scores of the forward pass on plain arrays, beside those of the network; 0 for *wait* where it is not allowed.
+fn scores_of_both(network: &PolicyNetwork, states: &[&StateGraph]) -> (Vec<f32>, Vec<f64>) {
     let mut inference = Inference::new(network).unwrap();
     inference.embed(states);
     let batch = GraphBatch::collate(&network.schema, states);
     let embeddings = network.encoder.forward(&batch, None, 0.0).unwrap();
-    let width = network.schema.options.len();
-    // Nodes lie in another order; rows of later stages are made for each from its own tables.
-    let stage = |tables: &Choices, push: &dyn Fn(&mut StageRows, &Choices, usize, usize)| {
-        let mut rows = StageRows::default();
-        for graph in 0..states.len() {
-            tables.candidates(graph).for_each(|candidate| push(&mut rows, tables, graph, candidate));
-        }
-        rows
-    };
-    let sizes = |rows: &mut StageRows, tables: &Choices, graph, candidate| {
-        rows.push_sizes(tables, width, graph, candidate);
-    };
-    let nodes = |rows: &mut StageRows, tables: &Choices, graph, candidate: usize| {
-        let size = tables.option_sizes[tables.options(candidate).start];
-        rows.push_nodes(tables, width, graph, candidate, size);
-    };
-    let mut which = doubles(&network.heads.which(&batch, &embeddings));
-    let mut plain_which = inference.which().to_vec();
-    let candidates = batch.choices.candidate_nodes.len();
-    for (graph, allowed) in batch.choices.may_wait.iter().enumerate().filter(|(_, allowed)| !**allowed) {
-        assert!(!allowed);
-        (which[candidates + graph], plain_which[candidates + graph]) = (0.0, 0.0);
+    let mut scores = doubles(&network.heads.scores(&batch, &embeddings));
+    let mut plain = inference.scores().0.to_vec();
+    for graph in (0..states.len()).filter(|&graph| !states[graph].may_wait) {
+        let wait = batch.choices.options() + graph;
+        (scores[wait], plain[wait]) = (0.0, 0.0);
     }
-    let (plain_sizes, plain_nodes) = (stage(inference.choices(), &sizes), stage(inference.choices(), &nodes));
-    vec![
-        (plain_which, which),
-        (
-            inference.size(&plain_sizes).to_vec(),
-            doubles(&network.heads.size(&embeddings, &stage(&batch.choices, &sizes))),
-        ),
-        (
-            inference.node(&plain_nodes).to_vec(),
-            doubles(&network.heads.node(&embeddings, &stage(&batch.choices, &nodes))),
-        ),
-    ]
+    (plain, scores)
 }
 
 #[test]
@@ -296,11 +254,10 @@ fn inference_scores_what_the_network_scores() {
         // More nodes than one group of the forward pass takes.
         let states: Vec<StateGraph> = (0..70).map(|_| state(&schema, &mut rng)).collect();
         for states in [&states[..], &states[..1]] {
-            for (plain, network) in scores_of_both(&network, &states.iter().collect::<Vec<_>>()) {
-                assert_eq!(plain.len(), network.len());
-                for (plain, network) in plain.iter().zip(network) {
-                    assert!((f64::from(*plain) - network).abs() < 1e-5, "{width}: {plain} and {network}");
-                }
+            let (plain, network) = scores_of_both(&network, &states.iter().collect::<Vec<_>>());
+            assert_eq!(plain.len(), network.len());
+            for (plain, network) in plain.iter().zip(network) {
+                assert!((f64::from(*plain) - network).abs() < 1e-5, "{width}: {plain} and {network}");
             }
         }
     }

@@ -1,19 +1,20 @@
 //! Builds states from the information that a scheduler may see, for both scenarios.
 
-use common::cluster::StartOption;
 use common::ids::{FunctionId, InvocationId, NodeId};
 use common::name::printable;
-use common::slots::SlotsObservation;
+use common::slots::{SlotsObservation, VisibleJob};
 use common::trajectory::{Choice, Scenario};
-use common::{Action, RunSeed, Stream};
+use common::{Action, ActionKind, Patience, RunSeed, SimTime, Stream};
 use configuration::{PolicyConfig, SimulatorConfig};
 use engine::serverless::ServerlessView;
 use engine::slots::SlotsView;
 use engine::{ClusterView, DecisionRequest};
-use state_graph::serverless::{self, PENDING_WINDOW, ServerlessGraph, TrackerError};
-use state_graph::{NODE_TYPES, Schema, StateGraph, StateGraphBuilder, slots};
+use state_graph::serverless::{self, ServerlessGraph, TrackerError};
+use state_graph::{NODE_TYPES, Schema, StateGraph, StateGraphBuilder, Way, slots};
 
 use crate::neighbours::sampled;
+use crate::network::PolicyNetwork;
+use crate::options::{Options, closest};
 
 /// Builds the states of all environments of a batch.
 #[derive(Debug, Default)]
@@ -21,18 +22,40 @@ pub(crate) struct Observer {
     /// Most edges of each type that a node samples; 0: all.
     neighbours: usize,
     schema: Schema,
+    ways: Vec<Way>,
+    /// Whether the policy may wait.
+    waits: bool,
     builder: StateGraphBuilder,
     slots: SlotsObservation,
     /// The cluster of each environment, followed by its events.
     clusters: Vec<Option<ServerlessGraph>>,
-    options: Vec<StartOption>,
+    options: Options,
 }
 
 /// A state and the action of each of its options.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Observed {
     pub(crate) state: StateGraph,
     pub(crate) actions: Vec<Action>,
+    /// The decision to which there is no sensible alternative. The state is empty then.
+    pub(crate) uncontested: Option<Action>,
+}
+
+impl Observed {
+    fn open(state: StateGraph, actions: Vec<Action>) -> Self {
+        Observed { state, actions, uncontested: None }
+    }
+}
+
+impl Observed {
+    /// The place of `action` among the options, or *wait*; `None` where it is neither.
+    pub(crate) fn choice_of(&self, action: Action) -> Option<Choice> {
+        if action == Action::Wait {
+            return Some(Choice::Wait);
+        }
+        let option = closest(&self.actions, action)?;
+        Some(Choice::Act(option as u32))
+    }
 }
 
 /// The schema of the states that a configured policy sees of a configured simulator.
@@ -42,13 +65,32 @@ pub fn schema_of(config: &SimulatorConfig, policy: &PolicyConfig) -> Schema {
         Scenario::Slots => slots::schema(),
         Scenario::Serverless => serverless::schema(config.serverless.size_multiples.len()),
     };
+    let schema = schema.with_ways(&ways_of(config, policy));
     if policy.prior.is_empty() { schema } else { schema.with_prior() }
 }
 
+/// The ways in which a configured policy acts.
+pub(crate) fn ways_of(config: &SimulatorConfig, policy: &PolicyConfig) -> Vec<Way> {
+    let sizes = match config.scenario {
+        Scenario::Slots => 1,
+        Scenario::Serverless => config.serverless.size_multiples.len(),
+    };
+    Way::all(config.scenario, sizes, &policy.actions)
+}
+
 impl Observer {
-    /// Every node samples at most `neighbours` edges of each type; 0 means all edges.
-    pub(crate) fn new(neighbours: usize, schema: &Schema) -> Self {
-        Observer { neighbours, schema: schema.clone(), ..Observer::default() }
+    /// Observes for `network`.
+    pub(crate) fn new(network: &PolicyNetwork, scenario: Scenario) -> Self {
+        let (schema, actions) = (network.schema().clone(), network.actions());
+        let is_start = |name: &&String| name.starts_with("start");
+        let sizes = schema.ways.iter().filter(is_start).count();
+        Observer {
+            neighbours: network.neighbours(),
+            ways: Way::all(scenario, sizes, actions),
+            waits: actions.contains(&ActionKind::Wait),
+            schema,
+            ..Observer::default()
+        }
     }
 
     /// Forgets an environment.
@@ -68,10 +110,11 @@ impl Observer {
             ClusterView::Slots(view) => self.observe_slots(view),
             ClusterView::Serverless(view) => self.observe_cluster(request.environment, view)?,
         };
+        if observed.uncontested.is_some() {
+            return Ok(observed);
+        }
         if let Some(action) = prior {
-            let option = observed.actions.iter().position(|one| *one == action);
-            let wait = (action == Action::Wait).then_some(Choice::Wait);
-            let decision = option.map(|option| Choice::Start(option as u32)).or(wait);
+            let decision = observed.choice_of(action);
             observed.state.mark_prior(&self.schema, decision);
         }
         if self.neighbours > 0
@@ -96,7 +139,8 @@ impl Observer {
             ClusterView::Serverless(view) => view,
         };
         let cluster = self.clusters.get(request.environment).and_then(Option::as_ref);
-        let legend = cluster.map(|cluster| cluster.legend(view.now(), &self.options)).unwrap_or_default();
+        let legend =
+            cluster.map(|cluster| cluster.legend(view.now(), &self.options.offer())).unwrap_or_default();
         // Names of recorded functions are hashes of 64 letters.
         let name = |function: FunctionId| {
             let name = printable(&view.spec().functions[function.0 as usize].name);
@@ -115,10 +159,11 @@ impl Observer {
 
     fn observe_slots(&mut self, view: SlotsView<'_>) -> Observed {
         view.observe(&mut self.slots);
-        let fitting = self.slots.visible.iter().filter(|job| job.earliest_fit == 0);
-        let start = |id| Action::Start { invocation: id, memory_mb: 0, node: NodeId(0) };
-        let actions = fitting.map(|job| start(job.id)).collect();
-        Observed { state: slots::state(&self.slots, &mut self.builder), actions }
+        self.slots.may_wait &= self.waits;
+        let actions: Vec<Action> = slots::offered(&self.slots)
+            .flat_map(|job| self.ways.iter().filter_map(|way| job_action(job, *way)))
+            .collect();
+        Observed::open(slots::state(&self.slots, self.ways.len(), &mut self.builder), actions)
     }
 
     fn observe_cluster(
@@ -131,13 +176,25 @@ impl Observer {
         }
         let cluster = self.clusters[environment].get_or_insert_with(|| ServerlessGraph::new(view.spec()));
         cluster.apply(view.events())?;
-        view.start_options(PENDING_WINDOW, &mut self.options);
-        let start = |option: &StartOption| Action::Start {
-            invocation: option.invocation,
-            memory_mb: option.memory_mb,
-            node: option.node,
-        };
-        let state = cluster.state(view.now(), &self.options, &mut self.builder);
-        Ok(Observed { state, actions: self.options.iter().map(start).collect() })
+        let uncontested = view.uncontested_start();
+        if uncontested.is_some() {
+            return Ok(Observed { uncontested, ..Observed::default() });
+        }
+        self.options.collect(&view, cluster, &self.ways, self.waits);
+        let state = cluster.state(view.now(), &self.options.offer(), &mut self.builder);
+        Ok(Observed::open(state, self.options.actions().to_vec()))
+    }
+}
+
+/// What a way means for a job of `slots`.
+fn job_action(job: &VisibleJob, way: Way) -> Option<Action> {
+    let invocation = job.id;
+    match way {
+        Way::Start { .. } => Some(Action::Start { invocation, memory_mb: 0, node: NodeId(0) }),
+        Way::Hold { multiple } => {
+            let time = SimTime::from_seconds(multiple * f64::from(job.length));
+            Some(Action::Hold { invocation, patience: Patience::For(time) })
+        }
+        _ => None,
     }
 }

@@ -56,7 +56,8 @@ pub(crate) fn state_of(schema: &Schema, nodes: [u32; 4], rng: &mut ChaCha8Rng) -
                 if rng.random_bool(0.6) || (size == 0 && resource == 0) {
                     let features = row(rng, schema.options.len());
                     builder.edge(EdgeType::Request, node, resource, &features);
-                    builder.option(node, size, resource, &features);
+                    let ends = [(NodeType::Invocation, node), (NodeType::Resource, resource)];
+                    builder.option(ends[0], size, ends[1], &features);
                 }
             }
         }

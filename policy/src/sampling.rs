@@ -25,17 +25,17 @@ pub(crate) fn pick<R: Rng>(scores: &[f32], how: &mut Pick<'_, R>) -> (usize, f32
     (place, (f64::from(scores[place] - largest) - total.ln()) as f32)
 }
 
-/// Picks one of `scores`, of which the last belongs to *wait*. Greedy waits where that is more probable than all starts together,
-/// and else takes the most probable start: many good starts, each with a small probability, do not lose to *wait*.
-pub(crate) fn pick_start_or_wait<R: Rng>(scores: &[f32], how: &mut Pick<'_, R>) -> (usize, f32) {
+/// Picks one of `scores`, of which the last belongs to *wait*. Greedy waits where that is more probable than all options together,
+/// and else takes the most probable option: many good starts, each with a small probability, do not lose to *wait*.
+pub(crate) fn pick_option_or_wait<R: Rng>(scores: &[f32], how: &mut Pick<'_, R>) -> (usize, f32) {
     let (place, log_probability) = pick(scores, how);
     let wait = scores.len() - 1;
     // exp(log 0.5): a probability above one half is above all others together.
     if matches!(how, Pick::Sample(_)) || place < wait || log_probability > -LN_2 || wait == 0 {
         return (place, log_probability);
     }
-    let (start, _) = pick(&scores[..wait], how);
-    (start, log_probability + scores[start] - scores[wait])
+    let (option, _) = pick(&scores[..wait], how);
+    (option, log_probability + scores[option] - scores[wait])
 }
 
 fn draw(scores: &[f32], mut left: f64, weight: impl Fn(f32) -> f64) -> usize {
@@ -80,12 +80,12 @@ mod tests {
     }
 
     #[test]
-    fn greedy_waits_only_where_no_start_is_as_probable() {
+    fn greedy_waits_only_where_it_is_above_one_half() {
         let decide = |wait: f32| {
             let mut scores = vec![0.0; 20];
             scores[7] = 0.01;
             scores.push(wait);
-            pick_start_or_wait::<ChaCha8Rng>(&scores, &mut Pick::Greedy)
+            pick_option_or_wait::<ChaCha8Rng>(&scores, &mut Pick::Greedy)
         };
         // Wait has 20% and each start 4%.
         let (place, log_probability) = decide(5.0_f32.ln());
@@ -95,7 +95,7 @@ mod tests {
         let (place, log_probability) = decide(21.0_f32.ln());
         assert_eq!(place, 20);
         assert!(log_probability.exp() > 0.5);
-        assert_eq!(pick_start_or_wait::<ChaCha8Rng>(&[0.3], &mut Pick::Greedy).0, 0);
+        assert_eq!(pick_option_or_wait::<ChaCha8Rng>(&[0.3], &mut Pick::Greedy).0, 0);
     }
 
     #[test]

@@ -3,28 +3,26 @@
 use std::fmt;
 
 use common::trajectory::{Choice, Scenario};
-use common::{Action, RunSeed, Stream};
+use common::{Action, ActionKind, RunSeed, Stream};
 use configuration::PolicyConfig;
 use engine::{DecisionRequest, Interests, Scheduler, SchedulerError};
 use rand_chacha::ChaCha8Rng;
 use state_graph::{Schema, StateGraph};
 
-use crate::choices::Choices;
 use crate::explain::{Explanation, explain};
-use crate::heads::StageRows;
 use crate::inference::Inference;
 use crate::network::PolicyNetwork;
 use crate::observer::{Observed, Observer};
-use crate::sampling::{Pick, pick, pick_start_or_wait};
+use crate::sampling::{Pick, pick, pick_option_or_wait};
 use crate::{Parameters, PolicyError};
 
 /// How a scheduler decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Behaviour {
-    /// For evaluation: *wait* where it is more probable than all starts together; else the most probable invocation, then its most
-    /// probable size, then node, the first of equals.
+    /// For evaluation: *wait* where it is more probable than all options together; else the most probable option, the first of
+    /// equals.
     Greedy,
-    /// A draw from each stage's probabilities, with a random stream for each environment: for learning.
+    /// A draw from the probabilities, with a random stream for each environment: for learning.
     Sample,
 }
 
@@ -33,10 +31,18 @@ pub enum Behaviour {
 pub struct Record {
     /// The state graph in which the decision was made.
     pub state: StateGraph,
-    /// The chosen option, or *wait*.
-    pub choice: Choice,
-    /// Log-probability of each stage (invocation, size, node), nats; 0 where a stage had at most one alternative.
-    pub log_probability: [f32; 3],
+    /// The chosen option, or *wait*; `None` where the scheduler that is imitated did something that is no option.
+    pub choice: Option<Choice>,
+    /// Its log-probability, nats; 0 where it had no alternative.
+    pub log_probability: f32,
+}
+
+impl Record {
+    /// The choice, where there was more than one and it can be learnt from.
+    #[must_use]
+    pub fn decided(&self) -> Option<Choice> {
+        self.choice.filter(|_| !self.state.is_forced())
+    }
 }
 
 /// A policy network that schedules.
@@ -50,6 +56,8 @@ pub struct PolicyScheduler {
     observer: Observer,
     /// The rule whose decisions the scores start from.
     prior: Option<Box<dyn Scheduler>>,
+    /// The scheduler that decides in the network's place, for it to be imitated.
+    teacher: Option<Box<dyn Scheduler>>,
     streams: Vec<ChaCha8Rng>,
     records: Vec<Record>,
 }
@@ -68,17 +76,29 @@ impl PolicyScheduler {
     pub fn new(name: &str, network: PolicyNetwork, behaviour: Behaviour) -> Result<Self, PolicyError> {
         let is_slots = network.schema().nodes == state_graph::slots::schema().nodes;
         let scenario = if is_slots { Scenario::Slots } else { Scenario::Serverless };
+        let prior = network.prior().map(|prior| rule(prior, scenario, network.actions()));
         Ok(PolicyScheduler {
             name: name.to_owned(),
             scenario,
-            prior: network.prior().map(|prior| prior_rule(prior, scenario)).transpose()?,
-            observer: Observer::new(network.neighbours(), network.schema()),
+            prior: prior.transpose().map_err(PolicyError::Prior)?,
+            teacher: None,
+            observer: Observer::new(&network, scenario),
             network,
             inference: None,
             behaviour,
             streams: Vec::new(),
             records: Vec::new(),
         })
+    }
+
+    /// From now on `scheduler` decides, and what it decides is recorded as if the network had decided so.
+    ///
+    /// # Errors
+    /// [`PolicyError::Teacher`] where there is no such scheduler, or it decides what the network does not.
+    pub fn imitate(&mut self, scheduler: &str) -> Result<(), PolicyError> {
+        let teacher = rule(scheduler, self.scenario, self.network.actions());
+        self.teacher = Some(teacher.map_err(PolicyError::Teacher)?);
+        Ok(())
     }
 
     /// Gives `environment` a stream of its own for the actions of its next episode.
@@ -131,7 +151,8 @@ impl PolicyScheduler {
         self.decide(std::slice::from_ref(request), &mut actions)?;
         let names = self.observer.names(request);
         let record = self.records.first().expect("a decision has a record");
-        let explanation = explain(&self.network, &record.state, record.choice, &names);
+        let choice = record.choice.expect("the network decides for an option");
+        let explanation = explain(&self.network, &record.state, choice, &names);
         Ok((actions[0], explanation.map_err(|error| self.failure(error))?))
     }
 
@@ -150,18 +171,41 @@ impl PolicyScheduler {
             None => Inference::new(&self.network)?,
         };
         inference.embed(&states);
-        let mut draft = Draft::new(&open, environments);
-        self.pick_invocations(&mut draft, &mut inference);
-        self.pick_sizes(&mut draft, &mut inference);
-        self.pick_nodes(&mut draft, &mut inference);
-        for (graph, &place) in open.iter().enumerate() {
-            chosen[place] = draft.chosen(graph, inference.choices());
-            if !chosen[place].log_probability.iter().all(|number| number.is_finite()) {
-                return Err(PolicyError::NotFinite("the probabilities that the policy gives are".to_owned()));
-            }
-        }
+        self.pick_all(&open, environments, &mut inference, &mut chosen);
         self.inference = Some(inference);
+        if !chosen.iter().all(|chosen| chosen.log_probability.is_finite()) {
+            return Err(PolicyError::NotFinite("the probabilities that the policy gives are".to_owned()));
+        }
         Ok(chosen)
+    }
+
+    /// Picks for the `open` states, which are those that were embedded.
+    fn pick_all(
+        &mut self,
+        open: &[usize],
+        environments: &[usize],
+        inference: &mut Inference,
+        chosen: &mut [Chosen],
+    ) {
+        let (scores, choices) = inference.scores();
+        let mut alternatives = Vec::new();
+        for (graph, &place) in open.iter().enumerate() {
+            let options = choices.of(graph);
+            alternatives.clear();
+            alternatives.extend_from_slice(&scores[options.clone()]);
+            let may_wait = choices.may_wait[graph];
+            if may_wait {
+                alternatives.push(scores[choices.options() + graph]);
+            }
+            let mut how = self.how(environments[place]);
+            let (picked, log_probability) = if may_wait {
+                pick_option_or_wait(&alternatives, &mut how)
+            } else {
+                pick(&alternatives, &mut how)
+            };
+            let choice = if picked < options.len() { Choice::Act(picked as u32) } else { Choice::Wait };
+            chosen[place] = Chosen { choice, log_probability };
+        }
     }
 
     fn failure(&self, error: impl std::error::Error + Send + Sync + 'static) -> SchedulerError {
@@ -180,113 +224,29 @@ impl PolicyScheduler {
             }
         }
     }
-
-    fn pick_invocations(&mut self, draft: &mut Draft, inference: &mut Inference) {
-        let which = inference.which().to_vec();
-        let choices = inference.choices();
-        let candidates = choices.candidate_nodes.len();
-        let mut scores = Vec::new();
-        for graph in 0..choices.may_wait.len() {
-            let range = choices.candidates(graph);
-            scores.clear();
-            scores.extend_from_slice(&which[range.clone()]);
-            if choices.may_wait[graph] {
-                scores.push(which[candidates + graph]);
-            }
-            let mut how = self.how(draft.environments[graph]);
-            let (place, log_probability) = if choices.may_wait[graph] {
-                pick_start_or_wait(&scores, &mut how)
-            } else {
-                pick(&scores, &mut how)
-            };
-            draft.log_probabilities[graph][0] = log_probability;
-            if place < range.len() {
-                let candidate = range.start + place;
-                let option = choices.options(candidate).start;
-                draft.taken[graph] = Some((candidate, option));
-            }
-        }
-    }
-
-    fn pick_sizes(&mut self, draft: &mut Draft, inference: &mut Inference) {
-        let (choices, width) = (inference.choices(), self.network.schema().options.len());
-        let mut rows = StageRows::default();
-        for (graph, taken) in draft.taken.iter().enumerate() {
-            if let Some((candidate, _)) = taken {
-                rows.push_sizes(choices, width, graph, *candidate);
-            }
-        }
-        if rows.len() > 0 {
-            self.pick_stage(draft, &rows, 1, inference.size(&rows));
-        }
-    }
-
-    fn pick_nodes(&mut self, draft: &mut Draft, inference: &mut Inference) {
-        let (choices, width) = (inference.choices(), self.network.schema().options.len());
-        let mut rows = StageRows::default();
-        for (graph, taken) in draft.taken.iter().enumerate() {
-            if let Some((candidate, option)) = taken {
-                rows.push_nodes(choices, width, graph, *candidate, choices.option_sizes[*option]);
-            }
-        }
-        if rows.len() > 0 {
-            self.pick_stage(draft, &rows, 2, inference.node(&rows));
-        }
-    }
-
-    fn pick_stage(&mut self, draft: &mut Draft, rows: &StageRows, stage: usize, scores: &[f32]) {
-        let mut start = 0;
-        for same in rows.graphs.chunk_by(|a, b| a == b) {
-            let graph = same[0] as usize;
-            let (place, log_probability) =
-                pick(&scores[start..start + same.len()], &mut self.how(draft.environments[graph]));
-            draft.log_probabilities[graph][stage] = log_probability;
-            if let Some((_, option)) = &mut draft.taken[graph] {
-                *option = rows.options[start + place];
-            }
-            start += same.len();
-        }
-    }
 }
 
-/// Unfinished decisions, one for each graph of the batch.
-struct Draft {
-    environments: Vec<usize>,
-    taken: Vec<Option<(usize, usize)>>,
-    log_probabilities: Vec<[f32; 3]>,
-}
-
-impl Draft {
-    fn new(open: &[usize], environments: &[usize]) -> Self {
-        Draft {
-            environments: open.iter().map(|&place| environments[place]).collect(),
-            taken: vec![None; open.len()],
-            log_probabilities: vec![[0.0; 3]; open.len()],
-        }
-    }
-
-    fn chosen(&self, graph: usize, choices: &Choices) -> Chosen {
-        let first = choices.option_starts[graph];
-        let choice =
-            self.taken[graph].map_or(Choice::Wait, |(_, option)| Choice::Start((option - first) as u32));
-        Chosen { choice, log_probability: self.log_probabilities[graph] }
+impl Observed {
+    /// The record of a decision that was taken as certain.
+    fn taught(self, action: Action) -> Record {
+        Record { choice: self.choice_of(action), state: self.state, log_probability: 0.0 }
     }
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Chosen {
     choice: Choice,
-    log_probability: [f32; 3],
+    log_probability: f32,
 }
 
 impl Chosen {
     fn forced(state: &StateGraph) -> Self {
-        let choice = if state.options > 0 { Choice::Start(0) } else { Choice::Wait };
-        Chosen { choice, log_probability: [0.0; 3] }
+        let choice = if state.options > 0 { Choice::Act(0) } else { Choice::Wait };
+        Chosen { choice, log_probability: 0.0 }
     }
 }
 
-/// Refuses a prior that is no rule, or decides more than starts.
+/// Refuses a prior that is no rule, or decides what the policy does not.
 ///
 /// # Errors
 /// [`PolicyError::Prior`].
@@ -294,19 +254,40 @@ pub fn check_prior(config: &PolicyConfig, scenario: Scenario) -> Result<(), Poli
     if config.prior.is_empty() {
         return Ok(());
     }
-    prior_rule(&config.prior, scenario).map(|_| ())
+    rule(&config.prior, scenario, &config.actions).map(|_| ()).map_err(PolicyError::Prior)
 }
 
-/// The rule called `name`, which must decide about starts alone: about all else a policy with a prior is not asked.
-fn prior_rule(name: &str, scenario: Scenario) -> Result<Box<dyn Scheduler>, PolicyError> {
-    let rule =
-        heuristics::heuristic(name, scenario).map_err(|error| PolicyError::Prior(error.to_string()))?;
-    let Interests { keep_alive, pools, foresight, .. } = rule.interests();
-    if keep_alive || pools || foresight {
-        let message = format!("`{name}` decides more than starts; take a rule with keep-alive `configured`");
-        return Err(PolicyError::Prior(message));
+/// Refuses a scheduler to imitate that is no rule, or decides what the policy does not.
+///
+/// # Errors
+/// [`PolicyError::Teacher`].
+pub fn check_teacher(name: &str, config: &PolicyConfig, scenario: Scenario) -> Result<(), PolicyError> {
+    if name.is_empty() {
+        return Ok(());
     }
-    Ok(rule)
+    if name == config.prior {
+        let message =
+            format!("`{name}` is the prior, too: nothing is left to learn from it; set policy.prior = \"\"");
+        return Err(PolicyError::Teacher(message));
+    }
+    rule(name, scenario, &config.actions).map(|_| ()).map_err(PolicyError::Teacher)
+}
+
+/// The rule called `name`, which must not decide about anything that the policy, with its `actions`, is not asked about.
+fn rule(name: &str, scenario: Scenario, actions: &[ActionKind]) -> Result<Box<dyn Scheduler>, String> {
+    let rule = heuristics::heuristic(name, scenario).map_err(|error| error.to_string())?;
+    let Interests { keep_alive, evictions, pools, foresight, .. } = rule.interests();
+    if foresight {
+        return Err(format!("`{name}` knows the future; take a rule that does not"));
+    }
+    let needed =
+        [(keep_alive, ActionKind::KeepAlive), (evictions, ActionKind::Evict), (pools, ActionKind::PreWarm)];
+    let missing = needed.into_iter().filter(|(decides, kind)| *decides && !actions.contains(kind));
+    let missing: Vec<String> = missing.map(|(_, kind)| format!("\"{}\"", kind.name())).collect();
+    if missing.is_empty() {
+        return Ok(rule);
+    }
+    Err(format!("`{name}` decides more than the policy; add {} to `policy.actions`", missing.join(", ")))
 }
 
 impl Scheduler for PolicyScheduler {
@@ -315,13 +296,19 @@ impl Scheduler for PolicyScheduler {
     }
 
     fn interests(&self) -> Interests {
-        Interests::EVENTS
+        let on = |kind| self.network.actions().contains(&kind);
+        Interests {
+            keep_alive: on(ActionKind::KeepAlive),
+            evictions: on(ActionKind::Evict),
+            pools: on(ActionKind::Release) || on(ActionKind::PreWarm),
+            ..Interests::EVENTS
+        }
     }
 
     fn episode_started(&mut self, environment: usize) {
         self.observer.episode_started(environment);
-        if let Some(prior) = &mut self.prior {
-            prior.episode_started(environment);
+        for rule in self.prior.iter_mut().chain(&mut self.teacher) {
+            rule.episode_started(environment);
         }
     }
 
@@ -344,17 +331,24 @@ impl Scheduler for PolicyScheduler {
             .map(|(place, request)| self.observer.observe(request, priors.get(place).copied()))
             .collect();
         let observed = observed.map_err(|error| self.failure(error))?;
+        self.records.clear();
+        if let Some(teacher) = &mut self.teacher {
+            teacher.decide(requests, actions)?;
+            let decided = observed.into_iter().zip(actions.iter());
+            self.records.extend(decided.map(|(observed, action)| observed.taught(*action)));
+            return Ok(());
+        }
         let environments: Vec<usize> = requests.iter().map(|request| request.environment).collect();
         let chosen = self.choose(&observed, &environments).map_err(|error| self.failure(error))?;
-        self.records.clear();
         for (observed, chosen) in observed.into_iter().zip(chosen) {
-            let action = match chosen.choice {
-                Choice::Wait => Action::Wait,
-                Choice::Start(option) => observed.actions[option as usize],
+            let action = match (observed.uncontested, chosen.choice) {
+                (Some(action), _) => action,
+                (None, Choice::Wait) => Action::Wait,
+                (None, Choice::Act(option)) => observed.actions[option as usize],
             };
             actions.push(action);
             let Chosen { choice, log_probability } = chosen;
-            self.records.push(Record { state: observed.state, choice, log_probability });
+            self.records.push(Record { state: observed.state, choice: Some(choice), log_probability });
         }
         Ok(())
     }

@@ -139,12 +139,10 @@ impl<'a> Union<'a> {
 
     /// The nodes whose embeddings the decision on a state needs, ascending.
     fn decisive(&self, state: usize) -> Vec<usize> {
-        let [invocations, _, resources] = self.states[state].graph.option_indices();
-        let of = |kind, nodes: &[u32]| -> Vec<usize> {
-            nodes.iter().map(|&node| self.node(state, kind, node)).collect()
-        };
-        let mut nodes = of(NodeType::Invocation, invocations);
-        nodes.extend(of(NodeType::Resource, resources));
+        let [subjects, _, objects] = self.states[state].graph.option_indices();
+        let first = self.states[state].first[0] as usize;
+        let mut nodes: Vec<usize> =
+            subjects.iter().chain(objects).map(|&node| first + node as usize).collect();
         nodes.sort_unstable();
         nodes.dedup();
         nodes

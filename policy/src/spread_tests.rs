@@ -48,7 +48,7 @@ fn choice(state: &StateGraph, place: usize) -> Choice {
     if state.may_wait && place.is_multiple_of(4) {
         Choice::Wait
     } else {
-        Choice::Start(place as u32 % state.options)
+        Choice::Act(place as u32 % state.options)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Explanations hold together: probabilities and attention add up to 1, and the chosen start is the one that is played.
+//! Explanations hold together: probabilities and attention add up to 1, and the chosen option is the one that is played.
 #![expect(clippy::unwrap_used, reason = "a test may fail by a panic, in its helpers too")]
 
 use common::{Action, RunSeed};
@@ -8,22 +8,22 @@ use policy::{Behaviour, Explanation, PolicyNetwork, PolicyScheduler, schema_of};
 use workloads::Episodes;
 
 fn check(explanation: &Explanation, action: Action) {
-    let Explanation { starts, wait, heard, listener, .. } = explanation;
-    let total: f64 = starts.iter().map(|start| start.probability).sum::<f64>() + wait.unwrap_or(0.0);
+    let Explanation { options, wait, heard, listener, .. } = explanation;
+    let total: f64 = options.iter().map(|option| option.probability).sum::<f64>() + wait.unwrap_or(0.0);
     assert!((total - 1.0).abs() < 1e-4, "{explanation:?}");
-    assert!(starts.is_sorted_by(|one, other| one.probability >= other.probability));
-    let chosen: Vec<_> = starts.iter().filter(|start| start.chosen).collect();
+    assert!(options.is_sorted_by(|one, other| one.probability >= other.probability));
+    let chosen: Vec<_> = options.iter().filter(|option| option.chosen).collect();
     match action {
-        Action::Wait => assert!(chosen.is_empty() && (starts.is_empty() || wait.unwrap() > 0.499)),
+        Action::Wait => assert!(chosen.is_empty() && (options.is_empty() || wait.unwrap() > 0.499)),
         Action::Start { invocation, node, .. } => {
             assert_eq!(chosen.len(), 1);
-            assert!(chosen[0].invocation.contains(&invocation.0.to_string()), "{explanation:?}");
-            assert!(chosen[0].node == "machine" || chosen[0].node == format!("node {}", node.0));
-            assert_eq!(listener.as_ref(), Some(&chosen[0].invocation));
+            assert!(chosen[0].subject.contains(&invocation.0.to_string()), "{explanation:?}");
+            assert!(chosen[0].object == "machine" || chosen[0].object == format!("node {}", node.0));
+            assert_eq!(listener.as_ref(), Some(&chosen[0].subject));
         }
         other => panic!("{other:?} is no start"),
     }
-    assert!(starts.iter().filter(|start| start.prior).count() <= 1);
+    assert!(options.iter().filter(|option| option.prior).count() <= 1);
     for layer in 1..=2 {
         let here = || heard.iter().filter(|heard| heard.layer == layer);
         let total: f64 = here().map(|heard| heard.attention).sum();
@@ -50,7 +50,8 @@ fn play(scenario: &str, prior: &str, start: impl FnOnce(&Episodes) -> Simulation
         let request = DecisionRequest { environment: 0, view: simulation.view() };
         let (action, explanation) = policy.explain(&request).unwrap();
         check(&explanation, action);
-        marked += usize::from(explanation.prior_waits || explanation.starts.iter().any(|start| start.prior));
+        marked +=
+            usize::from(explanation.prior_waits || explanation.options.iter().any(|option| option.prior));
         simulation.apply(action).unwrap();
         decisions += 1;
     }

@@ -6,7 +6,7 @@ use common::{Action, RunSeed, Stream};
 use configuration::parse;
 use engine::{ClusterView, Interests, Progress, Simulation};
 use rand::Rng;
-use state_graph::serverless::{PENDING_WINDOW, ServerlessGraph, schema};
+use state_graph::serverless::{Offer, PENDING_WINDOW, ServerlessGraph, schema};
 use state_graph::{NodeType, StateGraphBuilder};
 use workloads::Episodes;
 
@@ -37,7 +37,7 @@ fn memory_pending_and_options_agree_at_every_decision() {
             let graph = graph.get_or_insert_with(|| ServerlessGraph::new(view.spec()));
             graph.apply(view.events()).unwrap();
             view.start_options(PENDING_WINDOW, &mut options);
-            let state = graph.state(view.now(), &options, &mut builder);
+            let state = graph.state(view.now(), &Offer::starts(&options), &mut builder);
             assert_eq!(graph.pending_count(), view.pending_count());
             assert_eq!(state.options as usize, options.len());
             let rows = state.node_features(&schema, NodeType::Resource);

@@ -6,7 +6,7 @@ use std::path::Path;
 use common::{Action, RunSeed, Stream};
 use engine::{ClusterView, Interests, Progress};
 use rand::Rng as _;
-use state_graph::serverless::{PENDING_WINDOW, RUNNING_WINDOW, STUCK_WINDOW, ServerlessGraph, schema};
+use state_graph::serverless::{Offer, PENDING_WINDOW, RUNNING_WINDOW, STUCK_WINDOW, ServerlessGraph, schema};
 use state_graph::{EDGE_TYPES, EdgeType, NodeType, Schema, StateGraph, StateGraphBuilder};
 use workloads::Episodes;
 
@@ -69,7 +69,7 @@ fn seen(workload: &str) -> Seen {
         let graph = graph.get_or_insert_with(|| ServerlessGraph::new(view.spec()));
         graph.apply(view.events()).unwrap();
         view.start_options(PENDING_WINDOW, &mut options);
-        seen.add(&graph.state(view.now(), &options, &mut builder), &schema);
+        seen.add(&graph.state(view.now(), &Offer::starts(&options), &mut builder), &schema);
         let place = rng.random_range(0..=options.len());
         let action = options.get(place).map_or(Action::Wait, |option| Action::Start {
             invocation: option.invocation,

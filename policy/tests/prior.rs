@@ -60,9 +60,10 @@ fn on_a_machine() {
 }
 
 #[test]
-fn a_prior_that_decides_more_than_starts_is_refused() {
+fn a_prior_that_decides_more_than_the_policy_is_refused() {
+    let more = "`sjf+greedy-dual` decides more than the policy; add \"keep_alive\", \"evict\"";
     for (prior, words) in
-        [("sjf+greedy-dual", "`sjf+greedy-dual` decides more than starts"), ("sfj", "the nearest are `sjf`")]
+        [("sjf+greedy-dual", more), ("sjf+belady", "knows the future"), ("sfj", "the nearest are `sjf`")]
     {
         let error = scheduler(&config("serverless", prior)).unwrap_err().to_string();
         assert!(error.contains("policy.prior") && error.contains(words), "{error}");

@@ -228,11 +228,10 @@ fn indices_fit(state: &StateGraph, schema: &Schema) -> bool {
         below(sources, state.nodes[kind.source() as usize])
             && below(targets, state.nodes[kind.target() as usize])
     });
-    let [invocations, sizes, resources] = state.option_indices();
-    edges
-        && below(invocations, state.nodes[crate::NodeType::Invocation as usize])
-        && below(sizes, schema.sizes as u32)
-        && below(resources, state.nodes[crate::NodeType::Resource as usize])
+    let [subjects, ways, objects] = state.option_indices();
+    // Counts are bounded, so the sum is.
+    let nodes = state.nodes.iter().sum();
+    edges && below(subjects, nodes) && below(ways, schema.ways.len() as u32) && below(objects, nodes)
 }
 
 #[cfg(test)]
@@ -249,7 +248,7 @@ mod tests {
         for job in 0..jobs {
             builder.node(NodeType::Invocation, &vec![job as f32 + shift; schema.nodes[2].len()]);
             builder.edge(EdgeType::Request, job as u32, 0, &vec![shift; schema.edges[3].len()]);
-            builder.option(job as u32, 0, 0, &[]);
+            builder.option((NodeType::Invocation, job as u32), 0, (NodeType::Resource, 0), &[]);
         }
         builder.may_wait(jobs.is_multiple_of(2));
         builder.build()

@@ -6,7 +6,9 @@ mod schema;
 pub mod serverless;
 pub mod slots;
 mod state_graph;
+mod ways;
 
 pub use codec::{StateGraphDecoder, StateGraphEncoder, StateGraphError};
 pub use schema::{EDGE_TYPES, EdgeType, NODE_TYPES, NodeType, Schema};
-pub use state_graph::{StateGraph, StateGraphBuilder};
+pub use state_graph::{Node, StateGraph, StateGraphBuilder};
+pub use ways::Way;

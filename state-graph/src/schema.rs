@@ -2,6 +2,8 @@
 
 use common::ids::Digest;
 
+use crate::Way;
+
 /// Node types, in the order in which a state stores them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
@@ -113,10 +115,10 @@ pub struct Schema {
     pub nodes: [Vec<String>; NODE_TYPES],
     /// Names of each edge type's features, indexed by [`EdgeType`].
     pub edges: [Vec<String>; EDGE_TYPES],
-    /// Names of an option's features; an option is one (invocation, size, node) that could be started.
+    /// Names of an option's features; an option is one decision that is possible: a way to act on a pair of nodes.
     pub options: Vec<String>,
-    /// Number of container sizes that the policy chooses between; 1 in `slots`.
-    pub sizes: usize,
+    /// Names of the ways to act: starting with each of the container sizes, for example.
+    pub ways: Vec<String>,
 }
 
 /// The last feature of an option, and of the cluster, where a policy has a prior: 1 for what the prior would do.
@@ -131,16 +133,22 @@ impl Schema {
         self
     }
 
+    /// This schema for a policy that acts in `ways`.
+    #[must_use]
+    pub fn with_ways(self, ways: &[Way]) -> Self {
+        Schema { ways: ways.iter().map(Way::name).collect(), ..self }
+    }
+
     /// Whether states say what the prior would do.
     #[must_use]
     pub fn has_prior(&self) -> bool {
         self.globals.last().is_some_and(|name| name == PRIOR)
     }
 
-    /// A digest of all names and of the number of sizes. Services with equal digests use the same features.
+    /// A digest of all names. Services with equal digests use the same features.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        let mut text = format!("globals={};sizes={};", self.globals.join(","), self.sizes);
+        let mut text = format!("globals={};ways={};", self.globals.join(","), self.ways.join(","));
         for names in self.nodes.iter().chain(&self.edges).chain([&self.options]) {
             text.push_str(&names.join(","));
             text.push(';');

@@ -29,6 +29,7 @@ pub fn schema() -> Schema {
         "fits_now",
         "earliest_fit",
         "long",
+        "held",
     ]);
     let mut edges: [Vec<String>; crate::EDGE_TYPES] = Default::default();
     edges[EdgeType::Allocation as usize] = names(&["given_0", "given_1", "remaining"]);
@@ -51,12 +52,22 @@ pub fn schema() -> Schema {
         nodes,
         edges,
         options: Vec::new(),
-        sizes: 1,
+        ways: names(&["start"]),
     }
 }
 
-/// The state of an observation; option i starts the i-th visible job that fits now. `builder` lends its memory.
-pub fn state(observation: &SlotsObservation, builder: &mut StateGraphBuilder) -> StateGraph {
+/// The visible jobs that fit now and are not held back, lowest slot first: those about which something can be decided.
+pub fn offered(observation: &SlotsObservation) -> impl Iterator<Item = &VisibleJob> {
+    observation.visible.iter().filter(|job| is_offered(job))
+}
+
+fn is_offered(job: &VisibleJob) -> bool {
+    job.earliest_fit == 0 && job.held == 0
+}
+
+/// The state of an observation. Its options are those of the [`offered`] jobs in their order, each with all `ways` ways to act.
+/// `builder` lends its memory.
+pub fn state(observation: &SlotsObservation, ways: usize, builder: &mut StateGraphBuilder) -> StateGraph {
     builder.clear();
     builder.globals(&globals(observation));
     let mut profile = [0.0; RESOURCES * PROFILE];
@@ -67,7 +78,7 @@ pub fn state(observation: &SlotsObservation, builder: &mut StateGraphBuilder) ->
     }
     let machine = builder.node(NodeType::Resource, &profile);
     for job in &observation.visible {
-        visible_job(observation, job, machine, builder);
+        visible_job(observation, job, ways, machine, builder);
     }
     for job in &observation.running {
         running_job(observation, job, machine, builder);
@@ -103,6 +114,7 @@ fn globals(observation: &SlotsObservation) -> [f32; 12] {
 fn visible_job(
     observation: &SlotsObservation,
     job: &VisibleJob,
+    ways: usize,
     machine: u32,
     builder: &mut StateGraphBuilder,
 ) {
@@ -123,6 +135,7 @@ fn visible_job(
             f32::from(u8::from(fits)),
             earliest,
             f32::from(u8::from(job.length >= 10)),
+            (job.held as f32 / LONGEST).min(4.0),
         ],
     );
     let headroom = |resource: usize| {
@@ -135,8 +148,8 @@ fn visible_job(
         machine,
         &[f32::from(u8::from(fits)), earliest, headroom(0), headroom(1)],
     );
-    if fits {
-        builder.option(node, 0, machine, &[]);
+    for way in (0..ways as u32).filter(|_| is_offered(job)) {
+        builder.option((NodeType::Invocation, node), way, (NodeType::Resource, machine), &[]);
     }
 }
 
@@ -162,6 +175,7 @@ fn running_job(
             0.0,
             0.0,
             f32::from(u8::from(job.length >= 10)),
+            0.0,
         ],
     );
     builder.edge(EdgeType::Allocation, node, machine, &[share(0), share(1), remaining]);
@@ -174,27 +188,28 @@ mod tests {
 
     #[test]
     fn options_are_the_jobs_that_fit() {
-        let job = |id: u64, earliest_fit: u32| VisibleJob {
+        let job = |id: u64, earliest_fit: u32, held: u32| VisibleJob {
             id: InvocationId(id),
             slot: id as u32,
             length: 3,
             demand: [2, 5],
             waited: 1,
             earliest_fit,
+            held,
         };
         let observation = SlotsObservation {
-            visible: vec![job(0, 0), job(1, 4), job(2, 0)],
+            visible: vec![job(0, 0, 0), job(1, 4, 0), job(2, 0, 0), job(3, 0, 6)],
             running: vec![RunningJob { id: InvocationId(9), length: 12, demand: [5, 1], remaining: 7 }],
             free: [[5; PROFILE], [9; PROFILE]],
             capacity: [10, 10],
             may_wait: true,
             ..SlotsObservation::default()
         };
-        let state = state(&observation, &mut StateGraphBuilder::default());
+        let state = state(&observation, 2, &mut StateGraphBuilder::default());
         let schema = schema();
-        assert_eq!(state.nodes, [0, 1, 4]);
-        assert_eq!(state.option_indices()[0], [0, 2]);
-        assert_eq!(state.edge_ends(EdgeType::Allocation), (&[3][..], &[0][..]));
+        assert_eq!(state.nodes, [0, 1, 5]);
+        assert_eq!(state.option_indices(), [&[1, 1, 3, 3][..], &[0, 1, 0, 1], &[0; 4]]);
+        assert_eq!(state.edge_ends(EdgeType::Allocation), (&[4][..], &[0][..]));
         assert_eq!(state.node_features(&schema, NodeType::Resource)[PROFILE], 0.9);
         assert_eq!(
             state.features.len(),

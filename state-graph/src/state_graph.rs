@@ -17,13 +17,13 @@ pub struct StateGraph {
     pub nodes: [u32; NODE_TYPES],
     /// Number of edges of each type.
     pub edges: [u32; EDGE_TYPES],
-    /// Number of options: starts that are possible, sorted by (invocation, size, node).
+    /// Number of options: decisions that are possible, *wait* aside.
     pub options: u32,
     /// Whether *wait* may be chosen.
     pub may_wait: bool,
     /// All features as `f32`, section by section, each section row by row.
     pub features: Vec<f32>,
-    /// For each edge type its sources then its targets; then of the options the invocations, sizes and resources.
+    /// For each edge type its sources then its targets; then of the options the subjects, ways and objects.
     pub indices: Vec<u32>,
 }
 
@@ -78,12 +78,24 @@ impl StateGraph {
         (&self.indices[start..start + count], &self.indices[start + count..start + 2 * count])
     }
 
-    /// Invocations, sizes and resources of the options, `[options]` each. Nodes are numbered from 0 within their type.
+    /// Of the options, `[options]` each: the node that is acted upon (the invocation that would start), the way, and the node where
+    /// (the resource on which it would start). Nodes are numbered over all types, functions first, then resources, then invocations.
     #[must_use]
     pub fn option_indices(&self) -> [&[u32]; 3] {
         let start = 2 * self.edges.iter().sum::<u32>() as usize;
         let count = self.options as usize;
         [0, 1, 2].map(|column| &self.indices[start + column * count..start + (column + 1) * count])
+    }
+
+    /// Type of the node with a number over all types, and its number within its type.
+    #[must_use]
+    pub fn node_at(&self, number: u32) -> (NodeType, u32) {
+        let [functions, resources, _] = self.nodes;
+        match number {
+            _ if number < functions => (NodeType::Function, number),
+            _ if number < functions + resources => (NodeType::Resource, number - functions),
+            _ => (NodeType::Invocation, number - functions - resources),
+        }
     }
 
     /// A copy of the state that holds only the edges whose entry in `kept` is true, in the same order. `kept` has one
@@ -121,7 +133,7 @@ impl StateGraph {
         let rows = self.features.split_off(options);
         for option in 0..self.options as usize {
             self.features.extend_from_slice(&rows[option * width..(option + 1) * width]);
-            let is_chosen = decision == Some(Choice::Start(option as u32));
+            let is_chosen = decision == Some(Choice::Act(option as u32));
             self.features.push(f32::from(u8::from(is_chosen)));
         }
         self.features.insert(globals, f32::from(u8::from(decision == Some(Choice::Wait))));
@@ -151,9 +163,14 @@ struct EdgeRows {
     features: Vec<f32>,
 }
 
+/// Type of a node, and its number within its type, counted from 0.
+pub type Node = (NodeType, u32);
+
 #[derive(Debug, Default)]
 struct OptionRows {
-    columns: [Vec<u32>; 3],
+    subjects: Vec<Node>,
+    ways: Vec<u32>,
+    objects: Vec<Node>,
     features: Vec<f32>,
 }
 
@@ -170,7 +187,9 @@ impl StateGraphBuilder {
             rows.targets.clear();
             rows.features.clear();
         }
-        self.options.columns.iter_mut().for_each(Vec::clear);
+        self.options.subjects.clear();
+        self.options.ways.clear();
+        self.options.objects.clear();
         self.options.features.clear();
         self.may_wait = false;
     }
@@ -197,11 +216,11 @@ impl StateGraphBuilder {
         rows.features.extend_from_slice(features);
     }
 
-    /// Adds an option. They must come sorted by (invocation, size, resource).
-    pub fn option(&mut self, invocation: u32, size: u32, resource: u32, features: &[f32]) {
-        for (column, value) in self.options.columns.iter_mut().zip([invocation, size, resource]) {
-            column.push(value);
-        }
+    /// Adds an option: a way to act on `subject`, where `object` is.
+    pub fn option(&mut self, subject: Node, way: u32, object: Node, features: &[f32]) {
+        self.options.subjects.push(subject);
+        self.options.ways.push(way);
+        self.options.objects.push(object);
         self.options.features.extend_from_slice(features);
     }
 
@@ -225,9 +244,14 @@ impl StateGraphBuilder {
             state.indices.extend_from_slice(&rows.sources);
             state.indices.extend_from_slice(&rows.targets);
         }
-        state.options = self.options.columns[0].len() as u32;
+        state.options = self.options.ways.len() as u32;
         state.features.extend_from_slice(&self.options.features);
-        self.options.columns.iter().for_each(|column| state.indices.extend_from_slice(column));
+        let [functions, resources, _] = state.nodes;
+        let first = [0, functions, functions + resources];
+        let number = |&(kind, number): &Node| first[kind as usize] + number;
+        state.indices.extend(self.options.subjects.iter().map(number));
+        state.indices.extend_from_slice(&self.options.ways);
+        state.indices.extend(self.options.objects.iter().map(number));
         state
     }
 }

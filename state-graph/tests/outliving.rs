@@ -6,7 +6,7 @@ use common::cluster::{
     ClusterEvent, ClusterSpec, DurationEstimate, FunctionSpec, NodeSpec, Priority, StartOption, TimedEvent,
 };
 use common::ids::{ContainerId, FunctionId, InvocationId, NodeId};
-use state_graph::serverless::{ServerlessGraph, schema};
+use state_graph::serverless::{Offer, ServerlessGraph, schema};
 use state_graph::{EdgeType, NodeType, Schema, StateGraph, StateGraphBuilder};
 
 fn cluster() -> ClusterSpec {
@@ -65,7 +65,7 @@ fn state_after(seconds: f64) -> StateGraph {
         warm: false,
         evicts_mb: 0,
     };
-    graph.state(SimTime::from_seconds(seconds), &[option], &mut StateGraphBuilder::default())
+    graph.state(SimTime::from_seconds(seconds), &Offer::starts(&[option]), &mut StateGraphBuilder::default())
 }
 
 fn column(names: &[String], name: &str) -> usize {

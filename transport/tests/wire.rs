@@ -37,8 +37,8 @@ fn header() -> TrajectoryHeader {
 fn body() -> TrajectoryBody {
     let step = Step {
         time: SimTime(1),
-        choice: Choice::Start(17),
-        log_probability: [-0.5, 0.0, -1.25],
+        choice: Choice::Act(17),
+        log_probability: -1.75,
         weighted_reward: -1.5,
         discount: 0.99,
         group: Some(GroupReturn { own: -7.0, others: -8.0, spread: 2.0 }),

@@ -37,6 +37,7 @@ fn state(number: usize) -> StateGraph {
         demand: [1 + id as u32 % 5, 2],
         waited: number as u32,
         earliest_fit: 0,
+        held: 0,
     };
     let observation = SlotsObservation {
         visible: (0..2 + number).map(job).collect(),
@@ -45,14 +46,14 @@ fn state(number: usize) -> StateGraph {
         may_wait: true,
         ..SlotsObservation::default()
     };
-    slots::state(&observation, &mut StateGraphBuilder::default())
+    slots::state(&observation, 1, &mut StateGraphBuilder::default())
 }
 
 fn batch() -> Batch {
     let step = |number: usize| Step {
         time: SimTime::ZERO,
-        choice: if number.is_multiple_of(2) { Choice::Start(number as u32 / 2) } else { Choice::Wait },
-        log_probability: [-1.1, 0.0, 0.0],
+        choice: if number.is_multiple_of(2) { Choice::Act(number as u32 / 2) } else { Choice::Wait },
+        log_probability: -1.1,
         weighted_reward: -1.0 - number as f32,
         discount: 0.9,
         group: None,

@@ -14,3 +14,11 @@ pub(super) fn gather(table: &[f32], width: usize, places: &[i64], to: &mut Vec<f
         to.extend_from_slice(&table[place * width..(place + 1) * width]);
     }
 }
+
+/// Adds to each row of `to` the row of `table` that `places` names for it.
+pub(super) fn gather_adding(table: &[f32], width: usize, places: &[i64], to: &mut [f32]) {
+    for (row, &place) in to.chunks_exact_mut(width).zip(places) {
+        let place = place as usize;
+        row.iter_mut().zip(&table[place * width..(place + 1) * width]).for_each(|(to, from)| *to += from);
+    }
+}

@@ -10,7 +10,6 @@ use state_graph::{Schema, StateGraph};
 
 use crate::PolicyError;
 use crate::choices::Choices;
-use crate::heads::StageRows;
 use crate::network::PolicyNetwork;
 use encoder::{PlainEncoder, States};
 use heads::PlainHeads;
@@ -36,29 +35,14 @@ impl Inference {
         Ok(Inference { schema: network.schema().clone(), encoder, heads, states: States::default() })
     }
 
-    /// Embeds `states`; the other methods then refer to these states.
+    /// Embeds `states`; [`Inference::scores`] then refers to these states.
     pub(crate) fn embed(&mut self, states: &[&StateGraph]) {
         self.encoder.embed(&self.schema, states, &mut self.states);
     }
 
-    /// The possible decisions in the embedded states.
-    pub(crate) fn choices(&self) -> &Choices {
-        &self.states.choices
-    }
-
-    /// Scores of the first stage, `[candidates + graphs]`: one per candidate, then one per graph for *wait*. The score
+    /// Scores, `[options + graphs]`, with the table of options: one for each option, then one for *wait* in each graph. The score
     /// for *wait* must be ignored where waiting is not allowed.
-    pub(crate) fn which(&mut self) -> &[f32] {
-        self.heads.which(&self.states)
-    }
-
-    /// Scores of the second stage, `[alternatives]`.
-    pub(crate) fn size(&mut self, rows: &StageRows) -> &[f32] {
-        self.heads.size(&self.states, rows)
-    }
-
-    /// Scores of the third stage, `[alternatives]`.
-    pub(crate) fn node(&mut self, rows: &StageRows) -> &[f32] {
-        self.heads.node(&self.states, rows)
+    pub(crate) fn scores(&mut self) -> (&[f32], &Choices) {
+        (self.heads.scores(&self.states), &self.states.choices)
     }
 }

@@ -9,6 +9,14 @@ pub enum ActionError {
     /// It does not fit there now.
     #[error("invocation {0} does not fit now")]
     DoesNotFit(InvocationId),
+    /// A reservation was asked for where none is possible.
+    #[error(
+        "nothing can be reserved for invocation {0} there: it fits now, the node is down or too small, or the size is not offered"
+    )]
+    NothingToReserve(InvocationId),
+    /// A hold without an end.
+    #[error("invocation {0} cannot be held: the time is 0, or no container of its function starts or runs")]
+    NothingToAwait(InvocationId),
     /// Nothing runs and nothing came for long: waiting would only burn time.
     #[error("waiting is not allowed now: nothing runs and nothing has arrived for thousands of steps")]
     MayNotWait,

@@ -7,8 +7,10 @@ pub struct Interests {
     pub events: bool,
     /// It decides how long containers are kept.
     pub keep_alive: bool,
-    /// It pre-warms and releases containers.
+    /// It is asked at ticks which containers are pre-warmed and which idle ones released.
     pub pools: bool,
+    /// It may release idle containers before a start that needs memory.
+    pub evictions: bool,
     /// It may read when functions will be called; only references do.
     pub foresight: bool,
 }
@@ -16,7 +18,7 @@ pub struct Interests {
 impl Interests {
     /// It decides about starts alone, on what it sees at each decision.
     pub const NONE: Interests =
-        Interests { events: false, keep_alive: false, pools: false, foresight: false };
+        Interests { events: false, keep_alive: false, pools: false, evictions: false, foresight: false };
     /// The same, but it follows what happens.
     pub const EVENTS: Interests = Interests { events: true, ..Interests::NONE };
 }

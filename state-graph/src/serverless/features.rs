@@ -47,7 +47,7 @@ pub(super) const FUNCTION: [&str; 20] = [
     "fair_weight",
     "tenant_share",
 ];
-pub(super) const RESOURCE: [&str; 12] = [
+pub(super) const RESOURCE: [&str; 13] = [
     "cpu",
     "memory",
     "network",
@@ -60,8 +60,9 @@ pub(super) const RESOURCE: [&str; 12] = [
     "busy",
     "idle",
     "starts_60s",
+    "kept_for",
 ];
-pub(super) const INVOCATION: [&str; 21] = [
+pub(super) const INVOCATION: [&str; 22] = [
     "pending",
     "starting",
     "running",
@@ -83,6 +84,7 @@ pub(super) const INVOCATION: [&str; 21] = [
     "depth",
     "remaining_path",
     "siblings_waiting",
+    "held_for",
 ];
 pub(super) const WARM: [&str; 6] = ["count", "expires", "memory", "idle_for", "next_call", "value"];
 /// CPU and bandwidth follow memory.
@@ -211,7 +213,13 @@ fn fair_weight(graph: &ServerlessGraph, place: usize, now: SimTime) -> f32 {
     log_quotient(all, own)
 }
 
-pub(super) fn resource(graph: &ServerlessGraph, place: usize, now: SimTime) -> [f32; RESOURCE.len()] {
+/// `kept_for`: seconds for which it is kept for a function that fits nowhere, 0: it is not.
+pub(super) fn resource(
+    graph: &ServerlessGraph,
+    place: usize,
+    kept_for: f64,
+    now: SimTime,
+) -> [f32; RESOURCE.len()] {
     let (state, spec) = (&graph.nodes[place], &graph.spec.nodes[place]);
     let share = |mb: u32| mb as f32 / spec.memory_mb.max(1) as f32;
     let used = if state.down { spec.memory_mb } else { state.bound_mb + state.idle_mb };
@@ -228,19 +236,29 @@ pub(super) fn resource(graph: &ServerlessGraph, place: usize, now: SimTime) -> [
         count(state.busy),
         count(state.idle.len() as u32),
         ratio(10.0 * state.starts.value(now, STARTS_WINDOW)),
+        ratio(kept_for),
     ]
 }
 
-/// `fits`: whether it can start somewhere now. `own_soonest`: seconds until the first busy container of the same function is
-/// expected to fall idle; `None` where none is busy.
+/// What a pending invocation waits for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waiting {
+    /// Whether it can start somewhere now.
+    pub(super) fits: bool,
+    /// Seconds until the first busy container of its function is expected to fall idle; `None` where none is busy.
+    pub(super) own_soonest: Option<f64>,
+    /// Seconds for which it is held back; 0: it is not.
+    pub(super) held_for: f64,
+    pub(super) path: Path,
+}
+
 pub(super) fn pending(
     graph: &ServerlessGraph,
     work: &Work,
-    fits: bool,
-    own_soonest: Option<f64>,
-    path: Path,
+    waiting: Waiting,
     now: SimTime,
 ) -> [f32; INVOCATION.len()] {
+    let Waiting { fits, own_soonest, held_for, path } = waiting;
     let (state, spec) = (&graph.functions[work.function], &graph.spec.functions[work.function]);
     let waited = now.since(work.arrived).seconds();
     let slack = spec.slo_factor * state.estimate.p95 - waited - state.estimate.mean;
@@ -268,6 +286,7 @@ pub(super) fn pending(
         depth,
         remaining_path,
         siblings,
+        ratio(held_for),
     ]
 }
 
@@ -303,6 +322,7 @@ pub(super) fn running(
         depth,
         remaining_path,
         siblings,
+        0.0,
     ]
 }
 

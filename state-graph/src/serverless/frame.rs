@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::cluster::StartOption;
-use common::ids::{ContainerId, FunctionId, InvocationId};
+use common::ids::{ContainerId, FunctionId, InvocationId, NodeId};
 use common::{SimTime, upward_ranks};
 
 use super::container::{Container, Work};
-use super::features::{self, MBPS_PER_VCPU, Path};
+use super::features::{self, MBPS_PER_VCPU, Path, Waiting};
+use super::offer::{Offer, Subject};
 use super::option_rows::OptionRows;
 use super::tracker::ServerlessGraph;
 use crate::{EdgeType, NodeType, StateGraph, StateGraphBuilder};
@@ -24,6 +25,11 @@ const VICTIMS: usize = 2;
 /// Containers that are compared for each one that is shown. They are kept in the order of the times at which they were due when
 /// they began; how long one goes on depends on how long it has run, and is computed for these alone.
 const COMPARED: usize = 2;
+
+/// So long after a call was due it is no longer expected.
+const OVERDUE: SimTime = SimTime(60_000_000);
+/// Longest hold that a state tells from longer ones, seconds: some end when a container falls idle, whenever that is.
+const LONGEST_HOLD: f64 = 60.0;
 
 /// What the numbered functions and invocations of a state are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,6 +49,9 @@ struct Frame<'a> {
     resources: Vec<u32>,
     /// Invocations by function: when they arrived, whether they met a cold start, and their numbers in the state.
     invocations: BTreeMap<usize, Vec<(SimTime, bool, u32)>>,
+    /// Pending invocations that are shown, with their numbers in the state.
+    pending: BTreeMap<InvocationId, u32>,
+    offer: &'a Offer<'a>,
     /// By workflow: estimated seconds from each stage to the end.
     paths: BTreeMap<u32, Vec<f64>>,
 }
@@ -64,45 +73,50 @@ impl Frame<'_> {
 }
 
 impl ServerlessGraph {
-    /// The state at `now`. Option i of the state is `options[i]`; the caller passes them sorted by (invocation, size,
-    /// node). The memory of `builder` is reused.
-    pub fn state(
-        &self,
-        now: SimTime,
-        options: &[StartOption],
-        builder: &mut StateGraphBuilder,
-    ) -> StateGraph {
+    /// The state at `now`, with the options of `offer` in their order. The memory of `builder` is reused.
+    pub fn state(&self, now: SimTime, offer: &Offer<'_>, builder: &mut StateGraphBuilder) -> StateGraph {
         builder.clear();
         builder.globals(&features::global(self, now));
         let running = self.next_to_finish(&self.busy, RUNNING_WINDOW, now);
-        let stuck = self.stuck(options);
-        let functions = self.shown_functions(options, &stuck, &running);
+        let stuck = self.stuck(offer.starts);
+        let functions = self.shown_functions(offer, &stuck, &running);
         for &function in &functions {
             builder.node(NodeType::Function, &features::function(self, function, now));
         }
-        let resources = (0..self.nodes.len())
-            .map(|node| builder.node(NodeType::Resource, &features::resource(self, node, now)))
-            .collect();
-        let (invocations, paths) = (BTreeMap::new(), BTreeMap::new());
-        let mut frame = Frame { now, builder, functions, resources, invocations, paths };
+        let resource = |node: usize| features::resource(self, node, kept_for(offer, node, now), now);
+        let resources =
+            (0..self.nodes.len()).map(|node| builder.node(NodeType::Resource, &resource(node))).collect();
+        let mut frame = Frame {
+            now,
+            builder,
+            functions,
+            resources,
+            invocations: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            offer,
+            paths: BTreeMap::new(),
+        };
         self.add_edges_of_functions(&mut frame);
         self.add_running(&running, &mut frame);
-        self.add_candidates(options, &mut frame);
-        for (_, work) in stuck {
-            self.add_pending(work, false, &mut frame);
+        let rows = OptionRows::new(self, offer.starts, now);
+        self.add_candidates(&rows, &mut frame);
+        for (id, work) in stuck {
+            self.add_pending(id, work, false, &mut frame);
         }
+        self.add_others(&rows, &mut frame);
         add_temporal(&mut frame);
-        builder.may_wait(true);
+        builder.may_wait(offer.may_wait);
         builder.build()
     }
 
     /// What the state for the same arguments shows.
     #[must_use]
-    pub fn legend(&self, now: SimTime, options: &[StartOption]) -> Legend {
+    pub fn legend(&self, now: SimTime, offer: &Offer<'_>) -> Legend {
         let id = |function: usize| FunctionId(function as u32);
         let running = self.next_to_finish(&self.busy, RUNNING_WINDOW, now);
-        let stuck = self.stuck(options);
-        let candidates = options
+        let stuck = self.stuck(offer.starts);
+        let candidates = offer
+            .starts
             .chunk_by(|a, b| a.invocation == b.invocation)
             .filter_map(|group| Some((group[0].invocation, self.queue.get(group[0].invocation)?)));
         let waiting = candidates.chain(stuck.iter().copied());
@@ -110,8 +124,21 @@ impl ServerlessGraph {
         let invocations = running_rows
             .chain(waiting.map(|(invocation, work)| (id(work.function), Some(invocation))))
             .collect();
-        let functions = self.shown_functions(options, &stuck, &running).into_iter().map(id).collect();
+        let functions = self.shown_functions(offer, &stuck, &running).into_iter().map(id).collect();
         Legend { functions, invocations }
+    }
+
+    /// Up to `most` functions without containers that are expected to be called next, with the seconds until then. What was due more
+    /// than a minute ago is not expected any more.
+    #[must_use]
+    pub fn called_next(&self, now: SimTime, most: usize) -> Vec<(FunctionId, f64)> {
+        let recent = SimTime(now.0.saturating_sub(OVERDUE.0));
+        let expected = self.next_calls.range((recent, 0)..).filter(|(_, function)| {
+            let state = &self.functions[*function];
+            state.idle + state.busy + state.pending == 0
+        });
+        let seconds = |at: SimTime| at.since(now).seconds();
+        expected.take(most).map(|&(at, function)| (FunctionId(function as u32), seconds(at))).collect()
     }
 
     /// The busy containers of `agenda` that are expected to fall idle first, with the seconds until then, ascending.
@@ -134,24 +161,28 @@ impl ServerlessGraph {
         busy
     }
 
-    /// The oldest invocations of functions that have none among the options.
-    fn stuck(&self, options: &[StartOption]) -> Vec<(InvocationId, &Work)> {
+    /// The oldest invocations of functions that have none among the starts.
+    fn stuck(&self, starts: &[StartOption]) -> Vec<(InvocationId, &Work)> {
         let has_option =
-            |id: InvocationId| options.binary_search_by(|option| option.invocation.cmp(&id)).is_ok();
+            |id: InvocationId| starts.binary_search_by(|option| option.invocation.cmp(&id)).is_ok();
         self.queue.heads().filter(|(id, _)| !has_option(*id)).take(STUCK_WINDOW).collect()
     }
 
     fn shown_functions(
         &self,
-        options: &[StartOption],
+        offer: &Offer<'_>,
         stuck: &[(InvocationId, &Work)],
         running: &[(f64, &Container)],
     ) -> Vec<usize> {
-        let candidates = options.chunk_by(|a, b| a.invocation == b.invocation);
+        let candidates = offer.starts.chunk_by(|a, b| a.invocation == b.invocation);
         let mut shown: Vec<usize> =
             candidates.filter_map(|group| Some(self.queue.get(group[0].invocation)?.function)).collect();
         shown.extend(stuck.iter().map(|(_, work)| work.function));
         shown.extend(running.iter().map(|(_, container)| container.function));
+        shown.extend(offer.others.iter().filter_map(|option| match option.subject {
+            Subject::Function(function) => Some(function.0 as usize),
+            Subject::Invocation(_) => None,
+        }));
         let victims = self.nodes.iter().flat_map(|node| node.idle.iter().take(VICTIMS));
         shown.extend(victims.filter_map(|(_, id)| Some(self.containers.get(id)?.function)));
         shown.sort_unstable();
@@ -209,25 +240,59 @@ impl ServerlessGraph {
         }
     }
 
-    fn add_candidates(&self, options: &[StartOption], frame: &mut Frame<'_>) {
-        let rows = OptionRows::new(self, options, frame.now);
-        for group in options.chunk_by(|a, b| a.invocation == b.invocation) {
-            let Some(work) = self.queue.get(group[0].invocation) else { continue };
-            let node = self.add_pending(work, true, frame);
+    fn add_candidates(&self, rows: &OptionRows<'_>, frame: &mut Frame<'_>) {
+        for group in frame.offer.starts.chunk_by(|a, b| a.invocation == b.invocation) {
+            let id = group[0].invocation;
+            let Some(work) = self.queue.get(id) else { continue };
+            let node = self.add_pending(id, work, true, frame);
             for (option, row) in group.iter().zip(rows.of(work, group)) {
                 let resource = frame.resources[option.node.0 as usize];
                 frame.builder.edge(EdgeType::Request, node, resource, &row);
-                frame.builder.option(node, option.size, resource, &row);
+                let ends = [(NodeType::Invocation, node), (NodeType::Resource, resource)];
+                frame.builder.option(ends[0], option.size, ends[1], &row);
             }
         }
     }
 
-    fn add_pending(&self, work: &Work, fits: bool, frame: &mut Frame<'_>) -> u32 {
+    /// The options that are no starts. What a reservation would keep is joined to its node as what could start there is.
+    fn add_others(&self, rows: &OptionRows<'_>, frame: &mut Frame<'_>) {
+        for option in frame.offer.others {
+            let (function, subject) = match option.subject {
+                Subject::Function(function) => {
+                    let function = function.0 as usize;
+                    let Some(number) = frame.function(function) else { continue };
+                    (function, (NodeType::Function, number))
+                }
+                Subject::Invocation(id) => {
+                    let Some(work) = self.queue.get(id) else { continue };
+                    let known = frame.pending.get(&id).copied();
+                    let number = known.unwrap_or_else(|| self.add_pending(id, work, false, frame));
+                    (work.function, (NodeType::Invocation, number))
+                }
+            };
+            let row = rows.other(function, option);
+            let object = match option.node {
+                Some(NodeId(node)) => (NodeType::Resource, frame.resources[node as usize]),
+                None => subject,
+            };
+            if let ((NodeType::Invocation, number), (NodeType::Resource, resource)) = (subject, object) {
+                frame.builder.edge(EdgeType::Request, number, resource, &row);
+            }
+            frame.builder.option(subject, option.way, object, &row);
+        }
+    }
+
+    fn add_pending(&self, id: InvocationId, work: &Work, fits: bool, frame: &mut Frame<'_>) -> u32 {
         let soonest = self.next_to_finish(&self.busy_of[work.function], 1, frame.now);
-        let soonest = soonest.first().map(|(remaining, _)| *remaining);
-        let path = self.path(work, frame);
-        let row = features::pending(self, work, fits, soonest, path, frame.now);
+        let waiting = Waiting {
+            fits,
+            own_soonest: soonest.first().map(|(remaining, _)| *remaining),
+            held_for: held_for(frame.offer, work.function, frame.now),
+            path: self.path(work, frame),
+        };
+        let row = features::pending(self, work, waiting, frame.now);
         let node = frame.invocation(&row, work.function, true);
+        frame.pending.insert(id, node);
         frame.invocations.entry(work.function).or_default().push((work.arrived, false, node));
         node
     }
@@ -246,6 +311,18 @@ impl ServerlessGraph {
             siblings: self.workflows.siblings(stage),
         }
     }
+}
+
+/// Seconds for which the invocations of a function are held back.
+fn held_for(offer: &Offer<'_>, function: usize, now: SimTime) -> f64 {
+    let held = offer.held.iter().find(|(held, _)| held.0 as usize == function);
+    held.map_or(0.0, |(_, until)| until.since(now).seconds().min(LONGEST_HOLD))
+}
+
+/// Seconds for which a node is kept for functions that fit nowhere.
+fn kept_for(offer: &Offer<'_>, node: usize, now: SimTime) -> f64 {
+    let kept = offer.kept.iter().filter(|(_, kept, _)| kept.0 as usize == node);
+    kept.map(|(_, _, until)| until.since(now).seconds()).fold(0.0, f64::max)
 }
 
 /// Joins the invocations of each function in the order of their arrival.

@@ -65,6 +65,12 @@ impl FunctionState {
         if mean <= 0.0 { 0.0 } else { (square - mean * mean).max(0.0).sqrt() / mean }
     }
 
+    /// When it is expected to be called next; `None` before the second arrival.
+    pub(super) fn next_call(&self) -> Option<SimTime> {
+        let last = self.last_arrival.filter(|_| self.gap[0] > 0.0)?;
+        Some(last + SimTime::from_seconds(self.gap[0]))
+    }
+
     /// Seconds since the last arrival; `None` before the first.
     pub(super) fn quiet_seconds(&self, now: SimTime) -> Option<f64> {
         self.last_arrival.map(|last| now.since(last).seconds())

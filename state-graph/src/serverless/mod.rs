@@ -9,6 +9,7 @@ mod features;
 mod frame;
 mod function;
 mod node;
+mod offer;
 mod option_rows;
 mod queue;
 mod tracker;
@@ -19,6 +20,7 @@ use crate::{EDGE_TYPES, EdgeType, NodeType, Schema};
 
 pub use counts::GraphCounts;
 pub use frame::{Legend, PENDING_WINDOW, RUNNING_WINDOW, STUCK_WINDOW};
+pub use offer::{Offer, OtherOption, Subject};
 pub use tracker::{ServerlessGraph, TrackerError};
 
 /// Names of every feature, for a scheduler that decides between `sizes` sizes.
@@ -36,5 +38,6 @@ pub fn schema(sizes: usize) -> Schema {
     edges[EdgeType::Sharing as usize] = names(&features::SHARING);
     edges[EdgeType::Temporal as usize] = names(&features::TEMPORAL);
     edges[EdgeType::Dependency as usize] = names(&features::DEPENDENCY);
-    Schema { globals: names(&features::GLOBAL), nodes, edges, options: names(&option_rows::OPTION), sizes }
+    let ways = (0..sizes).map(|size| format!("start_size_{size}")).collect();
+    Schema { globals: names(&features::GLOBAL), nodes, edges, options: names(&option_rows::OPTION), ways }
 }

@@ -5,9 +5,10 @@ use common::cluster::StartOption;
 
 use super::container::Work;
 use super::features::{MB_PER_VCPU, MBPS_PER_VCPU, ratio, time};
+use super::offer::OtherOption;
 use super::tracker::ServerlessGraph;
 
-pub(super) const OPTION: [&str; 11] = [
+pub(super) const OPTION: [&str; 12] = [
     "warm",
     "keeps",
     "free_after",
@@ -19,6 +20,7 @@ pub(super) const OPTION: [&str; 11] = [
     "victims_next_call",
     "data_from_elsewhere",
     "later_than_best",
+    "seconds",
 ];
 
 /// Expected seconds until the next call of a function of which no gap between calls is known.
@@ -37,6 +39,7 @@ struct Victims {
 /// Computes the rows of options.
 pub(super) struct OptionRows<'a> {
     graph: &'a ServerlessGraph,
+    now: SimTime,
     /// By node: the first container, the first two, and so on, as many as any option would evict.
     victims: Vec<Vec<Victims>>,
 }
@@ -49,7 +52,7 @@ impl<'a> OptionRows<'a> {
             *needed = option.evicts_mb.max(*needed);
         }
         let victims = needed.into_iter().enumerate().map(|(node, needed)| victims(graph, node, needed, now));
-        OptionRows { graph, victims: victims.collect() }
+        OptionRows { graph, now, victims: victims.collect() }
     }
 
     /// The rows of all options of one invocation.
@@ -78,7 +81,26 @@ impl<'a> OptionRows<'a> {
             victims.map_or(2.0, |victims| time(victims.next_call)),
             ratio(self.megabits_elsewhere(work, node) / 10.0),
             later,
+            0.0,
         ]
+    }
+
+    /// The row of an option that is no start.
+    pub(super) fn other(&self, function: usize, option: &OtherOption) -> [f32; OPTION.len()] {
+        let state = &self.graph.functions[function];
+        let mut row = [0.0; OPTION.len()];
+        if let Some(node) = option.node.map(|node| node.0 as usize) {
+            let (node, spec) = (&self.graph.nodes[node], &self.graph.spec.nodes[node]);
+            let memory_mb = spec.memory_mb.max(1) as f32;
+            row[1] = option.memory_mb as f32 / memory_mb;
+            row[2] = 1.0 - (node.bound_mb + node.idle_mb) as f32 / memory_mb;
+            row[3] = spec.speed as f32 - 1.0;
+        }
+        let next = state.quiet_seconds(self.now).map_or(UNKNOWN_GAP, |quiet| (state.gap[0] - quiet).max(0.0));
+        row[7] = ratio(10.0 * state.warm_value(self.now));
+        row[8] = time(next);
+        row[11] = time(option.seconds);
+        row
     }
 
     /// Estimated seconds until the invocation would finish there, its data fetched before.

@@ -63,6 +63,8 @@ pub struct ServerlessGraph {
     pub(super) busy_of: Vec<Agenda>,
     /// Idle containers by (function, node, memory in MB) and time of expiry.
     pub(super) warm: BTreeMap<(usize, usize, u32), Agenda>,
+    /// Functions by the time at which they are expected to be called next.
+    pub(super) next_calls: BTreeSet<(SimTime, usize)>,
     /// By tenant: memory of its containers that start or run, MB.
     pub(super) bound_of_tenant: Vec<u64>,
     pub(super) arrivals: [DecayingRate; ARRIVAL_WINDOWS.len()],
@@ -109,7 +111,11 @@ impl ServerlessGraph {
             ClusterEvent::Arrived { invocation, function, input_size, stage } => {
                 let function = function.0 as usize;
                 let state = self.functions.get_mut(function).ok_or(TrackerError::OutOfRange { at })?;
+                let before = state.next_call();
                 state.arrive(at);
+                let next = state.next_call();
+                before.map(|next| self.next_calls.remove(&(next, function)));
+                next.map(|next| self.next_calls.insert((next, function)));
                 let rates = self.arrivals.iter_mut().zip(ARRIVAL_WINDOWS);
                 rates.for_each(|(rate, window)| rate.add(at, window));
                 let (input_size, stage) = (*input_size, *stage);

@@ -1,8 +1,10 @@
 //! What a scheduler decides, and what becomes of it.
 
-use common::Action;
-use common::ids::ContainerId;
+use common::ids::{ContainerId, FunctionId, InvocationId, NodeId};
+use common::{Action, Patience, SimTime};
 
+use super::commitments::Reservation;
+use super::log_hash::Happened;
 use super::question::Question;
 use super::simulation::ServerlessSimulation;
 use crate::error::ActionError;
@@ -44,10 +46,44 @@ impl ServerlessSimulation {
                 let job = self.check(invocation, memory_mb, node)?;
                 self.start(job, memory_mb, node.0);
             }
-            Action::Release { container } if self.rules.interests.pools => self.release(container)?,
+            Action::Release { container } if self.rules.interests.evictions => self.release(container)?,
+            Action::Reserve { invocation, memory_mb, node } => self.reserve(invocation, memory_mb, node)?,
+            Action::Hold { invocation, patience } => self.hold(invocation, patience)?,
             _ => return Err(ActionError::NotAsked),
         }
         Ok(())
+    }
+
+    fn reserve(&mut self, invocation: InvocationId, memory_mb: u32, node: NodeId) -> Result<(), ActionError> {
+        let function = self.function_of_pending(invocation)?;
+        let known_size = self.workload.sizes[function.0 as usize].contains(&Some(memory_mb));
+        let known_node = (node.0 as usize) < self.workload.cluster.nodes.len();
+        let until = (known_size && known_node)
+            .then(|| self.view().reservable_at(function, memory_mb, node))
+            .flatten()
+            .filter(|&until| until > self.now);
+        let until = until.ok_or(ActionError::NothingToReserve(invocation))?;
+        self.log.add(Happened::Reserved, self.now.0, invocation.0, u64::from(node.0));
+        self.commitments.reserve(Reservation { function, node, memory_mb, until });
+        Ok(())
+    }
+
+    fn hold(&mut self, invocation: InvocationId, patience: Patience) -> Result<(), ActionError> {
+        let function = self.function_of_pending(invocation)?;
+        let until = match patience {
+            Patience::For(time) if time > SimTime::ZERO => self.now + time,
+            Patience::UntilOwnContainer if self.view().busy_containers(function) > 0 => SimTime::NEVER,
+            _ => return Err(ActionError::NothingToAwait(invocation)),
+        };
+        self.log.add(Happened::Held, self.now.0, invocation.0, until.0);
+        self.commitments.hold(function.0, until);
+        Ok(())
+    }
+
+    fn function_of_pending(&self, invocation: InvocationId) -> Result<FunctionId, ActionError> {
+        let job = self.jobs.find(invocation).filter(|&job| self.pending.contains(job));
+        let job = job.ok_or(ActionError::NotPending(invocation))?;
+        Ok(FunctionId(self.jobs.get(job).function))
     }
 
     fn answer_keep_alive(&mut self, asked: ContainerId, action: Action) -> Result<(), ActionError> {

@@ -98,6 +98,7 @@ impl ServerlessSimulation {
     pub(super) fn start(&mut self, job: u32, memory_mb: u32, node: u32) {
         let Job { id, function, cold_draw, .. } = *self.jobs.get(job);
         self.remove_pending(job, function);
+        self.commitments.started(function);
         let price = self.workload.cluster.nodes[node as usize].price_class;
         let warm = self.containers.warm(function, memory_mb, node);
         let container = match warm {
@@ -223,7 +224,8 @@ impl ServerlessSimulation {
 
     /// A container that started or ran falls idle; returns when it will go.
     pub(super) fn fall_idle(&mut self, container: u32) -> SimTime {
-        let Container { node, memory_mb, .. } = *self.containers.get(container);
+        let Container { function, node, memory_mb, .. } = *self.containers.get(container);
+        self.commitments.end_hold(function);
         let asks = self.asks_keep_alive();
         // A scheduler that is asked at this instant must still find the container.
         let least = if asks { SimTime(1) } else { SimTime::ZERO };

@@ -21,6 +21,8 @@ pub(super) enum Happened {
     NodeUp,
     Unfinished,
     Rebound,
+    Reserved,
+    Held,
 }
 
 impl LogHash {

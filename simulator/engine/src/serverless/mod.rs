@@ -9,6 +9,7 @@
 //! come, `ledger` counts the outcome. Memory follows what is in the system, not how much has passed through it.
 
 mod arrivals;
+mod commitments;
 mod containers;
 mod decisions;
 mod distribution;
@@ -47,6 +48,7 @@ mod workflows;
 mod workload;
 
 pub use arrivals::{ArrivalProcess, ArrivalStream, Coming, NextArrival};
+pub use commitments::Reservation;
 pub use distribution::Distribution;
 pub use function::{InputScaled, MemoryShares, PercentileCurve, SHORTEST, Work, WorkLaw};
 pub use ledger::SLOWDOWN_FLOOR;

@@ -113,6 +113,7 @@ impl ServerlessSimulation {
         for (place, container) in self.containers.fail(change.node) {
             self.lose(place, &container);
         }
+        self.commitments.node_down(change.node);
         self.log.add(Happened::NodeDown, self.now.0, u64::from(change.node), 0);
         self.record(ClusterEvent::NodeDown { node });
     }
@@ -136,6 +137,8 @@ impl ServerlessSimulation {
         self.allocate(container.function, container.memory_mb, -1.0);
         let id = self.jobs.get(job).id;
         self.forget_starting(container.function, id);
+        // It may be the container that was awaited.
+        self.commitments.end_hold(container.function);
         self.put_back_pending(job, container.function);
         self.log.add(Happened::Interrupted, self.now.0, id.0, container.id.0);
         self.record(ClusterEvent::Interrupted { invocation: id, container: container.id });

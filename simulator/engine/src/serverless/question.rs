@@ -5,7 +5,8 @@ use common::ids::{ContainerId, FunctionId, NodeId};
 /// The question that a scheduler answers at a decision point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Question {
-    /// Which start comes next: `Start` or `Wait` (`Release` too, if the scheduler decides pools).
+    /// Which start comes next: `Start` or `Wait`, or before it `Reserve`, `Hold` and, if the scheduler decides evictions,
+    /// `Release`.
     Start,
     /// How long to keep a container that just fell idle. The answer is `KeepAlive` or `Release`.
     KeepAlive {

@@ -10,6 +10,7 @@ use common::{Action, SimTime, Stream};
 use rand_distr::{Distribution, StandardNormal};
 
 use super::arrivals::ArrivalStream;
+use super::commitments::Commitments;
 use super::containers::Containers;
 use super::estimates::Estimator;
 use super::execution::Execution;
@@ -54,6 +55,7 @@ pub struct ServerlessSimulation {
     pub(super) ledger: Ledger,
     /// A decision round goes on: the scheduler has not chosen *wait* since the last event.
     pub(super) round: bool,
+    pub(super) commitments: Commitments,
     /// Set by *wait*.
     pub(super) ask_again_at: Option<SimTime>,
     /// Questions other than about starts, which are asked first.
@@ -95,6 +97,7 @@ impl ServerlessSimulation {
             estimators: workload.estimators.clone(),
             ledger: Ledger::new(meters, workload.scarcity, rules.counts_from, &arrivals.expected),
             round: false,
+            commitments: Commitments::default(),
             ask_again_at: None,
             questions: VecDeque::new(),
             next_pool_tick: rules.asks_from.max(rules.pool_tick),
@@ -118,6 +121,9 @@ impl ServerlessSimulation {
         }
         if !self.questions.is_empty() {
             return Some(Progress::Decision);
+        }
+        if !self.commitments.is_empty() && !self.asks() {
+            self.commitments = Commitments::default();
         }
         if self.round && self.can_start() {
             if self.asks() {
@@ -204,6 +210,7 @@ impl ServerlessSimulation {
         if self.rules.interests.pools {
             next = next.min(self.next_pool_tick);
         }
+        next = self.commitments.next_end().map_or(next, |end| next.min(end));
         Some(self.containers.next_expiry_before(next).unwrap_or(next))
     }
 
@@ -227,6 +234,7 @@ impl ServerlessSimulation {
             happened = true;
         }
         happened |= self.run_ready();
+        happened |= self.commitments.end_due(at);
         if self.rules.interests.pools && self.next_pool_tick <= at {
             if self.asks() {
                 self.questions.push_back(Question::Pools);

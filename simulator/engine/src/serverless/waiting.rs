@@ -1,5 +1,7 @@
 //! Which invocations wait, and whether any can start: kept up to date so that the answer is cheap.
 
+use common::ids::FunctionId;
+
 use super::simulation::ServerlessSimulation;
 
 impl ServerlessSimulation {
@@ -44,6 +46,10 @@ impl ServerlessSimulation {
         let smallest = self.waiting_sizes.iter().find(|(_, functions)| *functions > 0);
         if smallest.is_none_or(|&(size, _)| size > self.containers.largest_fit()) {
             return false;
+        }
+        if !self.commitments.is_empty() {
+            let view = self.view();
+            return self.pending.active().iter().any(|&function| view.may_start(FunctionId(function)));
         }
         !self.containers.isolated() || self.can_start_isolated()
     }

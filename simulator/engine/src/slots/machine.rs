@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use common::ids::InvocationId;
 use common::slots::{ARRIVAL_MEMORY, RESOURCES};
 use common::trajectory::Reward;
-use common::{Action, SimTime};
+use common::{Action, Patience, SimTime};
 use configuration::SlotsConfig;
 
 use super::jobs::{Job, JobSequence};
@@ -48,6 +48,8 @@ pub struct SlotsSimulation {
     /// Jobs in the visible slots, as places in the sequence.
     pub(super) slots: Vec<Option<u32>>,
     pub(super) backlog: VecDeque<u32>,
+    /// Jobs that are held back, as places in the sequence, and the step at which that ends.
+    pub(super) held: Vec<(u32, u32)>,
     /// By start. What runs was started at some past `now`, so use never rises with time: a job that fits now fits for
     /// its whole length.
     pub(super) running: Vec<Running>,
@@ -74,6 +76,7 @@ impl SlotsSimulation {
             next: 0,
             slots: vec![None; config.visible as usize],
             backlog: VecDeque::with_capacity(config.backlog as usize),
+            held: Vec::new(),
             running: Vec::with_capacity(RESOURCES * config.capacity as usize),
             free: [config.capacity; RESOURCES],
             inverse_lengths: 0.0,
@@ -100,7 +103,7 @@ impl SlotsSimulation {
     /// See [`crate::Simulation::apply`].
     ///
     /// # Errors
-    /// When the job is not visible or does not fit, or when waiting would never end.
+    /// When the job is not visible, does not fit or is held for no time, or when waiting would never end.
     pub fn apply(&mut self, action: Action) -> Result<(), ActionError> {
         match action {
             Action::Wait if self.is_over() => Err(ActionError::NoDecisionDue),
@@ -110,6 +113,7 @@ impl SlotsSimulation {
                 Ok(())
             }
             Action::Start { invocation, .. } => self.start(invocation),
+            Action::Hold { invocation, patience: Patience::For(time) } => self.hold(invocation, time),
             _ => Err(ActionError::NotAsked),
         }
     }
@@ -187,20 +191,39 @@ impl SlotsSimulation {
     }
 
     fn any_fits(&self) -> bool {
-        self.slots.iter().flatten().any(|&place| self.fits(self.job(place)))
+        self.slots.iter().flatten().any(|&place| self.fits(self.job(place)) && self.held_steps(place) == 0)
     }
 
     fn is_over(&self) -> bool {
         self.in_system == 0 && self.next == self.sequence.jobs().len()
     }
 
+    /// The slot of a visible job, and the job's place in the sequence.
+    fn visible(&self, id: InvocationId) -> Result<(usize, u32), ActionError> {
+        let mut slots = self.slots.iter().enumerate().filter_map(|(slot, place)| Some((slot, (*place)?)));
+        slots.find(|&(_, place)| self.job(place).id == id).ok_or(ActionError::NotPending(id))
+    }
+
+    /// Leaves a visible job out for `time`, rounded up to whole steps.
+    fn hold(&mut self, id: InvocationId, time: SimTime) -> Result<(), ActionError> {
+        let (_, place) = self.visible(id)?;
+        let steps = time.0.div_ceil(SimTime::SECOND.0).min(u64::from(LONGEST_IDLE_WAIT)) as u32;
+        if steps == 0 {
+            return Err(ActionError::NothingToAwait(id));
+        }
+        self.held.retain(|(held, _)| *held != place);
+        self.held.push((place, self.now + steps));
+        Ok(())
+    }
+
+    /// Steps for which a job is still held back; 0: it is not.
+    pub(super) fn held_steps(&self, place: u32) -> u32 {
+        let held = self.held.iter().find(|(held, _)| *held == place);
+        held.map_or(0, |(_, until)| until - self.now)
+    }
+
     fn start(&mut self, id: InvocationId) -> Result<(), ActionError> {
-        let slot = self
-            .slots
-            .iter()
-            .position(|place| place.is_some_and(|place| self.job(place).id == id))
-            .ok_or(ActionError::NotPending(id))?;
-        let place = self.slots[slot].ok_or(ActionError::NotPending(id))?;
+        let (slot, place) = self.visible(id)?;
         let job = *self.job(place);
         if !self.fits(&job) {
             return Err(ActionError::DoesNotFit(id));
@@ -208,6 +231,7 @@ impl SlotsSimulation {
         for (free, need) in self.free.iter_mut().zip(job.demand) {
             *free -= need;
         }
+        self.held.retain(|(held, _)| *held != place);
         self.running.push(Running { job: place, ends: self.now + job.length });
         self.outcome.starts[place as usize] = Some(self.now);
         self.slots[slot] = self.backlog.pop_front();
@@ -217,6 +241,7 @@ impl SlotsSimulation {
     /// One step of time: finished jobs leave, new ones enter, then the reward is charged.
     fn step(&mut self) {
         self.now += 1;
+        self.held.retain(|(_, until)| *until > self.now);
         self.release_finished();
         while self.next < self.sequence.jobs().len() && self.job(self.next as u32).arrival <= self.now {
             self.admit(self.next as u32);

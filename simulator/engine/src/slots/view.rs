@@ -114,6 +114,7 @@ impl<'a> SlotsView<'a> {
                 demand: job.demand,
                 waited: simulation.now - job.arrival,
                 earliest_fit: earliest_fit(job, simulation.free, &out.running),
+                held: simulation.held_steps((*place)?),
             })
         }));
         out.backlog = simulation.backlog.len() as u32;

@@ -8,7 +8,7 @@
 
 use common::SimTime;
 use common::ids::{FunctionId, NodeId};
-use engine::serverless::{NodeState, Placement, ServerlessView};
+use engine::serverless::ServerlessView;
 
 use super::order::{Candidate, Order, before};
 use super::size::Size;
@@ -58,18 +58,11 @@ impl Reservations {
     pub fn closed_to(&self, view: &ServerlessView<'_>, function: FunctionId, size: usize) -> Vec<NodeId> {
         let delays = |held: &&Reservation| {
             view.placement(function, size, held.node)
-                .is_some_and(|placement| held.room_at < expected_end(view, function, &placement))
+                .is_some_and(|placement| held.room_at < view.expected_end(function, &placement))
         };
         // An empty vector allocates nothing.
         self.held.iter().filter(delays).map(|held| held.node).collect()
     }
-}
-
-/// When a container that starts now is expected to be idle.
-fn expected_end(view: &ServerlessView<'_>, function: FunctionId, placement: &Placement) -> SimTime {
-    let estimate = view.estimate(function);
-    let cold = if placement.warm { 0.0 } else { estimate.cold_start };
-    view.now() + SimTime::from_seconds(cold + estimate.mean)
 }
 
 /// Whether a function can start on no node, although a container of its size is offered.
@@ -98,36 +91,10 @@ fn reserve(
     for node in view.nodes().filter(|node| node.up) {
         let reserved = earlier.iter().filter(|held| held.node == node.id);
         let needed = demand + reserved.filter_map(|held| demand_mb(view, size, held.function)).sum::<u32>();
-        let Some(room_at) = time_of_room(view, &node, function, needed) else { continue };
+        let Some(room_at) = view.room_expected_at(&node, function, needed) else { continue };
         if best.is_none_or(|best| room_at < best.room_at) {
             best = Some(Reservation { function, node: node.id, room_at });
         }
     }
     best
-}
-
-/// When `needed` MB are expected to be free of busy containers on a node, and all containers of other isolation tags idle; `None`
-/// where it has less memory.
-fn time_of_room(
-    view: &ServerlessView<'_>,
-    node: &NodeState,
-    function: FunctionId,
-    needed: u32,
-) -> Option<SimTime> {
-    let busy = view.busy_on(node.id);
-    let mut ends: Vec<(f64, u32)> =
-        busy.map(|busy| (view.remaining_seconds(&busy), busy.memory_mb)).collect();
-    ends.sort_unstable_by(|one, other| one.0.total_cmp(&other.0).then(one.1.cmp(&other.1)));
-    let mut room_mb = node.free_mb + node.evictable_mb;
-    let mut seconds = 0.0;
-    if view.is_foreign(function, node.id) {
-        // All containers of a node have one tag.
-        seconds = ends.last().map_or(0.0, |(end, _)| *end);
-    }
-    let mut ends = ends.into_iter();
-    while room_mb < needed {
-        let (end, memory_mb) = ends.next()?;
-        (seconds, room_mb) = (end.max(seconds), room_mb + memory_mb);
-    }
-    Some(view.now() + SimTime::from_seconds(seconds))
 }

@@ -1,8 +1,8 @@
 //! Decides anything that may be decided, and now and then tries what may not.
 
 use common::ids::{ContainerId, FunctionId, InvocationId, NodeId};
-use common::{Action, SimTime};
-use engine::serverless::{Question, ServerlessView};
+use common::{Action, Patience, SimTime};
+use engine::serverless::{Line, Question, ServerlessView};
 use rand::Rng;
 
 /// Any possible answer to what is asked.
@@ -30,6 +30,11 @@ fn random_start(view: &ServerlessView<'_>, pools: bool, rng: &mut impl Rng) -> A
     if rng.random_bool(0.2) {
         return Action::Wait;
     }
+    if rng.random_bool(0.1)
+        && let Some(action) = commit(view, rng)
+    {
+        return action;
+    }
     if pools
         && rng.random_bool(0.1)
         && let Some(action) = release(view, rng)
@@ -38,6 +43,24 @@ fn random_start(view: &ServerlessView<'_>, pools: bool, rng: &mut impl Rng) -> A
     }
     let option = options[rng.random_range(0..options.len())];
     Action::Start { invocation: option.invocation, memory_mb: option.memory_mb, node: option.node }
+}
+
+/// Holds back or reserves for any line, where that is possible.
+fn commit(view: &ServerlessView<'_>, rng: &mut impl Rng) -> Option<Action> {
+    let lines: Vec<Line> = view.lines().collect();
+    let Line { function, oldest: invocation, .. } = lines[rng.random_range(0..lines.len())];
+    let node = NodeId(rng.random_range(0..view.spec().nodes.len() as u32));
+    let memory_mb = view.size_mb(function, view.default_size(function))?;
+    let reservable = view.reservable_at(function, memory_mb, node).is_some_and(|at| at > view.now());
+    let own_runs = view.busy_containers(function) > 0;
+    match rng.random_range(0..3) {
+        0 if reservable => Some(Action::Reserve { invocation, memory_mb, node }),
+        1 if own_runs => Some(Action::Hold { invocation, patience: Patience::UntilOwnContainer }),
+        _ => {
+            let time = SimTime(rng.random_range(1..2_000_000));
+            Some(Action::Hold { invocation, patience: Patience::For(time) })
+        }
+    }
 }
 
 fn release(view: &ServerlessView<'_>, rng: &mut impl Rng) -> Option<Action> {
@@ -67,11 +90,15 @@ pub fn impossible_actions(view: &ServerlessView<'_>, pools: bool) -> Vec<Action>
         Action::PreWarm { function: FunctionId(u32::MAX), memory_mb: 128, node: NodeId(0) },
         Action::PreWarm { function: FunctionId(0), memory_mb: 1, node: NodeId(0) },
         Action::Start { invocation: InvocationId(u64::MAX), memory_mb: 128, node: NodeId(0) },
+        Action::Reserve { invocation: InvocationId(u64::MAX), memory_mb: 128, node: NodeId(0) },
+        Action::Hold { invocation: InvocationId(u64::MAX), patience: Patience::For(SimTime::SECOND) },
     ];
     if let Some(first) = view.pending().next() {
         let memory_mb = view.spec().functions[first.function.0 as usize].default_memory_mb;
         actions.push(Action::Start { invocation: first.id, memory_mb: 1, node: NodeId(0) });
         actions.push(Action::Start { invocation: first.id, memory_mb, node: nowhere });
+        actions.push(Action::Reserve { invocation: first.id, memory_mb, node: nowhere });
+        actions.push(Action::Hold { invocation: first.id, patience: Patience::For(SimTime::ZERO) });
     }
     match view.question() {
         Question::KeepAlive { .. } => actions.push(Action::Wait),

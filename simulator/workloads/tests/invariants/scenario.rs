@@ -47,7 +47,13 @@ prop_compose! {
 
 impl Scenario {
     pub fn interests(&self) -> Interests {
-        Interests { events: true, keep_alive: self.keep_alive, pools: self.pools, foresight: false }
+        Interests {
+            events: true,
+            keep_alive: self.keep_alive,
+            pools: self.pools,
+            evictions: self.pools,
+            foresight: false,
+        }
     }
 
     pub fn load(&self) -> f64 {

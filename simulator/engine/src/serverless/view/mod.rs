@@ -1,5 +1,6 @@
 //! What a scheduler sees of a cluster, never a true duration (but see `oracle`): here time, specs, estimates and what waits.
 
+mod commitments;
 mod containers;
 mod placements;
 

@@ -1,10 +1,12 @@
 //! Where a container of a function can start, and with how much memory.
 
+use common::Action;
 use common::cluster::StartOption;
-use common::ids::{FunctionId, NodeId};
+use common::ids::{FunctionId, InvocationId, NodeId};
 
 use super::ServerlessView;
 use crate::serverless::function::MemoryShares;
+use crate::serverless::question::Question;
 use crate::serverless::seen::{Line, Placement};
 
 impl<'a> ServerlessView<'a> {
@@ -93,13 +95,41 @@ impl<'a> ServerlessView<'a> {
         self.simulation.containers.is_foreign(function.0, node.0)
     }
 
-    /// Possible starts of the oldest pending invocation of each function, for those `window` functions that can start
+    /// The start to which there is no sensible alternative, where there is one: every waiting function has idle containers of its own,
+    /// all on one node and of the only size, so nobody waits for what this start takes; nothing is held back or kept. It is the one
+    /// that has waited longest.
+    #[must_use]
+    pub fn uncontested_start(&self) -> Option<Action> {
+        if self.question() != Question::Start
+            || self.spec().size_multiples.len() > 1
+            || !self.simulation.commitments.is_empty()
+        {
+            return None;
+        }
+        let mut first: Option<(InvocationId, Placement, NodeId)> = None;
+        for line in self.lines() {
+            let mut warm = self.warm_placements(line.function, 0);
+            let (placement, node) = warm.next()?;
+            if warm.next().is_some() {
+                return None;
+            }
+            if first.is_none_or(|(oldest, ..)| line.oldest < oldest) {
+                first = Some((line.oldest, placement, node));
+            }
+        }
+        let (invocation, placement, node) = first?;
+        Some(Action::Start { invocation, memory_mb: placement.memory_mb, node })
+    }
+
+    /// Possible starts of the oldest pending invocation of each function that is not held back, where no reservation forbids it, for those `window` functions that can start
     /// somewhere and whose oldest has waited longest; sorted by (invocation, size, node). Those behind it in the line of the
     /// same function look alike but for having waited less, so nothing is lost, and a burst of one function cannot
-    /// hide the others. It is never empty when a decision is due and `window` is not 0.
+    /// hide the others. It is never empty when a
+    /// decision about a start is due and `window` is not 0.
     pub fn start_options(&self, window: usize, out: &mut Vec<StartOption>) {
         out.clear();
-        let mut lines: Vec<Line> = self.lines().collect();
+        let mut lines: Vec<Line> =
+            self.lines().filter(|line| self.held_until(line.function).is_none()).collect();
         lines.sort_unstable_by_key(|line| line.oldest);
         let mut shown = 0;
         for line in lines {
@@ -116,6 +146,9 @@ impl<'a> ServerlessView<'a> {
         for size in 0..self.spec().size_multiples.len() {
             for node in (0..self.spec().nodes.len() as u32).map(NodeId) {
                 let Some(placement) = self.placement(line.function, size, node) else { continue };
+                if self.delays_reservation(line.function, &placement, node) {
+                    continue;
+                }
                 out.push(StartOption {
                     invocation: line.oldest,
                     size: size as u32,

@@ -15,7 +15,7 @@ pub struct Belady;
 
 impl KeepAlive for Belady {
     fn interests(&self) -> Interests {
-        Interests { keep_alive: true, pools: true, foresight: true, ..Interests::default() }
+        Interests { keep_alive: true, evictions: true, foresight: true, ..Interests::default() }
     }
 
     fn keep(&mut self, view: &ServerlessView<'_>, container: &FellIdle) -> SimTime {

@@ -22,7 +22,7 @@ pub struct GreedyDual {
 
 impl KeepAlive for GreedyDual {
     fn interests(&self) -> Interests {
-        Interests { keep_alive: true, pools: true, ..Interests::default() }
+        Interests { keep_alive: true, evictions: true, ..Interests::default() }
     }
 
     fn keep(&mut self, view: &ServerlessView<'_>, container: &FellIdle) -> SimTime {
