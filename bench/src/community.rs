@@ -6,7 +6,7 @@ use rand::seq::SliceRandom;
 use state_graph::{EdgeType, NODE_TYPES, NodeType, StateGraph, StateGraphBuilder};
 
 use crate::graph::{generator, noise};
-use crate::typed::{DEGREE, EDGES, NODES, schema};
+use crate::typed::{EDGES, NODES, count, schema};
 
 /// Messages of a community, so that it has about a thousand nodes.
 const MESSAGES: usize = 10_000;
@@ -24,7 +24,7 @@ pub(crate) fn state(messages: usize) -> StateGraph {
     // Nodes of each type in an order in which every community is a range.
     let mut orders: [Vec<u32>; NODE_TYPES] = Default::default();
     for ((kind, share), order) in NodeType::ALL.into_iter().zip(NODES).zip(&mut orders) {
-        let count = ((share * (messages / DEGREE) as f64) as usize).max(communities);
+        let count = count(share, messages, communities);
         for _ in 0..count {
             builder.node(kind, &noise(schema.nodes[kind as usize].len(), &mut features_rng));
         }

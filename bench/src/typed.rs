@@ -10,10 +10,10 @@ use crate::graph::{Graph, Ranks, generator, noise};
 
 /// Messages (edges of both directions) a node.
 pub(crate) const DEGREE: usize = 10;
-/// Share of the nodes by type: functions, resources, invocations.
-pub(crate) const NODES: [f64; NODE_TYPES] = [0.25, 0.1, 0.65];
+/// Share of the nodes by type: functions, resources, invocations; no groups.
+pub(crate) const NODES: [f64; NODE_TYPES] = [0.25, 0.1, 0.65, 0.0];
 /// Share of the edges by type. A busy cluster's state is mostly requests: who could run where.
-pub(crate) const EDGES: [f64; EDGE_TYPES] = [0.13, 0.15, 0.05, 0.45, 0.08, 0.08, 0.06];
+pub(crate) const EDGES: [f64; EDGE_TYPES] = [0.13, 0.15, 0.05, 0.45, 0.08, 0.08, 0.06, 0.0, 0.0, 0.0];
 
 /// The schema of `serverless` with four sizes.
 pub(crate) fn schema() -> Schema {
@@ -27,13 +27,13 @@ pub(crate) fn state(messages: usize, index: usize) -> StateGraph {
     let schema = schema();
     let mut builder = StateGraphBuilder::default();
     builder.globals(&noise(schema.globals.len(), &mut rng));
-    let counts = NODES.map(|share| ((share * (messages / DEGREE) as f64) as usize).max(1));
+    let counts = NODES.map(|share| count(share, messages, 1));
     for (kind, count) in NodeType::ALL.into_iter().zip(counts) {
         for _ in 0..count {
             builder.node(kind, &noise(schema.nodes[kind as usize].len(), &mut rng));
         }
     }
-    let popular = counts.map(|count| Ranks::new(count, &mut rng));
+    let popular = counts.map(|count| Ranks::new(count.max(1), &mut rng));
     for (kind, share) in EdgeType::ALL.into_iter().zip(EDGES) {
         let ends = (counts[kind.source() as usize], &popular[kind.target() as usize]);
         let features = schema.edges[kind as usize].len();
@@ -43,6 +43,11 @@ pub(crate) fn state(messages: usize, index: usize) -> StateGraph {
     }
     builder.may_wait(true);
     builder.build()
+}
+
+/// Nodes of a type with this share, at least `least`; of a type without share none.
+pub(crate) fn count(share: f64, messages: usize, least: usize) -> usize {
+    if share > 0.0 { ((share * (messages / DEGREE) as f64) as usize).max(least) } else { 0 }
 }
 
 fn add_edge(
@@ -76,7 +81,7 @@ fn append(graph: &mut Graph, schema: &Schema, state: &StateGraph) {
     for (place, kind) in NodeType::ALL.into_iter().enumerate() {
         first[place] = graph.nodes as u32;
         graph.nodes += state.nodes[place] as usize;
-        let rows = state.node_features(schema, kind).chunks(schema.nodes[place].len());
+        let rows = state.node_features(schema, kind).chunks(schema.nodes[place].len().max(1));
         for row in rows {
             let start = graph.features.len();
             graph.features.resize(start + graph.width, 0.0);

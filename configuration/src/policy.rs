@@ -52,6 +52,11 @@ pub struct PolicyConfig {
     /// Message-passing layers of the value network.
     #[garde(range(max = 16))]
     pub value_layers: usize,
+    /// Whether the graph has rows for applications, tenants, zones and the whole cluster. Each layer pools members into them by
+    /// attention and sends what they know back down, so it takes two layers for a node to hear of others of its group. Only on
+    /// clusters.
+    #[garde(skip)]
+    pub levels: bool,
     /// A node hears at most so many edges of each type, drawn anew for every decision (an edge stays where either of its ends draws
     /// it); 0: all. For large clusters: cost then follows nodes, not pairs of what waits and where it may go.
     #[garde(range(max = 1_000_000))]
@@ -88,6 +93,7 @@ impl Default for PolicyConfig {
             heads: 4,
             layers: 2,
             value_layers: 1,
+            levels: false,
             neighbours: 0,
             actions: vec![ActionKind::Start, ActionKind::Wait],
             prior: String::new(),
@@ -110,6 +116,11 @@ fn divisible_by(heads: usize) -> impl FnOnce(&usize, &()) -> garde::Result {
 /// Refuses decisions that the scenario does not ask for.
 pub(crate) fn plays(scenario: Scenario) -> impl FnOnce(&PolicyConfig, &()) -> garde::Result {
     move |policy, _context| {
+        if policy.levels && scenario == Scenario::Slots {
+            return Err(garde::Error::new(
+                "levels is true, but `slots` has one machine and no functions: leave it out",
+            ));
+        }
         let in_slots = [ActionKind::Start, ActionKind::Wait, ActionKind::Hold];
         let other = policy.actions.iter().find(|kind| !in_slots.contains(kind));
         match other.filter(|_| scenario == Scenario::Slots) {

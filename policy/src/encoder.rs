@@ -61,7 +61,7 @@ impl Encoder {
                 ]
             })
         };
-        let node_inputs = [node_input(init, 0), node_input(init, 1), node_input(init, 2)];
+        let node_inputs = std::array::from_fn(|kind| node_input(init, kind));
         let edge_inputs = EdgeInputs::new(init, schema, width);
         let layers =
             (0..layers).map(|layer| AttentionLayer::new(init, &format!("layer.{layer}"), config)).collect();

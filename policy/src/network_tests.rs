@@ -4,13 +4,13 @@ use common::RunSeed;
 use common::trajectory::Choice;
 use configuration::{PolicyConfig, Storage};
 use rand::Rng;
-use state_graph::{StateGraph, serverless};
+use state_graph::StateGraph;
 use tch::{Kind, Tensor};
 
 use super::{PolicyNetwork, ValueNetwork};
 use crate::batch::GraphBatch;
 use crate::inference::Inference;
-use crate::random_states::{SIZES, rng, state};
+use crate::random_states::{rng, schema, state};
 
 fn config() -> PolicyConfig {
     PolicyConfig { width: 8, heads: 2, ..PolicyConfig::default() }
@@ -71,7 +71,7 @@ fn oracle(network: &PolicyNetwork, state: &StateGraph, choice: Choice) -> f64 {
 #[test]
 fn log_probabilities_equal_their_definition_and_sum_to_one() {
     crate::set_threads(1);
-    let schema = serverless::schema(SIZES as usize);
+    let schema = schema();
     let network =
         PolicyNetwork::with_options(&schema, &config(), RunSeed(1), (Kind::Double, tch::Device::Cpu));
     let mut rng = rng(1);
@@ -104,7 +104,7 @@ fn log_probabilities_equal_their_definition_and_sum_to_one() {
 fn a_gpu_computes_the_same() {
     // Before the first network; where there is none, there is nothing to compare with.
     let Ok(gpu) = crate::device(configuration::Device::Cuda(0)) else { return };
-    let schema = serverless::schema(SIZES as usize);
+    let schema = schema();
     let config = PolicyConfig { width: 32, heads: 4, ..config() };
     let mut rng = rng(5);
     let states: Vec<StateGraph> = (0..20).map(|_| state(&schema, &mut rng)).collect();
@@ -138,7 +138,7 @@ fn a_gpu_computes_the_same() {
 #[expect(clippy::print_stderr, reason = "the figures are quoted")]
 fn halves_change_log_probabilities_by_thousandths() {
     crate::set_threads(1);
-    let schema = serverless::schema(SIZES as usize);
+    let schema = schema();
     let mut rng = rng(11);
     let states: Vec<StateGraph> = (0..500).map(|_| state(&schema, &mut rng)).collect();
     let taken = drawn(&states, &mut rng);
@@ -187,7 +187,7 @@ fn loss(network: &PolicyNetwork, states: &[StateGraph], taken: &[Choice]) -> Ten
 #[test]
 fn gradients_of_encoder_and_heads_equal_finite_differences() {
     crate::set_threads(1);
-    let schema = serverless::schema(SIZES as usize);
+    let schema = schema();
     let network =
         PolicyNetwork::with_options(&schema, &config(), RunSeed(2), (Kind::Double, tch::Device::Cpu));
     let mut rng = rng(2);
@@ -246,7 +246,7 @@ fn scores_of_both(network: &PolicyNetwork, states: &[&StateGraph]) -> (Vec<f32>,
 #[test]
 fn inference_scores_what_the_network_scores() {
     crate::set_threads(1);
-    let schema = serverless::schema(SIZES as usize);
+    let schema = schema();
     for (width, heads, layers) in [(8, 2, 2), (24, 3, 2), (32, 4, 2), (64, 4, 2), (64, 2, 1), (32, 4, 0)] {
         let config = PolicyConfig { width, heads, layers, ..PolicyConfig::default() };
         let network = PolicyNetwork::new(&schema, &config, RunSeed(7));

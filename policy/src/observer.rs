@@ -10,7 +10,7 @@ use engine::serverless::ServerlessView;
 use engine::slots::SlotsView;
 use engine::{ClusterView, DecisionRequest};
 use state_graph::serverless::{self, ServerlessGraph, TrackerError};
-use state_graph::{NODE_TYPES, Schema, StateGraph, StateGraphBuilder, Way, slots};
+use state_graph::{NODE_TYPES, NodeType, Schema, StateGraph, StateGraphBuilder, Way, slots};
 
 use crate::neighbours::sampled;
 use crate::network::PolicyNetwork;
@@ -65,6 +65,7 @@ pub fn schema_of(config: &SimulatorConfig, policy: &PolicyConfig) -> Schema {
         Scenario::Slots => slots::schema(),
         Scenario::Serverless => serverless::schema(config.serverless.size_multiples.len()),
     };
+    let schema = if policy.levels { serverless::with_levels(schema) } else { schema };
     let schema = schema.with_ways(&ways_of(config, policy));
     if policy.prior.is_empty() { schema } else { schema.with_prior() }
 }
@@ -134,7 +135,7 @@ impl Observer {
             ClusterView::Slots(_) => {
                 let jobs = self.slots.visible.iter().map(|job| format!("job {}", job.id.0));
                 let running = self.slots.running.iter().map(|job| format!("job {} (runs)", job.id.0));
-                return [Vec::new(), vec!["machine".to_owned()], jobs.chain(running).collect()];
+                return [Vec::new(), vec!["machine".to_owned()], jobs.chain(running).collect(), Vec::new()];
             }
             ClusterView::Serverless(view) => view,
         };
@@ -154,6 +155,7 @@ impl Observer {
             legend.functions.iter().map(|function| name(*function)).collect(),
             view.nodes().map(|node| format!("node {}", node.id.0)).collect(),
             legend.invocations.iter().map(invocation).collect(),
+            legend.groups.iter().map(|group| format!("{group:?}").to_lowercase()).collect(),
         ]
     }
 
@@ -174,7 +176,11 @@ impl Observer {
         if self.clusters.len() <= environment {
             self.clusters.resize(environment + 1, None);
         }
-        let cluster = self.clusters[environment].get_or_insert_with(|| ServerlessGraph::new(view.spec()));
+        let levels = !self.schema.nodes[NodeType::Group as usize].is_empty();
+        let cluster = self.clusters[environment].get_or_insert_with(|| {
+            let graph = ServerlessGraph::new(view.spec());
+            if levels { graph.with_levels() } else { graph }
+        });
         cluster.apply(view.events())?;
         let uncontested = view.uncontested_start();
         if uncontested.is_some() {

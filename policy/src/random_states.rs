@@ -3,10 +3,15 @@
 use common::RunSeed;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
-use state_graph::{EdgeType, NodeType, Schema, StateGraph, StateGraphBuilder};
+use state_graph::{EdgeType, NodeType, Schema, StateGraph, StateGraphBuilder, serverless};
 
 /// Sizes to choose between.
 pub(crate) const SIZES: u32 = 3;
+
+/// The schema of the states here, with every node and edge type.
+pub(crate) fn schema() -> Schema {
+    serverless::with_levels(serverless::schema(SIZES as usize))
+}
 
 pub(crate) fn rng(seed: u64) -> ChaCha8Rng {
     RunSeed(seed).rng(common::Stream::Scenario, 0)
@@ -65,6 +70,18 @@ pub(crate) fn state_of(schema: &Schema, nodes: [u32; 4], rng: &mut ChaCha8Rng) -
     let temporal = schema.edges[EdgeType::Temporal as usize].len();
     for source in 1..(running + pending) * u32::from(temporal > 0) {
         builder.edge(EdgeType::Temporal, source - 1, source, &row(rng, temporal));
+    }
+    let groups = schema.nodes[NodeType::Group as usize].len();
+    if groups > 0 {
+        let all = builder.node(NodeType::Group, &row(rng, groups));
+        let one = builder.node(NodeType::Group, &row(rng, groups));
+        let mut join = |kind: EdgeType, member: u32, group: u32| {
+            let row = row(rng, schema.edges[kind as usize].len());
+            builder.edge(kind, member, group, &row);
+        };
+        (0..functions).for_each(|function| join(EdgeType::FunctionOf, function, one));
+        (0..resources).for_each(|resource| join(EdgeType::ResourceOf, resource, all));
+        join(EdgeType::GroupOf, one, all);
     }
     builder.may_wait(rng.random_bool(0.8));
     builder.build()

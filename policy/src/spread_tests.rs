@@ -8,12 +8,12 @@ use common::RunSeed;
 use common::trajectory::Choice;
 use configuration::{PolicyConfig, Storage};
 use rand::Rng;
-use state_graph::{Schema, StateGraph, serverless};
+use state_graph::{Schema, StateGraph};
 use tch::{Kind, Tensor};
 use torch_extension::process_group::{ProcessGroup, Store};
 
 use super::{Placement, collate_part, messages};
-use crate::random_states::{SIZES, rng, state, state_of};
+use crate::random_states::{rng, schema, state, state_of};
 use crate::{GraphBatch, PolicyError, PolicyNetwork, ValueNetwork};
 
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -138,7 +138,7 @@ fn distance(a: &Said, b: &Said) -> f64 {
 #[test]
 fn any_cut_of_any_states_over_ranks_changes_nothing() {
     crate::set_threads(1);
-    let schema = serverless::schema(SIZES as usize);
+    let schema = schema();
     for case in 0..12 {
         let mut rng = rng(case);
         let ranks = [2, 4][case as usize % 2];
@@ -166,7 +166,7 @@ fn any_cut_of_any_states_over_ranks_changes_nothing() {
 #[test]
 fn one_state_of_a_hundred_thousand_edges_is_the_same_over_ranks() {
     crate::set_threads(1);
-    let schema = serverless::schema(SIZES as usize);
+    let schema = schema();
     let state = state_of(&schema, [200, 300, 400, 100], &mut rng(9));
     let (sources, targets) = messages(&state);
     assert!(sources.len() > 100_000, "{} edges", sources.len());
@@ -187,7 +187,7 @@ fn one_state_of_a_hundred_thousand_edges_is_the_same_over_ranks() {
 #[test]
 fn halves_are_the_same_over_ranks_and_cost_half_the_bytes() {
     crate::set_threads(1);
-    let schema = serverless::schema(SIZES as usize);
+    let schema = schema();
     // One decision: it is sent few rows beside those that messages need.
     let states = [state_of(&schema, [300, 300, 1500, 1], &mut rng(5))];
     let nodes: u32 = states[0].nodes.iter().sum();
@@ -204,7 +204,7 @@ fn halves_are_the_same_over_ranks_and_cost_half_the_bytes() {
 
 #[test]
 fn a_spread_batch_is_not_computed_alone() {
-    let schema = serverless::schema(SIZES as usize);
+    let schema = schema();
     let state = state(&schema, &mut rng(1));
     let owners = (0..state.nodes.iter().sum()).map(|node: u32| node % 2).collect();
     let placements = [Placement::Spread { owners, decider: 0 }];

@@ -6,7 +6,9 @@ use std::path::Path;
 use common::{Action, RunSeed, Stream};
 use engine::{ClusterView, Interests, Progress};
 use rand::Rng as _;
-use state_graph::serverless::{Offer, PENDING_WINDOW, RUNNING_WINDOW, STUCK_WINDOW, ServerlessGraph, schema};
+use state_graph::serverless::{
+    Offer, PENDING_WINDOW, RUNNING_WINDOW, STUCK_WINDOW, ServerlessGraph, schema, with_levels,
+};
 use state_graph::{EDGE_TYPES, EdgeType, NodeType, Schema, StateGraph, StateGraphBuilder};
 use workloads::Episodes;
 
@@ -57,7 +59,7 @@ fn seen(workload: &str) -> Seen {
         configuration::load(Path::new(&path), &["simulator.serverless.load_percent=110".to_owned()]).unwrap();
     let episodes = Episodes::new(&config.simulator).unwrap();
     let mut simulation = episodes.training(RunSeed(1), Interests::EVENTS);
-    let schema = schema(config.simulator.serverless.size_multiples.len());
+    let schema = with_levels(schema(config.simulator.serverless.size_multiples.len()));
     let mut rng = RunSeed(1).rng(Stream::Actions, 0);
     let (mut builder, mut options, mut seen) = (StateGraphBuilder::default(), Vec::new(), Seen::default());
     let mut graph: Option<ServerlessGraph> = None;
@@ -66,7 +68,7 @@ fn seen(workload: &str) -> Seen {
             break;
         }
         let ClusterView::Serverless(view) = simulation.view() else { panic!("a serverless episode") };
-        let graph = graph.get_or_insert_with(|| ServerlessGraph::new(view.spec()));
+        let graph = graph.get_or_insert_with(|| ServerlessGraph::new(view.spec()).with_levels());
         graph.apply(view.events()).unwrap();
         view.start_options(PENDING_WINDOW, &mut options);
         seen.add(&graph.state(view.now(), &Offer::starts(&options), &mut builder), &schema);

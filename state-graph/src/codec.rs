@@ -1,14 +1,14 @@
 //! States as bytes: consecutive states share every section that did not change.
 //!
-//! A state is: a mask of `u16` (bit s: section s is that of the previous state; bit 15: *wait* is allowed; bit 14: the
+//! A state is: a mask of `u32` (bit s: section s is that of the previous state; bit 31: *wait* is allowed; bit 30: the
 //! indices are those of the previous state), the counts as `u32` little-endian (node types, edge types, options), then
 //! the features of each section whose bit is clear as `f32` little-endian, then the indices as `u32` unless shared.
 
 use crate::schema::{EDGE_TYPES, NODE_TYPES, Schema};
 use crate::state_graph::{SECTIONS, StateGraph};
 
-const MAY_WAIT: u16 = 1 << 15;
-const SAME_INDICES: u16 = 1 << 14;
+const MAY_WAIT: u32 = 1 << 31;
+const SAME_INDICES: u32 = 1 << 30;
 const COUNTS: usize = NODE_TYPES + EDGE_TYPES + 1;
 /// Largest count that is accepted in a state. A larger count means that the bytes are damaged.
 const MAX_COUNT: u32 = 100_000_000;
@@ -160,8 +160,8 @@ impl<'a> StateGraphDecoder<'a> {
         schema: &Schema,
         previous: Option<&StateGraph>,
     ) -> Result<StateGraph, StateGraphError> {
-        let mask = self.take(2)?;
-        let mask = u16::from_le_bytes([mask[0], mask[1]]);
+        let mask = self.take(4)?;
+        let mask = u32::from_le_bytes([mask[0], mask[1], mask[2], mask[3]]);
         let mut state = self.read_counts()?;
         state.may_wait = mask & MAY_WAIT != 0;
         let before = previous.map(|previous| (previous, previous.sections(schema)));
@@ -206,7 +206,7 @@ impl<'a> StateGraphDecoder<'a> {
     fn read_indices(
         &mut self,
         state: &StateGraph,
-        mask: u16,
+        mask: u32,
         previous: Option<&StateGraph>,
     ) -> Result<Vec<u32>, StateGraphError> {
         let edges: usize = state.edges.iter().map(|&count| count as usize).sum();
@@ -287,6 +287,6 @@ mod tests {
         let first = encoder.len();
         encoder.push(&schema, state(5, 0.0));
         assert!(first > 500);
-        assert_eq!(encoder.len() - first, 2 + 4 * COUNTS);
+        assert_eq!(encoder.len() - first, 4 + 4 * COUNTS);
     }
 }

@@ -14,14 +14,17 @@ pub enum NodeType {
     Resource = 1,
     /// A pending or running invocation (in `slots`: a job).
     Invocation = 2,
+    /// An application, a tenant, a zone or the whole cluster: a row above others, where a policy has levels.
+    Group = 3,
 }
 
 /// Number of node types, the length of arrays by node type.
-pub const NODE_TYPES: usize = 3;
+pub const NODE_TYPES: usize = 4;
 
 impl NodeType {
     /// Every node type, in order.
-    pub const ALL: [NodeType; NODE_TYPES] = [NodeType::Function, NodeType::Resource, NodeType::Invocation];
+    pub const ALL: [NodeType; NODE_TYPES] =
+        [NodeType::Function, NodeType::Resource, NodeType::Invocation, NodeType::Group];
 }
 
 /// Edge types, in the order in which a state stores them. Each is stored in one direction; the networks pass messages
@@ -43,10 +46,16 @@ pub enum EdgeType {
     Temporal = 5,
     /// Function → function that consumes its output.
     Dependency = 6,
+    /// Function → its application.
+    FunctionOf = 7,
+    /// Resource → its zone.
+    ResourceOf = 8,
+    /// Application → tenant → cluster, and zone → cluster.
+    GroupOf = 9,
 }
 
 /// Number of edge types, the length of arrays by edge type.
-pub const EDGE_TYPES: usize = 7;
+pub const EDGE_TYPES: usize = 10;
 
 const NODE_SOURCES: [NodeType; EDGE_TYPES] = [
     NodeType::Invocation,
@@ -56,6 +65,9 @@ const NODE_SOURCES: [NodeType; EDGE_TYPES] = [
     NodeType::Function,
     NodeType::Invocation,
     NodeType::Function,
+    NodeType::Function,
+    NodeType::Resource,
+    NodeType::Group,
 ];
 const NODE_TARGETS: [NodeType; EDGE_TYPES] = [
     NodeType::Function,
@@ -65,6 +77,9 @@ const NODE_TARGETS: [NodeType; EDGE_TYPES] = [
     NodeType::Function,
     NodeType::Invocation,
     NodeType::Function,
+    NodeType::Group,
+    NodeType::Group,
+    NodeType::Group,
 ];
 
 impl EdgeType {
@@ -77,6 +92,9 @@ impl EdgeType {
         EdgeType::Sharing,
         EdgeType::Temporal,
         EdgeType::Dependency,
+        EdgeType::FunctionOf,
+        EdgeType::ResourceOf,
+        EdgeType::GroupOf,
     ];
 
     /// The name of the type, as docs have it.
@@ -90,6 +108,9 @@ impl EdgeType {
             EdgeType::Sharing => "sharing",
             EdgeType::Temporal => "temporal",
             EdgeType::Dependency => "dependency",
+            EdgeType::FunctionOf => "function-of",
+            EdgeType::ResourceOf => "resource-of",
+            EdgeType::GroupOf => "group-of",
         }
     }
 

@@ -15,7 +15,7 @@ const LONGEST: f32 = 15.0;
 pub fn schema() -> Schema {
     let machine =
         (0..RESOURCES).flat_map(|resource| (0..PROFILE).map(move |step| format!("free_{resource}_{step}")));
-    let mut nodes: [Vec<String>; 3] = Default::default();
+    let mut nodes: [Vec<String>; crate::NODE_TYPES] = Default::default();
     nodes[NodeType::Resource as usize] = machine.collect();
     nodes[NodeType::Invocation as usize] = names(&[
         "length",
@@ -207,7 +207,7 @@ mod tests {
         };
         let state = state(&observation, 2, &mut StateGraphBuilder::default());
         let schema = schema();
-        assert_eq!(state.nodes, [0, 1, 5]);
+        assert_eq!(state.nodes, [0, 1, 5, 0]);
         assert_eq!(state.option_indices(), [&[1, 1, 3, 3][..], &[0, 1, 0, 1], &[0; 4]]);
         assert_eq!(state.edge_ends(EdgeType::Allocation), (&[4][..], &[0][..]));
         assert_eq!(state.node_features(&schema, NodeType::Resource)[PROFILE], 0.9);

@@ -79,7 +79,8 @@ impl StateGraph {
     }
 
     /// Of the options, `[options]` each: the node that is acted upon (the invocation that would start), the way, and the node where
-    /// (the resource on which it would start). Nodes are numbered over all types, functions first, then resources, then invocations.
+    /// (the resource on which it would start). Nodes are numbered over all types, in the order of
+    /// [`NodeType`].
     #[must_use]
     pub fn option_indices(&self) -> [&[u32]; 3] {
         let start = 2 * self.edges.iter().sum::<u32>() as usize;
@@ -90,12 +91,20 @@ impl StateGraph {
     /// Type of the node with a number over all types, and its number within its type.
     #[must_use]
     pub fn node_at(&self, number: u32) -> (NodeType, u32) {
-        let [functions, resources, _] = self.nodes;
-        match number {
-            _ if number < functions => (NodeType::Function, number),
-            _ if number < functions + resources => (NodeType::Resource, number - functions),
-            _ => (NodeType::Invocation, number - functions - resources),
+        let mut left = number;
+        for (kind, &count) in NodeType::ALL.into_iter().zip(&self.nodes) {
+            if left < count || kind == NodeType::Group {
+                return (kind, left);
+            }
+            left -= count;
         }
+        unreachable!("groups are the last type")
+    }
+
+    /// Number over all types of the first node of each type.
+    #[must_use]
+    pub fn first_nodes(&self) -> [u32; NODE_TYPES] {
+        std::array::from_fn(|kind| self.nodes[..kind].iter().sum())
     }
 
     /// A copy of the state that holds only the edges whose entry in `kept` is true, in the same order. `kept` has one
@@ -246,8 +255,7 @@ impl StateGraphBuilder {
         }
         state.options = self.options.ways.len() as u32;
         state.features.extend_from_slice(&self.options.features);
-        let [functions, resources, _] = state.nodes;
-        let first = [0, functions, functions + resources];
+        let first = state.first_nodes();
         let number = |&(kind, number): &Node| first[kind as usize] + number;
         state.indices.extend(self.options.subjects.iter().map(number));
         state.indices.extend_from_slice(&self.options.ways);

@@ -198,10 +198,25 @@ fn a_prior_that_is_no_rule_is_refused_before_a_run_folder_is_made() {
     for (config, prior, word) in [
         (&slots, "sjf+reserv", "the nearest are `reserve`"),
         (&slots, "quantum", "is no"),
-        (&azure(), "sjf+greedy-dual", "decides more than starts"),
+        (&azure(), "sjf+greedy-dual", "add \"keep_alive\", \"evict\" to `policy.actions`"),
     ] {
         let output = train_with(folder.path(), config, &[&format!("policy.prior=\"{prior}\"")]);
         refused(&output, 3, &["key `policy.prior`", word]);
+        assert!(!folder.path().join("run").exists());
+    }
+}
+
+#[test]
+fn a_scheduler_that_cannot_be_imitated_is_refused_before_a_run_folder_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    for (rule, word) in [
+        ("sfj", "the nearest are `sjf`"),
+        ("sjf+belady", "knows the future"),
+        ("sjf+hybrid-histogram", "add \"keep_alive\", \"pre_warm\" to `policy.actions`"),
+        ("sjf+reserve", "is the prior, too"),
+    ] {
+        let output = train_with(folder.path(), &azure(), &[&format!("learner.imitate={rule}")]);
+        refused(&output, 3, &["key `learner.imitate`", word]);
         assert!(!folder.path().join("run").exists());
     }
 }

@@ -86,7 +86,7 @@ impl PlainEncoder {
         };
         Ok(PlainEncoder {
             width: encoder.width as usize,
-            node_inputs: [node_input(0)?, node_input(1)?, node_input(2)?],
+            node_inputs: [node_input(0)?, node_input(1)?, node_input(2)?, node_input(3)?],
             layers: encoder.layers.iter().map(layer).collect::<Result<_, _>>()?,
             output_norm: encoder.output_norm.plain()?,
             context: [encoder.context[0].plain(true)?, encoder.context[1].plain(true)?],

@@ -121,12 +121,12 @@ impl Path {
     }
 }
 
-fn flag(is: bool) -> f32 {
+pub(super) fn flag(is: bool) -> f32 {
     f32::from(u8::from(is))
 }
 
 /// ln(1 + x) / 3 of a count.
-fn count(value: u32) -> f32 {
+pub(super) fn count(value: u32) -> f32 {
     (1.0 + value as f32).ln() / 3.0
 }
 

@@ -8,6 +8,7 @@ use common::{SimTime, upward_ranks};
 
 use super::container::{Container, Work};
 use super::features::{self, MBPS_PER_VCPU, Path, Waiting};
+use super::levels::{Group, Levels};
 use super::offer::{Offer, Subject};
 use super::option_rows::OptionRows;
 use super::tracker::ServerlessGraph;
@@ -38,12 +39,14 @@ pub struct Legend {
     pub functions: Vec<FunctionId>,
     /// By number: the function, and the invocation where it waits; a running one has none.
     pub invocations: Vec<(FunctionId, Option<InvocationId>)>,
+    /// By number: the group, where states have levels.
+    pub groups: Vec<Group>,
 }
 
 /// Where the nodes of a frame are.
-struct Frame<'a> {
+pub(super) struct Frame<'a> {
     now: SimTime,
-    builder: &'a mut StateGraphBuilder,
+    pub(super) builder: &'a mut StateGraphBuilder,
     /// Functions that are shown, ascending; their places are their numbers in the state.
     functions: Vec<usize>,
     resources: Vec<u32>,
@@ -105,6 +108,9 @@ impl ServerlessGraph {
         }
         self.add_others(&rows, &mut frame);
         add_temporal(&mut frame);
+        if self.levels {
+            Levels::of(self, &frame.functions).add_to(&mut frame, self.memory_mb);
+        }
         builder.may_wait(offer.may_wait);
         builder.build()
     }
@@ -124,8 +130,9 @@ impl ServerlessGraph {
         let invocations = running_rows
             .chain(waiting.map(|(invocation, work)| (id(work.function), Some(invocation))))
             .collect();
-        let functions = self.shown_functions(offer, &stuck, &running).into_iter().map(id).collect();
-        Legend { functions, invocations }
+        let shown = self.shown_functions(offer, &stuck, &running);
+        let groups = if self.levels { Levels::of(self, &shown).names() } else { Vec::new() };
+        Legend { functions: shown.into_iter().map(id).collect(), invocations, groups }
     }
 
     /// Up to `most` functions without containers that are expected to be called next, with the seconds until then. What was due more

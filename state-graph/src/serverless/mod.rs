@@ -8,6 +8,7 @@ mod counts;
 mod features;
 mod frame;
 mod function;
+mod levels;
 mod node;
 mod offer;
 mod option_rows;
@@ -16,17 +17,18 @@ mod tracker;
 mod workflows;
 
 use crate::schema::names;
-use crate::{EDGE_TYPES, EdgeType, NodeType, Schema};
+use crate::{EDGE_TYPES, EdgeType, NODE_TYPES, NodeType, Schema};
 
 pub use counts::GraphCounts;
 pub use frame::{Legend, PENDING_WINDOW, RUNNING_WINDOW, STUCK_WINDOW};
+pub use levels::Group;
 pub use offer::{Offer, OtherOption, Subject};
 pub use tracker::{ServerlessGraph, TrackerError};
 
 /// Names of every feature, for a scheduler that decides between `sizes` sizes.
 #[must_use]
 pub fn schema(sizes: usize) -> Schema {
-    let mut nodes: [Vec<String>; 3] = Default::default();
+    let mut nodes: [Vec<String>; NODE_TYPES] = Default::default();
     nodes[NodeType::Function as usize] = names(&features::FUNCTION);
     nodes[NodeType::Resource as usize] = names(&features::RESOURCE);
     nodes[NodeType::Invocation as usize] = names(&features::INVOCATION);
@@ -40,4 +42,14 @@ pub fn schema(sizes: usize) -> Schema {
     edges[EdgeType::Dependency as usize] = names(&features::DEPENDENCY);
     let ways = (0..sizes).map(|size| format!("start_size_{size}")).collect();
     Schema { globals: names(&features::GLOBAL), nodes, edges, options: names(&option_rows::OPTION), ways }
+}
+
+/// `schema` with the rows of applications, tenants, zones and the cluster.
+#[must_use]
+pub fn with_levels(mut schema: Schema) -> Schema {
+    schema.nodes[NodeType::Group as usize] = names(&levels::GROUP);
+    for kind in [EdgeType::FunctionOf, EdgeType::ResourceOf, EdgeType::GroupOf] {
+        schema.edges[kind as usize] = names(&levels::MEMBER);
+    }
+    schema
 }

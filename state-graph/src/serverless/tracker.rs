@@ -50,6 +50,8 @@ type Agenda = BTreeSet<(SimTime, ContainerId)>;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServerlessGraph {
     pub(super) spec: ClusterSpec,
+    /// Whether states have rows for applications, tenants, zones and the cluster.
+    pub(super) levels: bool,
     /// Memory of all nodes, MB.
     pub(super) memory_mb: u64,
     pub(super) functions: Vec<FunctionState>,
@@ -95,6 +97,12 @@ impl ServerlessGraph {
             spec: spec.clone(),
             ..ServerlessGraph::default()
         }
+    }
+
+    /// States of this graph have rows for applications, tenants, zones and the cluster, as [`super::with_levels`] names them.
+    #[must_use]
+    pub fn with_levels(self) -> Self {
+        ServerlessGraph { levels: true, ..self }
     }
 
     /// Applies events in the given order.
