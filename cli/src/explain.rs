@@ -1,7 +1,7 @@
 //! `longshore explain`: why a policy decides as it does.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use common::{Action, ExitCode, Stream};
 use configuration::Config;
@@ -49,7 +49,7 @@ pub struct ExplainArguments {
 }
 
 #[derive(Serialize)]
-struct Explained<'a> {
+struct Explained {
     schema: u32,
     /// Number of the decision in the episode, from 0.
     decision: u64,
@@ -57,7 +57,15 @@ struct Explained<'a> {
     at: f64,
     action: Action,
     #[serde(flatten)]
-    explanation: &'a Explanation,
+    explanation: Explanation,
+}
+
+/// Which decisions of which episode are explained.
+struct Chosen {
+    episode: u64,
+    load: Option<f64>,
+    after: u32,
+    decisions: u32,
 }
 
 /// Plays the episode until enough was explained.
@@ -65,51 +73,70 @@ struct Explained<'a> {
 /// # Errors
 /// Where there is no such policy, its workload cannot be read, or stdout cannot be written.
 pub fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
-    let checkpoint = Checkpoint::open(&find_checkpoint(&arguments.run)?)?;
-    let mut scheduler = checkpoint.scheduler(&arguments.run.display().to_string())?;
+    let &ExplainArguments { episode, load, after, decisions, json, .. } = arguments;
+    explain(&arguments.run, &Chosen { episode, load, after, decisions }, |explained| write(explained, json))?;
+    Ok(ExitCode::Success)
+}
+
+/// The first `decisions` decisions of test episode 0 of a run or checkpoint, as `longshore explain` prints them.
+///
+/// # Errors
+/// As [`run`].
+pub fn texts(run: &Path, load: f64, decisions: u32) -> anyhow::Result<Vec<String>> {
+    let mut texts = Vec::new();
+    let chosen = Chosen { episode: 0, load: Some(load), after: 0, decisions };
+    explain(run, &chosen, |explained| {
+        texts.push(text(explained));
+        Ok(())
+    })?;
+    Ok(texts)
+}
+
+fn explain(
+    run: &Path,
+    chosen: &Chosen,
+    mut say: impl FnMut(&Explained) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let checkpoint = Checkpoint::open(&find_checkpoint(run)?)?;
+    let mut scheduler = checkpoint.scheduler(&run.display().to_string())?;
     policy::set_threads(1);
-    let mut simulation = episode(&checkpoint.manifest.config, arguments, scheduler.interests())?;
+    let mut simulation = episode(&checkpoint.manifest.config, chosen, scheduler.interests())?;
     scheduler.episode_started(0);
-    let (mut left, mut decision) = (arguments.decisions, 0);
+    let (mut left, mut decision) = (chosen.decisions, 0);
     while left > 0 && simulation.advance() == Progress::Decision {
         let request = DecisionRequest { environment: 0, view: simulation.view() };
         let at = simulation.now().seconds();
         let mut actions = Vec::new();
-        if at < f64::from(arguments.after) {
+        if at < f64::from(chosen.after) {
             scheduler.decide(&[request], &mut actions)?;
         } else {
             let (action, explanation) = scheduler.explain(&request)?;
             actions.push(action);
             if explanation.options.len() + usize::from(explanation.wait.is_some()) > 1 {
-                let explained = Explained { schema: 1, decision, at, action, explanation: &explanation };
-                write(&explained, arguments.json)?;
+                say(&Explained { schema: 1, decision, at, action, explanation })?;
                 left -= 1;
             }
         }
         simulation.apply(actions[0])?;
         decision += 1;
     }
-    if left == arguments.decisions {
+    if left == chosen.decisions {
         anyhow::bail!("the episode ends at {} s before any decision to explain", simulation.now().seconds());
     }
-    Ok(ExitCode::Success)
+    Ok(())
 }
 
-fn episode(
-    config: &Config,
-    arguments: &ExplainArguments,
-    interests: Interests,
-) -> anyhow::Result<Simulation> {
+fn episode(config: &Config, chosen: &Chosen, interests: Interests) -> anyhow::Result<Simulation> {
     let episodes = Episodes::new(&config.simulator)?;
-    let seed = config.seed.episode(Stream::Test, arguments.episode);
+    let seed = config.seed.episode(Stream::Test, chosen.episode);
     if episodes.workload().is_none() {
-        return Ok(episodes.slots(seed, arguments.load.unwrap_or(110.0), STEPS));
+        return Ok(episodes.slots(seed, chosen.load.unwrap_or(110.0), STEPS));
     }
-    let load = arguments.load.unwrap_or(config.simulator.serverless.load_percent);
+    let load = chosen.load.unwrap_or(config.simulator.serverless.load_percent);
     Ok(episodes.serverless(seed, Part::Test, load / 100.0, interests))
 }
 
-fn write(explained: &Explained<'_>, json: bool) -> anyhow::Result<()> {
+fn write(explained: &Explained, json: bool) -> anyhow::Result<()> {
     let mut stdout = telemetry::stdout();
     if json {
         writeln!(stdout, "{}", serde_json::to_string(explained)?)?;
@@ -119,8 +146,8 @@ fn write(explained: &Explained<'_>, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn text(explained: &Explained<'_>) -> String {
-    let Explanation { options, wait, prior_waits, listener, heard } = explained.explanation;
+fn text(explained: &Explained) -> String {
+    let Explanation { options, wait, prior_waits, listener, heard } = &explained.explanation;
     let chosen = |is_chosen: bool, is_prior: bool| match (is_chosen, is_prior) {
         (true, true) => "chosen, as the prior",
         (true, false) => "chosen",

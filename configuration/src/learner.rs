@@ -79,9 +79,9 @@ pub struct LearnerConfig {
     /// Items more than this many published versions old are dropped and counted.
     #[garde(range(min = 1, max = 1_000_000))]
     pub max_lag: u64,
-    /// A scheduler that the policy learns to decide like, as a start for later runs (`--init-from`): actors play the scheduler, the
-    /// policy's loss is the cross-entropy of its decisions, and the value network learns its returns. Empty: the policy plays and
-    /// learns from its own returns.
+    /// A scheduler that the policy learns to decide like, as a start for later runs (`--init-from`): half of the environments play the
+    /// scheduler and half the policy, the policy's loss is the cross-entropy of what the scheduler would decide, and the value network
+    /// learns the returns. Empty: the policy plays and learns from its own returns.
     #[garde(length(max = 200))]
     pub imitate: String,
     /// What the policy gradient is weighted with.
@@ -151,7 +151,7 @@ pub struct LearnerConfig {
 }
 
 impl LearnerConfig {
-    /// The group baseline that actors play for; none where a scheduler is imitated: all rollouts of a group would be the same.
+    /// The group baseline that actors play for; none where a scheduler is imitated, because nothing is compared.
     #[must_use]
     pub fn played_group(&self) -> Option<&GroupConfig> {
         self.group.as_ref().filter(|_| self.imitate.is_empty())

@@ -52,7 +52,7 @@ pub use play::play_batch;
 pub use record::{Cell, EpisodeRecord};
 pub use recording::{ContainerState, Recording, Span, record_episode};
 pub use reference::{Reference, is_reference, shown_name};
-pub use report::{ReportInput, middle_load, report_html};
+pub use report::{Explained, ReportInput, middle_load, report_html};
 pub use results::{ENOUGH_SEEDS, Episode, Point, Results, Summary};
 pub use results_csv::summaries_csv;
 pub use serverless::{

@@ -218,6 +218,7 @@ fn the_report_is_well_formed_and_has_every_section() {
     let recording = record_episode(simulation, &mut *sjf, &cell, 0).unwrap();
     manifest.schedulers[1].checkpoint = Some("0123456789abcdef0123".to_owned());
     let input = ReportInput {
+        explained: &[],
         manifest: &manifest,
         results: &results,
         recordings: &[recording],

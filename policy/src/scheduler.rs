@@ -56,7 +56,7 @@ pub struct PolicyScheduler {
     observer: Observer,
     /// The rule whose decisions the scores start from.
     prior: Option<Box<dyn Scheduler>>,
-    /// The scheduler that decides in the network's place, for it to be imitated.
+    /// The scheduler that is imitated.
     teacher: Option<Box<dyn Scheduler>>,
     streams: Vec<ChaCha8Rng>,
     records: Vec<Record>,
@@ -91,7 +91,7 @@ impl PolicyScheduler {
         })
     }
 
-    /// From now on `scheduler` decides, and what it decides is recorded as if the network had decided so.
+    /// From now on what `scheduler` would decide is recorded as if the network had decided so; every second environment plays it.
     ///
     /// # Errors
     /// [`PolicyError::Teacher`] where there is no such scheduler, or it decides what the network does not.
@@ -332,20 +332,25 @@ impl Scheduler for PolicyScheduler {
             .collect();
         let observed = observed.map_err(|error| self.failure(error))?;
         self.records.clear();
+        let mut taught = Vec::new();
         if let Some(teacher) = &mut self.teacher {
-            teacher.decide(requests, actions)?;
-            let decided = observed.into_iter().zip(actions.iter());
-            self.records.extend(decided.map(|(observed, action)| observed.taught(*action)));
-            return Ok(());
+            teacher.decide(requests, &mut taught)?;
         }
         let environments: Vec<usize> = requests.iter().map(|request| request.environment).collect();
         let chosen = self.choose(&observed, &environments).map_err(|error| self.failure(error))?;
-        for (observed, chosen) in observed.into_iter().zip(chosen) {
+        for (place, (observed, chosen)) in observed.into_iter().zip(chosen).enumerate() {
             let action = match (observed.uncontested, chosen.choice) {
                 (Some(action), _) => action,
                 (None, Choice::Wait) => Action::Wait,
                 (None, Choice::Act(option)) => observed.actions[option as usize],
             };
+            if let Some(&expected) = taught.get(place) {
+                // Half of the environments play what the scheduler decides, half what the policy does: so it learns what the scheduler
+                // would do in states that only the policy leads to (DAgger, Ross, Gordon and Bagnell 2011).
+                actions.push(if environments[place].is_multiple_of(2) { expected } else { action });
+                self.records.push(observed.taught(expected));
+                continue;
+            }
             actions.push(action);
             let Chosen { choice, log_probability } = chosen;
             self.records.push(Record { state: observed.state, choice: Some(choice), log_probability });

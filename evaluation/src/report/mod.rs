@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use common::trajectory::Scenario;
 use drawing::{STYLE_SHEET, Style, escape, plain};
 use page::Page;
-pub use page::ReportInput;
+pub use page::{Explained, ReportInput};
 
 use crate::error::EvaluationError;
 use crate::manifest::Manifest;
@@ -42,6 +42,7 @@ impl Page<'_> {
             self.workload(workload, &mut body);
             body.push_str("</section>");
         }
+        self.explained(&mut body);
         format!(
             "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/>\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\
@@ -131,6 +132,16 @@ impl Page<'_> {
             for chart in timeline::charts(recording) {
                 body.push_str(&figures::figure(&chart, ""));
             }
+        }
+    }
+
+    fn explained(&self, body: &mut String) {
+        for Explained { scheduler, decisions } in self.input.explained {
+            let _ = write!(body, "<section><h2>Why {} decides so</h2>", escape(scheduler));
+            for text in decisions {
+                let _ = write!(body, "<pre>{}</pre>", escape(text));
+            }
+            body.push_str("</section>");
         }
     }
 

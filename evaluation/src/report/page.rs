@@ -23,10 +23,20 @@ pub struct ReportInput<'a> {
     pub results: &'a Results,
     /// Episodes that were recorded.
     pub recordings: &'a [Recording],
+    /// Why learnt schedulers decide as they do.
+    pub explained: &'a [Explained],
     /// Scheduler that the others are compared with; by default the first one that is not a reference.
     pub baseline: Option<&'a str>,
     /// Excess of cost and idle memory over the baseline that is admitted, as a fraction; see [`strongest`].
     pub tolerance: f64,
+}
+
+/// Some decisions of a learnt scheduler.
+pub struct Explained {
+    /// Its name in the results.
+    pub scheduler: String,
+    /// A text for each decision.
+    pub decisions: Vec<String>,
 }
 
 /// Everything that the parts of the page need.

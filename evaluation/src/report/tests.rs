@@ -3,7 +3,7 @@
 use common::ExitStatus as _;
 use common::trajectory::Scenario;
 
-use super::{ReportInput, report_html};
+use super::{Explained, ReportInput, report_html};
 use crate::manifest::{Manifest, SchedulerEntry, WorkloadEntry};
 use crate::metrics::{metrics_of, sums_of};
 use crate::record::{Cell, EpisodeRecord};
@@ -88,8 +88,16 @@ pub(crate) fn page(results: &Results, recordings: &[Recording]) -> String {
             .map(|name| SchedulerEntry { name: (*name).to_owned(), checkpoint: None })
             .collect(),
     };
-    report_html(&ReportInput { manifest: &manifest, results, recordings, baseline: None, tolerance: 0.05 })
-        .expect("there are results")
+    let explained = [Explained { scheduler: "runs/a".to_owned(), decisions: vec!["wait < 1".to_owned()] }];
+    report_html(&ReportInput {
+        manifest: &manifest,
+        results,
+        recordings,
+        explained: &explained,
+        baseline: None,
+        tolerance: 0.05,
+    })
+    .expect("there are results")
 }
 
 /// Pictures of a page, each as a file of its own.
@@ -110,6 +118,7 @@ fn every_picture_of_a_page_is_sound() {
     let pictures = pictures(&page);
     assert!(pictures.len() >= 8, "{}", pictures.len());
     pictures.iter().for_each(|svg| assert_draws(svg));
+    assert!(page.contains("Why runs/a decides so") && page.contains("wait &lt; 1"));
 }
 
 /// Where the metric of that name stands.

@@ -44,9 +44,9 @@ pub struct Legend {
 }
 
 /// Where the nodes of a frame are.
-pub(super) struct Frame<'a> {
+struct Frame<'a> {
     now: SimTime,
-    pub(super) builder: &'a mut StateGraphBuilder,
+    builder: &'a mut StateGraphBuilder,
     /// Functions that are shown, ascending; their places are their numbers in the state.
     functions: Vec<usize>,
     resources: Vec<u32>,
@@ -109,7 +109,7 @@ impl ServerlessGraph {
         self.add_others(&rows, &mut frame);
         add_temporal(&mut frame);
         if self.levels {
-            Levels::of(self, &frame.functions).add_to(&mut frame, self.memory_mb);
+            Levels::of(self, &frame.functions).add_to(frame.builder, self.memory_mb);
         }
         builder.may_wait(offer.may_wait);
         builder.build()

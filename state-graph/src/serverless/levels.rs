@@ -5,9 +5,8 @@
 use std::collections::BTreeMap;
 
 use super::features::{count, flag};
-use super::frame::Frame;
 use super::tracker::ServerlessGraph;
-use crate::{EdgeType, NodeType};
+use crate::{EdgeType, NodeType, StateGraphBuilder};
 
 pub(super) const GROUP: [&str; 8] =
     ["is_application", "is_tenant", "is_zone", "is_cluster", "members", "pending", "busy", "bound_memory"];
@@ -118,13 +117,13 @@ impl Levels {
         self.groups.iter().map(|(group, _)| *group).collect()
     }
 
-    pub(super) fn add_to(&self, frame: &mut Frame<'_>, memory_mb: u64) {
+    pub(super) fn add_to(&self, builder: &mut StateGraphBuilder, memory_mb: u64) {
         for (group, content) in &self.groups {
-            frame.builder.node(NodeType::Group, &content.row(*group, memory_mb));
+            builder.node(NodeType::Group, &content.row(*group, memory_mb));
         }
         for &(kind, member, place, content) in &self.members {
             let row = self.groups[place].1.shares_of(content);
-            frame.builder.edge(kind, member, place as u32, &row);
+            builder.edge(kind, member, place as u32, &row);
         }
     }
 }
