@@ -48,10 +48,10 @@ impl Observed {
 }
 
 impl Observed {
-    /// The place of `action` among the options, or *wait*; `None` where it is neither.
+    /// The place of `action` among the options, or *wait*; `None` where it cannot be chosen.
     pub(crate) fn choice_of(&self, action: Action) -> Option<Choice> {
         if action == Action::Wait {
-            return Some(Choice::Wait);
+            return self.state.may_wait.then_some(Choice::Wait);
         }
         let option = closest(&self.actions, action)?;
         Some(Choice::Act(option as u32))

@@ -35,7 +35,8 @@ impl Options {
         &self.actions
     }
 
-    /// Collects what can be decided now in `ways`. `waits`: whether the policy may wait; where there is no option it always may.
+    /// Collects what can be decided now in `ways`. `waits`: whether the policy may wait; where there is no option it always
+    /// may, and before a start only while a container starts or runs.
     pub(crate) fn collect(
         &mut self,
         view: &ServerlessView<'_>,
@@ -79,8 +80,13 @@ impl Options {
                 });
             }
         }
-        let is_kept = matches!(view.question(), Question::KeepAlive { .. });
-        self.may_wait = self.actions.is_empty() || waits && !is_kept;
+        let may_wait = match view.question() {
+            // Where nothing starts or runs, nothing will come free.
+            Question::Start => view.nodes().any(|node| node.bound_mb > 0),
+            Question::KeepAlive { .. } => false,
+            Question::Pools => true,
+        };
+        self.may_wait = self.actions.is_empty() || waits && may_wait;
         self.note_commitments(view);
     }
 
