@@ -161,9 +161,9 @@ impl Player {
             self.scheduler.episode_started(place);
             let simulation = self.episodes.training(episode, self.scheduler.interests());
             let one_in = self.config.actor.record_one_in;
-            // Each environment begins with another one, so that all places of a decision in its episode are recorded alike.
-            let rollout = Rollout::recording(one_in, (place + number as usize) % one_in);
-            rollouts.push(Environment::new(place, simulation, rollout, self.version));
+            // Episodes begin with another one in turn, so that all places in an episode are recorded alike.
+            let recorder = Rollout::recording(one_in, (number as usize + rollout) % one_in);
+            rollouts.push(Environment::new(place, simulation, recorder, self.version));
         }
         Group { rollouts }
     }

@@ -39,7 +39,7 @@ pub struct Heard {
 }
 
 /// Why one decision was made.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Explanation {
     /// All options, the most probable first.
     pub options: Vec<ScoredOption>,

@@ -86,7 +86,9 @@ impl Options {
             Question::KeepAlive { .. } => false,
             Question::Pools => true,
         };
-        self.may_wait = self.actions.is_empty() || waits && may_wait;
+        let is_tick = matches!(view.question(), Question::Pools);
+        // At a tick, *wait* says that nothing more is pre-warmed or released.
+        self.may_wait = self.actions.is_empty() || (waits || is_tick) && may_wait;
         self.note_commitments(view);
     }
 

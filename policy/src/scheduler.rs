@@ -149,8 +149,12 @@ impl PolicyScheduler {
     ) -> Result<(Action, Explanation), SchedulerError> {
         let mut actions = Vec::new();
         self.decide(std::slice::from_ref(request), &mut actions)?;
-        let names = self.observer.names(request);
         let record = self.records.first().expect("a decision has a record");
+        if record.state.features.is_empty() {
+            // An uncontested start: there was no other option, and no network was asked.
+            return Ok((actions[0], Explanation::default()));
+        }
+        let names = self.observer.names(request);
         let choice = record.choice.expect("the network decides for an option");
         let explanation = explain(&self.network, &record.state, choice, &names);
         Ok((actions[0], explanation.map_err(|error| self.failure(error))?))

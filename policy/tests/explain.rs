@@ -32,10 +32,10 @@ fn check(explanation: &Explanation, action: Action) {
     }
 }
 
-fn play(scenario: &str, prior: &str, start: impl FnOnce(&Episodes) -> Simulation) {
+fn play(scenario: &str, prior: &str, start: impl FnOnce(&Episodes) -> Simulation) -> u32 {
     let text = format!(
         "schema = 1\nname = \"t\"\nseed = 1\n[simulator]\nscenario = \"{scenario}\"\n[simulator.serverless]\n\
-         load_percent = 120.0\nwindow_seconds = 20.0\nwarm_up_seconds = 5.0\nsize_multiples = [1.0, 2.0]\n\
+         load_percent = 120.0\nwindow_seconds = 20.0\nwarm_up_seconds = 5.0\nsize_multiples = [1.0]\n\
          [policy]\nwidth = 8\nheads = 2\nlayers = 2\nprior = \"{prior}\"\nprior_weight = 2.0\n"
     );
     let config = parse(&text, "test", &[]).unwrap();
@@ -45,29 +45,37 @@ fn play(scenario: &str, prior: &str, start: impl FnOnce(&Episodes) -> Simulation
     let episodes = Episodes::new(&config.simulator).unwrap();
     let mut simulation = start(&episodes);
     policy.episode_started(0);
-    let (mut decisions, mut marked) = (0, 0);
+    let (mut decisions, mut marked, mut uncontested) = (0, 0, 0);
     while decisions < 150 && simulation.advance() == Progress::Decision {
         let request = DecisionRequest { environment: 0, view: simulation.view() };
         let (action, explanation) = policy.explain(&request).unwrap();
-        check(&explanation, action);
+        // An uncontested start has nothing to explain.
+        if explanation == Explanation::default() {
+            assert!(matches!(action, Action::Start { .. }));
+            uncontested += 1;
+        } else {
+            check(&explanation, action);
+        }
         marked +=
             usize::from(explanation.prior_waits || explanation.options.iter().any(|option| option.prior));
         simulation.apply(action).unwrap();
         decisions += 1;
     }
     assert!(decisions > 50 && (marked > 0) != prior.is_empty(), "{decisions} {marked}");
+    uncontested
 }
 
 #[test]
 fn on_a_cluster() {
-    for prior in ["", "sjf+reserve"] {
-        play("serverless", prior, |episodes| episodes.training(RunSeed(3), Interests::EVENTS));
-    }
+    let uncontested = ["", "sjf+reserve"]
+        .map(|prior| play("serverless", prior, |episodes| episodes.training(RunSeed(3), Interests::EVENTS)));
+    assert!(uncontested.iter().sum::<u32>() > 0);
 }
 
 #[test]
 fn on_a_machine() {
     for prior in ["", "tetris"] {
-        play("slots", prior, |episodes| episodes.slots(RunSeed(3), 110.0, 100));
+        let uncontested = play("slots", prior, |episodes| episodes.slots(RunSeed(3), 110.0, 100));
+        assert_eq!(uncontested, 0);
     }
 }

@@ -129,6 +129,8 @@ impl ServerlessSimulation {
         }
         let price = self.workload.cluster.nodes[container.node as usize].price_class;
         self.ledger.meters.hold(-f64::from(container.memory_mb), 0.0, price);
+        // It may be the container that was awaited.
+        self.commitments.end_hold(container.function);
         let State::Bound { job } = container.state else {
             self.log.add(Happened::Gone, self.now.0, container.id.0, GoneReason::NodeFailed as u64);
             self.record(ClusterEvent::Gone { container: container.id, reason: GoneReason::NodeFailed });
@@ -137,8 +139,6 @@ impl ServerlessSimulation {
         self.allocate(container.function, container.memory_mb, -1.0);
         let id = self.jobs.get(job).id;
         self.forget_starting(container.function, id);
-        // It may be the container that was awaited.
-        self.commitments.end_hold(container.function);
         self.put_back_pending(job, container.function);
         self.log.add(Happened::Interrupted, self.now.0, id.0, container.id.0);
         self.record(ClusterEvent::Interrupted { invocation: id, container: container.id });

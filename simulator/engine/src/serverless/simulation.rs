@@ -124,6 +124,7 @@ impl ServerlessSimulation {
         }
         if !self.commitments.is_empty() && !self.asks() {
             self.commitments = Commitments::default();
+            self.round = true;
         }
         if self.round && self.can_start() {
             if self.asks() {
