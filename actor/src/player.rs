@@ -37,9 +37,9 @@ pub struct Outgoing {
 /// What happened since the counters were last taken.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counters {
-    /// Decisions that were recorded.
+    /// Decisions between alternatives, recorded or not.
     pub steps: u64,
-    /// Decisions without alternative.
+    /// Decisions without alternative, or that cannot be learnt from.
     pub forced: u64,
     /// Episodes that ended.
     pub episodes: u64,

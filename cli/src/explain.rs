@@ -8,19 +8,19 @@ use configuration::Config;
 use engine::serverless::Part;
 use engine::{DecisionRequest, Interests, Progress, Scheduler as _, Simulation};
 use evaluation::Table;
-use policy::{Checkpoint, Explanation, find_checkpoint};
+use policy::{Checkpoint, Explanation, ScoredOption, find_checkpoint};
 use serde::Serialize;
 use workloads::Episodes;
 
 use crate::arguments::percent;
 
-/// Starts and nodes that the text shows of one decision; `--json` has all.
+/// Options and nodes that the text shows of one decision; `--json` has all.
 const SHOWN: usize = 8;
 /// Steps of an episode of `slots`.
 const STEPS: u32 = 200;
 
-/// Plays a test episode and says of some decisions what was scored how: the probability of every start and of *wait*, and which
-/// nodes of the state graph the invocation that starts listened to.
+/// Plays a test episode and says of some decisions what was scored how: the probability of every option and of *wait*, and which
+/// nodes of the state graph the node that is acted upon listened to.
 ///
 /// Decisions with one alternative are passed over.
 #[derive(Debug, clap::Args)]
@@ -43,7 +43,7 @@ pub struct ExplainArguments {
     /// How many decisions are explained.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100_000), value_name = "COUNT")]
     pub decisions: u32,
-    /// One JSON object a decision, with all starts.
+    /// One JSON object a decision, with all options.
     #[arg(long)]
     pub json: bool,
 }
@@ -162,7 +162,7 @@ fn text(explained: &Explained) -> String {
     for option in options.iter().take(SHOWN) {
         table.row([
             share(option.probability),
-            format!("{} {} on {}", option.way, option.subject, option.object),
+            decision(option),
             chosen(option.chosen, option.prior).to_owned(),
         ]);
     }
@@ -179,6 +179,12 @@ fn text(explained: &Explained) -> String {
         text.push_str(&format!("in layer {layer} {listener} listens to {}\n", words.join(", ")));
     }
     text
+}
+
+/// A hold is about no node.
+fn decision(option: &ScoredOption) -> String {
+    let ScoredOption { way, subject, object, .. } = option;
+    if subject == object { format!("{way} {subject}") } else { format!("{way} {subject} on {object}") }
 }
 
 fn share(fraction: f64) -> String {

@@ -35,7 +35,7 @@ impl Targets {
     ) -> Result<Self, LearnerError> {
         let behaviour: Vec<f32> = batch.steps.iter().map(|step| step.log_probability).collect();
         let old_scale = scales.returns.value();
-        // The values are those of the scheduler that acted, where that is imitated.
+        // In imitation the values are the returns of what was played.
         let imitates = !config.imitate.is_empty();
         let log_ratio = |(new, old): (&f32, &f32)| if imitates { 0.0 } else { new - old };
         let columns = Columns {

@@ -1,5 +1,5 @@
 //! Many states as one big graph in tensors. Nodes lie type by type (all functions of the batch, then all resources,
-//! then all invocations), so that every per-type network works on one slice; edges are sorted by the node that they
+//! then all invocations, then all groups), so that every per-type network works on one slice; edges are sorted by the node that they
 //! enter.
 
 use state_graph::{EdgeType, NODE_TYPES, NodeType, Schema, StateGraph};
@@ -27,7 +27,7 @@ pub struct GraphBatch {
     /// All edges in both directions, sorted for attention. The relation of an edge is twice its type, plus one for the
     /// reverse direction; features are padded with zeros to the widest type's.
     pub(crate) edges: EdgeLayout,
-    /// The candidates and options of each graph.
+    /// The options of each graph.
     pub(crate) choices: Choices,
     /// The exchange with other ranks, where graphs are spread over them.
     pub(crate) spread: Option<Spread>,

@@ -11,7 +11,7 @@ use crate::network::PolicyNetwork;
 /// Something that the policy could do.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ScoredOption {
-    /// The way to act, as the schema names it: `start`, for example.
+    /// The way to act, as the schema names it: `start_size_0`, for example.
     pub way: String,
     /// What is acted upon: an invocation or job, for example.
     pub subject: String,

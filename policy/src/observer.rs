@@ -45,9 +45,7 @@ impl Observed {
     fn open(state: StateGraph, actions: Vec<Action>) -> Self {
         Observed { state, actions, uncontested: None }
     }
-}
 
-impl Observed {
     /// The place of `action` among the options, or *wait*; `None` where it cannot be chosen.
     pub(crate) fn choice_of(&self, action: Action) -> Option<Choice> {
         if action == Action::Wait {
@@ -83,8 +81,7 @@ impl Observer {
     /// Observes for `network`.
     pub(crate) fn new(network: &PolicyNetwork, scenario: Scenario) -> Self {
         let (schema, actions) = (network.schema().clone(), network.actions());
-        let is_start = |name: &&String| name.starts_with("start");
-        let sizes = schema.ways.iter().filter(is_start).count();
+        let sizes = schema.ways.len() - Way::all(scenario, 0, actions).len();
         Observer {
             neighbours: network.neighbours(),
             ways: Way::all(scenario, sizes, actions),
@@ -101,7 +98,7 @@ impl Observer {
         }
     }
 
-    /// The state of one request; `prior` is what the policy's prior would do.
+    /// The state of one request; `prior` is what the policy's prior would do, where it has one that decides what is asked.
     pub(crate) fn observe(
         &mut self,
         request: &DecisionRequest<'_>,
@@ -114,8 +111,8 @@ impl Observer {
         if observed.uncontested.is_some() {
             return Ok(observed);
         }
-        if let Some(action) = prior {
-            let decision = observed.choice_of(action);
+        if self.schema.has_prior() {
+            let decision = prior.and_then(|action| observed.choice_of(action));
             observed.state.mark_prior(&self.schema, decision);
         }
         if self.neighbours > 0
@@ -161,11 +158,13 @@ impl Observer {
 
     fn observe_slots(&mut self, view: SlotsView<'_>) -> Observed {
         view.observe(&mut self.slots);
+        // Where waiting is senseless, so is holding back: only the start, which is the first way, is left.
+        let ways = if self.slots.may_wait { &self.ways[..] } else { &self.ways[..1] };
         self.slots.may_wait &= self.waits;
         let actions: Vec<Action> = slots::offered(&self.slots)
-            .flat_map(|job| self.ways.iter().filter_map(|way| job_action(job, *way)))
+            .flat_map(|job| ways.iter().filter_map(|way| job_action(job, *way)))
             .collect();
-        Observed::open(slots::state(&self.slots, self.ways.len(), &mut self.builder), actions)
+        Observed::open(slots::state(&self.slots, ways.len(), &mut self.builder), actions)
     }
 
     fn observe_cluster(
@@ -188,6 +187,9 @@ impl Observer {
         }
         self.options.collect(&view, cluster, &self.ways, self.waits);
         let state = cluster.state(view.now(), &self.options.offer(), &mut self.builder);
+        if state.options as usize != self.options.actions().len() {
+            return Err(TrackerError::LostOptions { at: view.now() });
+        }
         Ok(Observed::open(state, self.options.actions().to_vec()))
     }
 }

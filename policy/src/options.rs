@@ -56,9 +56,13 @@ impl Options {
                     node: option.node,
                 };
                 self.actions.extend(self.starts.iter().map(start));
-                self.each(ways, |options, place, way| options.beside_starts(view, place, way));
+                // Where nothing starts or runs, nothing will come free: neither waiting nor holding back helps.
+                let may_wait = view.nodes().any(|node| node.bound_mb > 0);
+                self.each(ways, |options, place, way| options.beside_starts(view, place, way, may_wait));
+                self.may_wait = waits && may_wait;
             }
             Question::KeepAlive { container, function, node, memory_mb } => {
+                self.may_wait = false;
                 self.each(ways, |options, place, way| {
                     let Way::KeepAlive { seconds } = way else { return };
                     let option = OtherOption {
@@ -73,6 +77,8 @@ impl Options {
                 });
             }
             Question::Pools => {
+                // At a tick, *wait* says that nothing more is pre-warmed or released.
+                self.may_wait = true;
                 self.each(ways, |options, place, way| match way {
                     Way::Release => view.nodes().for_each(|node| options.push_idle(view, place, node.id)),
                     Way::PreWarm => options.push_pre_warms(view, graph, place),
@@ -80,15 +86,7 @@ impl Options {
                 });
             }
         }
-        let may_wait = match view.question() {
-            // Where nothing starts or runs, nothing will come free.
-            Question::Start => view.nodes().any(|node| node.bound_mb > 0),
-            Question::KeepAlive { .. } => false,
-            Question::Pools => true,
-        };
-        let is_tick = matches!(view.question(), Question::Pools);
-        // At a tick, *wait* says that nothing more is pre-warmed or released.
-        self.may_wait = self.actions.is_empty() || (waits || is_tick) && may_wait;
+        self.may_wait |= self.actions.is_empty();
         self.note_commitments(view);
     }
 
@@ -101,8 +99,9 @@ impl Options {
         self.actions.push(action);
     }
 
-    fn beside_starts(&mut self, view: &ServerlessView<'_>, place: u32, way: Way) {
+    fn beside_starts(&mut self, view: &ServerlessView<'_>, place: u32, way: Way, may_hold: bool) {
         match way {
+            Way::HoldUntilOwn | Way::Hold { .. } if !may_hold => {}
             Way::HoldUntilOwn => self.push_holds(view, place, |function, _| {
                 (view.busy_containers(function) > 0).then_some((Patience::UntilOwnContainer, 0.0))
             }),

@@ -31,7 +31,7 @@ pub enum Behaviour {
 pub struct Record {
     /// The state graph in which the decision was made.
     pub state: StateGraph,
-    /// The chosen option, or *wait*; `None` where the scheduler that is imitated did something that is no option.
+    /// The chosen option, or *wait*; `None` where the scheduler that is imitated decides nothing, or something that is no option.
     pub choice: Option<Choice>,
     /// Its log-probability, nats; 0 where it had no alternative.
     pub log_probability: f32,
@@ -230,13 +230,6 @@ impl PolicyScheduler {
     }
 }
 
-impl Observed {
-    /// The record of a decision that was taken as certain.
-    fn taught(self, action: Action) -> Record {
-        Record { choice: self.choice_of(action), state: self.state, log_probability: 0.0 }
-    }
-}
-
 #[derive(Clone, Copy, Debug)]
 struct Chosen {
     choice: Choice,
@@ -294,6 +287,21 @@ fn rule(name: &str, scenario: Scenario, actions: &[ActionKind]) -> Result<Box<dy
     Err(format!("`{name}` decides more than the policy; add {} to `policy.actions`", missing.join(", ")))
 }
 
+/// What `rule` decides for each request; `None` for a question that it does not decide.
+fn ask(
+    rule: &mut dyn Scheduler,
+    requests: &[DecisionRequest<'_>],
+) -> Result<Vec<Option<Action>>, SchedulerError> {
+    let interests = rule.interests();
+    let decides: Vec<bool> = requests.iter().map(|request| request.view.is_decided_by(interests)).collect();
+    let asked = requests.iter().zip(&decides).filter(|(_, decides)| **decides);
+    let asked: Vec<DecisionRequest<'_>> = asked.map(|(request, _)| *request).collect();
+    let mut actions = Vec::new();
+    rule.decide(&asked, &mut actions)?;
+    let mut actions = actions.into_iter();
+    Ok(decides.into_iter().map(|decides| if decides { actions.next() } else { None }).collect())
+}
+
 impl Scheduler for PolicyScheduler {
     fn name(&self) -> &str {
         &self.name
@@ -325,21 +333,17 @@ impl Scheduler for PolicyScheduler {
             let (scheduler, scenario) = (self.name.clone(), other.view.scenario());
             return Err(SchedulerError::WrongScenario { scheduler, scenario });
         }
-        let mut priors = Vec::new();
-        if let Some(prior) = &mut self.prior {
-            prior.decide(requests, &mut priors)?;
-        }
+        let priors = self.prior.as_deref_mut().map(|prior| ask(prior, requests)).transpose()?;
+        let taught = self.teacher.as_deref_mut().map(|teacher| ask(teacher, requests)).transpose()?;
         let observed: Result<Vec<Observed>, _> = requests
             .iter()
             .enumerate()
-            .map(|(place, request)| self.observer.observe(request, priors.get(place).copied()))
+            .map(|(place, request)| {
+                self.observer.observe(request, priors.as_ref().and_then(|all| all[place]))
+            })
             .collect();
         let observed = observed.map_err(|error| self.failure(error))?;
         self.records.clear();
-        let mut taught = Vec::new();
-        if let Some(teacher) = &mut self.teacher {
-            teacher.decide(requests, &mut taught)?;
-        }
         let environments: Vec<usize> = requests.iter().map(|request| request.environment).collect();
         let chosen = self.choose(&observed, &environments).map_err(|error| self.failure(error))?;
         for (place, (observed, chosen)) in observed.into_iter().zip(chosen).enumerate() {
@@ -348,16 +352,19 @@ impl Scheduler for PolicyScheduler {
                 (None, Choice::Wait) => Action::Wait,
                 (None, Choice::Act(option)) => observed.actions[option as usize],
             };
-            if let Some(&expected) = taught.get(place) {
-                // Half of the environments play what the scheduler decides, half what the policy does: so it learns what the scheduler
-                // would do in states that only the policy leads to (DAgger, Ross, Gordon and Bagnell 2011).
-                actions.push(if environments[place].is_multiple_of(2) { expected } else { action });
-                self.records.push(observed.taught(expected));
-                continue;
-            }
-            actions.push(action);
             let Chosen { choice, log_probability } = chosen;
-            self.records.push(Record { state: observed.state, choice: Some(choice), log_probability });
+            let Some(taught) = &taught else {
+                actions.push(action);
+                self.records.push(Record { state: observed.state, choice: Some(choice), log_probability });
+                continue;
+            };
+            // Half of the environments play what the scheduler decides, half what the policy does: so it learns what the scheduler
+            // would do in states that only the policy leads to (DAgger, Ross, Gordon and Bagnell 2011).
+            let expected = taught[place];
+            let plays_scheduler = environments[place].is_multiple_of(2);
+            actions.push(expected.filter(|_| plays_scheduler).unwrap_or(action));
+            let choice = expected.and_then(|expected| observed.choice_of(expected));
+            self.records.push(Record { state: observed.state, choice, log_probability: 0.0 });
         }
         Ok(())
     }

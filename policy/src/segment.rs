@@ -1,4 +1,4 @@
-//! Sums and softmaxes over groups of rows: edges by the node that they enter, candidates by their graph.
+//! Sums and softmaxes over groups of rows: edges by the node that they enter, options by their graph.
 
 use tch::{Device, Kind, Tensor};
 

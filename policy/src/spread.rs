@@ -25,7 +25,7 @@ pub enum Placement {
     },
     /// Every rank holds some of its nodes.
     Spread {
-        /// The rank of each node: functions, then resources, then invocations.
+        /// The rank of each node: functions, resources, invocations, groups.
         owners: Vec<u32>,
         /// The rank that yields the outputs for the state, counted from 0.
         decider: u32,
@@ -86,8 +86,8 @@ pub fn collate_part(
     Ok((collation.finish(Some(spread)), places))
 }
 
-/// The edges along which messages pass in `state`, as sources and targets; nodes are numbered functions first, then
-/// resources, then invocations.
+/// The edges along which messages pass in `state`, as sources and targets; nodes are numbered in the order of
+/// [`NodeType`].
 #[must_use]
 pub fn messages(state: &StateGraph) -> (Vec<u32>, Vec<u32>) {
     let mut edges = EdgeList::default();

@@ -43,7 +43,7 @@ fn doubles(tensor: &Tensor) -> Vec<f64> {
     Vec::try_from(&tensor.to_kind(Kind::Double).contiguous().view([-1])).unwrap()
 }
 
-/// Choices that visit every stage.
+/// Options and *wait* in turn.
 fn choice(state: &StateGraph, place: usize) -> Choice {
     if state.may_wait && place.is_multiple_of(4) {
         Choice::Wait

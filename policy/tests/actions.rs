@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use common::{Action, RunSeed};
+use common::{Action, Patience, RunSeed, SimTime};
 use configuration::{Config, parse};
 use engine::{DecisionRequest, Progress, Scheduler, Simulation};
 use policy::{Behaviour, PolicyNetwork, PolicyScheduler, schema_of};
@@ -30,6 +30,15 @@ fn scheduler(config: &Config, behaviour: Behaviour) -> PolicyScheduler {
     let schema = schema_of(&config.simulator, &config.policy);
     PolicyScheduler::new("policy", PolicyNetwork::new(&schema, &config.policy, RunSeed(5)), behaviour)
         .unwrap()
+}
+
+/// A small policy that decides `actions`, and starts from `prior` where that is not empty.
+fn small(scenario: &str, actions: &str, prior: &str) -> Config {
+    let text = format!(
+        "schema = 1\nname = \"t\"\nseed = 1\n[simulator]\nscenario = \"{scenario}\"\n[policy]\nwidth = 8\nheads = 2\n\
+         layers = 1\nactions = {actions}\nprior = \"{prior}\"\n"
+    );
+    parse(&text, "test", &[]).unwrap()
 }
 
 /// How often a policy that has learnt nothing decides for each kind of action.
@@ -85,9 +94,7 @@ fn on_clusters() {
 
 #[test]
 fn on_a_machine() {
-    let text = "schema = 1\nname = \"t\"\nseed = 1\n[simulator]\nscenario = \"slots\"\n[policy]\nwidth = 8\nheads = 2\n\
-                layers = 1\nactions = [\"start\", \"hold\", \"wait\"]\n";
-    let config = parse(text, "test", &[]).unwrap();
+    let config = small("slots", "[\"start\", \"hold\", \"wait\"]", "");
     let episodes = Episodes::new(&config.simulator).unwrap();
     let mut policy = scheduler(&config, Behaviour::Sample);
     let counts = played(episodes.slots(RunSeed(3), 110.0, 200), &mut policy, usize::MAX);
@@ -96,12 +103,51 @@ fn on_a_machine() {
 
 #[test]
 fn without_wait_what_can_start_starts() {
-    let text = "schema = 1\nname = \"t\"\nseed = 1\n[simulator]\nscenario = \"serverless\"\n[policy]\nwidth = 8\nheads = 2\n\
-                layers = 1\nactions = [\"start\"]\n";
-    let config = parse(text, "test", &[]).unwrap();
+    let config = small("serverless", "[\"start\"]", "");
     let episodes = Episodes::new(&config.simulator).unwrap();
     let mut policy = scheduler(&config, Behaviour::Sample);
     let simulation = episodes.training(RunSeed(3), policy.interests());
     let counts = played(simulation, &mut policy, 500);
     assert_eq!(counts.keys().copied().collect::<Vec<_>>(), ["start"], "{counts:?}");
+}
+
+#[test]
+fn a_rule_is_not_asked_what_it_does_not_decide() {
+    let actions = "[\"start\", \"wait\", \"keep_alive\", \"release\", \"pre_warm\"]";
+    for (prior, teacher) in [("sjf", None), ("", Some("sjf"))] {
+        let config = small("serverless", actions, prior);
+        let episodes = Episodes::new(&config.simulator).unwrap();
+        let mut policy = scheduler(&config, Behaviour::Sample);
+        teacher.into_iter().for_each(|teacher| policy.imitate(teacher).unwrap());
+        let simulation = episodes.training(RunSeed(3), policy.interests());
+        let counts = played(simulation, &mut policy, 2000);
+        assert!(counts["keep_alive"] > 20 && counts["start"] > 20, "{counts:?}");
+    }
+}
+
+#[test]
+fn a_policy_that_holds_wherever_it_may_ends_its_episode() {
+    let config = small("slots", "[\"start\", \"hold\"]", "");
+    let episodes = Episodes::new(&config.simulator).unwrap();
+    let mut simulation = episodes.slots(RunSeed(3), 50.0, 50);
+    let mut policy = scheduler(&config, Behaviour::Sample);
+    policy.episode_started(0);
+    let mut holds = 0;
+    while simulation.advance() == Progress::Decision {
+        let mut actions = Vec::new();
+        policy.decide(&[DecisionRequest { environment: 0, view: simulation.view() }], &mut actions).unwrap();
+        let state = policy.take_records().remove(0).state;
+        let is_hold_offered = state.option_indices()[1].iter().any(|way| *way > 0);
+        let action = match actions[0] {
+            Action::Start { invocation, .. } if is_hold_offered => {
+                Action::Hold { invocation, patience: Patience::For(SimTime::from_seconds(100.0)) }
+            }
+            other => other,
+        };
+        holds += usize::from(matches!(action, Action::Hold { .. }));
+        simulation.apply(action).unwrap();
+    }
+    let slots = simulation.as_slots().unwrap();
+    assert!(holds > 0);
+    assert_eq!(slots.outcome().finished as usize, slots.sequence().jobs().len());
 }

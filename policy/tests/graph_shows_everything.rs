@@ -34,6 +34,12 @@ impl Seen {
             self.stuck += u64::from(row[pending] == 1.0 && row[fits] == 0.0);
             self.stages += u64::from(row[is_stage] == 1.0);
         }
+        let groups = &schema.nodes[NodeType::Group as usize];
+        let [is_cluster, busy] = ["is_cluster", "busy"].map(|name| place(groups, name));
+        let rows = state.node_features(schema, NodeType::Group).chunks(groups.len());
+        let clusters: Vec<&[f32]> = rows.filter(|row| row[is_cluster] == 1.0).collect();
+        assert_eq!(clusters.len(), 1);
+        assert_eq!(clusters[0][busy], state.globals(schema)[place(&schema.globals, "busy")]);
         let data = place(&schema.options, "data_from_elsewhere");
         let rows = state.option_features(schema).chunks(schema.options.len());
         self.data_from_elsewhere += rows.filter(|row| row[data] > 0.0).count() as u64;

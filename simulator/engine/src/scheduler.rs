@@ -25,6 +25,19 @@ impl ClusterView<'_> {
             ClusterView::Serverless(_) => Scenario::Serverless,
         }
     }
+
+    /// Whether a scheduler with these interests decides what is asked now.
+    #[must_use]
+    pub fn is_decided_by(&self, interests: Interests) -> bool {
+        match self {
+            ClusterView::Slots(_) => true,
+            ClusterView::Serverless(view) => match view.question() {
+                serverless::Question::Start => true,
+                serverless::Question::KeepAlive { .. } => interests.keep_alive,
+                serverless::Question::Pools => interests.pools,
+            },
+        }
+    }
 }
 
 impl SchedulerError {

@@ -95,7 +95,11 @@ impl Levels {
         }
         // Applications, then tenants, then zones: the order of the enumeration is that from below to above.
         for (&group, &parent) in &above {
-            let content = contents.get(&group).copied().unwrap_or_default();
+            let mut content = contents.get(&group).copied().unwrap_or_default();
+            if matches!(group, Group::Tenant(_)) {
+                // The cluster's busy containers are those of its zones, which are all shown.
+                content.busy = 0;
+            }
             contents.entry(parent).or_default().add(content);
         }
         let groups: Vec<(Group, Content)> = contents.into_iter().collect();

@@ -35,6 +35,12 @@ pub enum TrackerError {
         /// The container that the event names.
         container: ContainerId,
     },
+    /// The graph does not know an invocation that could be decided about: an event is missing.
+    #[error("at {at} something can be decided about an invocation of which no event told")]
+    LostOptions {
+        /// Simulated time of the decision.
+        at: SimTime,
+    },
     /// An event names a function or node that the cluster does not have.
     #[error("an event at {at} names a function or node that the cluster does not have")]
     OutOfRange {

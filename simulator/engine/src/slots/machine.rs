@@ -107,7 +107,7 @@ impl SlotsSimulation {
     pub fn apply(&mut self, action: Action) -> Result<(), ActionError> {
         match action {
             Action::Wait if self.is_over() => Err(ActionError::NoDecisionDue),
-            Action::Wait if self.waits_for_ever() => Err(ActionError::MayNotWait),
+            Action::Wait | Action::Hold { .. } if self.waits_for_ever() => Err(ActionError::MayNotWait),
             Action::Wait => {
                 self.step();
                 Ok(())

@@ -27,6 +27,7 @@ fn random_start(view: &ServerlessView<'_>, pools: bool, rng: &mut impl Rng) -> A
     view.start_options(4, &mut options);
     assert!(!options.is_empty(), "asked although nothing can start");
     assert!(options.is_sorted_by_key(|option| (option.invocation, option.size, option.node)));
+    the_first_reservation_of_a_node_waits_for_nobody(view);
     if rng.random_bool(0.2) {
         return Action::Wait;
     }
@@ -43,6 +44,16 @@ fn random_start(view: &ServerlessView<'_>, pools: bool, rng: &mut impl Rng) -> A
     }
     let option = options[rng.random_range(0..options.len())];
     Action::Start { invocation: option.invocation, memory_mb: option.memory_mb, node: option.node }
+}
+
+fn the_first_reservation_of_a_node_waits_for_nobody(view: &ServerlessView<'_>) {
+    for (place, kept) in view.reservations().iter().enumerate() {
+        let is_first = view.reservations()[..place].iter().all(|other| other.node != kept.node);
+        let placement = view.placement(kept.function, view.default_size(kept.function), kept.node);
+        if let Some(placement) = placement.filter(|_| is_first) {
+            assert!(!view.delays_reservation(kept.function, &placement, kept.node), "{kept:?}");
+        }
+    }
 }
 
 /// Holds back or reserves for any line, where that is possible.

@@ -21,16 +21,13 @@ impl<'a> ServerlessView<'a> {
         self.simulation.commitments.reservations()
     }
 
-    /// Whether a start of `function` there is expected to end after a node was to have room that is kept for another function.
+    /// Whether a start of `function` there is expected to end after the node was to have room for a function that reserved it. A
+    /// function with a reservation there is delayed only by those that were made before.
     #[must_use]
     pub fn delays_reservation(&self, function: FunctionId, placement: &Placement, node: NodeId) -> bool {
-        let kept = self.reservations();
-        !kept.is_empty()
-            && kept.iter().any(|kept| {
-                kept.node == node
-                    && kept.function != function
-                    && kept.until < self.expected_end(function, placement)
-            })
+        let here = self.reservations().iter().filter(|kept| kept.node == node);
+        here.take_while(|kept| kept.function != function)
+            .any(|kept| kept.until < self.expected_end(function, placement))
     }
 
     /// When a container that starts now is expected to be idle.

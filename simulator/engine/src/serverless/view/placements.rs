@@ -121,11 +121,11 @@ impl<'a> ServerlessView<'a> {
         Some(Action::Start { invocation, memory_mb: placement.memory_mb, node })
     }
 
-    /// Possible starts of the oldest pending invocation of each function that is not held back, where no reservation forbids it, for those `window` functions that can start
-    /// somewhere and whose oldest has waited longest; sorted by (invocation, size, node). Those behind it in the line of the
-    /// same function look alike but for having waited less, so nothing is lost, and a burst of one function cannot
-    /// hide the others. It is never empty when a
-    /// decision about a start is due and `window` is not 0.
+    /// Possible starts of the oldest pending invocation of each function, sorted by (invocation, size, node). Left out are functions
+    /// that are held back and starts that would delay a reservation. Of functions that can start somewhere there are at most
+    /// `window`, those whose oldest has waited longest. Invocations behind the oldest look alike but for having waited less, so
+    /// nothing is lost, and a burst of one function cannot hide the others. It is never empty when a decision about a start is
+    /// due and `window` is not 0.
     pub fn start_options(&self, window: usize, out: &mut Vec<StartOption>) {
         out.clear();
         let mut lines: Vec<Line> =
