@@ -95,7 +95,7 @@ struct AttentionOperation : torch::autograd::Function<AttentionOperation> {
     const Tensor out_gradient = gradients[0].contiguous();
     const int64_t edges = in[SOURCES].size(0), width = shape.width();
     Tensor weights = at::empty({edges * 2 * shape.heads + 16}, out_gradient.options());
-    Tensor signs = at::empty({edges, width / 16}, out_gradient.options().dtype(at::kShort));
+    Tensor signs = at::empty({edges, width / 8}, out_gradient.options().dtype(at::kByte));
     variable_list result(PLACES + 2);
     with_loops(in, [&](const auto &loops) {
       to_targets(loops, shape, in, out_gradient, weights, signs, result);
@@ -132,7 +132,7 @@ struct AttentionOperation : torch::autograd::Function<AttentionOperation> {
           pointer<float>(in[PLACES]), pointer<float>(in[PLACES + 1]), pointer<float>(out_gradient),
           rows<Stored>(result[TARGET]), pointer<float>(attention) + share * attention.size(1),
           has_edges ? pointer<float>(edge) + share * edge.size(1) : nullptr, pointer<float>(weights),
-          reinterpret_cast<uint16_t *>(pointer<int16_t>(signs))};
+          pointer<uint8_t>(signs)};
       loops.target_pass(shape, edges, projections, begin, end, pass);
     });
     result[ATTENTION] = attention.sum(0);
@@ -150,7 +150,7 @@ struct AttentionOperation : torch::autograd::Function<AttentionOperation> {
                                     pointer<int32_t>(in[OUT_TARGETS])};
     const longshore::SourcePass<Stored> pass{
         pointer<float>(in[ATTENTION]), rows<Stored>(gathered), pointer<float>(weights),
-        reinterpret_cast<uint16_t *>(pointer<int16_t>(signs)), rows<Stored>(result[SOURCE])};
+        pointer<uint8_t>(signs), rows<Stored>(result[SOURCE])};
     for_shares(shares(edges.offsets, in[SOURCE].size(0)), [&](int64_t, int64_t begin, int64_t end) {
       loops.source_pass(shape, edges, begin, end, pass);
     });

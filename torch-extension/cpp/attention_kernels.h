@@ -81,8 +81,7 @@ struct AttentionKernels {
     if constexpr (HEAD >= LANES) {
       return splat(values[vector * LANES / HEAD]);
     } else {
-      const Bits lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-      return __builtin_shuffle(load(values), (lane + vector * LANES) / HEAD);
+      return __builtin_shuffle(load(values), (NUMBERS + vector * LANES) / HEAD);
     }
   }
 
@@ -171,6 +170,7 @@ struct AttentionKernels {
     const int64_t last = edges.offsets[end];
     const Row attention = row(in.attention);
     Row attention_gradient = {};
+    auto *signs = reinterpret_cast<Signs *>(pass.signs);
     for (int64_t target = begin; target < end; ++target) {
       const Row heard = row(in.target + target * WIDTH), out_gradient = row(pass.out_gradient + target * WIDTH);
       Row product = row(pass.out + target * WIDTH);
@@ -189,7 +189,7 @@ struct AttentionKernels {
           Row score, gain;
           for (int v = 0; v < VECTORS; ++v) {
             const Lanes h = m.lanes[v] + heard.lanes[v];
-            pass.signs[(start + e) * VECTORS + v] = positive(h);
+            signs[(start + e) * VECTORS + v] = positive(h);
             score.lanes[v] = larger(h, h * SLOPE) * attention.lanes[v];
             gain.lanes[v] = m.lanes[v] * out_gradient.lanes[v];
           }
@@ -209,7 +209,7 @@ struct AttentionKernels {
           for (int v = 0; v < VECTORS; ++v) {
             const Lanes logit = of_heads(logits, v), h = load(messages + e * WIDTH + v * LANES) + heard.lanes[v];
             attention_gradient.lanes[v] += logit * larger(h, h * SLOPE);
-            const Lanes sloped = choose(pass.signs[(start + e) * VECTORS + v], logit, logit * SLOPE);
+            const Lanes sloped = choose(signs[(start + e) * VECTORS + v], logit, logit * SLOPE);
             target_gradient.lanes[v] += sloped;
             gradient.lanes[v] = of_heads(weights, v) * out_gradient.lanes[v] + sloped * attention.lanes[v];
           }
@@ -229,13 +229,14 @@ struct AttentionKernels {
                           const SourcePass<Stored> &pass) {
     const int64_t last = edges.offsets[end];
     const Row attention = row(pass.attention);
+    const auto *signs = reinterpret_cast<const Signs *>(pass.signs);
     for (int64_t source = begin; source < end; ++source) {
       Row sum = {}, sloped_sum = {};
       for (int64_t edge = edges.offsets[source]; edge < edges.offsets[source + 1]; ++edge) {
         if (edge + AHEAD < last) {
           prefetch_row(pass.out_gradient + int64_t(edges.targets[edge + AHEAD]) * WIDTH);
           __builtin_prefetch(pass.weights + int64_t(edges.places[edge + AHEAD]) * 2 * HEADS);
-          __builtin_prefetch(pass.signs + int64_t(edges.places[edge + AHEAD]) * VECTORS);
+          __builtin_prefetch(signs + int64_t(edges.places[edge + AHEAD]) * VECTORS);
         }
         const int64_t place = edges.places[edge];
         const Stored *out_gradient = pass.out_gradient + int64_t(edges.targets[edge]) * WIDTH;
@@ -243,7 +244,7 @@ struct AttentionKernels {
         for (int v = 0; v < VECTORS; ++v) {
           const Lanes logit = of_heads(logits, v);
           sum.lanes[v] += of_heads(weights, v) * load(out_gradient + v * LANES);
-          sloped_sum.lanes[v] += choose(pass.signs[place * VECTORS + v], logit, logit * SLOPE);
+          sloped_sum.lanes[v] += choose(signs[place * VECTORS + v], logit, logit * SLOPE);
         }
       }
       for (int v = 0; v < VECTORS; ++v) sum.lanes[v] += sloped_sum.lanes[v] * attention.lanes[v];

@@ -14,13 +14,13 @@ using longshore::Bf16;
 template <typename Stored, typename Use>
 bool with_kernels(const Attention &shape, Use use) {
   const int64_t width = shape.width(), head = shape.head_width;
-#define SIZES(VECTORS, HEAD) \
-  if (width == (VECTORS) * LANES && head == (HEAD)) return use(AttentionKernels<VECTORS, HEAD, Stored>()), true;
-  SIZES(1, 4) SIZES(1, 8) SIZES(1, 16)
-  SIZES(2, 8) SIZES(2, 16) SIZES(2, 32)
-  SIZES(4, 8) SIZES(4, 16) SIZES(4, 32) SIZES(4, 64)
-  SIZES(8, 16) SIZES(8, 32)
-  SIZES(16, 32) SIZES(16, 64)
+#define SIZES(WIDTH, HEAD) \
+  if (width == (WIDTH) && head == (HEAD)) return use(AttentionKernels<(WIDTH) / LANES, HEAD, Stored>()), true;
+  SIZES(16, 4) SIZES(16, 8) SIZES(16, 16)
+  SIZES(32, 8) SIZES(32, 16) SIZES(32, 32)
+  SIZES(64, 8) SIZES(64, 16) SIZES(64, 32) SIZES(64, 64)
+  SIZES(128, 16) SIZES(128, 32)
+  SIZES(256, 32) SIZES(256, 64)
 #undef SIZES
   return false;
 }

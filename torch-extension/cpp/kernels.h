@@ -41,8 +41,8 @@ struct Projections {
 };
 
 // What the backward's pass over targets reads and writes beside that. `weights` keeps for each edge the softmax weight and
-// the gradient of its logit, `[edges, 2, heads]` and sixteen numbers behind them; `signs` a bit for each lane, `[edges, width / 16]`: what the pass over
-// sources needs. The gradients of what all targets share are added to.
+// the gradient of its logit, `[edges, 2, heads]` and sixteen numbers behind them; `signs` a bit for each lane,
+// `[edges, width / 8]`: what the pass over sources needs. The gradients of what all targets share are added to.
 template <typename Stored>
 struct TargetPass {
   const float *out;
@@ -52,7 +52,7 @@ struct TargetPass {
   float *attention_gradient;
   float *edge_gradient;
   float *weights;
-  uint16_t *signs;
+  uint8_t *signs;
 };
 
 // Edges sorted by the node that they leave: `[sources + 1]`, and for each edge its place among the edges sorted by target,
@@ -69,7 +69,7 @@ struct SourcePass {
   const float *attention;
   const Stored *out_gradient;
   const float *weights;
-  const uint16_t *signs;
+  const uint8_t *signs;
   Stored *source_gradient;
 };
 

@@ -1,4 +1,5 @@
-// Vectors of sixteen floats in the compiler's own notation: an instruction set with shorter registers splits them.
+// Vectors in the compiler's own notation, as long as a register. The compiler splits longer ones badly: it puts them
+// together in memory, number by number.
 #pragma once
 
 #include <cstdint>
@@ -11,11 +12,23 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-typedef float Lanes __attribute__((vector_size(64)));
-typedef int32_t Bits __attribute__((vector_size(64)));
-typedef uint32_t Words __attribute__((vector_size(64)));
-typedef uint16_t Halves __attribute__((vector_size(32)));
+#if defined(__AVX512F__)
 constexpr int LANES = 16;
+typedef uint16_t Signs;  // a bit for each lane
+#else
+constexpr int LANES = 8;
+typedef uint8_t Signs;
+#endif
+typedef float Lanes __attribute__((vector_size(LANES * 4)));
+typedef int32_t Bits __attribute__((vector_size(LANES * 4)));
+typedef uint32_t Words __attribute__((vector_size(LANES * 4)));
+typedef uint16_t Halves __attribute__((vector_size(LANES * 2)));
+
+#if defined(__AVX512F__)
+constexpr Bits NUMBERS = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+#else
+constexpr Bits NUMBERS = {0, 1, 2, 3, 4, 5, 6, 7};
+#endif
 
 INLINE Lanes load(const float *from) {
   Lanes lanes;
@@ -67,41 +80,44 @@ INLINE Lanes exponential(Lanes x) {
 // Sums over groups of GROUP neighbouring lanes, in every lane of its group.
 template <int GROUP>
 INLINE Lanes group_sums(Lanes lanes) {
-  const Bits index = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-  if constexpr (GROUP >= 2) lanes += __builtin_shuffle(lanes, index ^ 1);
-  if constexpr (GROUP >= 4) lanes += __builtin_shuffle(lanes, index ^ 2);
-  if constexpr (GROUP >= 8) lanes += __builtin_shuffle(lanes, index ^ 4);
-  if constexpr (GROUP >= 16) lanes += __builtin_shuffle(lanes, index ^ 8);
+  if constexpr (GROUP >= 2) lanes += __builtin_shuffle(lanes, NUMBERS ^ 1);
+  if constexpr (GROUP >= 4) lanes += __builtin_shuffle(lanes, NUMBERS ^ 2);
+  if constexpr (GROUP >= 8) lanes += __builtin_shuffle(lanes, NUMBERS ^ 4);
+  if constexpr (GROUP >= 16) lanes += __builtin_shuffle(lanes, NUMBERS ^ 8);
   return lanes;
 }
 
 // The four sums over four vectors, to `to[0..4]`.
 INLINE void four_sums(Lanes a, Lanes b, Lanes c, Lanes d, float *to) {
-  const Bits low = {0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23}, high = low + 8;
+  constexpr int HALF = LANES / 2, QUARTER = LANES / 4;
+  // Halves of two vectors beside each other, then quarters of four.
+  const Bits low = NUMBERS + NUMBERS / HALF * HALF, high = low + HALF;
   const Lanes ab = __builtin_shuffle(a, b, low) + __builtin_shuffle(a, b, high);
   const Lanes cd = __builtin_shuffle(c, d, low) + __builtin_shuffle(c, d, high);
-  const Bits even = {0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27}, odd = even + 4;
-  const Lanes sums = group_sums<4>(__builtin_shuffle(ab, cd, even) + __builtin_shuffle(ab, cd, odd));
-  for (int i = 0; i < 4; ++i) to[i] = sums[4 * i];
+  const Bits even = NUMBERS + NUMBERS / QUARTER * QUARTER, odd = even + QUARTER;
+  const Lanes sums = group_sums<QUARTER>(__builtin_shuffle(ab, cd, even) + __builtin_shuffle(ab, cd, odd));
+  for (int i = 0; i < 4; ++i) to[i] = sums[QUARTER * i];
 }
 
 // A bit for each lane above zero.
-INLINE uint16_t positive(Lanes lanes) {
+INLINE Signs positive(Lanes lanes) {
 #if defined(__AVX512F__)
   return _mm512_cmp_ps_mask((__m512)lanes, _mm512_setzero_ps(), _CMP_GT_OQ);
+#elif defined(__AVX2__)
+  return Signs(_mm256_movemask_ps((__m256)(lanes > 0.0f)));
 #else
-  uint16_t bits = 0;
-  for (int i = 0; i < LANES; ++i) bits |= uint16_t(lanes[i] > 0.0f) << i;
+  Signs bits = 0;
+  for (int i = 0; i < LANES; ++i) bits |= Signs(Signs(lanes[i] > 0.0f) << i);
   return bits;
 #endif
 }
 
 // `yes` where the lane's bit is set, else `no`.
-INLINE Lanes choose(uint16_t bits, Lanes yes, Lanes no) {
+INLINE Lanes choose(Signs bits, Lanes yes, Lanes no) {
 #if defined(__AVX512F__)
   return (Lanes)_mm512_mask_blend_ps(bits, (__m512)no, (__m512)yes);
 #else
-  const Bits lane = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768};
+  const Bits lane = {1, 2, 4, 8, 16, 32, 64, 128};
   return ((lane & int32_t(bits)) != 0) ? yes : no;
 #endif
 }
