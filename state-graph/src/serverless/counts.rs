@@ -23,6 +23,8 @@ pub struct GraphCounts {
     pub idle_mb: Vec<u32>,
     /// Memory of containers that start or run, by tenant, MB.
     pub tenant_mb: Vec<u64>,
+    /// Memory that all waiting invocations ask for, MB.
+    pub waiting_mb: u64,
     /// By (function, node, memory in MB): the number of idle containers and the earliest time at which one of them expires.
     pub idle: BTreeMap<(usize, usize, u32), (u32, SimTime)>,
     /// Number of edges of the whole graph ([`ServerlessGraph::edge_count`]).
@@ -44,6 +46,7 @@ impl ServerlessGraph {
             bound_mb: self.nodes.iter().map(|node| node.bound_mb).collect(),
             idle_mb: self.nodes.iter().map(|node| node.idle_mb).collect(),
             tenant_mb: self.bound_of_tenant.clone(),
+            waiting_mb: self.waiting_mb,
             idle: idle.collect(),
             edges: self.edge_count(),
         }
@@ -64,6 +67,7 @@ impl ServerlessGraph {
         let mut heads = BTreeMap::new();
         for (id, work) in self.queue.all() {
             counts.pending[work.function] += 1;
+            counts.waiting_mb += u64::from(self.spec.functions[work.function].default_memory_mb);
             let head = heads.entry(work.function).or_insert(id);
             *head = id.min(*head);
         }

@@ -3,15 +3,16 @@
 use std::collections::BTreeSet;
 
 use common::SimTime;
-use common::cluster::Priority;
+use common::cluster::NodeSpec;
 use common::ids::ContainerId;
 
-use super::container::{Container, Phase, Work};
-use super::node::{RECENT, STARTS_WINDOW};
+use super::container::{Container, Phase};
+use super::node::{NodeState, RECENT, RECENT_SECONDS};
+use super::scales::{count, flag, log_quotient, priority, ratio, time};
 use super::tracker::ServerlessGraph;
 use super::workflows::Dependency;
 
-pub(super) const GLOBAL: [&str; 12] = [
+pub(super) const GLOBAL: [&str; 16] = [
     "pending",
     "busy",
     "idle",
@@ -24,8 +25,12 @@ pub(super) const GLOBAL: [&str; 12] = [
     "cold_share",
     "recent_slowdown",
     "missed_share",
+    "cpu_given",
+    "network_given",
+    "waiting_memory",
+    "largest_room",
 ];
-pub(super) const FUNCTION: [&str; 20] = [
+pub(super) const FUNCTION: [&str; 21] = [
     "mean",
     "p95",
     "spread",
@@ -46,8 +51,9 @@ pub(super) const FUNCTION: [&str; 20] = [
     "next_call",
     "fair_weight",
     "tenant_share",
+    "gap",
 ];
-pub(super) const RESOURCE: [&str; 13] = [
+pub(super) const RESOURCE: [&str; 16] = [
     "cpu",
     "memory",
     "network",
@@ -61,30 +67,9 @@ pub(super) const RESOURCE: [&str; 13] = [
     "idle",
     "starts_60s",
     "kept_for",
-];
-pub(super) const INVOCATION: [&str; 22] = [
-    "pending",
-    "starting",
-    "running",
-    "waited",
-    "waited_by_estimate",
-    "waited_capped",
-    "priority",
-    "input_size",
-    "mean",
-    "memory",
-    "remaining",
-    "own_busy",
-    "own_soonest",
-    "own_soonest_by_cold",
-    "fits",
-    "slack",
-    "interruptions",
-    "is_stage",
-    "depth",
-    "remaining_path",
-    "siblings_waiting",
-    "held_for",
+    "network_given",
+    "bound_60s",
+    "first_zone",
 ];
 pub(super) const WARM: [&str; 6] = ["count", "expires", "memory", "idle_for", "next_call", "value"];
 /// CPU and bandwidth follow memory.
@@ -99,62 +84,9 @@ pub(super) const MB_PER_VCPU: f32 = 1769.0;
 /// Bandwidth that comes with one vCPU, Mbit/s.
 pub(super) const MBPS_PER_VCPU: f64 = 600.0;
 
-/// An invocation's place in its workflow.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Path {
-    /// Stages before it on the longest way.
-    pub(super) depth: u32,
-    /// Estimated seconds from its start to the end of the workflow; `None` for an invocation of no workflow.
-    pub(super) seconds: Option<f64>,
-    /// Other stages of its run that wait.
-    pub(super) siblings: u32,
-}
-
-impl Path {
-    fn row(self) -> [f32; 4] {
-        [
-            flag(self.seconds.is_some()),
-            count(self.depth),
-            self.seconds.map_or(0.0, time),
-            count(self.siblings),
-        ]
-    }
-}
-
-pub(super) fn flag(is: bool) -> f32 {
-    f32::from(u8::from(is))
-}
-
-/// ln(1 + x) / 3 of a count.
-pub(super) fn count(value: u32) -> f32 {
-    (1.0 + value as f32).ln() / 3.0
-}
-
-/// log10 of a time relative to 100 ms, divided by 2: −1 for 1 ms or less, 0 for 100 ms, 1.5 for 100 s.
-pub(super) fn time(seconds: f64) -> f32 {
-    (seconds.max(1e-3) as f32 / 0.1).ln() * (0.5 * std::f32::consts::LOG10_E)
-}
-
-/// ln(1 + x) / 2 of a rate or ratio.
-pub(super) fn ratio(value: f64) -> f32 {
-    (1.0 + value.max(0.0) as f32).ln() / 2.0
-}
-
-/// ln(one / other) / 4, at most 2 in size.
-fn log_quotient(one: f64, other: f64) -> f32 {
-    ((one.max(1e-3) / other.max(1e-3)).ln() / 4.0).clamp(-2.0, 2.0) as f32
-}
-
-fn priority(priority: Priority) -> f32 {
-    match priority {
-        Priority::Low => -1.0,
-        Priority::Normal => 0.0,
-        Priority::High => 1.0,
-    }
-}
-
 pub(super) fn global(graph: &ServerlessGraph, now: SimTime) -> [f32; GLOBAL.len()] {
     let total = |pick: fn(&super::node::NodeState) -> u32| graph.nodes.iter().map(pick).sum::<u32>();
+    let sum = |pick: fn(&NodeSpec) -> u32| graph.spec.nodes.iter().map(|node| pick(node) as f32).sum::<f32>();
     let share = |mb: u32| mb as f32 / graph.memory_mb.max(1) as f32;
     let rate =
         |place: usize| ratio(graph.arrivals[place].value(now, super::function::ARRIVAL_WINDOWS[place]));
@@ -171,6 +103,10 @@ pub(super) fn global(graph: &ServerlessGraph, now: SimTime) -> [f32; GLOBAL.len(
         graph.cold_share as f32,
         ratio(graph.slowdown - 1.0),
         graph.missed_share as f32,
+        vcpus(total(|node| node.bound_mb)) * 1000.0 / sum(|node| node.cpu_millicores).max(1.0),
+        mbps(total(|node| node.bound_mb)) / sum(|node| node.network_mbps).max(1.0),
+        ratio(graph.waiting_mb as f64 / graph.memory_mb.max(1) as f64),
+        largest_room(graph),
     ]
 }
 
@@ -200,7 +136,27 @@ pub(super) fn function(graph: &ServerlessGraph, place: usize, now: SimTime) -> [
         quiet.map_or(2.0, |quiet| time((state.gap[0] - quiet).max(0.0))),
         fair_weight(graph, place, now),
         tenant as f32 / graph.memory_mb.max(1) as f32,
+        if state.gap[0] > 0.0 { time(state.gap[0]) } else { 2.0 },
     ]
+}
+
+/// Memory that could be had on the node where most can be, relative to the largest node's.
+fn largest_room(graph: &ServerlessGraph) -> f32 {
+    let room = |(state, spec): (&NodeState, &NodeSpec)| {
+        if state.down { 0 } else { spec.memory_mb.saturating_sub(state.bound_mb) }
+    };
+    let largest = graph.spec.nodes.iter().map(|node| node.memory_mb).max().unwrap_or(0);
+    graph.nodes.iter().zip(&graph.spec.nodes).map(room).max().unwrap_or(0) as f32 / largest.max(1) as f32
+}
+
+/// CPUs that come with `memory_mb`.
+fn vcpus(memory_mb: u32) -> f32 {
+    memory_mb as f32 / MB_PER_VCPU
+}
+
+/// Bandwidth that comes with `memory_mb`, Mbit/s.
+fn mbps(memory_mb: u32) -> f32 {
+    vcpus(memory_mb) * MBPS_PER_VCPU as f32
 }
 
 /// How much one second of waiting of an invocation counts in a mean over functions, on a logarithmic scale: all calls over this
@@ -230,99 +186,16 @@ pub(super) fn resource(
         share(spec.memory_mb.saturating_sub(used)),
         share(state.idle_mb),
         share(state.bound_mb),
-        state.bound_mb as f32 / MB_PER_VCPU / (spec.cpu_millicores as f32 / 1000.0).max(1e-3),
+        vcpus(state.bound_mb) / (spec.cpu_millicores as f32 / 1000.0).max(1e-3),
         spec.speed as f32 - 1.0,
         spec.price_class as f32 - 1.0,
         count(state.busy),
         count(state.idle.len() as u32),
-        ratio(10.0 * state.starts.value(now, STARTS_WINDOW)),
+        ratio(10.0 * state.starts.value(now, RECENT_SECONDS)),
         ratio(kept_for),
-    ]
-}
-
-/// What a pending invocation waits for.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Waiting {
-    /// Whether it can start somewhere now.
-    pub(super) fits: bool,
-    /// Seconds until the first busy container of its function is expected to fall idle; `None` where none is busy.
-    pub(super) own_soonest: Option<f64>,
-    /// Seconds for which it is held back; 0: it is not.
-    pub(super) held_for: f64,
-    pub(super) path: Path,
-}
-
-pub(super) fn pending(
-    graph: &ServerlessGraph,
-    work: &Work,
-    waiting: Waiting,
-    now: SimTime,
-) -> [f32; INVOCATION.len()] {
-    let Waiting { fits, own_soonest, held_for, path } = waiting;
-    let (state, spec) = (&graph.functions[work.function], &graph.spec.functions[work.function]);
-    let waited = now.since(work.arrived).seconds();
-    let slack = spec.slo_factor * state.estimate.p95 - waited - state.estimate.mean;
-    let [is_stage, depth, remaining_path, siblings] = path.row();
-    [
-        1.0,
-        0.0,
-        0.0,
-        time(waited),
-        ratio(waited / state.estimate.mean.max(0.1)),
-        (waited / 5.0).min(2.0) as f32,
-        priority(spec.priority),
-        ratio(work.input_size),
-        time(state.estimate.mean),
-        spec.default_memory_mb as f32 / 1024.0,
-        0.0,
-        count(state.busy),
-        own_soonest.map_or(2.0, time),
-        own_soonest
-            .map_or(2.0, |soonest| ((soonest / state.estimate.cold_start.max(0.01)) as f32 / 4.0).min(2.0)),
-        flag(fits),
-        (slack / 10.0).clamp(-2.0, 2.0) as f32,
-        count(work.interruptions),
-        is_stage,
-        depth,
-        remaining_path,
-        siblings,
-        ratio(held_for),
-    ]
-}
-
-pub(super) fn running(
-    graph: &ServerlessGraph,
-    container: &Container,
-    remaining: f64,
-    path: Path,
-) -> [f32; INVOCATION.len()] {
-    let (state, spec) = (&graph.functions[container.function], &graph.spec.functions[container.function]);
-    let starting = matches!(container.phase, Phase::Starting { .. } | Phase::Warming { .. });
-    let work = container.phase.work();
-    let [is_stage, depth, remaining_path, siblings] = path.row();
-    [
-        0.0,
-        flag(starting),
-        flag(!starting),
-        0.0,
-        0.0,
-        0.0,
-        priority(spec.priority),
-        ratio(work.map_or(1.0, |work| work.input_size)),
-        time(state.estimate.mean),
-        container.memory_mb as f32 / 1024.0,
-        time(remaining),
-        count(state.busy),
-        0.0,
-        0.0,
-        0.0,
-        0.0,
-        count(work.map_or(0, |work| work.interruptions)),
-        is_stage,
-        depth,
-        remaining_path,
-        siblings,
-        0.0,
+        mbps(state.bound_mb) / (spec.network_mbps as f32).max(1.0),
+        state.bound_lately(now) as f32 / spec.memory_mb.max(1) as f32,
+        flag(spec.zone == 0),
     ]
 }
 

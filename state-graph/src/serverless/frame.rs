@@ -7,7 +7,8 @@ use common::ids::{ContainerId, FunctionId, InvocationId, NodeId};
 use common::{SimTime, upward_ranks};
 
 use super::container::{Container, Work};
-use super::features::{self, MBPS_PER_VCPU, Path, Waiting};
+use super::features::{self, MBPS_PER_VCPU};
+use super::invocation_rows::{self, Path, Waiting};
 use super::levels::{Group, Levels};
 use super::offer::{Offer, Subject};
 use super::option_rows::OptionRows;
@@ -236,7 +237,7 @@ impl ServerlessGraph {
     fn add_running(&self, running: &[(f64, &Container)], frame: &mut Frame<'_>) {
         for &(remaining, container) in running {
             let path = container.phase.work().map_or(Path::default(), |work| self.path(work, frame));
-            let row = features::running(self, container, remaining, path);
+            let row = invocation_rows::running(self, container, remaining, path);
             let node = frame.invocation(&row, container.function, false);
             let row = features::allocation(container, remaining, frame.now);
             frame.builder.edge(EdgeType::Allocation, node, frame.resources[container.node], &row);
@@ -297,7 +298,7 @@ impl ServerlessGraph {
             held_for: held_for(frame.offer, work.function, frame.now),
             path: self.path(work, frame),
         };
-        let row = features::pending(self, work, waiting, frame.now);
+        let row = invocation_rows::pending(self, work, waiting, frame.now);
         let node = frame.invocation(&row, work.function, true);
         frame.pending.insert(id, node);
         frame.invocations.entry(work.function).or_default().push((work.arrived, false, node));

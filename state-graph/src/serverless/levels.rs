@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::features::{count, flag};
+use super::scales::{count, flag};
 use super::tracker::ServerlessGraph;
 use crate::{EdgeType, NodeType, StateGraphBuilder};
 

@@ -8,11 +8,13 @@ mod counts;
 mod features;
 mod frame;
 mod function;
+mod invocation_rows;
 mod levels;
 mod node;
 mod offer;
 mod option_rows;
 mod queue;
+mod scales;
 mod tracker;
 mod workflows;
 
@@ -31,7 +33,7 @@ pub fn schema(sizes: usize) -> Schema {
     let mut nodes: [Vec<String>; NODE_TYPES] = Default::default();
     nodes[NodeType::Function as usize] = names(&features::FUNCTION);
     nodes[NodeType::Resource as usize] = names(&features::RESOURCE);
-    nodes[NodeType::Invocation as usize] = names(&features::INVOCATION);
+    nodes[NodeType::Invocation as usize] = names(&invocation_rows::INVOCATION);
     let mut edges: [Vec<String>; EDGE_TYPES] = Default::default();
     edges[EdgeType::InstanceOf as usize] = names(&["pending"]);
     edges[EdgeType::Warm as usize] = names(&features::WARM);

@@ -9,8 +9,8 @@ use super::function::DecayingRate;
 
 /// Functions that a node remembers as started there lately.
 pub(super) const RECENT: usize = 4;
-/// Time constant of the rate of starts, seconds.
-pub(super) const STARTS_WINDOW: f64 = 60.0;
+/// Time constant of the rate of starts and of the average of bound memory, seconds.
+pub(super) const RECENT_SECONDS: f64 = 60.0;
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct NodeState {
@@ -18,6 +18,9 @@ pub(super) struct NodeState {
     pub(super) bound_mb: u32,
     /// Memory of idle containers, MB.
     pub(super) idle_mb: u32,
+    /// Moving average of `bound_mb` until `averaged_at`, MB.
+    average_bound_mb: f64,
+    averaged_at: SimTime,
     pub(super) busy: u32,
     /// Idle containers, those that expire first at the front. With one keep-alive for all, which is the usual case, this is the
     /// order in which a start evicts them.
@@ -32,18 +35,31 @@ pub(super) struct NodeState {
 
 impl NodeState {
     pub(super) fn note_start(&mut self, at: SimTime, function: usize) {
-        self.starts.add(at, STARTS_WINDOW);
+        self.starts.add(at, RECENT_SECONDS);
         self.recent.retain(|&known| known != function);
         self.recent.insert(0, function);
         self.recent.truncate(RECENT);
     }
 
-    pub(super) fn bind(&mut self, memory_mb: u32) {
+    /// Moving average of the memory of containers that start or run, MB.
+    pub(super) fn bound_lately(&self, now: SimTime) -> f64 {
+        let kept = (-now.since(self.averaged_at).seconds() / RECENT_SECONDS).exp();
+        kept * self.average_bound_mb + (1.0 - kept) * f64::from(self.bound_mb)
+    }
+
+    fn average(&mut self, at: SimTime) {
+        self.average_bound_mb = self.bound_lately(at);
+        self.averaged_at = at;
+    }
+
+    pub(super) fn bind(&mut self, at: SimTime, memory_mb: u32) {
+        self.average(at);
         self.bound_mb += memory_mb;
         self.busy += 1;
     }
 
-    pub(super) fn unbind(&mut self, memory_mb: u32) {
+    pub(super) fn unbind(&mut self, at: SimTime, memory_mb: u32) {
+        self.average(at);
         self.bound_mb = self.bound_mb.saturating_sub(memory_mb);
         self.busy = self.busy.saturating_sub(1);
     }

@@ -4,11 +4,12 @@ use common::SimTime;
 use common::cluster::StartOption;
 
 use super::container::Work;
-use super::features::{MB_PER_VCPU, MBPS_PER_VCPU, ratio, time};
+use super::features::{MB_PER_VCPU, MBPS_PER_VCPU};
 use super::offer::OtherOption;
+use super::scales::{ratio, time};
 use super::tracker::ServerlessGraph;
 
-pub(super) const OPTION: [&str; 12] = [
+pub(super) const OPTION: [&str; 13] = [
     "warm",
     "keeps",
     "free_after",
@@ -21,6 +22,7 @@ pub(super) const OPTION: [&str; 12] = [
     "data_from_elsewhere",
     "later_than_best",
     "seconds",
+    "data_from_other_zones",
 ];
 
 /// Expected seconds until the next call of a function of which no gap between calls is known.
@@ -82,6 +84,7 @@ impl<'a> OptionRows<'a> {
             ratio(self.megabits_elsewhere(work, node) / 10.0),
             later,
             0.0,
+            ratio(self.megabits_from_other_zones(work, node) / 10.0),
         ]
     }
 
@@ -123,9 +126,19 @@ impl<'a> OptionRows<'a> {
     }
 
     fn megabits_elsewhere(&self, work: &Work, node: usize) -> f64 {
+        self.megabits_from(work, |holder| holder != node)
+    }
+
+    fn megabits_from_other_zones(&self, work: &Work, node: usize) -> f64 {
+        let zone = |node: usize| self.graph.spec.nodes[node].zone;
+        self.megabits_from(work, |holder| zone(holder) != zone(node))
+    }
+
+    /// Inputs of the invocation that lie on nodes for which `is_from` holds, Mbit.
+    fn megabits_from(&self, work: &Work, is_from: impl Fn(usize) -> bool) -> f64 {
         let Some(stage) = work.stage else { return 0.0 };
         let inputs = self.graph.workflows.inputs(&self.graph.spec, stage);
-        inputs.filter(|(holder, _)| *holder != node).map(|(_, megabits)| megabits).sum()
+        inputs.filter(|(holder, _)| is_from(*holder)).map(|(_, megabits)| megabits).sum()
     }
 
     fn victims_of(&self, option: &StartOption) -> Option<Victims> {

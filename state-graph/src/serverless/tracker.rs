@@ -75,6 +75,8 @@ pub struct ServerlessGraph {
     pub(super) next_calls: BTreeSet<(SimTime, usize)>,
     /// By tenant: memory of its containers that start or run, MB.
     pub(super) bound_of_tenant: Vec<u64>,
+    /// Memory that all waiting invocations ask for, MB.
+    pub(super) waiting_mb: u64,
     pub(super) arrivals: [DecayingRate; ARRIVAL_WINDOWS.len()],
     /// Fraction of recent starts in the whole cluster that were cold, 0–1.
     pub(super) cold_share: f64,
@@ -150,7 +152,7 @@ impl ServerlessGraph {
                 } else {
                     Phase::Busy { since: at, work, cold: false }
                 };
-                self.put(*container, work.function, node, *memory_mb, phase);
+                self.put(at, *container, work.function, node, *memory_mb, phase);
                 Ok(())
             }
             ClusterEvent::Ready { container, expires } => {
@@ -170,7 +172,7 @@ impl ServerlessGraph {
                 if function >= self.functions.len() || node >= self.nodes.len() {
                     return Err(TrackerError::OutOfRange { at });
                 }
-                self.put(*container, function, node, *memory_mb, Phase::Warming { since: at });
+                self.put(at, *container, function, node, *memory_mb, Phase::Warming { since: at });
                 Ok(())
             }
             ClusterEvent::KeptAlive { container, expires } => {
@@ -199,6 +201,7 @@ impl ServerlessGraph {
         if let Some(stage) = work.stage {
             self.workflows.waits(&self.spec, stage);
         }
+        self.waiting_mb += u64::from(self.spec.functions[work.function].default_memory_mb);
         self.queue.insert(invocation, work);
     }
 
@@ -206,6 +209,7 @@ impl ServerlessGraph {
         if let Some(stage) = work.stage {
             self.workflows.starts(stage);
         }
+        self.waiting_mb -= u64::from(self.spec.functions[work.function].default_memory_mb);
         let function = &mut self.functions[work.function];
         function.pending = function.pending.saturating_sub(1);
         let observed = f64::from(u8::from(cold));
@@ -260,34 +264,42 @@ impl ServerlessGraph {
 
     fn change(&mut self, at: SimTime, id: ContainerId, phase: Phase) -> Result<(), TrackerError> {
         let Container { function, node, memory_mb, .. } = *self.container(at, id)?;
-        self.put(id, function, node, memory_mb, phase);
+        self.put(at, id, function, node, memory_mb, phase);
         Ok(())
     }
 
     fn remove(&mut self, at: SimTime, id: ContainerId) -> Result<Container, TrackerError> {
         let gone = self.containers.remove(&id).ok_or(TrackerError::UnknownContainer { at, container: id })?;
-        self.delist(id, &gone);
+        self.delist(at, id, &gone);
         Ok(gone)
     }
 
     /// Sets what a container does; a container that is not known yet appears.
-    fn put(&mut self, id: ContainerId, function: usize, node: usize, memory_mb: u32, phase: Phase) {
+    fn put(
+        &mut self,
+        at: SimTime,
+        id: ContainerId,
+        function: usize,
+        node: usize,
+        memory_mb: u32,
+        phase: Phase,
+    ) {
         let mut container = Container { function, node, memory_mb, phase, due: SimTime::ZERO };
         container.due = container.expected_end(&self.functions[function].estimate);
         if let Some(before) = self.containers.insert(id, container) {
-            self.delist(id, &before);
+            self.delist(at, id, &before);
         }
-        self.enlist(id, &container);
+        self.enlist(at, id, &container);
     }
 
-    fn enlist(&mut self, id: ContainerId, container: &Container) {
+    fn enlist(&mut self, at: SimTime, id: ContainerId, container: &Container) {
         let &Container { function, node, memory_mb, phase, due } = container;
         if let Phase::Idle { expires, .. } = phase {
             self.nodes[node].enlist(id, expires, memory_mb);
             self.functions[function].idle += 1;
             self.warm.entry((function, node, memory_mb)).or_default().insert((expires, id));
         } else {
-            self.nodes[node].bind(memory_mb);
+            self.nodes[node].bind(at, memory_mb);
             self.functions[function].busy += 1;
             self.bound_of_tenant[self.spec.functions[function].tenant as usize] += u64::from(memory_mb);
             self.busy.insert((due, id));
@@ -295,7 +307,7 @@ impl ServerlessGraph {
         }
     }
 
-    fn delist(&mut self, id: ContainerId, container: &Container) {
+    fn delist(&mut self, at: SimTime, id: ContainerId, container: &Container) {
         let &Container { function, node, memory_mb, phase, due } = container;
         if let Phase::Idle { expires, .. } = phase {
             self.nodes[node].delist(id, expires, memory_mb);
@@ -308,7 +320,7 @@ impl ServerlessGraph {
                 }
             }
         } else {
-            self.nodes[node].unbind(memory_mb);
+            self.nodes[node].unbind(at, memory_mb);
             self.functions[function].busy -= 1;
             self.bound_of_tenant[self.spec.functions[function].tenant as usize] -= u64::from(memory_mb);
             self.busy.remove(&(due, id));
