@@ -4,7 +4,7 @@ use anyhow::Result;
 use common::RunSeed;
 use configuration::{PolicyConfig, Storage};
 use learner::Adam;
-use policy::{GraphBatch, ValueNetwork};
+use policy::{EPISODE_FACTS, GraphBatch, ValueNetwork};
 use state_graph::StateGraph;
 use tch::{Device, Kind, Tensor};
 use torch_extension::process_group::ProcessGroup;
@@ -78,7 +78,8 @@ impl ProductionEncoder {
     }
 
     fn loss(&self) -> Result<Tensor> {
-        let values = self.network.forward(&self.batch, self.group.as_ref())?;
+        let facts = vec![[0.0; EPISODE_FACTS]; self.aims.size()[0] as usize];
+        let values = self.network.forward(&self.batch, &facts, self.group.as_ref())?;
         Ok((values - &self.aims).f_square()?.f_sum(Kind::Float)? / self.states)
     }
 }

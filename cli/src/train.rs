@@ -78,7 +78,7 @@ pub fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
         learner::check_resumable(&run_folder)?;
     }
     if let Some(path) = &arguments.init_from {
-        policy::Checkpoint::open(&policy::find_checkpoint(path)?)?;
+        learner::check_init_from(path, &config)?;
     }
     let options = LearnerOptions {
         run_folder: run_folder.clone(),

@@ -2,8 +2,10 @@
 
 use std::ops::Range;
 
+use common::SimTime;
 use common::ids::{PolicyVersion, ShardId};
 use common::trajectory::{Choice, Step, TrajectoryBody, TrajectoryHeader};
+use policy::EpisodeFacts;
 use state_graph::{Schema, StateGraph, StateGraphDecoder};
 use transport::wire;
 
@@ -42,6 +44,8 @@ pub struct Batch {
     pub steps: Vec<Step>,
     /// The state of each step, then the bootstrap states.
     pub states: Vec<StateGraph>,
+    /// What is known of the episode of each state beside it.
+    pub facts: Vec<EpisodeFacts>,
     /// Where each trajectory lies in `steps` and `states`.
     pub trajectories: Vec<TrajectorySpan>,
     versions: Vec<(u64, usize)>,
@@ -130,6 +134,19 @@ impl Decoded {
     }
 }
 
+/// Load and length of an episode, and how much of its arrivals lies before and after `now`.
+fn episode_facts(load: f32, horizon: SimTime, now: SimTime) -> EpisodeFacts {
+    let (seconds, left) = (horizon.seconds() as f32, horizon.since(now).seconds() as f32);
+    let logarithm = |seconds: f32| (1.0 + seconds.max(0.0)).ln() / 5.0;
+    [
+        load.min(4.0),
+        logarithm(seconds),
+        left / seconds.max(1e-3),
+        logarithm(left),
+        f32::from(u8::from(now >= horizon)),
+    ]
+}
+
 impl Batch {
     /// Puts trajectories together.
     #[must_use]
@@ -139,10 +156,15 @@ impl Batch {
         for trajectory in trajectories.into_iter().filter(|trajectory| !trajectory.is_empty()) {
             let start = batch.steps.len();
             let mut states = trajectory.states;
+            let TrajectoryBody { load, horizon, .. } = trajectory.body;
+            let facts = |step: &Step| episode_facts(load, horizon, step.time);
             if !trajectory.body.ended {
-                bootstraps.extend(states.pop().map(|state| (batch.trajectories.len(), state)));
+                // The state after the last step comes a moment later than that step.
+                let last = trajectory.body.steps.last().map(facts).unwrap_or_default();
+                bootstraps.extend(states.pop().map(|state| (batch.trajectories.len(), state, last)));
             }
-            let condition = Condition::new(trajectory.body.load, trajectory.body.horizon.seconds());
+            batch.facts.extend(trajectory.body.steps.iter().map(facts));
+            let condition = Condition::new(load, horizon.seconds());
             batch.versions.push((trajectory.version.number, trajectory.body.steps.len()));
             batch.steps.extend(trajectory.body.steps);
             batch.states.extend(states);
@@ -154,9 +176,10 @@ impl Batch {
                 weight: trajectory.weight,
             });
         }
-        for (place, state) in bootstraps {
+        for (place, state, facts) in bootstraps {
             batch.trajectories[place].bootstrap = Some(batch.states.len());
             batch.states.push(state);
+            batch.facts.push(facts);
         }
         batch
     }

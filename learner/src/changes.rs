@@ -57,6 +57,30 @@ pub fn forbidden_changes(before: &Config, now: &Config) -> Vec<Change> {
         .collect()
 }
 
+/// Keys that say of what shape networks are.
+const SHAPE: [&str; 9] = [
+    "simulator.scenario",
+    "simulator.serverless.size_multiples",
+    "policy.width",
+    "policy.heads",
+    "policy.layers",
+    "policy.value_layers",
+    "policy.levels",
+    "policy.actions",
+    "policy.prior",
+];
+
+/// The keys that give networks another shape, in their order.
+#[must_use]
+pub(crate) fn changes_of_shape(before: &Config, now: &Config) -> Vec<Change> {
+    let is_shape = |key: &str| {
+        SHAPE.iter().any(|shape| {
+            key.strip_prefix(shape).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        })
+    };
+    forbidden_changes(before, now).into_iter().filter(|change| is_shape(&change.key)).collect()
+}
+
 fn may_change(key: &str) -> bool {
     MAY_CHANGE.contains(&key) || key.split('.').next() == Some(MAY_CHANGE_SECTION)
 }

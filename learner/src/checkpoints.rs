@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::LearnerError;
 use crate::adam::Adam;
+use crate::changes::changes_of_shape;
 use crate::scale::Scales;
 use crate::update::Updater;
 
@@ -215,6 +216,30 @@ pub(crate) fn restore_from<'a>(
     updater.rounds = progress.rounds;
     updater.scales = progress.scales.clone();
     Ok(progress)
+}
+
+/// Refuses to start a run of `config` from the networks of another run, `path`, that have another shape.
+///
+/// # Errors
+/// [`LearnerError::Policy`], which names the keys.
+pub fn check_init_from(path: &Path, config: &Config) -> Result<(), LearnerError> {
+    let checkpoint = Checkpoint::open(&policy::find_checkpoint(path)?)?;
+    let theirs = &checkpoint.manifest.config;
+    let networks = |config: &Config| {
+        let policy = &config.policy;
+        let sizes = (policy.width, policy.heads, policy.layers, policy.value_layers);
+        (schema_of(&config.simulator, policy), sizes)
+    };
+    if networks(theirs) == networks(config) {
+        return Ok(());
+    }
+    let changes = changes_of_shape(theirs, config);
+    let changes: Vec<String> = changes.iter().map(ToString::to_string).collect();
+    let message = format!(
+        "its networks have another shape than this run's: {}; give these keys the values of that run",
+        changes.join("; ")
+    );
+    Err(policy::PolicyError::Checkpoint { path: path.to_owned(), message }.into())
 }
 
 /// Starts from another run's networks, and from the scales that their outputs are in.

@@ -1,7 +1,7 @@
 //! The gradient of one minibatch's loss: each rank differentiates its part of the sum, and the gradients are added up.
 
 use common::trajectory::Choice;
-use policy::{PolicyNetwork, ValueNetwork};
+use policy::{EpisodeFacts, PolicyNetwork, ValueNetwork};
 use tch::{Device, Kind, Tensor};
 use torch_extension::process_group::{PendingSum, ProcessGroup};
 
@@ -110,7 +110,13 @@ impl Part<'_> {
     fn differentiate_value(&self, network: &ValueNetwork, loss: &Loss) -> Result<f64, LearnerError> {
         let Some(graph) = &self.states.graph else { return Ok(0.0) };
         let targets = self.minibatch.targets;
-        let difference = network.forward(graph, self.ranks)? - self.column(&targets.values);
+        let facts: Vec<EpisodeFacts> = self
+            .states
+            .places
+            .iter()
+            .map(|&place| self.minibatch.batch.facts[self.minibatch.places[place]])
+            .collect();
+        let difference = network.forward(graph, &facts, self.ranks)? - self.column(&targets.values);
         let sum = (difference.square() * self.column(&targets.weights)).sum(Kind::Float) * 0.5;
         (&sum * (loss.value_cost / self.minibatch.places.len() as f64)).f_backward()?;
         Ok(sum.double_value(&[]))

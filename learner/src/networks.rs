@@ -66,7 +66,7 @@ impl Networks {
         let (evaluation, values) = tch::no_grad(|| {
             Ok::<_, LearnerError>((
                 self.policy.evaluate(&graph, &choices, 0.0, None)?,
-                self.value.forward(&graph, None)?,
+                self.value.forward(&graph, &batch.facts[..count], None)?,
             ))
         })?;
         for (what, numbers) in [

@@ -54,6 +54,12 @@ impl Condition {
     }
 }
 
+impl std::fmt::Display for Condition {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "load_{}_length_{}s", u32::from(self.load) * 10, 1_u64 << self.length.min(63))
+    }
+}
+
 /// A [`RunningRms`] for every condition.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RmsByCondition(BTreeMap<String, RunningRms>);
@@ -106,10 +112,10 @@ impl RunningTypical {
 /// The magnitudes that learning keeps beside its networks.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Scales {
-    /// Of V-trace targets; values are learnt in its units.
-    pub returns: RunningRms,
-    /// Of V-trace advantages.
-    pub advantages: RunningRms,
+    /// Of V-trace targets, by condition; values are learnt in its units.
+    pub returns: RmsByCondition,
+    /// Of V-trace advantages, which are in units of `returns`, by condition.
+    pub advantages: RmsByCondition,
     /// Of group advantages, by condition.
     pub group_advantages: RmsByCondition,
     /// Typical magnitude within one group.

@@ -14,7 +14,7 @@ use transport::{LearnerIdentity, LinkOptions, Links, TrajectorySampler, WeightsP
 
 use crate::LearnerError;
 use crate::batch::Batch;
-use crate::checkpoints::{Checkpoints, Progress, contents, init_from};
+use crate::checkpoints::{Checkpoints, Progress, check_init_from, contents, init_from};
 use crate::feed::{Feed, Window};
 use crate::pace::Pace;
 use crate::ranks::{Meeting, OtherRanks};
@@ -22,6 +22,7 @@ use crate::run_folder::RunFolder;
 use crate::statistics::Statistics;
 use crate::update::{Round, Updater};
 use crate::validation::Validator;
+use crate::value_fit::ValueFit;
 
 /// The result of a learner.
 #[derive(Clone, Debug)]
@@ -84,6 +85,8 @@ struct Service {
     metrics: MetricsLog,
     status: StatusLine,
     pace: Pace,
+    /// How well values were predicted since the last validation.
+    fit: ValueFit,
     readiness: Readiness,
     shutdown: Shutdown,
     started: Instant,
@@ -105,6 +108,7 @@ impl Service {
         let checkpoints = Checkpoints::new(folder.path(), folder.run(), folder.token(), config);
         let restored = checkpoints.restore(&mut updater)?;
         if let (None, Some(path)) = (&restored, &options.init_from) {
+            check_init_from(path, config)?;
             init_from(path, &mut updater)?;
         }
         let progress = restored.unwrap_or_default();
@@ -141,6 +145,7 @@ impl Service {
             metrics,
             status: StatusLine::new(),
             pace: Pace::new(progress.environment_steps, Instant::now()),
+            fit: ValueFit::default(),
             readiness,
             shutdown: shutdown.clone(),
             started: Instant::now(),
@@ -182,8 +187,8 @@ impl Service {
             match self.feed.next(window)? {
                 Some((batch, lag)) => {
                     self.readiness.met("trajectories");
-                    let Round { statistics, priorities } = self.round(&batch)?;
-                    self.finish_round(&batch, lag, statistics)?;
+                    let Round { statistics, priorities, fit } = self.round(&batch)?;
+                    self.finish_round(&batch, lag, statistics, &fit)?;
                     self.feed.update_priorities(&batch, &priorities)?;
                 }
                 None => {
@@ -241,7 +246,13 @@ impl Service {
     }
 
     /// Counts the round, publishes its weights and, when it is time, validates and writes a checkpoint.
-    fn finish_round(&mut self, batch: &Batch, lag: f64, statistics: Statistics) -> Result<(), LearnerError> {
+    fn finish_round(
+        &mut self,
+        batch: &Batch,
+        lag: f64,
+        statistics: Statistics,
+        fit: &ValueFit,
+    ) -> Result<(), LearnerError> {
         self.progress.version += 1;
         self.progress.environment_steps += batch.steps.len() as u64;
         self.progress.rounds = self.updater.rounds;
@@ -251,7 +262,8 @@ impl Service {
         metrics::counter!("longshore_updates_total").increment(statistics.updates);
         self.pace.learnt(self.progress.environment_steps, statistics.updates, batch.mean_return(), lag);
         let round = self.progress.rounds;
-        self.write_metrics(&statistics)?;
+        self.fit.add(fit);
+        self.write_metrics(&statistics, fit)?;
         let is_best = round.is_multiple_of(self.config.learner.evaluate_every) && self.validate()?;
         if is_best || round.is_multiple_of(self.config.learner.checkpoint_every) {
             self.save(is_best)?;
@@ -270,8 +282,12 @@ impl Service {
         self.progress.validation_due = true;
         let score = self.validator.score(self.updater.networks.policy.parameters(), &self.shutdown)?;
         self.progress.validation_due = false;
+        let fit = std::mem::take(&mut self.fit).by_condition().into_iter();
+        let fit: Vec<(String, f64)> = fit
+            .map(|(condition, explained)| (format!("train/explained_variance/{condition}"), explained))
+            .collect();
         let figures: Vec<(&str, f64)> =
-            score.figures.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+            score.figures.iter().chain(&fit).map(|(name, value)| (name.as_str(), *value)).collect();
         self.metrics.write(self.progress.environment_steps, &figures)?;
         self.pace.validated(score.slowdown);
         self.progress.validation = Some(score.score);
@@ -289,7 +305,7 @@ impl Service {
         self.checkpoints.save(&self.updater, &self.progress, is_best)
     }
 
-    fn write_metrics(&mut self, statistics: &Statistics) -> Result<(), LearnerError> {
+    fn write_metrics(&mut self, statistics: &Statistics, fit: &ValueFit) -> Result<(), LearnerError> {
         let dropped = self.feed.dropped;
         let spent = self.spent();
         let learner = &self.config.learner;
@@ -307,6 +323,7 @@ impl Service {
             ("data/dropped_fenced", dropped.fenced as f64),
             ("data/dropped_damaged", dropped.damaged as f64),
         ];
+        values.extend(fit.explained().map(|explained| ("train/explained_variance", explained)));
         values.extend(self.pace.figures());
         self.metrics.write(self.progress.environment_steps, &values)?;
         Ok(())

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use common::trajectory::Choice;
+use policy::EpisodeFacts;
 use tch::Tensor;
 use torch_extension::process_group::ProcessGroup;
 
@@ -39,7 +40,8 @@ pub(crate) fn target_outputs(
     one_ahead(&ranges, collate, |range, states| {
         let states = states?;
         let places = states.places.iter().map(|place| range.start + place);
-        let values = tch::no_grad(|| values(networks, ranks, &states))?;
+        let facts: Vec<EpisodeFacts> = places.clone().map(|place| batch.facts[place]).collect();
+        let values = tch::no_grad(|| values(networks, ranks, &states, &facts))?;
         places.clone().zip(values).for_each(|(place, value)| all[place][0] = value);
         if range.end <= steps {
             let choices: Vec<Choice> = places.clone().map(|place| batch.steps[place].choice).collect();
@@ -67,9 +69,10 @@ fn values(
     networks: &Networks,
     ranks: Option<&ProcessGroup>,
     states: &RankStates,
+    facts: &[EpisodeFacts],
 ) -> Result<Vec<f32>, LearnerError> {
     let Some(graph) = &states.graph else { return Ok(Vec::new()) };
-    Ok(Vec::try_from(&networks.target_value.forward(graph, ranks)?)?)
+    Ok(Vec::try_from(&networks.target_value.forward(graph, facts, ranks)?)?)
 }
 
 fn log_probabilities(

@@ -1,12 +1,14 @@
 //! The targets of a round: V-trace targets of the value network and the advantages of the decisions. Pure functions of the
 //! batch, of what the target networks say of it, and of the scales, which they bring up to date.
 
+use common::trajectory::Step;
 use configuration::{Advantage, GroupScale, LearnerConfig};
 
 use crate::LearnerError;
 use crate::batch::{Batch, TrajectorySpan};
-use crate::scale::Scales;
+use crate::scale::{Condition, Scales};
 use crate::target_outputs::TargetOutputs;
+use crate::value_fit::ValueFit;
 use crate::vtrace::{Vtrace, VtraceInput, VtraceParameters, vtrace};
 
 /// One entry a step each.
@@ -19,6 +21,8 @@ pub(crate) struct Targets {
     pub(crate) advantages: Vec<f32>,
     /// What the value network is trained towards, in units of the return scale.
     pub(crate) values: Vec<f32>,
+    /// How much of the returns the target value network explains.
+    pub(crate) fit: ValueFit,
     /// Importance weights of the losses, above 0 and at most 1.
     pub(crate) weights: Vec<f32>,
     /// Of each trajectory the mean magnitude of its temporal differences, in units of the return scale.
@@ -34,13 +38,14 @@ impl Targets {
         config: &LearnerConfig,
     ) -> Result<Self, LearnerError> {
         let behaviour: Vec<f32> = batch.steps.iter().map(|step| step.log_probability).collect();
-        let old_scale = scales.returns.value();
+        let old_scales: Vec<f32> =
+            batch.trajectories.iter().map(|span| scales.returns.value(span.condition)).collect();
         // In imitation the values are the returns of what was played.
         let imitates = !config.imitate.is_empty();
         let log_ratio = |(new, old): (&f32, &f32)| if imitates { 0.0 } else { new - old };
         let columns = Columns {
             log_ratios: outputs.log_probabilities.iter().zip(&behaviour).map(log_ratio).collect(),
-            rewards: batch.steps.iter().map(|step| step.weighted_reward / old_scale).collect(),
+            rewards: by_step(batch, &old_scales, |step, scale| step.weighted_reward / scale),
             discounts: batch.steps.iter().map(|step| step.discount).collect(),
             values: outputs.values,
         };
@@ -53,23 +58,22 @@ impl Targets {
             batch.trajectories.iter().map(|span| vtrace(columns.of(span), parameters)).collect();
         let weights =
             batch.trajectories.iter().flat_map(|span| std::iter::repeat_n(span.weight, span.steps.len()));
-        let mut values: Vec<f32> = results.iter().flat_map(|result| &result.targets).copied().collect();
         let advantages = match config.advantage {
             _ if imitates => vec![0.0; behaviour.len()],
-            Advantage::Vtrace => vtrace_advantages(&results, scales),
+            Advantage::Vtrace => vtrace_advantages(batch, &results, scales),
             Advantage::Group => {
                 let scale = config.group.as_ref().map(|group| group.scale).unwrap_or_default();
                 group_advantages(batch, scales, scale)?
             }
         };
-        scales.returns.update(values.iter().map(|target| target * old_scale));
-        let rescale = old_scale / scales.returns.value();
-        values.iter_mut().for_each(|target| *target *= rescale);
+        let fit = ValueFit::of(batch, &columns.values, &results);
+        let values = rescaled(batch, &results, &old_scales, scales);
         Ok(Targets {
             behaviour,
             target: outputs.log_probabilities,
             advantages,
             values,
+            fit,
             weights: weights.collect(),
             priorities: results.iter().map(mean_magnitude).collect(),
         })
@@ -102,12 +106,41 @@ fn mean_magnitude(result: &Vtrace) -> f32 {
     sum / result.advantages.len().max(1) as f32
 }
 
-fn vtrace_advantages(results: &[Vtrace], scales: &mut Scales) -> Vec<f32> {
-    let mut advantages: Vec<f32> = results.iter().flat_map(|result| &result.advantages).copied().collect();
-    scales.advantages.update(advantages.iter().copied());
-    let scale = scales.advantages.value();
-    advantages.iter_mut().for_each(|advantage| *advantage /= scale);
-    advantages
+/// `of` each step and the entry of its trajectory in `scales`.
+fn by_step(batch: &Batch, scales: &[f32], of: impl Fn(&Step, f32) -> f32) -> Vec<f32> {
+    let spans = batch.trajectories.iter().zip(scales);
+    spans
+        .flat_map(|(span, &scale)| batch.steps[span.steps.clone()].iter().map(move |step| (step, scale)))
+        .map(|(step, scale)| of(step, scale))
+        .collect()
+}
+
+/// Each with the condition of its trajectory.
+fn with_conditions<'a>(
+    batch: &'a Batch,
+    results: &'a [Vtrace],
+    pick: fn(&Vtrace) -> &Vec<f32>,
+) -> impl Iterator<Item = (Condition, f32)> + 'a {
+    let spans = batch.trajectories.iter().zip(results);
+    spans.flat_map(move |(span, result)| pick(result).iter().map(|&value| (span.condition, value)))
+}
+
+/// Value targets in units of the new return scales; `old_scales` are those of the trajectories that they come in.
+fn rescaled(batch: &Batch, results: &[Vtrace], old_scales: &[f32], scales: &mut Scales) -> Vec<f32> {
+    let spans = batch.trajectories.iter().zip(results).zip(old_scales);
+    let raw: Vec<(Condition, f32)> = spans
+        .flat_map(|((span, result), old)| {
+            result.targets.iter().map(move |target| (span.condition, target * old))
+        })
+        .collect();
+    scales.returns.update(&raw);
+    raw.iter().map(|&(condition, target)| target / scales.returns.value(condition)).collect()
+}
+
+fn vtrace_advantages(batch: &Batch, results: &[Vtrace], scales: &mut Scales) -> Vec<f32> {
+    let raw: Vec<(Condition, f32)> = with_conditions(batch, results, |result| &result.advantages).collect();
+    scales.advantages.update(&raw);
+    raw.iter().map(|&(condition, advantage)| advantage / scales.advantages.value(condition)).collect()
 }
 
 fn group_advantages(batch: &Batch, scales: &mut Scales, scale: GroupScale) -> Result<Vec<f32>, LearnerError> {

@@ -19,6 +19,7 @@ use crate::scale::Scales;
 use crate::statistics::Statistics;
 use crate::target_outputs::target_outputs;
 use crate::targets::Targets;
+use crate::value_fit::ValueFit;
 
 /// The result of one round.
 #[derive(Clone, Debug)]
@@ -28,6 +29,8 @@ pub struct Round {
     /// Of each trajectory of the batch, how much there was to learn from it: the mean magnitude of its temporal
     /// differences before the round.
     pub priorities: Vec<f32>,
+    /// How well the target value network predicted the batch.
+    pub fit: ValueFit,
 }
 
 /// Everything that a round of learning changes, and what it needs to do so.
@@ -99,7 +102,8 @@ impl Updater {
             self.update(&minibatch, &loss, &states?, learning_rate, &mut statistics)
         })?;
         self.rounds += 1;
-        Ok(Round { statistics: statistics.averaged(), priorities: targets.priorities })
+        let Targets { priorities, fit, .. } = targets;
+        Ok(Round { statistics: statistics.averaged(), priorities, fit })
     }
 
     /// Refuses networks that give no numbers for the first states of `batch`.

@@ -28,7 +28,7 @@ pub use checkpoint::{Checkpoint, FileEntry, Manifest, find_checkpoint, write_che
 pub use error::{PolicyError, exit_code_within};
 pub use exchange::ExchangedRows;
 pub use explain::{Explanation, Heard, ScoredOption};
-pub use network::{Evaluation, PolicyNetwork, ValueNetwork};
+pub use network::{EPISODE_FACTS, EpisodeFacts, Evaluation, PolicyNetwork, ValueNetwork};
 pub use observer::schema_of;
 pub use parameters::{Parameters, decode_tensors, encode_tensors};
 pub use scheduler::{Behaviour, PolicyScheduler, Record, check_prior, check_teacher};

@@ -17,6 +17,13 @@ use crate::layers::Linear;
 use crate::parameters::{Initialiser, Parameters};
 use crate::segment::{self, index};
 
+/// Numbers that a value network is told of the episode beside the state.
+pub const EPISODE_FACTS: usize = 5;
+
+/// What a learner knows of an episode and no scheduler does, each of order one. Returns differ most by these; a baseline may use
+/// whatever does not depend on the decision (asymmetric actor-critic, Pinto et al. 2018).
+pub type EpisodeFacts = [f32; EPISODE_FACTS];
+
 /// Distance between the first random streams of two networks, so that their initial values use different streams.
 const NETWORK_STREAMS: u64 = 1 << 20;
 
@@ -192,7 +199,13 @@ impl ValueNetwork {
         let mut init = Initialiser::new(seed, NETWORK_STREAMS, options);
         let encoder = Encoder::new(&mut init, schema, config, config.value_layers);
         let output = [
-            Linear::new(&mut init, "value.0", config.width, config.width, std::f64::consts::SQRT_2),
+            Linear::new(
+                &mut init,
+                "value.0",
+                config.width + EPISODE_FACTS,
+                config.width,
+                std::f64::consts::SQRT_2,
+            ),
             Linear::new(&mut init, "value.1", config.width, 1, 0.1),
         ];
         ValueNetwork { encoder, output, parameters: init.finish() }
@@ -204,14 +217,22 @@ impl ValueNetwork {
         &self.parameters
     }
 
-    /// `[graphs]`: the estimated return of each state. When graphs are spread over ranks, all ranks of `group` must
+    /// `[graphs]`: the estimated return of each state of the batch, given the `facts` of its episode. When graphs are spread over ranks, all ranks of `group` must
     /// call this.
     ///
     /// # Errors
     /// As [`PolicyNetwork::evaluate`].
-    pub fn forward(&self, batch: &GraphBatch, group: Option<&ProcessGroup>) -> Result<Tensor, PolicyError> {
+    pub fn forward(
+        &self,
+        batch: &GraphBatch,
+        facts: &[EpisodeFacts],
+        group: Option<&ProcessGroup>,
+    ) -> Result<Tensor, PolicyError> {
         let context = self.encoder.forward(batch, group, 0.0)?.context;
-        Ok(self.output[1].forward(&self.output[0].forward_relu(&context)).squeeze_dim(1))
+        let facts = Tensor::from_slice(facts.as_flattened()).view([-1, EPISODE_FACTS as i64]);
+        let facts = facts.to_device(context.device()).to_kind(context.kind());
+        let known = Tensor::cat(&[context, facts], 1);
+        Ok(self.output[1].forward(&self.output[0].forward_relu(&known)).squeeze_dim(1))
     }
 }
 

@@ -7,7 +7,7 @@ use rand::Rng;
 use state_graph::StateGraph;
 use tch::{Kind, Tensor};
 
-use super::{PolicyNetwork, ValueNetwork};
+use super::{EPISODE_FACTS, PolicyNetwork, ValueNetwork};
 use crate::batch::GraphBatch;
 use crate::inference::Inference;
 use crate::random_states::{rng, schema, state};
@@ -115,7 +115,7 @@ fn a_gpu_computes_the_same() {
         let value = ValueNetwork::with_options(&schema, &config, RunSeed(6), options);
         let batch = GraphBatch::collate(&schema, &states.iter().collect::<Vec<_>>()).to_device(device);
         let evaluation = policy.evaluate(&batch, &taken, 0.0, None).unwrap();
-        let values = value.forward(&batch, None).unwrap();
+        let values = value.forward(&batch, &vec![[0.5; EPISODE_FACTS]; states.len()], None).unwrap();
         (evaluation.log_probability.sum(Kind::Float) + evaluation.entropy.sum(Kind::Float)).backward();
         values.square().sum(Kind::Float).backward();
         let gradients = [policy.parameters(), value.parameters()].map(|network| doubles(network.gradients()));

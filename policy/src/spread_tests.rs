@@ -14,7 +14,7 @@ use torch_extension::process_group::{ProcessGroup, Store};
 
 use super::{Placement, collate_part, messages};
 use crate::random_states::{rng, schema, state, state_of};
-use crate::{GraphBatch, PolicyError, PolicyNetwork, ValueNetwork};
+use crate::{EPISODE_FACTS, EpisodeFacts, GraphBatch, PolicyError, PolicyNetwork, ValueNetwork};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -65,7 +65,8 @@ fn say(
     let value = ValueNetwork::with_options(schema, &config, RunSeed(1), options);
     let choices: Vec<Choice> = places.iter().map(|&place| choice(&states[place], place)).collect();
     let evaluation = policy.evaluate(batch, &choices, 0.0, group).unwrap();
-    let values = value.forward(batch, group).unwrap();
+    let facts: Vec<EpisodeFacts> = places.iter().map(|&place| [0.1 * place as f32; EPISODE_FACTS]).collect();
+    let values = value.forward(batch, &facts, group).unwrap();
     // Every state counts differently, so that none can stand in for another.
     let weights: Vec<f64> = places.iter().map(|&place| 1.0 + place as f64).collect();
     let score = &evaluation.log_probability + &evaluation.entropy * 0.3 + values.square();
@@ -211,7 +212,7 @@ fn a_spread_batch_is_not_computed_alone() {
     let (batch, _) =
         collate_part(&schema, &[&state], &placements, 0, NonZeroU32::MIN.saturating_add(1)).unwrap();
     let value = ValueNetwork::new(&schema, &config(), RunSeed(1));
-    assert!(matches!(value.forward(&batch, None), Err(PolicyError::Alone)));
+    assert!(matches!(value.forward(&batch, &[[0.0; EPISODE_FACTS]], None), Err(PolicyError::Alone)));
     let wrong = [Placement::Spread { owners: vec![0], decider: 0 }];
     let refused = collate_part(&schema, &[&state], &wrong, 0, NonZeroU32::MIN);
     assert!(matches!(refused, Err(PolicyError::Partition(_))), "an owner for each node");

@@ -8,6 +8,7 @@ use common::ids::InvocationId;
 use common::slots::{PROFILE, SlotsObservation, VisibleJob};
 use common::trajectory::{Choice, Step};
 use configuration::{Config, parse};
+use policy::EPISODE_FACTS;
 use state_graph::{StateGraph, StateGraphBuilder, slots};
 use tch::Device;
 use torch_extension::process_group::{ProcessGroup, Store};
@@ -62,6 +63,7 @@ fn batch() -> Batch {
     batch.steps = (0..STEPS).map(step).collect();
     // One more state to go on from.
     batch.states = (0..=STEPS).map(state).collect();
+    batch.facts = (0..=STEPS).map(|number| [0.1 * number as f32; EPISODE_FACTS]).collect();
     batch.trajectories = vec![TrajectorySpan {
         steps: 0..STEPS,
         bootstrap: Some(STEPS),
