@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use common::trajectory::Scenario;
 use common::{Action, ExitCode, Stream};
 use configuration::Config;
 use engine::serverless::Part;
@@ -78,13 +79,23 @@ pub fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::Success)
 }
 
-/// The first `decisions` decisions of test episode 0 of a run or checkpoint, as `longshore explain` prints them.
+/// The first `decisions` decisions after `after` seconds of test episode 0 of a run or checkpoint, as `longshore explain` prints
+/// them.
 ///
 /// # Errors
 /// As [`run`].
-pub fn texts(run: &Path, load: f64, decisions: u32) -> anyhow::Result<Vec<String>> {
-    let mut texts = Vec::new();
-    let chosen = Chosen { episode: 0, load: Some(load), after: 0, decisions };
+pub fn texts(
+    run: &Path,
+    scenario: Scenario,
+    load: f64,
+    after: u32,
+    decisions: u32,
+) -> anyhow::Result<Vec<String>> {
+    let theirs = Checkpoint::open(&find_checkpoint(run)?)?.manifest.config.simulator.scenario;
+    anyhow::ensure!(theirs == scenario, "the policy plays `{theirs}`, and these are results of `{scenario}`");
+    let mut texts =
+        vec![format!("Test episode 0 of the policy's own configuration at {load}% load, from {after} s on.")];
+    let chosen = Chosen { episode: 0, load: Some(load), after, decisions };
     explain(run, &chosen, |explained| {
         texts.push(text(explained));
         Ok(())
@@ -154,9 +165,10 @@ fn text(explained: &Explained) -> String {
         (false, true) => "the prior's",
         (false, false) => "",
     };
+    let waits = explained.action == Action::Wait;
     let mut table = Table::new(["probability", "decision", ""]);
     if let Some(wait) = wait {
-        let mark = chosen(explained.action == Action::Wait, *prior_waits).to_owned();
+        let mark = chosen(waits, *prior_waits).to_owned();
         table.row([share(*wait), "wait".to_owned(), mark]);
     }
     for option in options.iter().take(SHOWN) {
@@ -166,7 +178,7 @@ fn text(explained: &Explained) -> String {
             chosen(option.chosen, option.prior).to_owned(),
         ]);
     }
-    let mut text = format!("decision {} at {:.3}\n{table}", explained.decision, explained.at);
+    let mut text = format!("decision {} at {:.3} s\n{table}", explained.decision, explained.at);
     if options.len() > SHOWN {
         text.push_str(&format!("and {} more options\n", options.len() - SHOWN));
     }
@@ -176,6 +188,8 @@ fn text(explained: &Explained) -> String {
         let words: Vec<String> =
             here.map(|heard| format!("{} {} ({})", share(heard.attention), heard.from, heard.edge)).collect();
         let listener = listener.as_deref().unwrap_or_default();
+        let listener =
+            if waits { format!("{listener} (of the most probable option)") } else { listener.to_owned() };
         text.push_str(&format!("in layer {layer} {listener} listens to {}\n", words.join(", ")));
     }
     text
@@ -184,7 +198,11 @@ fn text(explained: &Explained) -> String {
 /// A hold is about no node.
 fn decision(option: &ScoredOption) -> String {
     let ScoredOption { way, subject, object, .. } = option;
-    if subject == object { format!("{way} {subject}") } else { format!("{way} {subject} on {object}") }
+    if subject == object || way.starts_with("hold") {
+        format!("{way} {subject}")
+    } else {
+        format!("{way} {subject} on {object}")
+    }
 }
 
 fn share(fraction: f64) -> String {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::arguments::tolerance;
 use crate::explain;
 use anyhow::Context as _;
+use common::trajectory::Scenario;
 use configuration::ConfigError;
 use evaluation::{
     Explained, ReportInput, Results, is_results_file, middle_load, read_recordings, read_results, report_html,
@@ -63,14 +64,18 @@ pub fn run(arguments: &ReportArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Why the policies in `runs` decide as they do, at a load of the results that is not extreme.
+/// Why the policies in `runs` decide as they do, at a load of the results that is not extreme, once the cluster is busy.
 fn explained(runs: &[PathBuf], results: &Results) -> anyhow::Result<Vec<Explained>> {
     let workloads = results.workloads();
     let loads = workloads.first().map_or_else(Vec::new, |workload| results.loads(workload));
     let load = middle_load(&loads);
+    let after = match results.scenario() {
+        Scenario::Slots => 10,
+        Scenario::Serverless => 90,
+    };
     let one = |run: &PathBuf| {
         let scheduler = run.display().to_string();
-        let decisions = explain::texts(run, load, EXPLAINED);
+        let decisions = explain::texts(run, results.scenario(), load, after, EXPLAINED);
         Ok(Explained { decisions: decisions.with_context(|| format!("--explain {scheduler}"))?, scheduler })
     };
     runs.iter().map(one).collect()

@@ -70,7 +70,10 @@ pub fn write(config: &Config, run_folder: &Path, json: bool) -> anyhow::Result<(
 
 fn contenders<'a>(config: &Config, make: &'a MakeScheduler<'a>) -> anyhow::Result<Vec<Contender<'a>>> {
     let mut contenders: Vec<Contender<'_>> = Vec::new();
-    for name in &config.evaluation.schedulers {
+    // A policy that starts from a rule, or learns to decide as one, is compared with it, too.
+    let started_from =
+        [&config.policy.prior, &config.learner.imitate].into_iter().filter(|name| !name.is_empty());
+    for name in config.evaluation.schedulers.iter().chain(started_from) {
         let contender = Contender::by_name(name, config.simulator.scenario)?;
         // Two spellings of one scheduler are one line of the table.
         if !contenders.iter().any(|one| one.name() == contender.name()) {

@@ -24,6 +24,10 @@ pub(crate) struct Choices {
     /// `[options]` and `[graphs]` where there is a prior, else empty: 1 for the option that it would take, or for *wait*.
     prior_options: Vec<f32>,
     prior_waits: Vec<f32>,
+    /// `[options]`: −ln of how many options of its kind its graph has, nats; 0 for starts.
+    handicaps: Vec<f32>,
+    /// By way: the first way of its kind, `None` for starts.
+    kinds: Vec<Option<usize>>,
     /// By node of the graph that is being added: its place in `ends`, below 0 where it has none yet; its memory is used again.
     known: [Vec<i64>; 2],
 }
@@ -44,9 +48,29 @@ impl Choices {
         self.of(graph).len() + usize::from(self.may_wait[graph])
     }
 
-    /// `[options + graphs]`: 1 for what the prior would do, else 0; one entry for each option, then one for *wait* in each graph.
-    pub(crate) fn priors(&self) -> impl Iterator<Item = f32> + '_ {
-        self.prior_options.iter().chain(&self.prior_waits).copied()
+    /// `[options + graphs]`: what is added to the scores of the options and then of *wait* in each graph, nats. What the prior would
+    /// do gains `prior`. The options of a kind (all holds, all pre-warms, …) share the weight of one: before anything is
+    /// learnt, sixty of them are together as likely as *wait*. Starts don't share: they are what a policy is there for.
+    pub(crate) fn offsets(&self, prior: Option<f32>) -> Vec<f32> {
+        let waits = std::iter::repeat_n(0.0, self.may_wait.len());
+        let mut offsets: Vec<f32> = self.handicaps.iter().copied().chain(waits).collect();
+        if let Some(weight) = prior {
+            let marks = self.prior_options.iter().chain(&self.prior_waits);
+            offsets.iter_mut().zip(marks).for_each(|(offset, mark)| *offset += weight * mark);
+        }
+        offsets
+    }
+
+    /// Adds the handicaps of a graph's options.
+    fn push_handicaps(&mut self, schema: &Schema, ways: &[u32]) {
+        if self.kinds.len() != schema.ways.len() {
+            self.kinds = kinds(&schema.ways);
+        }
+        let kind = |way: &u32| self.kinds[*way as usize];
+        let mut counts = vec![0_u32; self.kinds.len()];
+        ways.iter().filter_map(kind).for_each(|kind| counts[kind] += 1);
+        let handicap = |way: &u32| kind(way).map_or(0.0, |kind| -(counts[kind] as f32).ln());
+        self.handicaps.extend(ways.iter().map(handicap));
     }
 
     /// Adds the options of a graph; `embedding` maps a node's type and its number in `state` to its row in the embeddings.
@@ -64,6 +88,7 @@ impl Choices {
         self.graphs.extend(std::iter::repeat_n(graph, ways.len()));
         self.ways.extend(ways.iter().map(|&way| i64::from(way)));
         self.features.extend_from_slice(features);
+        self.push_handicaps(schema, ways);
         self.may_wait.push(state.may_wait);
         if schema.has_prior() {
             self.prior_options.extend(features.chunks(width).map(|row| row[width - 1]));
@@ -105,10 +130,19 @@ impl Choices {
         self.may_wait.clear();
         self.prior_options.clear();
         self.prior_waits.clear();
+        self.handicaps.clear();
     }
 
     /// Adds the last entry of the index table, after the last graph.
     pub(crate) fn close(&mut self) {
         self.starts.push(self.options());
     }
+}
+
+/// By way: the first way of its kind, which is the first word of its name; `None` for starts.
+fn kinds(ways: &[String]) -> Vec<Option<usize>> {
+    let word = |way: &String| way.split('_').next().unwrap_or_default().to_owned();
+    let words: Vec<String> = ways.iter().map(word).collect();
+    let first = |own: &String| words.iter().position(|word| word == own);
+    words.iter().map(|word| first(word).filter(|_| word != "start")).collect()
 }

@@ -29,6 +29,17 @@ pub enum PolicyError {
     /// Weights do not belong to this network or are damaged.
     #[error("weights cannot be used: {0}")]
     Weights(String),
+    /// A cluster offers other sizes than the policy was made for.
+    #[error(
+        "the policy was made for {known} container size(s), and `simulator.serverless.size_multiples` has {offered}; give it as many, or \
+         train a policy for them"
+    )]
+    Sizes {
+        /// Number of sizes that the policy chooses from.
+        known: usize,
+        /// Number of sizes of the cluster.
+        offered: usize,
+    },
     /// Weights, or values computed from them, are not finite.
     #[error("training diverged: {0} not finite; lower learner.learning_rate or learner.max_gradient_norm")]
     NotFinite(String),
@@ -60,7 +71,10 @@ impl ExitStatus for PolicyError {
             | PolicyError::Ranks(_)
             | PolicyError::Partition(_)
             | PolicyError::Alone => ExitCode::Failure,
-            PolicyError::Cuda(_) | PolicyError::Prior(_) | PolicyError::Teacher(_) => ExitCode::Config,
+            PolicyError::Cuda(_)
+            | PolicyError::Prior(_)
+            | PolicyError::Teacher(_)
+            | PolicyError::Sizes { .. } => ExitCode::Config,
             PolicyError::Weights(_) | PolicyError::Checkpoint { .. } => ExitCode::Checkpoint,
             PolicyError::NotFinite(_) => ExitCode::Diverged,
             PolicyError::Write(error) => error.exit_code(),

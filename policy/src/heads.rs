@@ -77,12 +77,6 @@ impl ActionHeads {
         let masked: Vec<bool> = choices.may_wait.iter().map(|&allowed| !allowed).collect();
         let waits = waits.masked_fill(&Tensor::from_slice(&masked).to(device), MASKED);
         let scores = Tensor::cat(&[acts, waits], 0);
-        match self.prior {
-            Some(weight) => {
-                let marks = Tensor::from_slice(&choices.priors().collect::<Vec<f32>>());
-                scores + marks.to(device).to_kind(kind) * f64::from(weight)
-            }
-            None => scores,
-        }
+        scores + Tensor::from_slice(&choices.offsets(self.prior)).to(device).to_kind(kind)
     }
 }

@@ -91,6 +91,11 @@ impl Observer {
         }
     }
 
+    /// Number of container sizes that the policy chooses from.
+    pub(crate) fn sizes(&self) -> usize {
+        self.ways.iter().filter(|way| matches!(way, Way::Start { .. })).count()
+    }
+
     /// Forgets an environment.
     pub(crate) fn episode_started(&mut self, environment: usize) {
         if let Some(cluster) = self.clusters.get_mut(environment) {
@@ -98,7 +103,7 @@ impl Observer {
         }
     }
 
-    /// The state of one request; `prior` is what the policy's prior would do, where it has one that decides what is asked.
+    /// The state of one request; `prior` is what the policy's prior would do, where it has one.
     pub(crate) fn observe(
         &mut self,
         request: &DecisionRequest<'_>,
@@ -112,7 +117,9 @@ impl Observer {
             return Ok(observed);
         }
         if self.schema.has_prior() {
-            let decision = prior.and_then(|action| observed.choice_of(action));
+            // What the rule would start may not be offered: it would delay a reservation, or is held back.
+            let wait = || observed.state.may_wait.then_some(Choice::Wait);
+            let decision = prior.and_then(|action| observed.choice_of(action)).or_else(wait);
             observed.state.mark_prior(&self.schema, decision);
         }
         if self.neighbours > 0
@@ -142,7 +149,7 @@ impl Observer {
         // Names of recorded functions are hashes of 64 letters.
         let name = |function: FunctionId| {
             let name = printable(&view.spec().functions[function.0 as usize].name);
-            format!("f{} {}", function.0, name.chars().take(12).collect::<String>())
+            format!("f{} {}", function.0, name.chars().take(32).collect::<String>())
         };
         let invocation = |(function, id): &(FunctionId, Option<InvocationId>)| match id {
             Some(id) => format!("invocation {} of {}", id.0, name(*function)),

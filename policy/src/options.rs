@@ -149,12 +149,12 @@ impl Options {
     fn push_reservations(&mut self, view: &ServerlessView<'_>, way: u32) {
         let starts =
             |line: &Line| self.starts.binary_search_by(|start| start.invocation.cmp(&line.oldest)).is_ok();
-        let mut stuck: Vec<Line> = view.lines().filter(|line| !starts(line)).collect();
+        let mut stuck: Vec<Line> = view.open_lines().filter(|line| !starts(line)).collect();
         stuck.sort_unstable_by_key(|line| line.oldest);
         stuck.truncate(STUCK_WINDOW);
         for Line { function, oldest: invocation, .. } in stuck {
             let has_node = view.reservations().iter().any(|kept| kept.function == function);
-            if has_node || view.held_until(function).is_some() {
+            if has_node {
                 continue;
             }
             let Some(memory_mb) = view.size_mb(function, view.default_size(function)) else { continue };

@@ -5,7 +5,8 @@ use std::fmt;
 use common::trajectory::{Choice, Scenario};
 use common::{Action, ActionKind, RunSeed, Stream};
 use configuration::PolicyConfig;
-use engine::{DecisionRequest, Interests, Scheduler, SchedulerError};
+use engine::serverless::Question;
+use engine::{ClusterView, DecisionRequest, Interests, Scheduler, SchedulerError};
 use rand_chacha::ChaCha8Rng;
 use state_graph::{Schema, StateGraph};
 
@@ -212,6 +213,18 @@ impl PolicyScheduler {
         }
     }
 
+    /// Refuses a cluster that offers more or fewer sizes than the policy was made for.
+    fn check_sizes(&self, requests: &[DecisionRequest<'_>]) -> Result<(), PolicyError> {
+        let known = self.observer.sizes();
+        let offered = requests.iter().find_map(|request| match request.view {
+            ClusterView::Serverless(view) => {
+                Some(view.spec().size_multiples.len()).filter(|&count| count != known)
+            }
+            ClusterView::Slots(_) => None,
+        });
+        offered.map_or(Ok(()), |offered| Err(PolicyError::Sizes { known, offered }))
+    }
+
     fn failure(&self, error: impl std::error::Error + Send + Sync + 'static) -> SchedulerError {
         SchedulerError::Failed { scheduler: self.name.clone(), source: Box::new(error) }
     }
@@ -277,8 +290,13 @@ fn rule(name: &str, scenario: Scenario, actions: &[ActionKind]) -> Result<Box<dy
     if foresight {
         return Err(format!("`{name}` knows the future; take a rule that does not"));
     }
-    let needed =
-        [(keep_alive, ActionKind::KeepAlive), (evictions, ActionKind::Evict), (pools, ActionKind::PreWarm)];
+    let needed = [
+        // Nearly every rule waits while nothing fits that it would start.
+        (true, ActionKind::Wait),
+        (keep_alive, ActionKind::KeepAlive),
+        (evictions, ActionKind::Evict),
+        (pools, ActionKind::PreWarm),
+    ];
     let missing = needed.into_iter().filter(|(decides, kind)| *decides && !actions.contains(kind));
     let missing: Vec<String> = missing.map(|(_, kind)| format!("\"{}\"", kind.name())).collect();
     if missing.is_empty() {
@@ -300,6 +318,19 @@ fn ask(
     rule.decide(&asked, &mut actions)?;
     let mut actions = actions.into_iter();
     Ok(decides.into_iter().map(|decides| if decides { actions.next() } else { None }).collect())
+}
+
+/// What happens where a scheduler does not decide what is asked: containers are kept as configured, and ticks pass. `None` where a
+/// start is asked for, which every scheduler decides.
+fn default_action(view: &ClusterView<'_>) -> Option<Action> {
+    let ClusterView::Serverless(view) = view else { return None };
+    match view.question() {
+        Question::Start => None,
+        Question::KeepAlive { container, .. } => {
+            Some(Action::KeepAlive { container, keep_alive: view.default_keep_alive() })
+        }
+        Question::Pools => Some(Action::Wait),
+    }
 }
 
 impl Scheduler for PolicyScheduler {
@@ -333,13 +364,16 @@ impl Scheduler for PolicyScheduler {
             let (scheduler, scenario) = (self.name.clone(), other.view.scenario());
             return Err(SchedulerError::WrongScenario { scheduler, scenario });
         }
+        self.check_sizes(requests).map_err(|error| self.failure(error))?;
         let priors = self.prior.as_deref_mut().map(|prior| ask(prior, requests)).transpose()?;
+        let default = |place: usize| default_action(&requests[place].view);
         let taught = self.teacher.as_deref_mut().map(|teacher| ask(teacher, requests)).transpose()?;
         let observed: Result<Vec<Observed>, _> = requests
             .iter()
             .enumerate()
             .map(|(place, request)| {
-                self.observer.observe(request, priors.as_ref().and_then(|all| all[place]))
+                let prior = priors.as_ref().and_then(|all| all[place].or_else(|| default(place)));
+                self.observer.observe(request, prior)
             })
             .collect();
         let observed = observed.map_err(|error| self.failure(error))?;

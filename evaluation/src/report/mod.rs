@@ -139,7 +139,8 @@ impl Page<'_> {
         for Explained { scheduler, decisions } in self.input.explained {
             let _ = write!(body, "<section><h2>Why {} decides so</h2>", escape(scheduler));
             for text in decisions {
-                let _ = write!(body, "<pre>{}</pre>", escape(text));
+                let lines: Vec<String> = text.lines().map(escape).collect();
+                let _ = write!(body, "<pre>{}</pre>", lines.join("\n"));
             }
             body.push_str("</section>");
         }

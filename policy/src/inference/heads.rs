@@ -66,9 +66,8 @@ impl PlainHeads {
         let hidden = sized(&mut space.projected, graphs * width);
         self.wait[0].apply(&states.context, hidden);
         self.wait[1].apply(hidden, waits);
-        if let Some(weight) = self.prior {
-            space.scores.iter_mut().zip(choices.priors()).for_each(|(score, mark)| *score += weight * mark);
-        }
+        let offsets = choices.offsets(self.prior);
+        space.scores.iter_mut().zip(offsets).for_each(|(score, offset)| *score += offset);
         &space.scores
     }
 }

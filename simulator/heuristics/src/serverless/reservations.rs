@@ -35,7 +35,7 @@ impl Reservations {
     /// node until room was expected there.
     pub fn update(&mut self, view: &ServerlessView<'_>, order: &dyn Order, size: Size, most: usize) {
         self.blocked.clear();
-        for line in view.lines() {
+        for line in view.open_lines() {
             if fits_nowhere(view, size, line.function)
                 && let Some(candidate) = Candidate::of(view, order, &line)
             {

@@ -49,7 +49,7 @@ impl Starts {
     }
 
     fn find(&self, view: &ServerlessView<'_>, reservations: &Reservations) -> Option<Found> {
-        let candidates = || view.lines().filter_map(|line| self.candidate(view, &line));
+        let candidates = || view.open_lines().filter_map(|line| self.candidate(view, &line));
         let first = candidates().min_by(before)?;
         if let Some(found) = self.place(view, reservations, first) {
             return Some(found);

@@ -87,6 +87,19 @@ impl<'a> ServerlessView<'a> {
         })
     }
 
+    /// Those of [`ServerlessView::lines`] that are not held back.
+    #[inline]
+    pub fn open_lines(&self) -> impl Iterator<Item = Line> + 'a {
+        let commitments = &self.simulation.commitments;
+        self.lines().filter(|line| commitments.held_until(line.function.0).is_none())
+    }
+
+    /// How long a container that falls idle is kept where no scheduler decides it.
+    #[must_use]
+    pub fn default_keep_alive(&self) -> SimTime {
+        self.simulation.rules.keep_alive
+    }
+
     /// What history says of a function's durations.
     #[must_use]
     #[inline]

@@ -128,8 +128,7 @@ impl<'a> ServerlessView<'a> {
     /// due and `window` is not 0.
     pub fn start_options(&self, window: usize, out: &mut Vec<StartOption>) {
         out.clear();
-        let mut lines: Vec<Line> =
-            self.lines().filter(|line| self.held_until(line.function).is_none()).collect();
+        let mut lines: Vec<Line> = self.open_lines().collect();
         lines.sort_unstable_by_key(|line| line.oldest);
         let mut shown = 0;
         for line in lines {
