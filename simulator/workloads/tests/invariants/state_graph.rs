@@ -25,6 +25,8 @@ fn shown(view: &ServerlessView<'_>) -> GraphCounts {
     };
     for line in view.lines() {
         counts.pending[line.function.0 as usize] = line.count;
+        let memory_mb = view.spec().functions[line.function.0 as usize].default_memory_mb;
+        counts.waiting_mb += u64::from(line.count) * u64::from(memory_mb);
         counts.heads.insert(line.oldest);
     }
     for node in 0..view.spec().nodes.len() {
