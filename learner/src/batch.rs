@@ -44,7 +44,7 @@ pub struct Batch {
     pub steps: Vec<Step>,
     /// The state of each step, then the bootstrap states.
     pub states: Vec<StateGraph>,
-    /// What is known of the episode of each state beside it.
+    /// Facts of the episode at each state, in the order of `states`.
     pub facts: Vec<EpisodeFacts>,
     /// Where each trajectory lies in `steps` and `states`.
     pub trajectories: Vec<TrajectorySpan>,
