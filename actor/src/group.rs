@@ -54,8 +54,8 @@ pub fn fill_group_returns(
     let others = (curves.len() - 1).max(1) as f32;
     for (rollout, trajectories) in trajectories.iter_mut().enumerate() {
         for step in trajectories.iter_mut().flat_map(|trajectory| &mut trajectory.steps) {
-            let own = curves[rollout].at(step.time);
-            let total: f32 = curves.iter().map(|curve| curve.at(step.time)).sum();
+            let own = curves[rollout].at(step.moment.time);
+            let total: f32 = curves.iter().map(|curve| curve.at(step.moment.time)).sum();
             step.group = Some(GroupReturn { own, others: (total - own) / others, spread: 0.0 });
         }
     }
@@ -76,11 +76,13 @@ fn write_spread(trajectories: &mut [Vec<RecordedTrajectory>]) {
 
 #[cfg(test)]
 mod tests {
+    use common::Arrived;
+
     use super::*;
 
     fn curve(points: &[(u64, f32)]) -> Vec<Stretch> {
         let second = |seconds| SimTime(seconds * 1_000_000);
-        points.iter().map(|&(start, reward)| Stretch { start: second(start), reward }).collect()
+        points.iter().map(|&(start, reward)| Stretch { start: second(start), reward, arrived: Arrived::default() }).collect()
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod group;
 mod player;
 mod rollout;
 mod service;
+mod to_come;
 
 pub use error::ActorError;
 pub use player::{Counters, Identity, Outgoing, Player};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use common::ids::{ActorId, Incarnation, PolicyVersion, SequenceNumber};
 use common::trajectory::{TrajectoryBody, TrajectoryHeader};
-use common::{Action, SimTime, Stream};
+use common::{Action, Arrived, SimTime, Stream};
 use configuration::{Config, Mode};
 use engine::{DecisionRequest, Progress, Scheduler, Simulation};
 use policy::{PolicyScheduler, Record};
@@ -13,6 +13,7 @@ use workloads::Episodes;
 use crate::ActorError;
 use crate::group::fill_group_returns;
 use crate::rollout::{RecordedTrajectory, Rollout};
+use crate::to_come::fill_arrivals;
 
 /// The actor that plays.
 #[derive(Clone, Copy, Debug)]
@@ -203,38 +204,21 @@ impl Player {
         Ok(())
     }
 
-    /// Takes the trajectories that may be sent: with the group baseline only of whole groups, otherwise every finished one.
+    /// Takes the trajectories of the groups that are over: only then are returns and arrivals to come known.
     pub(crate) fn collect(&mut self) -> Vec<Outgoing> {
-        let grouped = self.config.learner.played_group().is_some();
-        let mut outgoing = Vec::new();
-        let mut playing = Vec::with_capacity(self.groups.len());
-        for mut group in std::mem::take(&mut self.groups) {
-            let over = group.rollouts.iter().all(|environment| environment.simulation.is_none());
-            if over || !grouped {
-                let mut trajectories: Vec<Vec<RecordedTrajectory>> = group
-                    .rollouts
-                    .iter_mut()
-                    .map(|environment| environment.rollout.take_finished())
-                    .collect();
-                if grouped {
-                    let curves: Vec<_> = group.rollouts.iter().map(|member| member.rollout.curve()).collect();
-                    fill_group_returns(&curves, &mut trajectories, &self.config.reward);
-                }
-                for (environment, trajectories) in group.rollouts.iter().zip(trajectories) {
-                    outgoing.extend(
-                        trajectories.into_iter().map(|trajectory| self.outgoing(environment, trajectory)),
-                    );
-                }
-            }
-            if over {
-                self.counters.episodes += group.rollouts.len() as u64;
-                self.counters.returns +=
-                    group.rollouts.iter().map(|environment| environment.total).sum::<f64>();
-            } else {
-                playing.push(group);
-            }
-        }
+        let (over, playing): (Vec<Group>, Vec<Group>) =
+            std::mem::take(&mut self.groups).into_iter().partition(Group::is_over);
         self.groups = playing;
+        let mut outgoing = Vec::new();
+        for mut group in over {
+            let trajectories = group.take_trajectories(&self.config);
+            for (environment, trajectories) in group.rollouts.iter().zip(trajectories) {
+                outgoing
+                    .extend(trajectories.into_iter().map(|trajectory| self.outgoing(environment, trajectory)));
+            }
+            self.counters.episodes += group.rollouts.len() as u64;
+            self.counters.returns += group.rollouts.iter().map(|environment| environment.total).sum::<f64>();
+        }
         outgoing
     }
 
@@ -255,7 +239,7 @@ impl Player {
             steps: trajectory.steps,
             load: environment.load,
             horizon: environment.horizon,
-            ended: trajectory.ended,
+            after: trajectory.after,
         };
         Outgoing { header, body, states: trajectory.states }
     }
@@ -264,6 +248,27 @@ impl Player {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.groups.is_empty()
+    }
+}
+
+impl Group {
+    fn is_over(&self) -> bool {
+        self.rollouts.iter().all(|environment| environment.simulation.is_none())
+    }
+
+    /// What each of its rollouts recorded, with all that is known now that they are over.
+    fn take_trajectories(&mut self, config: &Config) -> Vec<Vec<RecordedTrajectory>> {
+        let rollouts = self.rollouts.iter_mut();
+        let mut trajectories: Vec<Vec<RecordedTrajectory>> =
+            rollouts.map(|environment| environment.rollout.take_finished()).collect();
+        let curves: Vec<_> = self.rollouts.iter().map(|member| member.rollout.curve()).collect();
+        for (curve, trajectories) in curves.iter().zip(&mut trajectories) {
+            fill_arrivals(curve, trajectories);
+        }
+        if config.learner.played_group().is_some() {
+            fill_group_returns(&curves, &mut trajectories, &config.reward);
+        }
+        trajectories
     }
 }
 
@@ -290,7 +295,7 @@ impl Environment {
         config: &Config,
     ) -> Result<(), ActorError> {
         let Some(simulation) = &mut self.simulation else { return Ok(()) };
-        let at = simulation.now();
+        let at = now_of(simulation);
         simulation.apply(action)?;
         let unroll = match config.learner.mode {
             Mode::Async => config.actor.unroll,
@@ -303,7 +308,7 @@ impl Environment {
             let progress = simulation.tick();
             let reward = simulation.take_reward();
             self.total += f64::from(config.reward.weigh(&reward));
-            self.rollout.credit(&reward, simulation.now(), &config.reward);
+            self.rollout.credit(&reward, now_of(simulation), &config.reward);
             if let Some(progress) = progress {
                 break progress;
             }
@@ -316,9 +321,14 @@ impl Environment {
         if progress == Progress::Finished
             && let Some(simulation) = self.simulation.take()
         {
-            self.rollout.end(simulation.now(), version);
+            self.rollout.end(now_of(&simulation), version);
         }
     }
+}
+
+/// The time in an episode, and what has arrived by then.
+fn now_of(simulation: &Simulation) -> (SimTime, Arrived) {
+    (simulation.now(), simulation.arrived())
 }
 
 #[cfg(test)]
@@ -363,7 +373,7 @@ mod tests {
             assert_eq!(header.steps as usize, body.steps.len());
             assert!(body.steps.len() <= 9);
             let states =
-                StateGraphDecoder::decode_all(&schema, states, body.steps.len() + usize::from(!body.ended))
+                StateGraphDecoder::decode_all(&schema, states, body.steps.len() + usize::from(body.after.is_some()))
                     .unwrap();
             for (step, state) in body.steps.iter().zip(&states) {
                 assert!(!state.is_forced());
@@ -382,7 +392,7 @@ mod tests {
         for outgoing in &sent {
             let group = groups.last_mut().unwrap();
             group.push(outgoing);
-            if group.iter().filter(|member| member.body.ended).count() == 4 {
+            if group.iter().filter(|member| member.body.after.is_none()).count() == 4 {
                 groups.push(Vec::new());
             }
         }
@@ -394,10 +404,10 @@ mod tests {
             let mut firsts: Vec<&common::trajectory::Step> = Vec::new();
             let mut whole = true;
             for member in members {
-                whole &= member.body.ended;
+                whole &= member.body.after.is_none();
                 firsts.extend(member.body.steps.first());
             }
-            if whole && firsts.len() == 4 && firsts.windows(2).all(|pair| pair[0].time == pair[1].time) {
+            if whole && firsts.len() == 4 && firsts.windows(2).all(|pair| pair[0].moment.time == pair[1].moment.time) {
                 let total: f32 =
                     firsts.iter().map(|step| step.group.unwrap()).map(|group| group.own - group.others).sum();
                 assert!(total.abs() < 1e-2, "{total}");

@@ -1,8 +1,8 @@
 //! Records one episode of one environment as trajectories of bounded length, and its rewards over time.
 
-use common::SimTime;
 use common::ids::PolicyVersion;
-use common::trajectory::{Reward, Step};
+use common::trajectory::{Moment, Reward, Step};
+use common::{Arrived, SimTime};
 use configuration::RewardConfig;
 use policy::Record;
 use state_graph::{Schema, StateGraphEncoder};
@@ -14,8 +14,8 @@ pub struct RecordedTrajectory {
     pub steps: Vec<Step>,
     /// Their encoded states, and one more to bootstrap from where the episode goes on.
     pub states: Vec<u8>,
-    /// Whether the episode ended with its last step.
-    pub ended: bool,
+    /// When the state after the last step was reached; none where the episode ended with the last step.
+    pub after: Option<Moment>,
     /// Policy version at the first step.
     pub first_version: PolicyVersion,
     /// Policy version at the last step.
@@ -29,6 +29,14 @@ pub struct Stretch {
     pub start: SimTime,
     /// Weighted reward until the next stretch begins, undiscounted.
     pub reward: f32,
+    /// What had arrived by then.
+    pub arrived: Arrived,
+}
+
+impl Stretch {
+    fn at(start: SimTime, arrived: Arrived) -> Self {
+        Stretch { start, reward: 0.0, arrived }
+    }
 }
 
 /// One episode while it is played.
@@ -56,13 +64,13 @@ impl Rollout {
     pub fn record(
         &mut self,
         record: Record,
-        at: SimTime,
+        (at, arrived): (SimTime, Arrived),
         version: PolicyVersion,
         schema: &Schema,
         unroll: usize,
     ) {
         if self.curve.last().is_none_or(|stretch| stretch.start < at) {
-            self.curve.push(Stretch { start: at, reward: 0.0 });
+            self.curve.push(Stretch::at(at, arrived));
         }
         let Some(choice) = record.decided() else { return };
         if self.skip > 0 {
@@ -72,12 +80,12 @@ impl Rollout {
         self.skip = self.one_in.saturating_sub(1);
         if self.steps.len() >= unroll {
             self.encoder.push(schema, record.state.clone());
-            self.close(false);
+            self.close(Some(Moment { time: at, ..Moment::default() }));
         }
         self.versions = Some((self.versions.map_or(version, |(first, _)| first), version));
         self.encoder.push(schema, record.state);
         self.steps.push(Step {
-            time: at,
+            moment: Moment { time: at, ..Moment::default() },
             choice,
             log_probability: record.log_probability,
             weighted_reward: 0.0,
@@ -86,36 +94,36 @@ impl Rollout {
         });
     }
 
-    /// Counts the reward between the last call and `now` for the last step.
-    pub fn credit(&mut self, reward: &Reward, now: SimTime, config: &RewardConfig) {
+    /// Counts the reward between the last call and `now`, when `arrived` had arrived, for the last step.
+    pub fn credit(&mut self, reward: &Reward, (now, arrived): (SimTime, Arrived), config: &RewardConfig) {
         let weighted = config.weigh(reward);
         if let Some(stretch) = self.curve.last_mut() {
             stretch.reward += weighted;
             if now > stretch.start {
-                self.curve.push(Stretch { start: now, reward: 0.0 });
+                self.curve.push(Stretch::at(now, arrived));
             }
         }
         let Some(step) = self.steps.last_mut() else { return };
         // So far `discount` covers the time up to the last call, which is when the rewarded time began.
         step.weighted_reward += step.discount * weighted;
-        step.discount = config.discount(now.since(step.time));
+        step.discount = config.discount(now.since(step.moment.time));
     }
 
     /// Ends the episode at `now`. An episode without a decision still makes one trajectory, without steps, so that episodes can be
     /// counted.
-    pub fn end(&mut self, now: SimTime, version: PolicyVersion) {
+    pub fn end(&mut self, (now, arrived): (SimTime, Arrived), version: PolicyVersion) {
         if self.finished.is_empty() {
             self.versions.get_or_insert((version, version));
         }
-        self.close(true);
-        self.curve.push(Stretch { start: now, reward: 0.0 });
+        self.close(None);
+        self.curve.push(Stretch::at(now, arrived));
     }
 
-    fn close(&mut self, ended: bool) {
+    fn close(&mut self, after: Option<Moment>) {
         let steps = std::mem::take(&mut self.steps);
         let states = self.encoder.finish();
         if let Some((first_version, last_version)) = self.versions.take() {
-            self.finished.push(RecordedTrajectory { steps, states, ended, first_version, last_version });
+            self.finished.push(RecordedTrajectory { steps, states, after, first_version, last_version });
         }
     }
 

@@ -2,6 +2,7 @@
 //! no I/O but reading texts that users write, no clock, no socket, no tensor.
 
 pub mod action;
+mod arrived;
 pub mod checksum;
 pub mod cluster;
 mod error_text;
@@ -19,6 +20,7 @@ mod upward_ranks;
 pub mod user_file;
 
 pub use action::{Action, ActionKind, Patience};
+pub use arrived::Arrived;
 pub use error_text::error_text;
 pub use exit_code::{ExitCode, ExitStatus};
 pub use nearest::nearest;

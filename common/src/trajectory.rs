@@ -80,11 +80,26 @@ pub struct GroupReturn {
     pub spread: f32,
 }
 
+/// Ends of the stretches of time from a decision on over which arrivals to come are counted, in seconds.
+pub const FORESIGHT: [f64; 4] = [2.0, 8.0, 32.0, f64::INFINITY];
+
+/// What arrives within each stretch of [`FORESIGHT`]: count, urgency and work ([`crate::Arrived`]).
+pub type ToCome = [[f32; 3]; FORESIGHT.len()];
+
+/// An instant of an episode, with what no policy sees and a baseline may know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Moment {
+    /// Simulated time.
+    pub time: SimTime,
+    /// Arrivals to come.
+    pub to_come: ToCome,
+}
+
 /// One recorded decision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Step {
-    /// Simulated time of the decision.
-    pub time: SimTime,
+    /// When it was made.
+    pub moment: Moment,
     /// What was done, as places in the tables of the step's state.
     pub choice: Choice,
     /// Its log-probability under the policy that acted, nats.
@@ -107,6 +122,7 @@ pub struct TrajectoryBody {
     pub load: f32,
     /// Length of the episode's arrivals, for the same statistics.
     pub horizon: SimTime,
-    /// Whether the episode ended with the last step; otherwise one more state follows, to bootstrap from.
-    pub ended: bool,
+    /// When the state after the last step was reached, which follows those of the steps to bootstrap from; none where the episode
+    /// ended with the last step.
+    pub after: Option<Moment>,
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::addresses::MetricsAddress;
 use crate::{ActorConfig, GroupConfig};
-use crate::{Device, Seconds};
+use crate::{Device, Schedule, Seconds};
 
 /// How the services take turns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -15,26 +15,6 @@ pub enum Mode {
     Async,
     /// Fixed turns; one seed gives the same bits.
     Lockstep,
-}
-
-/// A value that moves linearly with the share of the budget that is spent.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Schedule {
-    /// At the start.
-    #[garde(range(min = 0.0, max = 1e15))]
-    pub from: f64,
-    /// At the end.
-    #[garde(range(min = 0.0, max = 1e15))]
-    pub to: f64,
-}
-
-impl Schedule {
-    /// The value when `share` (0 to 1) of the budget is spent.
-    #[must_use]
-    pub fn at(&self, share: f64) -> f64 {
-        self.from + (self.to - self.from) * share.clamp(0.0, 1.0)
-    }
 }
 
 /// Where the policy's advantage comes from.
@@ -99,6 +79,9 @@ pub struct LearnerConfig {
     /// V-trace: trace decay.
     #[garde(range(min = 0.0, max = 1.0))]
     pub lambda: f64,
+    /// Advantages, which are brought to a root mean square of 1 first, are bounded to plus and minus this.
+    #[garde(range(min = 0.1, max = 1e9))]
+    pub advantage_clip: f64,
     /// IMPACT's clip of the ratio to the target policy.
     #[garde(range(min = 0.01, max = 10.0))]
     pub ratio_clip: f64,
@@ -245,10 +228,11 @@ impl Default for LearnerConfig {
             rho_bar: 1.0,
             c_bar: 1.0,
             lambda: 1.0,
+            advantage_clip: 10.0,
             ratio_clip: 0.2,
             target_period: 1,
-            learning_rate: Schedule { from: 6e-4, to: 1e-4 },
-            entropy_cost: Schedule { from: 0.01, to: 0.001 },
+            learning_rate: Schedule::linear(6e-4, 1e-4),
+            entropy_cost: Schedule::linear(0.01, 0.001),
             value_cost: 0.5,
             max_gradient_norm: 1.0,
             max_skipped_updates: 16,

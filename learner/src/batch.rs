@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use common::SimTime;
 use common::ids::{PolicyVersion, ShardId};
-use common::trajectory::{Choice, Step, TrajectoryBody, TrajectoryHeader};
-use policy::EpisodeFacts;
+use common::trajectory::{Choice, FORESIGHT, Moment, Step, TrajectoryBody, TrajectoryHeader};
+use policy::{EPISODE_FACTS, EpisodeFacts};
 use state_graph::{Schema, StateGraph, StateGraphDecoder};
 use transport::wire;
 
@@ -73,7 +73,7 @@ impl Decoded {
         states: &[u8],
     ) -> Result<Self, LearnerError> {
         let fail = |message: String| LearnerError::Trajectory { actor: header.actor, message };
-        let count = body.steps.len() + usize::from(!body.ended);
+        let count = body.steps.len() + usize::from(body.after.is_some());
         if body.steps.len() != header.steps as usize {
             return Err(fail(format!("{} steps where its header says {}", body.steps.len(), header.steps)));
         }
@@ -87,7 +87,7 @@ impl Decoded {
             let numbers = [step.weighted_reward, step.discount, step.log_probability];
             let numbers = numbers.iter().all(|number| number.is_finite());
             if !possible || !numbers || state.is_forced() {
-                return Err(fail(format!("the decision at {} is not possible in its state", step.time)));
+                return Err(fail(format!("the decision at {} is not possible in its state", step.moment.time)));
             }
         }
         Ok(Decoded { version: header.first_version, body, states, source: None, weight: 1.0 })
@@ -134,17 +134,23 @@ impl Decoded {
     }
 }
 
-/// Load and length of an episode, and how much of its arrivals lies before and after `now`.
-fn episode_facts(load: f32, horizon: SimTime, now: SimTime) -> EpisodeFacts {
-    let (seconds, left) = (horizon.seconds() as f32, horizon.since(now).seconds() as f32);
-    let logarithm = |seconds: f32| (1.0 + seconds.max(0.0)).ln() / 5.0;
-    [
+/// Load and length of an episode, how much of its arrivals lies before and after `moment`, and what is to come.
+fn episode_facts(load: f32, horizon: SimTime, moment: &Moment) -> EpisodeFacts {
+    let (seconds, left) = (horizon.seconds() as f32, horizon.since(moment.time).seconds() as f32);
+    let logarithm = |number: f32| (1.0 + number.max(0.0)).ln();
+    let mut facts = [0.0; EPISODE_FACTS];
+    let (of_episode, of_arrivals) = facts.split_at_mut(EPISODE_FACTS - 3 * FORESIGHT.len());
+    of_episode.copy_from_slice(&[
         load.min(4.0),
-        logarithm(seconds),
+        logarithm(seconds) / 5.0,
         left / seconds.max(1e-3),
-        logarithm(left),
-        f32::from(u8::from(now >= horizon)),
-    ]
+        logarithm(left) / 5.0,
+        f32::from(u8::from(moment.time >= horizon)),
+    ]);
+    for (fact, total) in of_arrivals.iter_mut().zip(moment.to_come.as_flattened()) {
+        *fact = logarithm(*total) / 3.0;
+    }
+    facts
 }
 
 impl Batch {
@@ -157,11 +163,10 @@ impl Batch {
             let start = batch.steps.len();
             let mut states = trajectory.states;
             let TrajectoryBody { load, horizon, .. } = trajectory.body;
-            let facts = |step: &Step| episode_facts(load, horizon, step.time);
-            if !trajectory.body.ended {
-                // The state after the last step comes a moment later than that step.
-                let last = trajectory.body.steps.last().map(facts).unwrap_or_default();
-                bootstraps.extend(states.pop().map(|state| (batch.trajectories.len(), state, last)));
+            let facts = |step: &Step| episode_facts(load, horizon, &step.moment);
+            if let Some(after) = &trajectory.body.after {
+                let facts = episode_facts(load, horizon, after);
+                bootstraps.extend(states.pop().map(|state| (batch.trajectories.len(), state, facts)));
             }
             batch.facts.extend(trajectory.body.steps.iter().map(facts));
             let condition = Condition::new(load, horizon.seconds());

@@ -76,6 +76,14 @@ impl RmsByCondition {
         }
     }
 
+    /// Takes only the values of conditions that were never seen. A first batch that were measured in units of 1 would leave advantages of
+    /// a thousand times the usual behind, and what follows would be divided by them for long.
+    pub fn begin(&mut self, values: &[(Condition, f32)]) {
+        let new: Vec<(Condition, f32)> =
+            values.iter().filter(|(condition, _)| !self.0.contains_key(&condition.key())).copied().collect();
+        self.update(&new);
+    }
+
     /// The magnitude of a condition; 1 where it was never seen.
     #[must_use]
     pub fn value(&self, condition: Condition) -> f32 {
@@ -116,8 +124,6 @@ pub struct Scales {
     pub returns: RmsByCondition,
     /// Of V-trace advantages, which are in units of `returns`, by condition.
     pub advantages: RmsByCondition,
-    /// Of group advantages, by condition.
-    pub group_advantages: RmsByCondition,
     /// Typical magnitude within one group.
     #[serde(default)]
     pub group_spread: RunningTypical,

@@ -38,36 +38,54 @@ impl Targets {
         config: &LearnerConfig,
     ) -> Result<Self, LearnerError> {
         let behaviour: Vec<f32> = batch.steps.iter().map(|step| step.log_probability).collect();
-        let old_scales: Vec<f32> =
-            batch.trajectories.iter().map(|span| scales.returns.value(span.condition)).collect();
         // In imitation the values are the returns of what was played.
         let imitates = !config.imitate.is_empty();
         let log_ratio = |(new, old): (&f32, &f32)| if imitates { 0.0 } else { new - old };
-        let columns = Columns {
-            log_ratios: outputs.log_probabilities.iter().zip(&behaviour).map(log_ratio).collect(),
-            rewards: by_step(batch, &old_scales, |step, scale| step.weighted_reward / scale),
-            discounts: batch.steps.iter().map(|step| step.discount).collect(),
-            values: outputs.values,
+        let log_ratios: Vec<f32> = outputs.log_probabilities.iter().zip(&behaviour).map(log_ratio).collect();
+        let group = config.played_group().filter(|_| config.advantage == Advantage::Group);
+        // Without a loss the value network says nothing.
+        let state_values =
+            if config.value_cost > 0.0 { outputs.values } else { vec![0.0; outputs.values.len()] };
+        let spans: Vec<Rewards> = match group {
+            Some(_) => relative_rewards(batch)?,
+            None => batch.trajectories.iter().map(|span| Rewards::of_returns(batch, span)).collect(),
         };
+        let group_scale = group.map(|group| group.scale).filter(|scale| *scale == GroupScale::Group);
+        if group_scale.is_some() {
+            scales.group_spread.update(spans.iter().map(|span| span.spread));
+        }
+        scales.returns.begin(&returns(batch, &spans));
+        let unit = |scales: &Scales| -> Vec<f32> {
+            let each = batch.trajectories.iter().zip(&spans);
+            each.map(|(span, rewards)| match group_scale {
+                Some(_) => rewards.spread.max(scales.group_spread.value()),
+                None => scales.returns.value(span.condition),
+            })
+            .collect()
+        };
+        let old_units = unit(scales);
         let parameters = VtraceParameters {
             rho_bar: config.rho_bar as f32,
             c_bar: config.c_bar as f32,
             lambda: config.lambda as f32,
         };
-        let results: Vec<Vtrace> =
-            batch.trajectories.iter().map(|span| vtrace(columns.of(span), parameters)).collect();
+        let results: Vec<Vtrace> = batch
+            .trajectories
+            .iter()
+            .zip(&spans)
+            .zip(&old_units)
+            .map(|((span, rewards), &unit)| rewards.vtrace(span, &log_ratios, &state_values, unit, parameters))
+            .collect();
+        let fit = ValueFit::of(batch, &state_values, &results);
+        scales.returns.update(&in_units(batch, &results, &old_units));
+        let values = rescaled(&results, &old_units, &unit(scales));
         let weights =
             batch.trajectories.iter().flat_map(|span| std::iter::repeat_n(span.weight, span.steps.len()));
-        let advantages = match config.advantage {
-            _ if imitates => vec![0.0; behaviour.len()],
-            Advantage::Vtrace => vtrace_advantages(batch, &results, scales),
-            Advantage::Group => {
-                let scale = config.group.as_ref().map(|group| group.scale).unwrap_or_default();
-                group_advantages(batch, scales, scale)?
-            }
+        let advantages = if imitates {
+            vec![0.0; behaviour.len()]
+        } else {
+            weighted_advantages(batch, &results, &log_ratios, scales, config)
         };
-        let fit = ValueFit::of(batch, &columns.values, &results);
-        let values = rescaled(batch, &results, &old_scales, scales);
         Ok(Targets {
             behaviour,
             target: outputs.log_probabilities,
@@ -80,25 +98,84 @@ impl Targets {
     }
 }
 
-/// What V-trace reads: one entry a step; of values, one a state.
-struct Columns {
-    log_ratios: Vec<f32>,
+/// The rewards of one trajectory, as V-trace reads them: one entry a step.
+struct Rewards {
     rewards: Vec<f32>,
     discounts: Vec<f32>,
-    values: Vec<f32>,
+    /// Whether the value of the state after the last step counts.
+    bootstraps: bool,
+    /// Root mean square of what the group's returns differ by; 0 where there is no group.
+    spread: f32,
 }
 
-impl Columns {
-    fn of(&self, span: &TrajectorySpan) -> VtraceInput<'_> {
-        let steps = span.steps.clone();
-        VtraceInput {
-            log_ratios: &self.log_ratios[steps.clone()],
-            rewards: &self.rewards[steps.clone()],
-            discounts: &self.discounts[steps.clone()],
-            values: &self.values[steps],
-            bootstrap: span.bootstrap.map_or(0.0, |state| self.values[state]),
+impl Rewards {
+    /// As they were played.
+    fn of_returns(batch: &Batch, span: &TrajectorySpan) -> Self {
+        let steps = &batch.steps[span.steps.clone()];
+        Rewards {
+            rewards: steps.iter().map(|step| step.weighted_reward).collect(),
+            discounts: steps.iter().map(|step| step.discount).collect(),
+            bootstraps: true,
+            spread: 0.0,
         }
     }
+
+    /// Beyond those of the group's other rollouts: such that their discounted sum from each step on is the difference of the returns.
+    fn relative(steps: &[Step]) -> Option<Self> {
+        let differences: Vec<f32> =
+            steps.iter().map(|step| step.group.map(|group| group.own - group.others)).collect::<Option<_>>()?;
+        let mut discounts: Vec<f32> = steps.iter().map(|step| step.discount).collect();
+        // The return of the last step reaches to the end of the episode already.
+        discounts.last_mut().into_iter().for_each(|last| *last = 0.0);
+        let next = differences.iter().skip(1).chain(&[0.0]);
+        let rewards = differences.iter().zip(&discounts).zip(next);
+        Some(Rewards {
+            rewards: rewards.map(|((own, discount), next)| own - discount * next).collect(),
+            spread: steps.first().and_then(|step| step.group).map_or(0.0, |group| group.spread),
+            discounts,
+            bootstraps: false,
+        })
+    }
+
+    /// V-trace in units of `unit`.
+    fn vtrace(
+        &self,
+        span: &TrajectorySpan,
+        log_ratios: &[f32],
+        values: &[f32],
+        unit: f32,
+        parameters: VtraceParameters,
+    ) -> Vtrace {
+        let rewards: Vec<f32> = self.rewards.iter().map(|reward| reward / unit).collect();
+        let input = VtraceInput {
+            log_ratios: &log_ratios[span.steps.clone()],
+            rewards: &rewards,
+            discounts: &self.discounts,
+            values: &values[span.steps.clone()],
+            bootstrap: span.bootstrap.filter(|_| self.bootstraps).map_or(0.0, |state| values[state]),
+        };
+        vtrace(input, parameters)
+    }
+}
+
+fn relative_rewards(batch: &Batch) -> Result<Vec<Rewards>, LearnerError> {
+    let of = |span: &TrajectorySpan| Rewards::relative(&batch.steps[span.steps.clone()]);
+    batch.trajectories.iter().map(of).collect::<Option<_>>().ok_or_else(|| {
+        LearnerError::Config("learner.advantage is \"group\", but actors send no group returns".to_owned())
+    })
+}
+
+/// The rewards from each step to the end of its trajectory, discounted, with the condition of each.
+fn returns(batch: &Batch, rewards: &[Rewards]) -> Vec<(Condition, f32)> {
+    let mut all = Vec::with_capacity(batch.steps.len());
+    for (span, rewards) in batch.trajectories.iter().zip(rewards) {
+        let mut sum = 0.0;
+        for (reward, discount) in rewards.rewards.iter().zip(&rewards.discounts).rev() {
+            sum = reward + discount * sum;
+            all.push((span.condition, sum));
+        }
+    }
+    all
 }
 
 fn mean_magnitude(result: &Vtrace) -> f32 {
@@ -106,67 +183,43 @@ fn mean_magnitude(result: &Vtrace) -> f32 {
     sum / result.advantages.len().max(1) as f32
 }
 
-/// `of` each step and the entry of its trajectory in `scales`.
-fn by_step(batch: &Batch, scales: &[f32], of: impl Fn(&Step, f32) -> f32) -> Vec<f32> {
-    let spans = batch.trajectories.iter().zip(scales);
+/// The value targets of all steps with the condition of each, in units of the reward; `units` are those that they come in.
+fn in_units(batch: &Batch, results: &[Vtrace], units: &[f32]) -> Vec<(Condition, f32)> {
+    let spans = batch.trajectories.iter().zip(results).zip(units);
     spans
-        .flat_map(|(span, &scale)| batch.steps[span.steps.clone()].iter().map(move |step| (step, scale)))
-        .map(|(step, scale)| of(step, scale))
+        .flat_map(|((span, result), unit)| {
+            result.targets.iter().map(move |target| (span.condition, target * unit))
+        })
         .collect()
 }
 
-/// Each with the condition of its trajectory.
-fn with_conditions<'a>(
-    batch: &'a Batch,
-    results: &'a [Vtrace],
-    pick: fn(&Vtrace) -> &Vec<f32>,
-) -> impl Iterator<Item = (Condition, f32)> + 'a {
+/// The value targets of all steps in other units.
+fn rescaled(results: &[Vtrace], old: &[f32], new: &[f32]) -> Vec<f32> {
+    let spans = results.iter().zip(old.iter().zip(new));
+    spans.flat_map(|(result, (old, new))| result.targets.iter().map(move |target| target * old / new)).collect()
+}
+
+/// V-trace's advantages, brought to order one, bounded, and times the truncated importance weight of the decision.
+fn weighted_advantages(
+    batch: &Batch,
+    results: &[Vtrace],
+    log_ratios: &[f32],
+    scales: &mut Scales,
+    config: &LearnerConfig,
+) -> Vec<f32> {
     let spans = batch.trajectories.iter().zip(results);
-    spans.flat_map(move |(span, result)| pick(result).iter().map(|&value| (span.condition, value)))
-}
-
-/// Value targets in units of the new return scales; `old_scales` are those of the trajectories that they come in.
-fn rescaled(batch: &Batch, results: &[Vtrace], old_scales: &[f32], scales: &mut Scales) -> Vec<f32> {
-    let spans = batch.trajectories.iter().zip(results).zip(old_scales);
     let raw: Vec<(Condition, f32)> = spans
-        .flat_map(|((span, result), old)| {
-            result.targets.iter().map(move |target| (span.condition, target * old))
-        })
+        .flat_map(|(span, result)| result.advantages.iter().map(|&advantage| (span.condition, advantage)))
         .collect();
-    scales.returns.update(&raw);
-    raw.iter().map(|&(condition, target)| target / scales.returns.value(condition)).collect()
-}
-
-fn vtrace_advantages(batch: &Batch, results: &[Vtrace], scales: &mut Scales) -> Vec<f32> {
-    let raw: Vec<(Condition, f32)> = with_conditions(batch, results, |result| &result.advantages).collect();
     scales.advantages.update(&raw);
-    raw.iter().map(|&(condition, advantage)| advantage / scales.advantages.value(condition)).collect()
+    let (rho_bar, bound) = (config.rho_bar as f32, config.advantage_clip as f32);
+    let weighted = |(&(condition, advantage), log_ratio): (&(Condition, f32), &f32)| {
+        let scaled = advantage / scales.advantages.value(condition);
+        log_ratio.exp().min(rho_bar) * scaled.clamp(-bound, bound)
+    };
+    raw.iter().zip(log_ratios).map(weighted).collect()
 }
 
-fn group_advantages(batch: &Batch, scales: &mut Scales, scale: GroupScale) -> Result<Vec<f32>, LearnerError> {
-    let mut raw = Vec::with_capacity(batch.steps.len());
-    let mut spreads = Vec::with_capacity(batch.steps.len());
-    for span in &batch.trajectories {
-        for step in &batch.steps[span.steps.clone()] {
-            let group = step.group.ok_or_else(|| {
-                LearnerError::Config(
-                    "learner.advantage is \"group\", but actors send no group returns".to_owned(),
-                )
-            })?;
-            raw.push((span.condition, group.own - group.others));
-            spreads.push(group.spread);
-        }
-    }
-    match scale {
-        GroupScale::Condition => {
-            scales.group_advantages.update(&raw);
-            let scaled = |(condition, value): &(_, f32)| value / scales.group_advantages.value(*condition);
-            Ok(raw.iter().map(scaled).collect())
-        }
-        GroupScale::Group => {
-            scales.group_spread.update(spreads.iter().copied());
-            let typical = scales.group_spread.value();
-            Ok(raw.iter().zip(&spreads).map(|((_, value), spread)| value / spread.max(typical)).collect())
-        }
-    }
-}
+#[cfg(test)]
+#[path = "targets_tests.rs"]
+mod tests;

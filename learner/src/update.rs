@@ -136,7 +136,8 @@ impl Updater {
         let mut minibatches = Vec::new();
         for epoch in 0..learner.epochs {
             order.shuffle(&mut rng);
-            let learn_value = epoch == 0 || learner.advantage == Advantage::Vtrace;
+            let first_or_vtrace = epoch == 0 || learner.advantage == Advantage::Vtrace;
+            let learn_value = learner.value_cost > 0.0 && first_or_vtrace;
             minibatches.extend(order.chunks(size).map(|places| (learn_value, places.to_vec())));
         }
         minibatches

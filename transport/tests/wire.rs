@@ -11,7 +11,7 @@ use common::ids::{
     ActorId, Digest, FencingToken, Incarnation, PolicyVersion, RunId, SequenceNumber, ShardId,
 };
 use common::time::SimTime;
-use common::trajectory::{Choice, GroupReturn, Step, TrajectoryBody, TrajectoryHeader};
+use common::trajectory::{Choice, FORESIGHT, GroupReturn, Moment, Step, TrajectoryBody, TrajectoryHeader};
 use proptest::prelude::*;
 use transport::wire::{self, WireError};
 use transport::{
@@ -36,14 +36,14 @@ fn header() -> TrajectoryHeader {
 
 fn body() -> TrajectoryBody {
     let step = Step {
-        time: SimTime(1),
+        moment: Moment { time: SimTime(1), to_come: [[3.0, 2.0, 1.5]; FORESIGHT.len()] },
         choice: Choice::Act(17),
         log_probability: -1.75,
         weighted_reward: -1.5,
         discount: 0.99,
         group: Some(GroupReturn { own: -7.0, others: -8.0, spread: 2.0 }),
     };
-    TrajectoryBody { steps: vec![step], load: 1.3, horizon: SimTime(50_000_000), ended: true }
+    TrajectoryBody { steps: vec![step], load: 1.3, horizon: SimTime(50_000_000), after: None }
 }
 
 fn messages() -> Vec<(&'static str, Message, Vec<Vec<u8>>)> {

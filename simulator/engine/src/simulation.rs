@@ -1,7 +1,7 @@
 //! One episode of either scenario, with the same methods for both.
 
 use common::trajectory::{Reward, Scenario};
-use common::{Action, SimTime};
+use common::{Action, Arrived, SimTime};
 
 use crate::error::ActionError;
 use crate::progress::Progress;
@@ -88,6 +88,15 @@ impl Simulation {
         match self {
             Simulation::Slots(slots) => SimTime::from_seconds(f64::from(slots.sequence().steps())),
             Simulation::Serverless(serverless) => serverless.horizon(),
+        }
+    }
+
+    /// What has arrived so far.
+    #[must_use]
+    pub fn arrived(&self) -> Arrived {
+        match self {
+            Simulation::Slots(slots) => slots.arrived(),
+            Simulation::Serverless(serverless) => serverless.arrived_so_far(),
         }
     }
 

@@ -8,7 +8,7 @@ use super::arrivals::Coming;
 use super::containers::{Container, State};
 use super::execution::Task;
 use super::jobs::{Job, NewJob};
-use super::ledger::Ending;
+use super::ledger::{Ending, SLOWDOWN_FLOOR};
 use super::log_hash::Happened;
 use super::outcome::Resource;
 use super::places::life_of;
@@ -21,13 +21,24 @@ impl ServerlessSimulation {
         let Some(coming) = self.arrivals.next() else { return };
         let functions = self.workload.models.len() as u32;
         let Some(workflow) = coming.subject.checked_sub(functions) else {
+            self.count_arrival(coming.subject, &coming);
             self.enter(coming.subject, &coming, None);
             return;
         };
         let workload = self.workload.clone();
         let spec = &workload.cluster.workflows[workflow as usize];
         let (run, ready) = self.runs.start(workflow, spec, &coming);
+        for (stage, described) in (0..).zip(&spec.stages) {
+            let function = described.function.0;
+            let own = self.runs.get(run).stage_arrival(stage, function, self.now);
+            self.count_arrival(function, &own);
+        }
         ready.into_iter().for_each(|stage| self.stage_arrives(run, stage));
+    }
+
+    fn count_arrival(&mut self, function: u32, coming: &Coming) {
+        let seconds = self.workload.reference_seconds(function, &self.workload.draw(function, coming).work);
+        self.arrived.add(seconds.max(SLOWDOWN_FLOOR), self.workload.smallest_fraction(function));
     }
 
     fn stage_arrives(&mut self, run: u32, stage: u32) {

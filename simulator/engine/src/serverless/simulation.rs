@@ -6,7 +6,7 @@ use std::sync::Arc;
 use common::cluster::{ClusterEvent, GoneReason, TimedEvent};
 use common::seed::FastRng;
 use common::trajectory::Reward;
-use common::{Action, SimTime, Stream};
+use common::{Action, Arrived, SimTime, Stream};
 use rand_distr::{Distribution, StandardNormal};
 
 use super::arrivals::ArrivalStream;
@@ -40,6 +40,8 @@ pub struct ServerlessSimulation {
     pub(super) rules: EpisodeRules,
     pub(super) arrivals: ArrivalStream,
     pub(super) now: SimTime,
+    /// See [`crate::Simulation::arrived`].
+    pub(super) arrived: Arrived,
     pub(super) jobs: Jobs,
     pub(super) runs: Runs,
     pub(super) pending: Pending,
@@ -86,6 +88,7 @@ impl ServerlessSimulation {
         ServerlessSimulation {
             now: SimTime::ZERO,
             arrivals: arrivals.stream,
+            arrived: Arrived::default(),
             jobs: Jobs::default(),
             runs: Runs::default(),
             pending: Pending::new(workload.models.len()),
@@ -186,6 +189,12 @@ impl ServerlessSimulation {
     #[must_use]
     pub fn arrived(&self) -> u64 {
         self.jobs.arrived()
+    }
+
+    /// See [`crate::Simulation::arrived`].
+    #[must_use]
+    pub fn arrived_so_far(&self) -> Arrived {
+        self.arrived
     }
 
     pub(super) fn pre_warm_draw(&mut self) -> f32 {

@@ -31,6 +31,8 @@ pub struct Workload {
     /// Memory of each size of each function, MB; `None` where it is below the peak.
     pub(super) sizes: Vec<Vec<Option<u32>>>,
     pub(super) scarcity: [f64; RESOURCES],
+    /// Memory of all nodes, MB.
+    memory_mb: f64,
     /// Offered load without scaling.
     unscaled_load: f64,
     source: Box<dyn WorkloadSource>,
@@ -92,6 +94,7 @@ impl Workload {
             cold_starts: Vec::new(),
             estimators: Vec::new(),
             sizes: Vec::new(),
+            memory_mb: config.nodes.iter().map(|node| f64::from(node.memory_mb)).sum(),
             scarcity: loads.map(|load| load / loads.iter().sum::<f64>()),
             unscaled_load,
             source,
@@ -171,6 +174,11 @@ impl Workload {
     /// Memory of the smallest size of a function, MB.
     pub(super) fn smallest_size(&self, function: u32) -> u32 {
         smallest(&self.sizes[function as usize])
+    }
+
+    /// The same as a fraction of the memory of all nodes.
+    pub(super) fn smallest_fraction(&self, function: u32) -> f64 {
+        f64::from(self.smallest_size(function)) / self.memory_mb
     }
 
     /// The smallest sizes of all functions in MB, ascending.

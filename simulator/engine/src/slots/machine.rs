@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use common::ids::InvocationId;
 use common::slots::{ARRIVAL_MEMORY, RESOURCES};
 use common::trajectory::Reward;
-use common::{Action, Patience, SimTime};
+use common::{Action, Arrived, Patience, SimTime};
 use configuration::SlotsConfig;
 
 use super::jobs::{Job, JobSequence};
@@ -58,6 +58,7 @@ pub struct SlotsSimulation {
     inverse_lengths: f64,
     in_system: usize,
     pub(super) last_arrival: u32,
+    arrived: Arrived,
     reward: f64,
     outcome: SlotsOutcome,
 }
@@ -82,6 +83,7 @@ impl SlotsSimulation {
             inverse_lengths: 0.0,
             in_system: 0,
             last_arrival: 0,
+            arrived: Arrived::default(),
             reward: 0.0,
             outcome: SlotsOutcome { starts: vec![None; jobs], ..SlotsOutcome::default() },
             sequence,
@@ -122,6 +124,12 @@ impl SlotsSimulation {
     pub fn take_reward(&mut self) -> Reward {
         let latency = std::mem::take(&mut self.reward) as f32;
         Reward { latency, ..Reward::default() }
+    }
+
+    /// See [`crate::Simulation::arrived`].
+    #[must_use]
+    pub fn arrived(&self) -> Arrived {
+        self.arrived
     }
 
     /// Simulated time; a step is a second.
@@ -279,6 +287,8 @@ impl SlotsSimulation {
     fn admit(&mut self, place: u32) {
         let job = *self.job(place);
         self.last_arrival = self.now;
+        let largest = job.demand.into_iter().max().unwrap_or(0);
+        self.arrived.add(f64::from(job.length), f64::from(largest) / f64::from(self.capacity));
         if let Some(slot) = self.slots.iter_mut().find(|slot| slot.is_none()) {
             *slot = Some(place);
         } else if self.backlog.len() < self.backlog_places {
