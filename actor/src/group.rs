@@ -82,7 +82,10 @@ mod tests {
 
     fn curve(points: &[(u64, f32)]) -> Vec<Stretch> {
         let second = |seconds| SimTime(seconds * 1_000_000);
-        points.iter().map(|&(start, reward)| Stretch { start: second(start), reward, arrived: Arrived::default() }).collect()
+        points
+            .iter()
+            .map(|&(start, reward)| Stretch { start: second(start), reward, arrived: Arrived::default() })
+            .collect()
     }
 
     #[test]

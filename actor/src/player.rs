@@ -213,8 +213,9 @@ impl Player {
         for mut group in over {
             let trajectories = group.take_trajectories(&self.config);
             for (environment, trajectories) in group.rollouts.iter().zip(trajectories) {
-                outgoing
-                    .extend(trajectories.into_iter().map(|trajectory| self.outgoing(environment, trajectory)));
+                outgoing.extend(
+                    trajectories.into_iter().map(|trajectory| self.outgoing(environment, trajectory)),
+                );
             }
             self.counters.episodes += group.rollouts.len() as u64;
             self.counters.returns += group.rollouts.iter().map(|environment| environment.total).sum::<f64>();
@@ -372,9 +373,12 @@ mod tests {
             assert_eq!(header.ordinal, ordinal as u64);
             assert_eq!(header.steps as usize, body.steps.len());
             assert!(body.steps.len() <= 9);
-            let states =
-                StateGraphDecoder::decode_all(&schema, states, body.steps.len() + usize::from(body.after.is_some()))
-                    .unwrap();
+            let states = StateGraphDecoder::decode_all(
+                &schema,
+                states,
+                body.steps.len() + usize::from(body.after.is_some()),
+            )
+            .unwrap();
             for (step, state) in body.steps.iter().zip(&states) {
                 assert!(!state.is_forced());
                 assert!(step.choice != Choice::Wait || state.may_wait);
@@ -407,7 +411,10 @@ mod tests {
                 whole &= member.body.after.is_none();
                 firsts.extend(member.body.steps.first());
             }
-            if whole && firsts.len() == 4 && firsts.windows(2).all(|pair| pair[0].moment.time == pair[1].moment.time) {
+            if whole
+                && firsts.len() == 4
+                && firsts.windows(2).all(|pair| pair[0].moment.time == pair[1].moment.time)
+            {
                 let total: f32 =
                     firsts.iter().map(|step| step.group.unwrap()).map(|group| group.own - group.others).sum();
                 assert!(total.abs() < 1e-2, "{total}");

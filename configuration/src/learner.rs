@@ -89,6 +89,10 @@ pub struct LearnerConfig {
     #[garde(range(min = 1, max = 1_000_000_000))]
     #[schemars(extend("x-unit" = "batches"))]
     pub target_period: u64,
+    /// The policy that is validated, kept and played is the running mean of the weights: after each batch this fraction of the old mean
+    /// stays. 0: the weights as they are. Actors play those as they are in any case.
+    #[garde(range(min = 0.0, max = 0.9999))]
+    pub average_decay: f64,
     /// Learning rate.
     #[garde(dive, custom(not_nothing))]
     pub learning_rate: Schedule,
@@ -231,6 +235,7 @@ impl Default for LearnerConfig {
             advantage_clip: 10.0,
             ratio_clip: 0.2,
             target_period: 1,
+            average_decay: 0.0,
             learning_rate: Schedule::linear(6e-4, 1e-4),
             entropy_cost: Schedule::linear(0.01, 0.001),
             value_cost: 0.5,

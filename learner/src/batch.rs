@@ -87,7 +87,10 @@ impl Decoded {
             let numbers = [step.weighted_reward, step.discount, step.log_probability];
             let numbers = numbers.iter().all(|number| number.is_finite());
             if !possible || !numbers || state.is_forced() {
-                return Err(fail(format!("the decision at {} is not possible in its state", step.moment.time)));
+                return Err(fail(format!(
+                    "the decision at {} is not possible in its state",
+                    step.moment.time
+                )));
             }
         }
         Ok(Decoded { version: header.first_version, body, states, source: None, weight: 1.0 })

@@ -16,6 +16,10 @@ use crate::scale::Scales;
 use crate::update::Updater;
 
 const STATE: &str = "learner.json";
+/// The policy that is validated and played.
+const POLICY: &str = "policy.safetensors";
+/// The policy that learns, where the other is the running mean of its weights.
+const LEARNING_POLICY: &str = "learning_policy.safetensors";
 
 /// The state of a learner beside its tensors.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -161,8 +165,8 @@ pub(crate) fn contents(
     let state = serde_json::to_vec_pretty(progress)
         .map_err(|error| LearnerError::Config(format!("the learner's state cannot be written: {error}")))?;
     let optimizer = |adam: &Adam, parameters: &Parameters| encode_tensors(&adam.state(parameters), &[]);
-    Ok(vec![
-        ("policy.safetensors", updater.networks.policy.parameters().to_bytes(&[])?),
+    let mut files = vec![
+        (POLICY, updater.networks.kept_policy().parameters().to_bytes(&[])?),
         ("value.safetensors", updater.networks.value.parameters().to_bytes(&[])?),
         ("target_policy.safetensors", updater.networks.target_policy.parameters().to_bytes(&[])?),
         ("target_value.safetensors", updater.networks.target_value.parameters().to_bytes(&[])?),
@@ -175,7 +179,11 @@ pub(crate) fn contents(
             optimizer(&updater.optimisers.value, updater.networks.value.parameters())?,
         ),
         (STATE, state),
-    ])
+    ];
+    if updater.networks.averages() {
+        files.push((LEARNING_POLICY, updater.networks.policy.parameters().to_bytes(&[])?));
+    }
+    Ok(files)
 }
 
 fn open(folder: &Path, updater: &mut Updater) -> Result<Progress, LearnerError> {
@@ -200,7 +208,10 @@ pub(crate) fn restore_from<'a>(
     let progress: Progress = serde_json::from_slice(file(STATE)?).map_err(LearnerError::State)?;
     let read =
         |parameters: &Parameters, name: &str| Ok::<_, LearnerError>(parameters.read_bytes(file(name)?)?);
-    read(updater.networks.policy.parameters(), "policy.safetensors")?;
+    read(updater.networks.kept_policy().parameters(), POLICY)?;
+    if updater.networks.averages() {
+        read(updater.networks.policy.parameters(), LEARNING_POLICY)?;
+    }
     read(updater.networks.value.parameters(), "value.safetensors")?;
     read(updater.networks.target_policy.parameters(), "target_policy.safetensors")?;
     read(updater.networks.target_value.parameters(), "target_value.safetensors")?;
@@ -248,7 +259,9 @@ pub fn check_init_from(path: &Path, config: &Config) -> Result<(), LearnerError>
 /// [`LearnerError::Policy`] where they are damaged or of another shape.
 pub fn init_from(path: &Path, updater: &mut Updater) -> Result<(), LearnerError> {
     let checkpoint = Checkpoint::open(&policy::find_checkpoint(path)?)?;
-    updater.networks.policy.parameters().read_bytes(checkpoint.file("policy.safetensors")?)?;
+    for network in [&updater.networks.policy, updater.networks.kept_policy()] {
+        network.parameters().read_bytes(checkpoint.file(POLICY)?)?;
+    }
     updater.networks.value.parameters().read_bytes(checkpoint.file("value.safetensors")?)?;
     // Values are in units of the return scale.
     let progress: Progress = serde_json::from_slice(checkpoint.file(STATE)?).map_err(LearnerError::State)?;
@@ -303,6 +316,33 @@ mod tests {
         assert_eq!(error.exit_code(), common::ExitCode::Checkpoint);
         let best = Checkpoint::open(&folder.path().join("checkpoints/best")).unwrap();
         assert_eq!(best.manifest.version.number, 2);
+    }
+
+    #[test]
+    fn the_mean_of_the_weights_is_kept_and_what_learns_comes_back_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut config, _) = updater(1);
+        config.learner.average_decay = 0.75;
+        let schema = schema_of(&config.simulator, &config.policy);
+        let new = || Updater::new(&schema, &config, tch::Device::Cpu);
+        let learnt = new();
+        let before = sum(learnt.networks.policy.parameters());
+        let _ =
+            tch::no_grad(|| learnt.networks.policy.parameters().values().shallow_clone().g_add_scalar_(1.0));
+        learnt.networks.average().unwrap();
+        let named = learnt.networks.policy.parameters().named();
+        let weights = named.iter().map(|(_, value)| value.numel()).sum::<usize>() as f64;
+        let kept = sum(learnt.networks.kept_policy().parameters());
+        assert!((kept - before - 0.25 * weights).abs() < 1e-3 * weights, "{kept} after {before}");
+        let checkpoints = Checkpoints::new(folder.path(), RunId([1; 16]), FencingToken(1), &config);
+        checkpoints.save(&learnt, &Progress { version: 1, ..Progress::default() }, true).unwrap();
+        let mut restored = new();
+        checkpoints.restore(&mut restored).unwrap().unwrap();
+        let bytes = |one: &Updater| {
+            [&one.networks.policy, one.networks.kept_policy()]
+                .map(|network| network.parameters().to_bytes(&[]).unwrap())
+        };
+        assert!(bytes(&restored) == bytes(&learnt) && bytes(&restored)[0] != bytes(&restored)[1]);
     }
 
     #[test]

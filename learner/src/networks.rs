@@ -23,6 +23,9 @@ pub struct Networks {
     pub target_policy: PolicyNetwork,
     /// Copy of the value network of the same moment.
     pub target_value: ValueNetwork,
+    /// Running mean of the policy's weights, where `learner.average_decay` is set.
+    average: Option<PolicyNetwork>,
+    average_decay: f64,
 }
 
 impl Networks {
@@ -32,7 +35,40 @@ impl Networks {
         let options = (Kind::Float, device);
         let policy = || PolicyNetwork::with_options(schema, &config.policy, config.seed, options);
         let value = || ValueNetwork::with_options(schema, &config.policy, config.seed, options);
-        Networks { policy: policy(), value: value(), target_policy: policy(), target_value: value() }
+        let average_decay = config.learner.average_decay;
+        Networks {
+            policy: policy(),
+            value: value(),
+            target_policy: policy(),
+            target_value: value(),
+            average: (average_decay > 0.0).then(policy),
+            average_decay,
+        }
+    }
+
+    /// What is validated and kept as the run's policy: the running mean of the weights where there is one (Polyak and Juditsky 1992).
+    #[must_use]
+    pub fn kept_policy(&self) -> &PolicyNetwork {
+        self.average.as_ref().unwrap_or(&self.policy)
+    }
+
+    /// Whether the policy that is kept is another than the one that learns.
+    #[must_use]
+    pub fn averages(&self) -> bool {
+        self.average.is_some()
+    }
+
+    /// Takes the weights of a round into their running mean.
+    ///
+    /// # Errors
+    /// [`LearnerError::Tensor`].
+    pub(crate) fn average(&self) -> Result<(), LearnerError> {
+        if let Some(average) = &self.average {
+            let mut mean = average.parameters().values().shallow_clone();
+            let weights = self.policy.parameters().values();
+            let _ = tch::no_grad(|| mean.f_lerp_(weights, 1.0 - self.average_decay))?;
+        }
+        Ok(())
     }
 
     /// Where the networks lie.

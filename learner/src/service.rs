@@ -280,7 +280,7 @@ impl Service {
     /// Whether the policy is the best so far on the validation seeds.
     fn validate(&mut self) -> Result<bool, LearnerError> {
         self.progress.validation_due = true;
-        let score = self.validator.score(self.updater.networks.policy.parameters(), &self.shutdown)?;
+        let score = self.validator.score(self.updater.networks.kept_policy().parameters(), &self.shutdown)?;
         self.progress.validation_due = false;
         let fit = std::mem::take(&mut self.fit).by_condition().into_iter();
         let fit: Vec<(String, f64)> = fit

@@ -74,7 +74,9 @@ impl Targets {
             .iter()
             .zip(&spans)
             .zip(&old_units)
-            .map(|((span, rewards), &unit)| rewards.vtrace(span, &log_ratios, &state_values, unit, parameters))
+            .map(|((span, rewards), &unit)| {
+                rewards.vtrace(span, &log_ratios, &state_values, unit, parameters)
+            })
             .collect();
         let fit = ValueFit::of(batch, &state_values, &results);
         scales.returns.update(&in_units(batch, &results, &old_units));
@@ -122,8 +124,10 @@ impl Rewards {
 
     /// Beyond those of the group's other rollouts: such that their discounted sum from each step on is the difference of the returns.
     fn relative(steps: &[Step]) -> Option<Self> {
-        let differences: Vec<f32> =
-            steps.iter().map(|step| step.group.map(|group| group.own - group.others)).collect::<Option<_>>()?;
+        let differences: Vec<f32> = steps
+            .iter()
+            .map(|step| step.group.map(|group| group.own - group.others))
+            .collect::<Option<_>>()?;
         let mut discounts: Vec<f32> = steps.iter().map(|step| step.discount).collect();
         // The return of the last step reaches to the end of the episode already.
         discounts.last_mut().into_iter().for_each(|last| *last = 0.0);
@@ -196,7 +200,9 @@ fn in_units(batch: &Batch, results: &[Vtrace], units: &[f32]) -> Vec<(Condition,
 /// The value targets of all steps in other units.
 fn rescaled(results: &[Vtrace], old: &[f32], new: &[f32]) -> Vec<f32> {
     let spans = results.iter().zip(old.iter().zip(new));
-    spans.flat_map(|(result, (old, new))| result.targets.iter().map(move |target| target * old / new)).collect()
+    spans
+        .flat_map(|(result, (old, new))| result.targets.iter().map(move |target| target * old / new))
+        .collect()
 }
 
 /// V-trace's advantages, brought to order one, bounded, and times the truncated importance weight of the decision.

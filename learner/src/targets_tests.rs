@@ -16,7 +16,14 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
 
 fn config(advantage: Advantage) -> LearnerConfig {
     let group = Some(GroupConfig { rollouts: 2, scale: GroupScale::Condition });
-    LearnerConfig { advantage, group, rho_bar: 1.0, c_bar: 1.0, advantage_clip: 1e9, ..LearnerConfig::default() }
+    LearnerConfig {
+        advantage,
+        group,
+        rho_bar: 1.0,
+        c_bar: 1.0,
+        advantage_clip: 1e9,
+        ..LearnerConfig::default()
+    }
 }
 
 /// A whole episode as one trajectory.

@@ -101,6 +101,7 @@ impl Updater {
             let loss = self.loss(entropy_cost, *learn_value);
             self.update(&minibatch, &loss, &states?, learning_rate, &mut statistics)
         })?;
+        self.networks.average()?;
         self.rounds += 1;
         let Targets { priorities, fit, .. } = targets;
         Ok(Round { statistics: statistics.averaged(), priorities, fit })
