@@ -71,6 +71,7 @@ struct Environment {
     /// `None` once its episode is over.
     simulation: Option<Simulation>,
     rollout: Rollout,
+    part: u32,
     load: f32,
     horizon: SimTime,
     total: f64,
@@ -238,6 +239,7 @@ impl Player {
         self.ordinal += 1;
         let body = TrajectoryBody {
             steps: trajectory.steps,
+            part: environment.part,
             load: environment.load,
             horizon: environment.horizon,
             after: trajectory.after,
@@ -275,10 +277,11 @@ impl Group {
 
 impl Environment {
     fn new(place: usize, mut simulation: Simulation, rollout: Rollout, version: PolicyVersion) -> Self {
-        let (load, horizon) = (simulation.load() as f32, simulation.horizon());
+        let (part, load) = (simulation.mixture_part(), simulation.load() as f32);
+        let horizon = simulation.horizon();
         let progress = simulation.advance();
         let mut environment =
-            Environment { place, simulation: Some(simulation), rollout, load, horizon, total: 0.0 };
+            Environment { place, simulation: Some(simulation), rollout, part, load, horizon, total: 0.0 };
         if let Some(simulation) = &mut environment.simulation {
             // Reward from before the first decision does not count.
             let _ = simulation.take_reward();

@@ -118,6 +118,8 @@ pub struct Step {
 pub struct TrajectoryBody {
     /// Steps in order.
     pub steps: Vec<Step>,
+    /// Part of the training mixture that the episode was drawn from, counted from 1, for statistics by part; 0: there is no mixture.
+    pub part: u32,
     /// Offered load of the episode (1.0 is 100%), for statistics by load.
     pub load: f32,
     /// Length of the episode's arrivals, for the same statistics.

@@ -2,6 +2,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::mixture::WorkloadMixture;
 use crate::trace::TraceConfig;
 use crate::workflow::WorkflowConfig;
 use crate::workload::{
@@ -49,6 +50,9 @@ pub struct ServerlessConfig {
     /// `workload = "trace"`.
     #[garde(dive)]
     pub trace: Option<TraceConfig>,
+    /// What training and validation are played on in place of `workload` and `load_percent`, as a mixture; none by default.
+    #[garde(dive, length(max = 1000), custom(crate::mixture::sound_parts(self.trace.is_some(), self.zone_latency_ms.len())))]
+    pub training: Vec<WorkloadMixture>,
     /// Length of a training episode (its arrivals) in seconds, warm-up included.
     #[garde(range(min = 1.0, max = 1e7), custom(beyond_warm_up(self.warm_up_seconds)))]
     pub window_seconds: f64,
@@ -168,6 +172,7 @@ impl Default for ServerlessConfig {
             mixed: MixedConfig::default(),
             workflow: WorkflowConfig::default(),
             trace: None,
+            training: Vec::new(),
             window_seconds: 360.0,
             validation_window_seconds: 0.0,
             test_window_seconds: 0.0,
@@ -228,7 +233,7 @@ fn has_its_section(trace: Option<&TraceConfig>) -> impl FnOnce(&WorkloadKind, &(
     }
 }
 
-fn sound_node(node: &NodeSpec, _context: &()) -> garde::Result {
+pub(crate) fn sound_node(node: &NodeSpec, _context: &()) -> garde::Result {
     let positive = node.speed > 0.0 && node.speed.is_finite() && node.price_class >= 0.0;
     if positive && node.memory_mb > 0 && node.cpu_millicores > 0 && node.network_mbps > 0 {
         return Ok(());

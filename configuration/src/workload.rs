@@ -23,6 +23,19 @@ pub enum WorkloadKind {
     Trace,
 }
 
+impl std::fmt::Display for WorkloadKind {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            WorkloadKind::Steady => "steady",
+            WorkloadKind::Bursty => "bursty",
+            WorkloadKind::Periodic => "periodic",
+            WorkloadKind::Mixed => "mixed",
+            WorkloadKind::Workflow => "workflow",
+            WorkloadKind::Trace => "trace",
+        })
+    }
+}
+
 /// Synthetic functions whose gaps between arrivals are normal with CV 0.3, truncated at 0.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields, default)]

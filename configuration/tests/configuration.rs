@@ -27,6 +27,19 @@ fn setting(entry: &Entry, value: &str) -> Option<String> {
             "simulator.slots.training" => {
                 Some(part(list, key, value, &[("weight", "1.0"), ("steps", "50"), ("loads", "[10.0, 20.0]")]))
             }
+            "simulator.serverless.training" => Some(part(
+                list,
+                key,
+                value,
+                &[
+                    ("weight", "1.0"),
+                    ("workload", "'trace'"),
+                    ("loads", "[50.0, 90.0]"),
+                    ("trace.training_minutes", "[0, 1]"),
+                    ("trace.validation_minutes", "[2, 3]"),
+                    ("trace.test_minutes", "[4, 5]"),
+                ],
+            )),
             "simulator.serverless.nodes" => Some(part(
                 list,
                 key,

@@ -165,14 +165,14 @@ impl Batch {
         for trajectory in trajectories.into_iter().filter(|trajectory| !trajectory.is_empty()) {
             let start = batch.steps.len();
             let mut states = trajectory.states;
-            let TrajectoryBody { load, horizon, .. } = trajectory.body;
+            let TrajectoryBody { part, load, horizon, .. } = trajectory.body;
             let facts = |step: &Step| episode_facts(load, horizon, &step.moment);
             if let Some(after) = &trajectory.body.after {
                 let facts = episode_facts(load, horizon, after);
                 bootstraps.extend(states.pop().map(|state| (batch.trajectories.len(), state, facts)));
             }
             batch.facts.extend(trajectory.body.steps.iter().map(facts));
-            let condition = Condition::new(load, horizon.seconds());
+            let condition = Condition::new(part, load, horizon.seconds());
             batch.versions.push((trajectory.version.number, trajectory.body.steps.len()));
             batch.steps.extend(trajectory.body.steps);
             batch.states.extend(states);

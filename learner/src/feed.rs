@@ -256,7 +256,7 @@ impl Feed {
             let (gathered, wanted) = self.gathered();
             tracing::info!(
                 "no trajectory arrived for {} s; {gathered} of {wanted} steps are gathered. Are actors running? An actor sends an \
-                 episode when it ends or is `actor.unroll` decisions long, and a group when all its episodes have ended",
+                 episode when it has ended, and a group when all its episodes have",
                 self.last_arrival.elapsed().as_secs()
             );
         }

@@ -35,27 +35,32 @@ impl RunningRms {
     }
 }
 
-/// Which episodes are alike enough for one magnitude: load in steps of 10%, length in powers of two.
+/// Which episodes are alike enough for one magnitude: those of one part of the training mixture, with loads in steps of 10%, and lengths
+/// in powers of two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Condition {
+    part: u32,
     load: u16,
     length: u16,
 }
 
 impl Condition {
-    /// `load` is 1.0 for 100%, `seconds` the length of the episode's arrivals.
+    /// `part` counts from 1, 0 where there is no mixture; `load` is 1.0 for 100%, `seconds` the length of the episode's arrivals.
     #[must_use]
-    pub fn new(load: f32, seconds: f64) -> Self {
-        Condition { load: (load * 10.0).round() as u16, length: seconds.max(1.0).log2().round() as u16 }
+    pub fn new(part: u32, load: f32, seconds: f64) -> Self {
+        Condition { part, load: (load * 10.0).round() as u16, length: seconds.max(1.0).log2().round() as u16 }
     }
 
     fn key(self) -> String {
-        format!("{}/{}", self.load, self.length)
+        format!("{}/{}/{}", self.part, self.load, self.length)
     }
 }
 
 impl std::fmt::Display for Condition {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.part > 0 {
+            write!(formatter, "part_{}_", self.part)?;
+        }
         write!(formatter, "load_{}_length_{}s", u32::from(self.load) * 10, 1_u64 << self.length.min(63))
     }
 }
@@ -153,11 +158,12 @@ mod tests {
 
     #[test]
     fn conditions_do_not_mix() {
-        let (light, heavy) = (Condition::new(0.1, 50.0), Condition::new(1.8, 50.0));
+        let (light, heavy) = (Condition::new(0, 0.1, 50.0), Condition::new(0, 1.8, 50.0));
         let mut scale = RmsByCondition::default();
         scale.update(&[(light, 0.1), (heavy, 40.0)]);
         assert!((scale.value(light) - 0.1).abs() < 1e-6);
         assert!((scale.value(heavy) - 40.0).abs() < 1e-4);
-        assert_eq!(scale.value(Condition::new(0.5, 200.0)), 1.0);
+        assert_eq!(scale.value(Condition::new(0, 0.5, 200.0)), 1.0);
+        assert_eq!(scale.value(Condition::new(1, 0.1, 50.0)), 1.0);
     }
 }

@@ -46,7 +46,7 @@ fn batch(rows: &[Row]) -> Batch {
     let span = TrajectorySpan {
         steps: 0..steps.len(),
         bootstrap: None,
-        condition: Condition::new(1.0, 50.0),
+        condition: Condition::new(0, 1.0, 50.0),
         source: None,
         weight: 1.0,
     };

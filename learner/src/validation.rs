@@ -39,10 +39,38 @@ struct Point {
     dropped: f64,
 }
 
+/// Episodes of one workload, and the loads at which they are played.
+struct ValidationPart {
+    /// Name; empty where there is one part only.
+    name: String,
+    episodes: Episodes,
+    /// Percent; `serverless` only.
+    loads: Vec<f64>,
+}
+
+impl ValidationPart {
+    fn all(config: &Config) -> Result<Vec<Self>, LearnerError> {
+        let parts = config.simulator.validation_parts();
+        if parts.is_empty() {
+            let (name, episodes) = (String::new(), Episodes::new(&config.simulator)?);
+            return Ok(vec![ValidationPart {
+                name,
+                episodes,
+                loads: vec![config.simulator.serverless.load_percent],
+            }]);
+        }
+        let open = |(name, simulator, loads)| {
+            Ok(ValidationPart { name, episodes: Episodes::new(&simulator)?, loads })
+        };
+        parts.into_iter().map(open).collect()
+    }
+}
+
 /// Plays the validation episodes.
 pub struct Validator {
     config: Config,
-    episodes: Episodes,
+    /// What is played.
+    parts: Vec<ValidationPart>,
     scheduler: PolicyScheduler,
     /// The yardstick's points; computed at the first validation.
     yardstick: Option<Vec<Point>>,
@@ -59,9 +87,13 @@ impl Validator {
             &config.policy,
             RunSeed::default(),
         );
-        let episodes = Episodes::new(&config.simulator)?;
         let scheduler = PolicyScheduler::new("policy", network, Behaviour::Greedy)?;
-        Ok(Validator { config: config.clone(), episodes, scheduler, yardstick: None })
+        Ok(Validator {
+            config: config.clone(),
+            parts: ValidationPart::all(config)?,
+            scheduler,
+            yardstick: None,
+        })
     }
 
     /// Scores the policy with these weights.
@@ -72,27 +104,40 @@ impl Validator {
         let yardstick = match self.yardstick.take() {
             Some(yardstick) => yardstick,
             None => {
-                let rule = Contender::Heuristic(YARDSTICK.to_owned());
-                play(&self.config, &self.episodes, rule, shutdown)?
+                let rule = || Contender::Heuristic(YARDSTICK.to_owned());
+                play_all(&self.config, &self.parts, rule, shutdown)?
             }
         };
         let yardstick = self.yardstick.insert(yardstick);
         self.scheduler.copy_weights(weights)?;
-        let contender = Contender::Single(&mut self.scheduler);
-        let points = play(&self.config, &self.episodes, contender, shutdown)?;
+        let mut points = Vec::new();
+        for part in &self.parts {
+            let contender = Contender::Single(&mut self.scheduler);
+            points.extend(play(&self.config, part, contender, shutdown)?);
+        }
         Ok(score(&points, yardstick))
     }
 }
 
+fn play_all<'a>(
+    config: &Config,
+    parts: &[ValidationPart],
+    contender: impl Fn() -> Contender<'a>,
+    shutdown: &Shutdown,
+) -> Result<Vec<Point>, LearnerError> {
+    let points = parts.iter().map(|part| play(config, part, contender(), shutdown));
+    points.collect::<Result<Vec<_>, _>>().map(|points| points.concat())
+}
+
 fn play(
     config: &Config,
-    episodes: &Episodes,
+    part: &ValidationPart,
     contender: Contender<'_>,
     shutdown: &Shutdown,
 ) -> Result<Vec<Point>, LearnerError> {
     match config.simulator.scenario {
-        Scenario::Slots => play_slots(config, episodes, contender, shutdown),
-        Scenario::Serverless => play_serverless(config, episodes, contender, shutdown),
+        Scenario::Slots => play_slots(config, &part.episodes, contender, shutdown),
+        Scenario::Serverless => play_serverless(config, part, contender, shutdown),
     }
 }
 
@@ -121,17 +166,17 @@ fn play_slots(
     Ok(points.into_iter().map(point).collect())
 }
 
-/// The primary slowdown and its guard, at the configured load.
+/// The primary slowdown and its guard, at each load.
 fn play_serverless(
     config: &Config,
-    episodes: &Episodes,
+    part: &ValidationPart,
     contender: Contender<'_>,
     shutdown: &Shutdown,
 ) -> Result<Vec<Point>, LearnerError> {
     let evaluation = &config.evaluation;
     let plan = ServerlessPlan {
         part: Part::Validation,
-        loads: vec![config.simulator.serverless.load_percent],
+        loads: part.loads.clone(),
         seeds: evaluation.validation_episodes,
         seed: config.seed,
         stream: Stream::Validation,
@@ -140,9 +185,13 @@ fn play_serverless(
         workload: config.name.clone(),
     };
     let records =
-        evaluate_serverless(episodes, &mut [contender], &plan, &|_| {}, shutdown).map_err(failed)?;
+        evaluate_serverless(&part.episodes, &mut [contender], &plan, &|_| {}, shutdown).map_err(failed)?;
     let point = |record: evaluation::ServerlessRecord| Point {
-        name: format!("load_{}", record.load),
+        name: if part.name.is_empty() {
+            format!("load_{}", record.load)
+        } else {
+            format!("{}_load_{}", part.name, record.load)
+        },
         slowdowns: ["slowdown", "slowdown_mean"].iter().map(|key| record.metrics[key].mean).collect(),
         dropped: 0.0,
     };

@@ -43,7 +43,7 @@ fn body() -> TrajectoryBody {
         discount: 0.99,
         group: Some(GroupReturn { own: -7.0, others: -8.0, spread: 2.0 }),
     };
-    TrajectoryBody { steps: vec![step], load: 1.3, horizon: SimTime(50_000_000), after: None }
+    TrajectoryBody { steps: vec![step], part: 2, load: 1.3, horizon: SimTime(50_000_000), after: None }
 }
 
 fn messages() -> Vec<(&'static str, Message, Vec<Vec<u8>>)> {

@@ -66,7 +66,7 @@ fn batch() -> Batch {
     batch.trajectories = vec![TrajectorySpan {
         steps: 0..STEPS,
         bootstrap: Some(STEPS),
-        condition: Condition::new(1.0, 50.0),
+        condition: Condition::new(0, 1.0, 50.0),
         source: None,
         weight: 1.0,
     }];

@@ -100,6 +100,15 @@ impl Simulation {
         }
     }
 
+    /// Part of the training mixture of `serverless` that the episode was drawn from, counted from 1; 0: there is no such mixture.
+    #[must_use]
+    pub fn mixture_part(&self) -> u32 {
+        match self {
+            Simulation::Slots(_) => 0,
+            Simulation::Serverless(serverless) => serverless.mixture_part(),
+        }
+    }
+
     /// The scenario that is simulated.
     #[must_use]
     pub fn scenario(&self) -> Scenario {

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use common::trajectory::Scenario;
 use common::{RunSeed, SimTime, Stream};
-use configuration::{Binding, ServerlessConfig, SimulatorConfig, SlotsConfig, SlotsMixture, WorkloadKind};
+use configuration::{Binding, ServerlessConfig, SimulatorConfig, SlotsConfig};
 use engine::serverless::{EpisodeRules, EpisodeSource, Part, ServerlessSimulation, Workload, WorkloadSource};
 use engine::slots::SlotsSimulation;
 use engine::{Interests, SetUpError, Simulation};
-use rand::Rng;
 
 use crate::error::WorkloadError;
+use crate::mixture::{Drawn, Mixture, draw_load, draw_weighted};
 use crate::slots::{arrival_rate, draw_jobs};
 use crate::workload::serverless_workload;
 
@@ -24,28 +24,7 @@ struct Serverless {
     config: ServerlessConfig,
     /// What tests are played with.
     test: Arc<Workload>,
-    /// What training and validation are played with: the same trace, or other functions of the same synthetic workload.
-    training: Arc<Workload>,
-}
-
-impl Serverless {
-    fn open(config: &ServerlessConfig) -> Result<Self, WorkloadError> {
-        let test = serverless_workload(config)?;
-        let training = if config.workload == WorkloadKind::Trace {
-            Arc::clone(&test)
-        } else {
-            let functions_seed = config.training_functions_seed;
-            serverless_workload(&ServerlessConfig { functions_seed, ..config.clone() })?
-        };
-        Ok(Serverless { config: config.clone(), test, training })
-    }
-
-    fn workload(&self, part: Part) -> &Arc<Workload> {
-        match part {
-            Part::Training | Part::Validation => &self.training,
-            Part::Test => &self.test,
-        }
-    }
+    training: Mixture,
 }
 
 impl Episodes {
@@ -56,7 +35,11 @@ impl Episodes {
     pub fn new(config: &SimulatorConfig) -> Result<Self, WorkloadError> {
         let serverless = match config.scenario {
             Scenario::Slots => None,
-            Scenario::Serverless => Some(Serverless::open(&config.serverless)?),
+            Scenario::Serverless => {
+                let test = serverless_workload(&config.serverless)?;
+                let training = Mixture::open(&config.serverless, &test)?;
+                Some(Serverless { config: config.serverless.clone(), test, training })
+            }
         };
         Ok(Episodes { slots: config.slots.clone(), serverless })
     }
@@ -70,7 +53,8 @@ impl Episodes {
         source: Box<dyn WorkloadSource>,
     ) -> Result<Self, SetUpError> {
         let test = Arc::new(Workload::new(&config.serverless, source)?);
-        let serverless = Serverless { config: config.serverless.clone(), training: Arc::clone(&test), test };
+        let training = Mixture::of(&config.serverless, Arc::clone(&test));
+        let serverless = Serverless { config: config.serverless.clone(), training, test };
         Ok(Episodes { slots: config.slots.clone(), serverless: Some(serverless) })
     }
 
@@ -86,22 +70,19 @@ impl Episodes {
         self.serverless.as_ref().map(|serverless| &*serverless.test)
     }
 
-    /// A training episode for a scheduler with these interests: load and length (`slots`) or the place of the window (`serverless`) are drawn from its seed.
+    /// A training episode for a scheduler with these interests: the part of the mixture, the load, and the length (`slots`) or the place
+    /// of the window (`serverless`) are drawn from its seed.
     #[must_use]
     pub fn training(&self, episode: RunSeed, interests: Interests) -> Simulation {
         if let Some(serverless) = &self.serverless {
-            return self.serverless(
-                episode,
-                Part::Training,
-                serverless.config.load_percent / 100.0,
-                interests,
-            );
+            let Drawn { workload, load_percent, part } = serverless.training.draw(episode);
+            let source = EpisodeSource { episode, part: Part::Training, load: load_percent / 100.0 };
+            return serverless.simulation(workload, source, part, interests);
         }
         let mut rng = episode.rng(Stream::Scenario, 0);
-        let part = draw_part(&self.slots.training, &mut rng);
-        let [low, high] = part.loads;
-        let load_percent = low + (high - low).max(0.0) * rng.random::<f64>();
-        self.slots(episode, load_percent, part.steps)
+        let parts = &self.slots.training;
+        let part = &parts[draw_weighted(parts.iter().map(|part| part.weight), &mut rng)];
+        self.slots(episode, draw_load(part.loads, &mut rng), part.steps)
     }
 
     /// A `slots` episode of a given load (percent) and length (steps).
@@ -123,7 +104,25 @@ impl Episodes {
     pub fn serverless(&self, episode: RunSeed, part: Part, load: f64, interests: Interests) -> Simulation {
         let serverless =
             self.serverless.as_ref().expect("a serverless episode is asked of a serverless configuration");
-        let (config, workload) = (&serverless.config, serverless.workload(part));
+        let workload = match part {
+            Part::Training | Part::Validation => serverless.training.first(),
+            Part::Test => &serverless.test,
+        };
+        serverless.simulation(Arc::clone(workload), EpisodeSource { episode, part, load }, 0, interests)
+    }
+}
+
+impl Serverless {
+    /// An episode of `workload`; `mixture_part` counts from 1, 0 where there is no mixture.
+    fn simulation(
+        &self,
+        workload: Arc<Workload>,
+        source: EpisodeSource,
+        mixture_part: u32,
+        interests: Interests,
+    ) -> Simulation {
+        let config = &self.config;
+        let EpisodeSource { part, load, .. } = source;
         let warm_up = workload.warm_up();
         let asks_after_horizon = match part {
             Part::Training => config.training_drain_seconds.min(config.drain_limit_seconds),
@@ -132,6 +131,7 @@ impl Episodes {
         let latency = |ms: &f64| SimTime::from_seconds(ms / 1000.0);
         let rules = EpisodeRules {
             load,
+            mixture_part,
             keep_alive: SimTime::from_seconds(config.keep_alive_seconds),
             ask_again: SimTime::from_millis(config.ask_again_ms),
             pool_tick: SimTime::from_millis(config.pool_tick_ms),
@@ -150,24 +150,9 @@ impl Episodes {
             failures: config.failures.clone(),
             interests,
         };
-        let simulation = ServerlessSimulation::new(
-            workload.clone(),
-            rules,
-            EpisodeSource { episode, part, load },
-            |simulation| heuristics::serverless::warm_up(&simulation.view()),
-        );
+        let simulation = ServerlessSimulation::new(workload, rules, source, |simulation| {
+            heuristics::serverless::warm_up(&simulation.view())
+        });
         Simulation::Serverless(Box::new(simulation))
     }
-}
-
-fn draw_part<'a>(parts: &'a [SlotsMixture], rng: &mut impl Rng) -> &'a SlotsMixture {
-    let total: f64 = parts.iter().map(|part| part.weight).sum();
-    let mut left = rng.random::<f64>() * total;
-    for part in parts {
-        left -= part.weight;
-        if left < 0.0 {
-            return part;
-        }
-    }
-    parts.last().expect("a validated configuration has at least one part")
 }

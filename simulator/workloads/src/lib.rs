@@ -8,6 +8,7 @@ mod episodes;
 mod error;
 mod measured;
 mod mixed;
+mod mixture;
 mod periodic;
 mod poisson;
 mod recorded;

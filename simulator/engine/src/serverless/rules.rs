@@ -10,6 +10,8 @@ use crate::interests::Interests;
 pub struct EpisodeRules {
     /// Offered load of the arrivals, as a fraction; 1.0 is 100%.
     pub load: f64,
+    /// Part of the training mixture that the episode was drawn from, counted from 1; 0: there is no mixture.
+    pub mixture_part: u32,
     /// How long an idle container is kept, unless the scheduler decides that.
     pub keep_alive: SimTime,
     /// After a *wait* the scheduler is asked again after at most this time.

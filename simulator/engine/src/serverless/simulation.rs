@@ -173,6 +173,12 @@ impl ServerlessSimulation {
         self.rules.load
     }
 
+    /// See [`crate::Simulation::mixture_part`].
+    #[must_use]
+    pub fn mixture_part(&self) -> u32 {
+        self.rules.mixture_part
+    }
+
     /// What the episode came to so far.
     #[must_use]
     pub fn outcome(&self) -> ServerlessOutcome {
