@@ -44,7 +44,7 @@ impl Targets {
         let log_ratios: Vec<f32> = outputs.log_probabilities.iter().zip(&behaviour).map(log_ratio).collect();
         let group = config.played_group().filter(|_| config.advantage == Advantage::Group);
         // Without a loss the value network says nothing.
-        let state_values =
+        let mut state_values =
             if config.value_cost > 0.0 { outputs.values } else { vec![0.0; outputs.values.len()] };
         let spans: Vec<Rewards> = match group {
             Some(_) => relative_rewards(batch)?,
@@ -64,6 +64,10 @@ impl Targets {
             .collect()
         };
         let old_units = unit(scales);
+        if group.is_some() {
+            let control = control_coefficient(&returns(batch, &spans), batch, &old_units, &state_values);
+            state_values.iter_mut().for_each(|value| *value *= control);
+        }
         let parameters = VtraceParameters {
             rho_bar: config.rho_bar as f32,
             c_bar: config.c_bar as f32,
@@ -173,13 +177,28 @@ fn relative_rewards(batch: &Batch) -> Result<Vec<Rewards>, LearnerError> {
 fn returns(batch: &Batch, rewards: &[Rewards]) -> Vec<(Condition, f32)> {
     let mut all = Vec::with_capacity(batch.steps.len());
     for (span, rewards) in batch.trajectories.iter().zip(rewards) {
+        let start = all.len();
         let mut sum = 0.0;
         for (reward, discount) in rewards.rewards.iter().zip(&rewards.discounts).rev() {
             sum = reward + discount * sum;
             all.push((span.condition, sum));
         }
+        all[start..].reverse();
     }
     all
+}
+
+/// How much of the values to take as a baseline of `returns`, from 0 to 1: the regression of one on the other, with which the variance that
+/// is left is least (control variates). Returns of groups have a baseline already, and values that know nothing would only add noise.
+fn control_coefficient(returns: &[(Condition, f32)], batch: &Batch, units: &[f32], values: &[f32]) -> f32 {
+    let units = batch.trajectories.iter().zip(units);
+    let units = units.flat_map(|(span, unit)| std::iter::repeat_n(*unit, span.steps.len()));
+    let (mut together, mut alone) = (0.0, 0.0);
+    for (((_, sum), unit), value) in returns.iter().zip(units).zip(values) {
+        together += f64::from(sum / unit) * f64::from(*value);
+        alone += f64::from(*value).powi(2);
+    }
+    if alone > 0.0 { (together / alone).clamp(0.0, 1.0) as f32 } else { 0.0 }
 }
 
 fn mean_magnitude(result: &Vtrace) -> f32 {

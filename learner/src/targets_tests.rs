@@ -76,8 +76,8 @@ fn oracle(rows: &[Row], reward: impl Fn(&Row) -> f64, unit: f64) -> Vec<f64> {
     (0..rows.len()).map(|s| truncated(s) * (reward(&rows[s]) / unit + next(s) - value(s))).collect()
 }
 
-/// Advantages that were computed, in units of the returns again.
-fn computed(rows: &[Row], advantage: Advantage) -> (Vec<f64>, f64) {
+/// Advantages that were computed, in units of the returns again; that unit; and how much of the values counted.
+fn computed(rows: &[Row], advantage: Advantage) -> (Vec<f64>, f64, f32) {
     let batch = batch(rows);
     let mut scales = Scales::default();
     let spans: Vec<Rewards> = match advantage {
@@ -88,15 +88,22 @@ fn computed(rows: &[Row], advantage: Advantage) -> (Vec<f64>, f64) {
     first.returns.begin(&returns(&batch, &spans));
     let condition = batch.trajectories[0].condition;
     let unit = f64::from(first.returns.value(condition));
+    let control = match advantage {
+        Advantage::Group => {
+            control_coefficient(&returns(&batch, &spans), &batch, &[unit as f32], &outputs(rows).values)
+        }
+        Advantage::Vtrace => 1.0,
+    };
     let targets = Targets::new(&batch, outputs(rows), &mut scales, &config(advantage)).unwrap();
     let scale = f64::from(scales.advantages.value(condition));
-    (targets.advantages.iter().map(|&advantage| f64::from(advantage) * scale).collect(), unit)
+    (targets.advantages.iter().map(|&advantage| f64::from(advantage) * scale).collect(), unit, control)
 }
 
 proptest! {
     #[test]
     fn group_advantages_are_vtrace_on_what_differs_from_the_others(rows in rows()) {
-        let (found, unit) = computed(&rows, Advantage::Group);
+        let (found, unit, control) = computed(&rows, Advantage::Group);
+        let rows: Vec<Row> = rows.iter().map(|row| (row.0, row.1, row.2, row.3, control * row.4)).collect();
         let expected = oracle(&rows, |row| f64::from(row.0) - f64::from(row.1), unit);
         for (found, expected) in found.iter().zip(&expected) {
             prop_assert!((found - expected).abs() <= 1e-3 * (1.0 + expected.abs()), "{found} and {expected}");
@@ -105,7 +112,7 @@ proptest! {
 
     #[test]
     fn vtrace_advantages_are_those_of_the_definition(rows in rows()) {
-        let (found, unit) = computed(&rows, Advantage::Vtrace);
+        let (found, unit, _) = computed(&rows, Advantage::Vtrace);
         let expected = oracle(&rows, |row| f64::from(row.0), unit);
         for (found, expected) in found.iter().zip(&expected) {
             prop_assert!((found - expected).abs() <= 1e-3 * (1.0 + expected.abs()), "{found} and {expected}");
@@ -116,7 +123,7 @@ proptest! {
 #[test]
 fn on_policy_and_without_values_they_are_the_differences_of_the_returns() {
     let rows = [(-1.0, -2.0, 0.9, 0.0, 0.0), (-3.0, -1.0, 0.8, 0.0, 0.0), (-2.0, -2.5, 1.0, 0.0, 0.0)];
-    let (found, unit) = computed(&rows, Advantage::Group);
+    let (found, unit, _) = computed(&rows, Advantage::Group);
     for (found, step) in found.iter().zip(&batch(&rows).steps) {
         let group = step.group.unwrap();
         assert!((found * unit - f64::from(group.own - group.others)).abs() < 1e-4);
@@ -131,4 +138,19 @@ fn large_advantages_are_bounded() {
     let targets = Targets::new(&batch(&rows), outputs(&rows), &mut Scales::default(), &bounded).unwrap();
     assert_eq!(targets.advantages[99], -2.0);
     assert!(targets.advantages[0] > 0.0);
+}
+
+#[test]
+fn values_count_as_far_as_they_predict() {
+    let control = |values: fn(f32) -> f32| {
+        let rows: Vec<Row> = (0..50).map(|place| ((place % 7) as f32 - 3.0, 0.0, 0.9, 0.0, 0.0)).collect();
+        let batch = batch(&rows);
+        let sums = returns(&batch, &relative_rewards(&batch).unwrap());
+        let values: Vec<f32> = sums.iter().map(|(_, sum)| values(sum / 2.0)).collect();
+        control_coefficient(&sums, &batch, &[2.0], &values)
+    };
+    assert_eq!(control(|right| right), 1.0);
+    assert!((control(|right| 2.0 * right) - 0.5).abs() < 1e-6);
+    assert_eq!(control(|right| -right), 0.0);
+    assert_eq!(control(|_| 0.0), 0.0);
 }
