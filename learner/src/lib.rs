@@ -15,6 +15,7 @@ mod optimisers;
 mod pace;
 mod rank_states;
 mod ranks;
+mod rewards;
 mod run_folder;
 mod scale;
 mod service;

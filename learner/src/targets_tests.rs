@@ -1,8 +1,9 @@
-use common::trajectory::{Choice, GroupReturn, Moment};
+use common::trajectory::{Choice, GroupReturn, Moment, Step};
 use configuration::GroupConfig;
 use proptest::prelude::*;
 
 use super::*;
+use crate::batch::TrajectorySpan;
 
 /// One decision: reward of its own rollout and of the others until the next one, discount, log π − log μ, value.
 type Row = (f32, f32, f32, f32, f32);
@@ -81,8 +82,8 @@ fn computed(rows: &[Row], advantage: Advantage) -> (Vec<f64>, f64, f32) {
     let batch = batch(rows);
     let mut scales = Scales::default();
     let spans: Vec<Rewards> = match advantage {
-        Advantage::Group => relative_rewards(&batch).unwrap(),
-        Advantage::Vtrace => vec![Rewards::of_returns(&batch, &batch.trajectories[0])],
+        Advantage::Group => Rewards::beyond_groups(&batch).unwrap(),
+        Advantage::Vtrace => Rewards::as_played(&batch),
     };
     let mut first = Scales::default();
     first.returns.begin(&returns(&batch, &spans));
@@ -145,7 +146,7 @@ fn values_count_as_far_as_they_predict() {
     let control = |values: fn(f32) -> f32| {
         let rows: Vec<Row> = (0..50).map(|place| ((place % 7) as f32 - 3.0, 0.0, 0.9, 0.0, 0.0)).collect();
         let batch = batch(&rows);
-        let sums = returns(&batch, &relative_rewards(&batch).unwrap());
+        let sums = returns(&batch, &Rewards::beyond_groups(&batch).unwrap());
         let values: Vec<f32> = sums.iter().map(|(_, sum)| values(sum / 2.0)).collect();
         control_coefficient(&sums, &batch, &[2.0], &values)
     };
