@@ -40,17 +40,7 @@ fn setting(entry: &Entry, value: &str) -> Option<String> {
                     ("trace.test_minutes", "[4, 5]"),
                 ],
             )),
-            "simulator.serverless.nodes" => Some(part(
-                list,
-                key,
-                value,
-                &[
-                    ("cpu_millicores", "1000"),
-                    ("memory_mb", "8192"),
-                    ("network_mbps", "100"),
-                    ("speed", "1.0"),
-                ],
-            )),
+            "simulator.serverless.nodes" => Some(part(list, key, value, &NODE)),
             "simulator.serverless.runtimes" => Some(part(
                 list,
                 key,
@@ -83,11 +73,23 @@ fn setting(entry: &Entry, value: &str) -> Option<String> {
     Some(format!("{key}={value}"))
 }
 
+/// What a node needs.
+const NODE: [(&str, &str); 4] =
+    [("cpu_millicores", "1000"), ("memory_mb", "8192"), ("network_mbps", "100"), ("speed", "1.0")];
+
 /// A list of one entry with one of its values replaced.
 fn part(list: &str, key: &str, value: &str, all: &[(&str, &str)]) -> String {
     let mut all: Vec<(&str, &str)> = all.iter().copied().filter(|(name, _)| *name != key).collect();
     let pair = format!("[{value}, {value}]");
-    all.push((key, if key == "loads" { &pair } else { value }));
+    let node;
+    match key.split_once("[].") {
+        // The nodes of a part of a mixture.
+        Some((nodes, key)) => {
+            node = part(nodes, key, value, &NODE);
+            all.push((nodes, node.strip_prefix(nodes).unwrap().strip_prefix('=').unwrap()));
+        }
+        None => all.push((key, if key == "loads" { &pair } else { value })),
+    }
     let members: Vec<String> = all.iter().map(|(key, value)| format!("{key} = {value}")).collect();
     format!("{list}=[{{ {} }}]", members.join(", "))
 }
