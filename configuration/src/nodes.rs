@@ -65,6 +65,15 @@ pub(crate) fn expanded<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec
     Ok(groups.into_iter().flat_map(nodes).collect())
 }
 
+/// Refuses what could run nothing.
+pub(crate) fn sound_node(node: &NodeSpec, _context: &()) -> garde::Result {
+    let positive = node.speed > 0.0 && node.speed.is_finite() && node.price_class >= 0.0;
+    if positive && node.memory_mb > 0 && node.cpu_millicores > 0 && node.network_mbps > 0 {
+        return Ok(());
+    }
+    Err(garde::Error::new("memory, CPU, network and speed must be above 0, the price class at least 0"))
+}
+
 #[cfg(test)]
 mod tests {
     use crate::parse;

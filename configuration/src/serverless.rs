@@ -16,7 +16,7 @@ use common::seed::RunSeed;
 #[serde(deny_unknown_fields, default)]
 pub struct ServerlessConfig {
     /// Worker nodes; in a file an entry with `count` stands for as many.
-    #[garde(length(min = 1), inner(custom(sound_node)))]
+    #[garde(length(min = 1), inner(custom(crate::nodes::sound_node)))]
     #[serde(deserialize_with = "crate::nodes::expanded")]
     #[schemars(with = "Vec<crate::nodes::NodeGroup>")]
     pub nodes: Vec<NodeSpec>,
@@ -231,14 +231,6 @@ fn has_its_section(trace: Option<&TraceConfig>) -> impl FnOnce(&WorkloadKind, &(
         }
         Ok(())
     }
-}
-
-pub(crate) fn sound_node(node: &NodeSpec, _context: &()) -> garde::Result {
-    let positive = node.speed > 0.0 && node.speed.is_finite() && node.price_class >= 0.0;
-    if positive && node.memory_mb > 0 && node.cpu_millicores > 0 && node.network_mbps > 0 {
-        return Ok(());
-    }
-    Err(garde::Error::new("memory, CPU, network and speed must be above 0, the price class at least 0"))
 }
 
 fn square(nodes: &[NodeSpec]) -> impl FnOnce(&Vec<Vec<f64>>, &()) -> garde::Result {
