@@ -79,6 +79,10 @@ impl Decoded {
         }
         let states =
             StateGraphDecoder::decode_all(schema, states, count).map_err(|error| fail(error.to_string()))?;
+        let mut moments = body.steps.iter().map(|step| &step.moment).chain(&body.after);
+        if moments.any(|moment| !moment.to_come.as_flattened().iter().all(|total| total.is_finite())) {
+            return Err(fail("arrivals to come that are not finite".to_owned()));
+        }
         for (step, state) in body.steps.iter().zip(&states) {
             let possible = match step.choice {
                 Choice::Wait => state.may_wait,

@@ -81,8 +81,8 @@ impl RmsByCondition {
         }
     }
 
-    /// Takes only the values of conditions that were never seen. A first batch that were measured in units of 1 would leave advantages of
-    /// a thousand times the usual behind, and what follows would be divided by them for long.
+    /// Takes only the values of conditions that were never seen. In units of 1 the advantages of a first batch would be a thousand
+    /// times the usual, and all that follow would be divided by them for long.
     pub fn begin(&mut self, values: &[(Condition, f32)]) {
         let new: Vec<(Condition, f32)> =
             values.iter().filter(|(condition, _)| !self.0.contains_key(&condition.key())).copied().collect();

@@ -13,9 +13,14 @@ use tch::Device;
 use torch_extension::process_group::{ProcessGroup, Store};
 
 use crate::batch::{Batch, TrajectorySpan};
-use crate::cuts::edges_of;
-use crate::scale::Condition;
+use crate::cuts::{Cuts, edges_of};
+use crate::gradient::{Loss, Minibatch, differentiate};
+use crate::networks::Networks;
+use crate::rank_states::Collator;
+use crate::scale::{Condition, Scales};
 use crate::statistics::Statistics;
+use crate::target_outputs::target_outputs;
+use crate::targets::Targets;
 use crate::update::Updater;
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -101,7 +106,32 @@ fn distance(one: &[f32], other: &[f32]) -> f64 {
     one.iter().zip(other).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>().sqrt()
 }
 
-fn learnt_by(size: usize, partition_edges: u64) -> Vec<Vec<f32>> {
+/// The gradient of the loss of the whole batch in one minibatch, before any optimiser; of all ranks.
+fn gradient(group: Option<&ProcessGroup>, partition_edges: u64) -> Vec<f32> {
+    let (config, batch, schema) = (config(), batch(), slots::schema());
+    let networks = Networks::new(&schema, &config, Device::Cpu);
+    let collator = Collator::new(schema, Device::Cpu, group);
+    let cuts = Cuts::of(&batch.states, partition_edges, group).unwrap();
+    let outputs = target_outputs(&networks, &collator, group, &batch, &cuts).unwrap();
+    let targets = Targets::new(&batch, outputs, &mut Scales::default(), &config.learner).unwrap();
+    let places: Vec<usize> = (0..STEPS).collect();
+    let states = collator.collate(&batch.states, &cuts, &places).unwrap();
+    let loss = Loss {
+        imitates: false,
+        ratio_clip: 0.2,
+        entropy_cost: 0.01,
+        value_cost: 0.5,
+        dropout: 0.0,
+        learn_value: true,
+    };
+    let minibatch = Minibatch { batch: &batch, targets: &targets, places: &places };
+    differentiate(&networks, &loss, &minibatch, &states, group).unwrap();
+    let parameters = [networks.policy.parameters(), networks.value.parameters()];
+    parameters.into_iter().flat_map(|one| Vec::<f32>::try_from(one.gradients()).unwrap()).collect()
+}
+
+/// What each of `size` ranks gets from `of`.
+fn by_ranks(size: usize, of: impl Fn(ProcessGroup) -> Vec<f32> + Copy + Send + 'static) -> Vec<Vec<f32>> {
     let host = Ipv4Addr::LOCALHOST;
     let listener = TcpListener::bind((host, 0)).unwrap();
     let address = listener.local_addr().unwrap();
@@ -110,7 +140,7 @@ fn learnt_by(size: usize, partition_edges: u64) -> Vec<Vec<f32>> {
         move || {
             let store = Store::connect(address, DEADLINE).unwrap();
             let group = ProcessGroup::gloo(&store, rank, size, IpAddr::V4(host), DEADLINE).unwrap();
-            learnt(Some(group), partition_edges)
+            of(group)
         }
     };
     let ranks: Vec<_> = (0..size).map(|place| std::thread::spawn(rank(place))).collect();
@@ -145,19 +175,20 @@ fn a_gpu_learns_what_a_processor_learns() {
 
 #[test]
 fn ranks_learn_what_one_learns_alone_and_stay_equal() {
-    let (before, alone) =
-        (weights(&Updater::new(&slots::schema(), &config(), Device::Cpu)), learnt(None, u64::MAX));
+    let alone = gradient(None, u64::MAX);
+    let none = vec![0.0; alone.len()];
     let sizes: Vec<u64> = batch().states.iter().map(edges_of).collect();
     // Whole states only, some of a batch cut, all of them cut.
     for partition_edges in [u64::MAX, sizes[2], 1] {
         for size in [2, 4] {
-            let ranks = learnt_by(size, partition_edges);
             let case = format!("{size} ranks, states from {partition_edges} edges on cut");
-            assert!(ranks.iter().all(|weights| *weights == ranks[0]), "{case}: all hold the same bits");
-            // Adam divides by the size of the gradient, so a weight whose gradient is as small as rounding errors moves
-            // anywhere within a learning rate. Such weights are few: together they are far less than what was learnt.
-            let off = distance(&ranks[0], &alone) / distance(&alone, &before);
-            assert!(off < 1e-2, "{case}: {off} of what was learnt is off");
+            let weights = by_ranks(size, move |group| learnt(Some(group), partition_edges));
+            assert!(weights.iter().all(|one| *one == weights[0]), "{case}: all hold the same bits");
+            // Before the optimiser: Adam divides by the size of the gradient, so a weight whose gradient is as small as rounding errors
+            // moves anywhere within a learning rate.
+            let gradients = by_ranks(size, move |group| gradient(Some(&group), partition_edges));
+            let off = distance(&gradients[0], &alone) / distance(&alone, &none);
+            assert!(off < 1e-5, "{case}: {off} of the gradient is off");
         }
     }
 }

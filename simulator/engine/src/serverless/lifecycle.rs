@@ -21,7 +21,6 @@ impl ServerlessSimulation {
         let Some(coming) = self.arrivals.next() else { return };
         let functions = self.workload.models.len() as u32;
         let Some(workflow) = coming.subject.checked_sub(functions) else {
-            self.count_arrival(coming.subject, &coming);
             self.enter(coming.subject, &coming, None);
             return;
         };
@@ -30,15 +29,16 @@ impl ServerlessSimulation {
         let (run, ready) = self.runs.start(workflow, spec, &coming);
         for (stage, described) in (0..).zip(&spec.stages) {
             let function = described.function.0;
-            let own = self.runs.get(run).stage_arrival(stage, function, self.now);
-            self.count_arrival(function, &own);
+            let coming = self.runs.get(run).stage_arrival(stage, function, self.now);
+            let work = workload.draw(function, &coming).work;
+            self.count_arrival(function, workload.reference_seconds(function, &work));
         }
         ready.into_iter().for_each(|stage| self.stage_arrives(run, stage));
     }
 
-    fn count_arrival(&mut self, function: u32, coming: &Coming) {
-        let seconds = self.workload.reference_seconds(function, &self.workload.draw(function, coming).work);
-        self.arrived.add(seconds.max(SLOWDOWN_FLOOR), self.workload.smallest_fraction(function));
+    /// Counts what no decision can change: an invocation, or at the arrival of a workflow each of its stages.
+    fn count_arrival(&mut self, function: u32, reference: f64) {
+        self.arrived.add(reference.max(SLOWDOWN_FLOOR), self.workload.smallest_fraction(function));
     }
 
     fn stage_arrives(&mut self, run: u32, stage: u32) {
@@ -59,6 +59,9 @@ impl ServerlessSimulation {
             let passed: f64 = spec.stages[stage as usize].inputs.iter().map(|edge| edge.megabits).sum();
             reference += passed / model.default_mbps;
             self.runs.get_mut(run).reference_end(spec, stage, reference);
+        }
+        if stage.is_none() {
+            self.count_arrival(function, reference);
         }
         let place = self.jobs.insert(NewJob {
             arrived: self.now,
