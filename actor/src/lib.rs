@@ -1,7 +1,9 @@
 //! Plays episodes, records trajectories and follows the weights.
 
+mod environment;
 mod error;
 mod group;
+mod group_baseline;
 mod player;
 mod rollout;
 mod service;

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use common::ids::{ActorId, Incarnation, PolicyVersion, SequenceNumber};
 use common::trajectory::{TrajectoryBody, TrajectoryHeader};
-use common::{Action, Arrived, SimTime, Stream};
-use configuration::{Config, Mode};
-use engine::{DecisionRequest, Progress, Scheduler, Simulation};
+use common::{Action, Stream};
+use configuration::Config;
+use engine::{DecisionRequest, Scheduler};
 use policy::{PolicyScheduler, Record};
 use workloads::Episodes;
 
 use crate::ActorError;
-use crate::group::fill_group_returns;
-use crate::rollout::{RecordedTrajectory, Rollout};
-use crate::to_come::fill_arrivals;
+use crate::environment::Environment;
+use crate::group::Group;
+use crate::rollout::RecordedTrajectory;
 
 /// The actor that plays.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +42,7 @@ pub struct Counters {
     pub steps: u64,
     /// Decisions without alternative, or that cannot be learnt from.
     pub forced: u64,
-    /// Episodes that ended.
+    /// Episodes, or segments of one, that ended.
     pub episodes: u64,
     /// Sum of their undiscounted weighted rewards.
     pub returns: f64,
@@ -59,22 +59,6 @@ pub struct Player {
     next_group: u64,
     ordinal: u64,
     counters: Counters,
-}
-
-struct Group {
-    rollouts: Vec<Environment>,
-}
-
-struct Environment {
-    /// Place in the batch.
-    place: usize,
-    /// `None` once its episode is over.
-    simulation: Option<Simulation>,
-    rollout: Rollout,
-    part: u32,
-    load: f32,
-    horizon: SimTime,
-    total: f64,
 }
 
 impl Player {
@@ -141,7 +125,7 @@ impl Player {
 
     /// Starts a group at each of the places for `groups` groups that none has.
     fn start_until(&mut self, groups: usize) {
-        let used: Vec<usize> = self.groups.iter().map(|group| group.rollouts[0].place).collect();
+        let used: Vec<usize> = self.groups.iter().map(Group::first_place).collect();
         let size = self.rollouts();
         for first in (0..groups).map(|group| group * size).filter(|place| !used.contains(place)) {
             let group = self.start_group(first);
@@ -156,18 +140,14 @@ impl Player {
         let mine =
             self.config.seed.episode(Stream::Training, actor.0).episode(Stream::Training, incarnation.0);
         let episode = mine.episode(Stream::Training, number);
-        let mut rollouts = Vec::with_capacity(self.rollouts());
         for rollout in 0..self.rollouts() {
             let place = first + rollout;
             self.scheduler.seed_environment(place, episode.episode(Stream::Actions, rollout as u64));
             self.scheduler.episode_started(place);
-            let simulation = self.episodes.training(episode, self.scheduler.interests());
-            let one_in = self.config.actor.record_one_in;
-            // Episodes begin with another one in turn, so that all places in an episode are recorded alike.
-            let recorder = Rollout::recording(one_in, (number as usize + rollout) % one_in);
-            rollouts.push(Environment::new(place, simulation, recorder, self.version));
         }
-        Group { rollouts }
+        let simulation = self.episodes.training(episode, self.scheduler.interests());
+        let places = first..first + self.rollouts();
+        Group::start(simulation, places, number, self.version, &self.config)
     }
 
     /// Makes one decision in every environment that plays. Returns the trajectories that this has finished.
@@ -176,13 +156,8 @@ impl Player {
     /// [`ActorError`] where the network fails or decides what is not possible.
     pub fn step(&mut self) -> Result<Vec<Outgoing>, ActorError> {
         let mut actions: Vec<Action> = Vec::new();
-        let environments = self.groups.iter().flat_map(|group| &group.rollouts);
-        let requests: Vec<DecisionRequest<'_>> = environments
-            .filter_map(|environment| {
-                let simulation = environment.simulation.as_ref()?;
-                Some(DecisionRequest { environment: environment.place, view: simulation.view() })
-            })
-            .collect();
+        let environments = self.groups.iter().flat_map(Group::rollouts);
+        let requests: Vec<DecisionRequest<'_>> = environments.filter_map(Environment::request).collect();
         if !requests.is_empty() {
             self.scheduler.decide(&requests, &mut actions)?;
         }
@@ -193,8 +168,8 @@ impl Player {
     }
 
     fn apply(&mut self, decisions: impl Iterator<Item = (Action, Record)>) -> Result<(), ActorError> {
-        let asking = self.groups.iter_mut().flat_map(|group| &mut group.rollouts);
-        let asking = asking.filter(|environment| environment.simulation.is_some());
+        let environments = self.groups.iter_mut().flat_map(Group::rollouts_mut);
+        let asking = environments.filter(|environment| !environment.is_over());
         for (environment, (action, record)) in asking.zip(decisions) {
             match record.decided() {
                 Some(_) => self.counters.steps += 1,
@@ -205,7 +180,8 @@ impl Player {
         Ok(())
     }
 
-    /// Takes the trajectories of the groups that are over: only then are returns and arrivals to come known.
+    /// Takes the trajectories of the groups whose segment is over, which go on with the next one: only then are returns and arrivals to
+    /// come known.
     pub(crate) fn collect(&mut self) -> Vec<Outgoing> {
         let (over, playing): (Vec<Group>, Vec<Group>) =
             std::mem::take(&mut self.groups).into_iter().partition(Group::is_over);
@@ -213,13 +189,14 @@ impl Player {
         let mut outgoing = Vec::new();
         for mut group in over {
             let trajectories = group.take_trajectories(&self.config);
-            for (environment, trajectories) in group.rollouts.iter().zip(trajectories) {
+            for (environment, trajectories) in group.rollouts().zip(trajectories) {
                 outgoing.extend(
                     trajectories.into_iter().map(|trajectory| self.outgoing(environment, trajectory)),
                 );
+                self.counters.episodes += 1;
+                self.counters.returns += environment.total;
             }
-            self.counters.episodes += group.rollouts.len() as u64;
-            self.counters.returns += group.rollouts.iter().map(|environment| environment.total).sum::<f64>();
+            self.groups.extend(group.next_segment(self.version, &self.config, &mut self.scheduler));
         }
         outgoing
     }
@@ -254,87 +231,6 @@ impl Player {
     }
 }
 
-impl Group {
-    fn is_over(&self) -> bool {
-        self.rollouts.iter().all(|environment| environment.simulation.is_none())
-    }
-
-    /// What each of its rollouts recorded, with all that is known now that they are over.
-    fn take_trajectories(&mut self, config: &Config) -> Vec<Vec<RecordedTrajectory>> {
-        let rollouts = self.rollouts.iter_mut();
-        let mut trajectories: Vec<Vec<RecordedTrajectory>> =
-            rollouts.map(|environment| environment.rollout.take_finished()).collect();
-        let curves: Vec<_> = self.rollouts.iter().map(|member| member.rollout.curve()).collect();
-        for (curve, trajectories) in curves.iter().zip(&mut trajectories) {
-            fill_arrivals(curve, trajectories);
-        }
-        if config.learner.played_group().is_some() {
-            fill_group_returns(&curves, &mut trajectories, &config.reward);
-        }
-        trajectories
-    }
-}
-
-impl Environment {
-    fn new(place: usize, mut simulation: Simulation, rollout: Rollout, version: PolicyVersion) -> Self {
-        let (part, load) = (simulation.mixture_part(), simulation.load() as f32);
-        let horizon = simulation.horizon();
-        let progress = simulation.advance();
-        let mut environment =
-            Environment { place, simulation: Some(simulation), rollout, part, load, horizon, total: 0.0 };
-        if let Some(simulation) = &mut environment.simulation {
-            // Reward from before the first decision does not count.
-            let _ = simulation.take_reward();
-        }
-        environment.end_if(progress, version);
-        environment
-    }
-
-    fn play(
-        &mut self,
-        action: Action,
-        record: Record,
-        version: PolicyVersion,
-        schema: &state_graph::Schema,
-        config: &Config,
-    ) -> Result<(), ActorError> {
-        let Some(simulation) = &mut self.simulation else { return Ok(()) };
-        let at = now_of(simulation);
-        simulation.apply(action)?;
-        let unroll = match config.learner.mode {
-            Mode::Async => config.actor.unroll,
-            // A turn consists of whole episodes.
-            Mode::Lockstep => usize::MAX,
-        };
-        self.rollout.record(record, at, version, schema, unroll);
-        // Event by event, so that the group baseline has the reward of each stretch of time.
-        let progress = loop {
-            let progress = simulation.tick();
-            let reward = simulation.take_reward();
-            self.total += f64::from(config.reward.weigh(&reward));
-            self.rollout.credit(&reward, now_of(simulation), &config.reward);
-            if let Some(progress) = progress {
-                break progress;
-            }
-        };
-        self.end_if(progress, version);
-        Ok(())
-    }
-
-    fn end_if(&mut self, progress: Progress, version: PolicyVersion) {
-        if progress == Progress::Finished
-            && let Some(simulation) = self.simulation.take()
-        {
-            self.rollout.end(now_of(&simulation), version);
-        }
-    }
-}
-
-/// The time in an episode, and what has arrived by then.
-fn now_of(simulation: &Simulation) -> (SimTime, Arrived) {
-    (simulation.now(), simulation.arrived())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -348,7 +244,11 @@ mod tests {
             "schema = 1\nname = \"t\"\nseed = 4\n[simulator]\nscenario = \"slots\"\n[policy]\nwidth = 8\nheads = 2\n\
              layers = 1\n[actor]\nenvironments = 12\nunroll = 9\n[learner]\n{learner}\n"
         );
-        let config = parse(&text, "test", &[]).unwrap();
+        player_of(&text)
+    }
+
+    fn player_of(text: &str) -> Player {
+        let config = parse(text, "test", &[]).unwrap();
         let network =
             PolicyNetwork::new(&schema_of(&config.simulator, &config.policy), &config.policy, config.seed);
         let scheduler = PolicyScheduler::new("policy", network, Behaviour::Sample).unwrap();
@@ -388,6 +288,34 @@ mod tests {
                 assert!(step.log_probability <= 0.0 && step.weighted_reward <= 0.0);
             }
         }
+    }
+
+    #[test]
+    fn rollouts_begin_a_segment_where_the_first_of_them_was() {
+        let text = "schema = 1\nname = \"t\"\nseed = 4\nreward.discount_seconds = 1.0\n[simulator]\nscenario = \"serverless\"\n\
+                    [simulator.serverless]\nload_percent = 150.0\nwindow_seconds = 16.0\nwarm_up_seconds = 10.0\n\
+                    drain_limit_seconds = 60.0\n[policy]\nprior = \"sjf+reserve\"\nwidth = 8\nheads = 2\nlayers = 1\n\
+                    [actor]\nenvironments = 4\nunroll = 4096\nsegment_seconds = 2.0\n[learner]\n\
+                    advantage = \"group\"\ngroup = { rollouts = 4 }\n";
+        let mut player = player_of(text);
+        let schema = player.scheduler.schema().clone();
+        let sent = play(&mut player, 4000);
+        let mut starts = Vec::new();
+        for rollouts in sent.chunks(4) {
+            let firsts = rollouts.iter().filter(|rollout| !rollout.body.steps.is_empty()).map(|rollout| {
+                let states =
+                    StateGraphDecoder::decode_all(&schema, &rollout.states, rollout.body.steps.len())
+                        .unwrap();
+                (rollout.body.steps[0].moment.time, states[0].clone())
+            });
+            let firsts: Vec<_> = firsts.collect();
+            // Until the first decision between alternatives nothing differs between the rollouts of a segment.
+            assert!(firsts.windows(2).all(|pair| pair[0] == pair[1]));
+            starts.extend(firsts.first().map(|(time, _)| time.seconds()));
+        }
+        let episodes = starts.chunk_by(|one, next| one < next);
+        let longest = episodes.map(<[f64]>::len).max().unwrap();
+        assert!(longest >= 3, "{starts:?}");
     }
 
     #[test]

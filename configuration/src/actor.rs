@@ -1,7 +1,9 @@
+use common::trajectory::Scenario;
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::RewardConfig;
 use crate::addresses::MetricsAddress;
 
 /// How actors play.
@@ -22,6 +24,12 @@ pub struct ActorConfig {
     #[garde(range(min = 1, max = 1024))]
     #[schemars(extend("x-unit" = "decisions"))]
     pub record_one_in: usize,
+    /// In `serverless`, episodes are played in segments of so many simulated seconds: all rollouts of a group begin a segment in the
+    /// state that the first of them reached in the one before, and what follows a segment is played by `sjf` for 3 ×
+    /// `reward.discount_seconds`, to see what its decisions led to. 0: whole episodes.
+    #[garde(range(min = 0.0, max = 1e6))]
+    #[schemars(extend("x-unit" = "s"))]
+    pub segment_seconds: f64,
     /// Threads of one actor's forward pass, where the actor has a process of its own.
     #[garde(range(min = 1, max = 256))]
     pub threads: usize,
@@ -36,6 +44,28 @@ pub struct ActorConfig {
     pub metrics_address: Option<MetricsAddress>,
 }
 
+/// A check that what follows a segment can be played, and ends.
+pub(crate) fn segments_end_well(
+    scenario: Scenario,
+    reward: &RewardConfig,
+) -> impl FnOnce(&ActorConfig, &()) -> garde::Result {
+    move |actor, _context| {
+        let fail = |message: &str| Err(garde::Error::new(message));
+        if actor.segment_seconds == 0.0 {
+            return Ok(());
+        }
+        if scenario == Scenario::Slots {
+            return fail("segment_seconds must be 0 in `slots`, where no rule plays what follows a segment");
+        }
+        if reward.discount_seconds == 0.0 {
+            return fail(
+                "segment_seconds needs reward.discount_seconds: without it, what follows a segment has no end",
+            );
+        }
+        Ok(())
+    }
+}
+
 impl Default for ActorConfig {
     fn default() -> Self {
         ActorConfig {
@@ -43,6 +73,7 @@ impl Default for ActorConfig {
             environments: 64,
             unroll: 64,
             record_one_in: 1,
+            segment_seconds: 0.0,
             threads: 1,
             spool: 1024,
             spool_mib: 512,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::names::sound_name;
 use crate::{
     ActorConfig, EvaluationConfig, LearnerConfig, PolicyConfig, ReplayConfig, RewardConfig, SimulatorConfig,
-    TransportConfig, collisions, learner, policy, table_checks,
+    TransportConfig, actor, collisions, learner, policy, table_checks,
 };
 
 /// The whole configuration of a training run; every service reads the part that it needs.
@@ -36,7 +36,7 @@ pub struct Config {
     #[serde(default)]
     pub policy: PolicyConfig,
     /// Actors.
-    #[garde(dive)]
+    #[garde(dive, custom(actor::segments_end_well(self.simulator.scenario, &self.reward)))]
     #[serde(default)]
     pub actor: ActorConfig,
     /// Replay shards.

@@ -103,6 +103,12 @@ impl Observer {
         }
     }
 
+    /// The environment `to` goes on from where `from` is.
+    pub(crate) fn environment_copied(&mut self, from: usize, to: usize) {
+        self.clusters.resize(self.clusters.len().max(from.max(to) + 1), None);
+        self.clusters[to] = self.clusters[from].clone();
+    }
+
     /// The state of one request; `prior` is what the policy's prior would do, where it has one.
     pub(crate) fn observe(
         &mut self,

@@ -355,6 +355,13 @@ impl Scheduler for PolicyScheduler {
         }
     }
 
+    fn environment_copied(&mut self, from: usize, to: usize) {
+        self.observer.environment_copied(from, to);
+        for rule in self.prior.iter_mut().chain(&mut self.teacher) {
+            rule.environment_copied(from, to);
+        }
+    }
+
     fn decide(
         &mut self,
         requests: &[DecisionRequest<'_>],

@@ -67,6 +67,7 @@ impl WorkloadSource for Photos {
 }
 
 /// Uniform gaps from nothing to twice the mean.
+#[derive(Clone)]
 struct AtRandom {
     /// Arrivals a second.
     rate: f64,
@@ -81,6 +82,7 @@ impl ArrivalProcess for AtRandom {
 }
 
 /// All arrivals of a minute at its start.
+#[derive(Clone)]
 struct OnTheMinute {
     /// Arrivals a second.
     rate: f64,

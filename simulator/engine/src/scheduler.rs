@@ -70,6 +70,10 @@ pub trait Scheduler: Send {
     /// An environment starts a new episode: what was kept of the last one must be forgotten.
     fn episode_started(&mut self, _environment: usize) {}
 
+    /// The environment `to` goes on from where `from` is: what is kept of `from` holds for it, too. A scheduler that keeps something
+    /// from decision to decision must copy it.
+    fn environment_copied(&mut self, _from: usize, _to: usize) {}
+
     /// Fills one action for each request, in order; `actions` arrives empty.
     ///
     /// # Errors

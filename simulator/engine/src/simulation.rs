@@ -9,7 +9,9 @@ use crate::scheduler::ClusterView;
 use crate::serverless::ServerlessSimulation;
 use crate::slots::SlotsSimulation;
 
-/// One episode, played by alternating [`Simulation::advance`] and [`Simulation::apply`].
+/// One episode, played by alternating [`Simulation::advance`] and [`Simulation::apply`]. A copy meets the same arrivals, durations
+/// and failures.
+#[derive(Clone)]
 pub enum Simulation {
     /// Scenario `slots`: jobs on one machine with visible slots.
     Slots(Box<SlotsSimulation>),
@@ -53,6 +55,13 @@ impl Simulation {
         match self {
             Simulation::Slots(slots) => slots.apply(action),
             Simulation::Serverless(serverless) => serverless.apply(action),
+        }
+    }
+
+    /// From now on `sjf` decides in `serverless`, and nothing is asked any more. In `slots` nothing changes.
+    pub fn stop_asking(&mut self) {
+        if let Simulation::Serverless(serverless) = self {
+            serverless.stop_asking();
         }
     }
 

@@ -56,6 +56,7 @@ fn mean_factor(config: &BurstyConfig) -> f64 {
 }
 
 /// Spikes and gaps in turn.
+#[derive(Clone)]
 struct Spikes {
     config: BurstyConfig,
     rng: FastRng,
@@ -87,6 +88,7 @@ impl Spikes {
 }
 
 /// Poisson arrivals at a rate that spikes.
+#[derive(Clone)]
 struct Spiking {
     /// Arrivals a second in gaps.
     baseline: f64,

@@ -96,6 +96,7 @@ impl WorkloadSource for Periodic {
 }
 
 /// Poisson arrivals at a rate that swings.
+#[derive(Clone)]
 struct Cyclic {
     /// Mean arrivals a second.
     rate: f64,
@@ -122,6 +123,7 @@ impl ArrivalProcess for Cyclic {
 }
 
 /// Calls on the clock.
+#[derive(Clone)]
 struct Timer {
     period: f64,
     /// Calls a firing, on average.

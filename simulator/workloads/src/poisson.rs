@@ -5,6 +5,7 @@ use engine::serverless::{ArrivalProcess, NextArrival};
 use rand::Rng as _;
 
 /// Independent exponential gaps.
+#[derive(Clone)]
 pub(super) struct Poisson {
     /// Arrivals a second.
     rate: f64,

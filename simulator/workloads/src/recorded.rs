@@ -73,13 +73,14 @@ pub(super) struct Recorded {
 }
 
 /// Invocations of one function, minute by minute.
-pub(super) trait RecordedMinutes: Send {
+pub(super) trait RecordedMinutes: Clone + Send {
     /// Those of a minute; `None` behind the last one.
     fn minute(&self, minute: u32) -> Option<impl Iterator<Item = Recorded> + '_>;
 }
 
 /// Recorded arrivals, thinned or replicated: the first copy comes when the trace says, others at times of their own in the
 /// same minute; so do all where the trace only has counts.
+#[derive(Clone)]
 pub(super) struct Scaled<R> {
     recorded: R,
     /// The minute that is drawn next.
@@ -126,7 +127,7 @@ impl<R: RecordedMinutes> Scaled<R> {
     }
 }
 
-impl<R: RecordedMinutes> ArrivalProcess for Scaled<R> {
+impl<R: RecordedMinutes + 'static> ArrivalProcess for Scaled<R> {
     fn next(&mut self, rng: &mut FastRng) -> Option<NextArrival> {
         loop {
             if let Some(arrival) = self.drawn.pop() {

@@ -65,6 +65,7 @@ impl WorkloadSource for Steady {
 }
 
 /// Arrivals with independent gaps, normal and truncated at 0.
+#[derive(Clone)]
 struct Renewal {
     /// Mean gap, seconds.
     gap: f64,

@@ -8,6 +8,7 @@ use std::collections::binary_heap::PeekMut;
 
 use common::seed::FastRng;
 use common::{RunSeed, SimTime, Stream};
+use dyn_clone::DynClone;
 use rand::RngCore as _;
 
 /// The next arrival of one function or workflow.
@@ -28,11 +29,13 @@ impl NextArrival {
 }
 
 /// When the invocations of one function (or the runs of one workflow) come.
-pub trait ArrivalProcess: Send {
+pub trait ArrivalProcess: Send + DynClone {
     /// The next arrival, never earlier than the one before; `None` when no more will come. What lies behind the horizon
     /// is not used.
     fn next(&mut self, rng: &mut FastRng) -> Option<NextArrival>;
 }
+
+dyn_clone::clone_trait_object!(ArrivalProcess);
 
 /// An arrival of the stream.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,6 +50,7 @@ pub struct Coming {
     pub seconds: Option<f64>,
 }
 
+#[derive(Clone)]
 struct Line {
     process: Box<dyn ArrivalProcess>,
     rng: FastRng,
@@ -56,6 +60,7 @@ struct Line {
 }
 
 /// Arrivals of an episode by time; at one instant in the order of their subjects.
+#[derive(Clone)]
 pub struct ArrivalStream {
     lines: Vec<Line>,
     heads: BinaryHeap<Reverse<(SimTime, u32)>>,
@@ -128,6 +133,7 @@ impl Line {
 mod tests {
     use super::*;
 
+    #[derive(Clone)]
     struct Every(f64, f64);
 
     impl ArrivalProcess for Every {

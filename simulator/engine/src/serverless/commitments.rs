@@ -20,7 +20,7 @@ pub struct Reservation {
 }
 
 /// Nothing here is kept for a rule that makes no such decisions.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Commitments {
     /// By function: until when its invocations are held back.
     holds: BTreeMap<u32, SimTime>,

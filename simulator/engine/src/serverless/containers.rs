@@ -44,7 +44,7 @@ pub(super) struct Container {
 }
 
 /// All containers of a cluster. They are addressed by place; a place is used again once its container is gone.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Containers {
     places: Vec<Container>,
     free_places: Vec<u32>,

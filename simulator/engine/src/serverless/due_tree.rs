@@ -5,7 +5,7 @@ use common::SimTime;
 use super::max_tree::MaxTree;
 
 /// Times by place; a [`MaxTree`] over how long before the end of time they are.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct DueTree(MaxTree);
 
 impl DueTree {

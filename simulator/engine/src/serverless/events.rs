@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use common::SimTime;
 
 /// A queue of ends, each of a container in one of its lives.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct EventQueue {
     heap: BinaryHeap<Reverse<Posted>>,
     posted: u64,

@@ -35,7 +35,7 @@ enum Shared {
 }
 
 /// Runs tasks, which are addressed by the place of their container.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Execution {
     tasks: Vec<Task>,
     /// Ends of I/O.

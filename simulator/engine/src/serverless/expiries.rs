@@ -8,7 +8,7 @@ use common::SimTime;
 use common::ids::ContainerId;
 
 /// (when, place, who) of each entry.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Expiries {
     heap: BinaryHeap<Reverse<(SimTime, ContainerId, u32)>>,
     /// By place: the container and time of its entry.

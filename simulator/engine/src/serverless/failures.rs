@@ -19,7 +19,7 @@ pub(super) struct Change {
 }
 
 /// Exponential times up and down of each node.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Failures {
     config: FailureConfig,
     /// (when, node, whether it comes back then).

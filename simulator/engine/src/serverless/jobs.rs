@@ -40,7 +40,7 @@ pub(super) struct NewJob {
 }
 
 /// All of them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Jobs {
     places: Vec<Job>,
     free: Vec<u32>,

@@ -57,7 +57,7 @@ struct Accrued {
 }
 
 /// Accounts of an episode: reward, resource use and outcome.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Ledger {
     pub meters: Meters,
     /// Scarcity / capacity.

@@ -3,7 +3,7 @@
 use common::cluster::NodeSpec;
 
 /// Memory and containers of a worker node.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Node {
     pub capacity_mb: u32,
     /// Memory of containers that start or run, MB.

@@ -33,7 +33,7 @@ struct Line {
 }
 
 /// The queue of an episode. Invocations are places among the jobs in the system.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Pending {
     links: Vec<Links>,
     first: u32,

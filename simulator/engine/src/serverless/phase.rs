@@ -41,7 +41,7 @@ impl PartialEq for Member {
 impl Eq for Member {}
 
 /// One node's CPU or network, with those who use it now.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct SharedPhase {
     capacity: f64,
     shares: f64,

@@ -26,6 +26,7 @@ use super::rules::EpisodeRules;
 use super::starting::Starting;
 use super::workflows::Runs;
 use super::workload::{EpisodeSource, Workload};
+use crate::interests::Interests;
 use crate::progress::Progress;
 
 /// Stream number of the cold starts of pre-warmed containers.
@@ -35,6 +36,7 @@ const PRE_WARMS: u64 = 1 << 41;
 pub type Fallback = fn(&ServerlessSimulation) -> Action;
 
 /// One episode of `serverless`.
+#[derive(Clone)]
 pub struct ServerlessSimulation {
     pub(super) workload: Arc<Workload>,
     pub(super) rules: EpisodeRules,
@@ -148,6 +150,13 @@ impl ServerlessSimulation {
     pub(super) fn asks(&self) -> bool {
         let asks_until = self.arrivals.horizon() + self.rules.asks_after_horizon;
         self.rules.asks_from <= self.now && self.now <= asks_until
+    }
+
+    /// See [`crate::Simulation::stop_asking`].
+    pub fn stop_asking(&mut self) {
+        self.rules.asks_from = SimTime::NEVER;
+        self.rules.interests = Interests::NONE;
+        self.questions.clear();
     }
 
     /// See [`crate::Simulation::take_reward`].

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use common::ids::InvocationId;
 
 /// Places of the containers that start for an invocation, by function and invocation.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Starting {
     by_function: Vec<BTreeMap<InvocationId, u32>>,
 }

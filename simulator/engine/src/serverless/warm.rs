@@ -19,7 +19,7 @@ struct Alike {
 }
 
 /// Idle containers by function and node.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct WarmIndex {
     functions: Vec<Vec<WarmNode>>,
     /// By place of the container: its neighbours among those of the same function and node.

@@ -25,7 +25,7 @@ pub(super) struct Run {
 }
 
 /// All runs in the system, addressed by places that are used again.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Runs {
     places: Vec<Option<Run>>,
     free: Vec<u32>,

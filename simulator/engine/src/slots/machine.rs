@@ -36,6 +36,7 @@ pub struct SlotsOutcome {
 }
 
 /// One episode of `slots`.
+#[derive(Clone)]
 pub struct SlotsSimulation {
     pub(super) sequence: JobSequence,
     pub(super) capacity: u32,

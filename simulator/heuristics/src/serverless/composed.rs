@@ -26,6 +26,7 @@ pub struct Composed {
 }
 
 /// What is kept of a cluster from decision to decision.
+#[derive(Clone)]
 struct Cluster {
     keep_alive: Option<Box<dyn KeepAlive>>,
     reservations: Reservations,
@@ -93,6 +94,14 @@ impl Scheduler for Composed {
         if let Some(cluster) = self.clusters.get_mut(environment) {
             *cluster = Cluster::new(self.make_keep_alive.as_ref());
         }
+    }
+
+    fn environment_copied(&mut self, from: usize, to: usize) {
+        let longest = from.max(to);
+        self.clusters.resize_with(self.clusters.len().max(longest + 1), || {
+            Cluster::new(self.make_keep_alive.as_ref())
+        });
+        self.clusters[to] = self.clusters[from].clone();
     }
 
     fn decide(

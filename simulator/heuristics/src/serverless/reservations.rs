@@ -23,7 +23,7 @@ struct Reservation {
 }
 
 /// The reservations of one cluster, those of functions with a lower rank first.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Reservations {
     held: Vec<Reservation>,
     /// Functions that fit nowhere; its memory is used again at each decision.

@@ -93,6 +93,27 @@ proptest! {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #[test]
+    fn a_copy_goes_on_as_the_original_would(scenario in scenarios()) {
+        let mut rng = RunSeed(scenario.seed).rng(Stream::Actions, 2);
+        let episodes = scenario.episodes();
+        let copied = play(&mut start(&episodes, &scenario), &scenario, |simulation| {
+            if rng.random_bool(0.2) {
+                let copy = simulation.clone();
+                assert_eq!(face(&copy), face(simulation));
+                // Whatever becomes of the original, the copy does not change.
+                simulation.stop_asking();
+                assert_eq!(simulation.advance(), Progress::Finished);
+                *simulation = copy;
+            }
+        });
+        let undisturbed = play(&mut start(&episodes, &scenario), &scenario, |_| {});
+        prop_assert_eq!(copied, undisturbed);
+    }
+}
+
+proptest! {
     #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
     #[test]
     fn one_seed_means_one_log_on_any_number_of_threads(scenario in scenarios()) {

@@ -187,6 +187,7 @@ impl WorkloadSource for Fixed {
     }
 }
 
+#[derive(Clone)]
 struct Random {
     rate: f64,
     /// Seconds; 0: none.

@@ -110,6 +110,7 @@ impl WorkloadSource for OneFunction {
     }
 }
 
+#[derive(Clone)]
 struct Poisson {
     /// Arrivals a second.
     rate: f64,

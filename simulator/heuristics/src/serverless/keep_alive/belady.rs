@@ -11,6 +11,7 @@ const FOREVER: f64 = 1e6;
 /// A reference that knows the future (after Belady 1966): a container whose function is never called again goes at once;
 /// when memory is needed, the one whose function is called last goes. It is no bound: containers differ in size, and stages of
 /// workflows are not foreseen.
+#[derive(Clone)]
 pub struct Belady;
 
 impl KeepAlive for Belady {

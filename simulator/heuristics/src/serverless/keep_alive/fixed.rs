@@ -5,6 +5,7 @@ use engine::Interests;
 use engine::serverless::ServerlessView;
 
 /// Every container is kept for the same time, as public clouds do.
+#[derive(Clone)]
 pub struct Fixed(pub SimTime);
 
 impl KeepAlive for Fixed {

@@ -13,7 +13,7 @@ const FOREVER: f64 = 1e6;
 /// `FaasCache` (Fuerst and Sharma, ASPLOS 2021): containers are a cache under the Greedy-Dual-Size-Frequency policy (Cherkasova
 /// 1998). Nothing expires; when memory is needed the container with the lowest *clock + invocations × cold start / memory*
 /// goes, and the clock moves up to that. Invocations are counted from the start of the episode.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct GreedyDual {
     clock: f64,
     invocations: HashMap<FunctionId, u64>,

@@ -27,7 +27,7 @@ const STANDARD_MINUTES: f64 = 10.0;
 /// The hybrid histogram policy of Azure Functions (Shahrad et al., ATC 2020), per function and without its time-series model
 /// for idle times beyond four hours: a container goes as soon as it falls idle where the next invocation usually comes much
 /// later, is started again shortly before the 5th percentile of the idle times, and kept until shortly after the 99th.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct HybridHistogram {
     functions: Vec<Function>,
     /// When a container of a function is to be started again, the earliest first.

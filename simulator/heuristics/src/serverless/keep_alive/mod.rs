@@ -13,6 +13,7 @@ pub use fixed::Fixed;
 pub use greedy_dual::GreedyDual;
 pub use hybrid_histogram::HybridHistogram;
 
+use dyn_clone::DynClone;
 use engine::Interests;
 use engine::serverless::ServerlessView;
 
@@ -39,7 +40,7 @@ pub struct PreWarm {
 }
 
 /// Decides about the containers of one cluster.
-pub trait KeepAlive: Send {
+pub trait KeepAlive: Send + DynClone {
     /// What it needs and decides.
     fn interests(&self) -> Interests;
 
@@ -59,3 +60,5 @@ pub trait KeepAlive: Send {
         None
     }
 }
+
+dyn_clone::clone_trait_object!(KeepAlive);
