@@ -1,13 +1,13 @@
 //! One rollout of a segment of an episode. A segment is a whole episode, or `actor.segment_seconds` of one.
 
 use common::ids::PolicyVersion;
-use common::{Action, Arrived, SimTime};
+use common::{Action, SimTime};
 use configuration::{Config, Mode};
-use engine::{DecisionRequest, Progress, Simulation};
-use policy::Record;
+use engine::{DecisionRequest, Progress, Scheduler, Simulation};
+use policy::{PolicyScheduler, Record};
 
 use crate::ActorError;
-use crate::rollout::Rollout;
+use crate::rollout::{Now, Rollout};
 
 /// Rewards are counted for so many times `reward.discount_seconds` after a segment: what comes later is worth less than 5%.
 const DISCOUNTS_AFTER_SEGMENT: f64 = 3.0;
@@ -65,29 +65,29 @@ impl Environment {
         Some(DecisionRequest { environment: self.place, view: simulation.view() })
     }
 
-    /// Applies a decision, and runs on to the next one or to the end of the segment.
+    /// Applies a decision of `scheduler`, and runs on to the next one or to the end of the segment.
     pub fn play(
         &mut self,
         action: Action,
         record: Record,
         version: PolicyVersion,
-        schema: &state_graph::Schema,
+        scheduler: &mut PolicyScheduler,
         config: &Config,
     ) -> Result<(), ActorError> {
         let Some(simulation) = &mut self.simulation else { return Ok(()) };
-        let at = now_of(simulation);
+        let now = now_of(simulation);
         simulation.apply(action)?;
         let unroll = match config.learner.mode {
             Mode::Async => config.actor.unroll,
             // A turn consists of whole episodes.
             Mode::Lockstep => usize::MAX,
         };
-        self.rollout.record(record, at, version, schema, unroll);
+        self.rollout.record(record, now, version, scheduler.schema(), unroll);
         let is_over = loop {
             match self.tick(config) {
                 Some(Progress::Finished) => break true,
                 _ if self.is_at(self.segment_end) => {
-                    self.play_what_follows(config);
+                    self.play_what_follows(scheduler, config)?;
                     break true;
                 }
                 Some(Progress::Decision) => break false,
@@ -112,14 +112,41 @@ impl Environment {
         self.simulation.as_ref().is_some_and(|simulation| simulation.now() >= time)
     }
 
-    /// What the decisions of the segment have led to shows in the time after it, in which a rule decides.
-    fn play_what_follows(&mut self, config: &Config) {
-        let Some(simulation) = &mut self.simulation else { return };
-        self.reached = self.leads.then(|| simulation.clone());
-        simulation.stop_asking();
+    /// What the decisions of the segment have led to shows in the time after it, in which the rule decides that the policy starts from,
+    /// or `sjf`.
+    fn play_what_follows(
+        &mut self,
+        scheduler: &mut PolicyScheduler,
+        config: &Config,
+    ) -> Result<(), ActorError> {
+        // What the rule remembers of this environment goes on in the next segment.
+        let apart = config.actor.environments + self.place;
+        scheduler.environment_copied(self.place, apart);
         let seconds = DISCOUNTS_AFTER_SEGMENT * config.reward.discount_seconds;
         let until = self.segment_end + SimTime::from_seconds(seconds);
-        while !self.is_at(until) && self.tick(config) != Some(Progress::Finished) {}
+        self.reached = self.simulation.as_ref().filter(|_| self.leads).cloned();
+        while !self.is_at(until) {
+            match self.tick(config) {
+                Some(Progress::Finished) => break,
+                Some(Progress::Decision) => self.play_as_prior(scheduler, apart)?,
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn play_as_prior(
+        &mut self,
+        scheduler: &mut PolicyScheduler,
+        environment: usize,
+    ) -> Result<(), ActorError> {
+        let Some(simulation) = &mut self.simulation else { return Ok(()) };
+        let request = DecisionRequest { environment, view: simulation.view() };
+        match scheduler.decide_as_prior(&request)? {
+            Some(action) => simulation.apply(action)?,
+            None => simulation.stop_asking(),
+        }
+        Ok(())
     }
 
     /// Ends the segment where `is_over`.
@@ -130,7 +157,6 @@ impl Environment {
     }
 }
 
-/// The time in an episode, and what has arrived by then.
-fn now_of(simulation: &Simulation) -> (SimTime, Arrived) {
-    (simulation.now(), simulation.arrived())
+fn now_of(simulation: &Simulation) -> Now {
+    Now { time: simulation.now(), arrived: simulation.arrived(), urgency: simulation.urgency() }
 }

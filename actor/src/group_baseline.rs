@@ -52,31 +52,24 @@ pub fn fill_group_returns(
     let curves: Vec<ReturnCurve> =
         curves.iter().map(|stretches| ReturnCurve::new(stretches, config)).collect();
     let others = (curves.len() - 1).max(1) as f32;
+    let mut returns: Vec<f32> = Vec::with_capacity(curves.len());
     for (rollout, trajectories) in trajectories.iter_mut().enumerate() {
         for step in trajectories.iter_mut().flat_map(|trajectory| &mut trajectory.steps) {
-            let own = curves[rollout].at(step.moment.time);
-            let total: f32 = curves.iter().map(|curve| curve.at(step.moment.time)).sum();
-            step.group = Some(GroupReturn { own, others: (total - own) / others, spread: 0.0 });
+            returns.clear();
+            returns.extend(curves.iter().map(|curve| curve.at(step.moment.time)));
+            let (own, total) = (returns[rollout], returns.iter().sum::<f32>());
+            let squares: f32 = returns.iter().map(|one| (one - (total - one) / others).powi(2)).sum();
+            let spread = (squares / returns.len() as f32).sqrt();
+            step.group = Some(GroupReturn { own, others: (total - own) / others, spread });
         }
     }
-    write_spread(trajectories);
-}
-
-fn write_spread(trajectories: &mut [Vec<RecordedTrajectory>]) {
-    let mut returns: Vec<&mut GroupReturn> = trajectories
-        .iter_mut()
-        .flatten()
-        .flat_map(|trajectory| &mut trajectory.steps)
-        .filter_map(|step| step.group.as_mut())
-        .collect();
-    let squares: f64 = returns.iter().map(|group| f64::from(group.own - group.others).powi(2)).sum();
-    let spread = (squares / returns.len().max(1) as f64).sqrt() as f32;
-    returns.iter_mut().for_each(|group| group.spread = spread);
 }
 
 #[cfg(test)]
 mod tests {
     use common::Arrived;
+    use common::ids::PolicyVersion;
+    use common::trajectory::{Choice, Moment, Step};
 
     use super::*;
 
@@ -105,5 +98,46 @@ mod tests {
         let config = RewardConfig { discount_seconds: 2.0, ..RewardConfig::default() };
         let curve = ReturnCurve::new(&curve(&[(0, -1.0), (2, -1.0), (4, 0.0)]), &config);
         assert!((curve.at(SimTime::ZERO) - (-1.0 - (-1.0_f32).exp())).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_spread_is_that_of_the_returns_from_a_time_on() {
+        // From 0 s on the rollouts get −6, −3 and −3, from 2 s on −4, −3 and −1: against the others −3, 1.5, 1.5, and −2, −0.5, 2.5.
+        let second = |seconds| SimTime(seconds * 1_000_000);
+        let stretches = [[-2.0, -4.0, 0.0], [0.0, -3.0, 0.0], [-2.0, -1.0, 0.0]].map(|rewards| {
+            [0, 2, 5].into_iter().zip(rewards).map(|(start, reward)| Stretch {
+                start: second(start),
+                reward,
+                arrived: Arrived::default(),
+            })
+        });
+        let stretches: Vec<Vec<Stretch>> = stretches.into_iter().map(Iterator::collect).collect();
+        let step = |seconds| Step {
+            moment: Moment { time: second(seconds), ..Moment::default() },
+            choice: Choice::Wait,
+            log_probability: 0.0,
+            weighted_reward: 0.0,
+            discount: 1.0,
+            group: None,
+        };
+        let trajectory = |seconds: &[u64]| RecordedTrajectory {
+            steps: seconds.iter().copied().map(step).collect(),
+            states: Vec::new(),
+            after: None,
+            first_version: PolicyVersion::default(),
+            last_version: PolicyVersion::default(),
+        };
+        let mut trajectories = vec![vec![trajectory(&[0, 2])], vec![trajectory(&[2])], vec![trajectory(&[])]];
+        let curves: Vec<&[Stretch]> = stretches.iter().map(Vec::as_slice).collect();
+        fill_group_returns(&curves, &mut trajectories, &RewardConfig::default());
+        let group = |rollout: usize, step: usize| trajectories[rollout][0].steps[step].group.unwrap();
+        let at_0 = (13.5_f32 / 3.0).sqrt();
+        let at_2 = (10.5_f32 / 3.0).sqrt();
+        let close = |found: GroupReturn, own: f32, others: f32, spread: f32| {
+            (found.own - own).abs() + (found.others - others).abs() + (found.spread - spread).abs() < 1e-5
+        };
+        assert!(close(group(0, 0), -6.0, -3.0, at_0));
+        assert!(close(group(0, 1), -4.0, -2.0, at_2));
+        assert!(close(group(1, 0), -3.0, -2.5, at_2));
     }
 }

@@ -156,6 +156,9 @@ impl Player {
     /// [`ActorError`] where the network fails or decides what is not possible.
     pub fn step(&mut self) -> Result<Vec<Outgoing>, ActorError> {
         let mut actions: Vec<Action> = Vec::new();
+        for environment in self.groups.iter().flat_map(Group::rollouts) {
+            self.scheduler.explore(environment.place, environment.rollout.is_due());
+        }
         let environments = self.groups.iter().flat_map(Group::rollouts);
         let requests: Vec<DecisionRequest<'_>> = environments.filter_map(Environment::request).collect();
         if !requests.is_empty() {
@@ -175,7 +178,7 @@ impl Player {
                 Some(_) => self.counters.steps += 1,
                 None => self.counters.forced += 1,
             }
-            environment.play(action, record, self.version, self.scheduler.schema(), &self.config)?;
+            environment.play(action, record, self.version, &mut self.scheduler, &self.config)?;
         }
         Ok(())
     }

@@ -34,8 +34,25 @@ pub struct Stretch {
 }
 
 impl Stretch {
-    fn at(start: SimTime, arrived: Arrived) -> Self {
-        Stretch { start, reward: 0.0, arrived }
+    fn at(now: Now) -> Self {
+        Stretch { start: now.time, reward: 0.0, arrived: now.arrived }
+    }
+}
+
+/// What is known of an episode at one time beside its state.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// Simulated time.
+    pub time: SimTime,
+    /// What had arrived by then.
+    pub arrived: Arrived,
+    /// Sum of 1 / reference duration over what is in the system, 1/s.
+    pub urgency: f64,
+}
+
+impl Now {
+    fn moment(self) -> Moment {
+        Moment { time: self.time, urgency: self.urgency as f32, ..Moment::default() }
     }
 }
 
@@ -60,17 +77,23 @@ impl Rollout {
         Rollout { skip, one_in, ..Rollout::default() }
     }
 
+    /// Whether the next decision between alternatives is recorded.
+    #[must_use]
+    pub fn is_due(&self) -> bool {
+        self.skip == 0
+    }
+
     /// Records a decision. One without alternative is no step: its reward counts for the step before.
     pub fn record(
         &mut self,
         record: Record,
-        (at, arrived): (SimTime, Arrived),
+        now: Now,
         version: PolicyVersion,
         schema: &Schema,
         unroll: usize,
     ) {
-        if self.curve.last().is_none_or(|stretch| stretch.start < at) {
-            self.curve.push(Stretch::at(at, arrived));
+        if self.curve.last().is_none_or(|stretch| stretch.start < now.time) {
+            self.curve.push(Stretch::at(now));
         }
         let Some(choice) = record.decided() else { return };
         if self.skip > 0 {
@@ -80,12 +103,12 @@ impl Rollout {
         self.skip = self.one_in.saturating_sub(1);
         if self.steps.len() >= unroll {
             self.encoder.push(schema, record.state.clone());
-            self.close(Some(Moment { time: at, ..Moment::default() }));
+            self.close(Some(now.moment()));
         }
         self.versions = Some((self.versions.map_or(version, |(first, _)| first), version));
         self.encoder.push(schema, record.state);
         self.steps.push(Step {
-            moment: Moment { time: at, ..Moment::default() },
+            moment: now.moment(),
             choice,
             log_probability: record.log_probability,
             weighted_reward: 0.0,
@@ -94,29 +117,29 @@ impl Rollout {
         });
     }
 
-    /// Counts the reward between the last call and `now`, when `arrived` had arrived, for the last step.
-    pub fn credit(&mut self, reward: &Reward, (now, arrived): (SimTime, Arrived), config: &RewardConfig) {
+    /// Counts the reward between the last call and `now` for the last step.
+    pub fn credit(&mut self, reward: &Reward, now: Now, config: &RewardConfig) {
         let weighted = config.weigh(reward);
         if let Some(stretch) = self.curve.last_mut() {
             stretch.reward += weighted;
-            if now > stretch.start {
-                self.curve.push(Stretch::at(now, arrived));
+            if now.time > stretch.start {
+                self.curve.push(Stretch::at(now));
             }
         }
         let Some(step) = self.steps.last_mut() else { return };
         // So far `discount` covers the time up to the last call, which is when the rewarded time began.
         step.weighted_reward += step.discount * weighted;
-        step.discount = config.discount(now.since(step.moment.time));
+        step.discount = config.discount(now.time.since(step.moment.time));
     }
 
     /// Ends the episode at `now`. An episode without a decision still makes one trajectory, without steps, so that episodes can be
     /// counted.
-    pub fn end(&mut self, (now, arrived): (SimTime, Arrived), version: PolicyVersion) {
+    pub fn end(&mut self, now: Now, version: PolicyVersion) {
         if self.finished.is_empty() {
             self.versions.get_or_insert((version, version));
         }
         self.close(None);
-        self.curve.push(Stretch::at(now, arrived));
+        self.curve.push(Stretch::at(now));
     }
 
     fn close(&mut self, after: Option<Moment>) {

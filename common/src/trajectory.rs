@@ -76,7 +76,7 @@ pub struct GroupReturn {
     pub own: f32,
     /// Mean over the other rollouts of the group from the same simulated time on.
     pub others: f32,
-    /// Root mean square of `own − others` over all decisions of the group.
+    /// Root mean square over all rollouts of the group of what each differs by from the others, from the same time on.
     pub spread: f32,
 }
 
@@ -91,6 +91,8 @@ pub type ToCome = [[f32; 3]; FORESIGHT.len()];
 pub struct Moment {
     /// Simulated time.
     pub time: SimTime,
+    /// Sum of 1 / reference duration over what is in the system, 1/s.
+    pub urgency: f32,
     /// Arrivals to come.
     pub to_come: ToCome,
 }

@@ -19,13 +19,13 @@ pub struct ActorConfig {
     /// Longest piece of an episode that is sent as one trajectory, in decisions.
     #[garde(range(min = 1, max = 4096))]
     pub unroll: usize,
-    /// One of so many decisions is recorded. Returns stay exact, as rewards and discounts run on between those that are; what the
-    /// others would have taught is left out, so that a batch comes from more episodes.
+    /// One of so many decisions is drawn at random and recorded; the others are the most probable ones, as in an evaluation. So what a
+    /// drawn decision leads to is not drowned by thousands of other draws, and states are those that the policy is judged in.
     #[garde(range(min = 1, max = 1024))]
     #[schemars(extend("x-unit" = "decisions"))]
     pub record_one_in: usize,
     /// In `serverless`, episodes are played in segments of so many simulated seconds: all rollouts of a group begin a segment in the
-    /// state that the first of them reached in the one before, and what follows a segment is played by `sjf` for 3 ×
+    /// state that the first of them reached in the one before, and what follows a segment is played by `policy.prior`, or `sjf`, for 3 ×
     /// `reward.discount_seconds`, to see what its decisions led to. 0: whole episodes.
     #[garde(range(min = 0.0, max = 1e6))]
     #[schemars(extend("x-unit" = "s"))]
@@ -102,7 +102,7 @@ pub enum GroupScale {
     /// The running root mean square over episodes of like load and length.
     #[default]
     Condition,
-    /// The group's own root mean square, but no less than what is typical: for workloads in which single episodes
-    /// bring a hundred times the usual and would drown all others.
+    /// The root mean square of what the returns of the group differ by from the same time on, but no less than what is typical: for
+    /// workloads in which seconds of a burst bring a hundred times the usual and would drown all others.
     Group,
 }

@@ -13,6 +13,9 @@ use crate::LearnerError;
 use crate::ranks::KIND_HEADER;
 use crate::scale::Condition;
 
+/// The place of urgency in the arrivals to come.
+const URGENCY: usize = 1;
+
 /// Where the steps of one trajectory lie within a batch.
 #[derive(Clone, Debug)]
 pub struct TrajectorySpan {
@@ -46,6 +49,8 @@ pub struct Batch {
     pub states: Vec<StateGraph>,
     /// Facts of the episode at each state, in the order of `states`.
     pub facts: Vec<EpisodeFacts>,
+    /// The time of each state, in the order of `states`.
+    pub moments: Vec<Moment>,
     /// Where each trajectory lies in `steps` and `states`.
     pub trajectories: Vec<TrajectorySpan>,
     versions: Vec<(u64, usize)>,
@@ -80,8 +85,11 @@ impl Decoded {
         let states =
             StateGraphDecoder::decode_all(schema, states, count).map_err(|error| fail(error.to_string()))?;
         let mut moments = body.steps.iter().map(|step| &step.moment).chain(&body.after);
-        if moments.any(|moment| !moment.to_come.as_flattened().iter().all(|total| total.is_finite())) {
-            return Err(fail("arrivals to come that are not finite".to_owned()));
+        let is_finite = |moment: &Moment| {
+            moment.to_come.as_flattened().iter().chain([&moment.urgency]).all(|total| total.is_finite())
+        };
+        if !moments.all(is_finite) {
+            return Err(fail("a demand that is not finite".to_owned()));
         }
         for (step, state) in body.steps.iter().zip(&states) {
             let possible = match step.choice {
@@ -152,6 +160,7 @@ fn episode_facts(load: f32, horizon: SimTime, moment: &Moment) -> EpisodeFacts {
         logarithm(seconds) / 5.0,
         left / seconds.max(1e-3),
         logarithm(left) / 5.0,
+        logarithm(moment.urgency) / 3.0,
         f32::from(u8::from(moment.time >= horizon)),
     ]);
     for (fact, total) in of_arrivals.iter_mut().zip(moment.to_come.as_flattened()) {
@@ -173,9 +182,10 @@ impl Batch {
             let facts = |step: &Step| episode_facts(load, horizon, &step.moment);
             if let Some(after) = &trajectory.body.after {
                 let facts = episode_facts(load, horizon, after);
-                bootstraps.extend(states.pop().map(|state| (batch.trajectories.len(), state, facts)));
+                bootstraps.extend(states.pop().map(|state| (batch.trajectories.len(), state, facts, *after)));
             }
             batch.facts.extend(trajectory.body.steps.iter().map(facts));
+            batch.moments.extend(trajectory.body.steps.iter().map(|step| step.moment));
             let condition = Condition::new(part, load, horizon.seconds());
             batch.versions.push((trajectory.version.number, trajectory.body.steps.len()));
             batch.steps.extend(trajectory.body.steps);
@@ -188,12 +198,29 @@ impl Batch {
                 weight: trajectory.weight,
             });
         }
-        for (place, state, facts) in bootstraps {
+        for (place, state, facts, moment) in bootstraps {
             batch.trajectories[place].bootstrap = Some(batch.states.len());
             batch.states.push(state);
             batch.facts.push(facts);
+            batch.moments.push(moment);
         }
         batch
+    }
+
+    /// The condition of the returns from each state on. `demand`: within how many seconds arrivals count in it, an entry of [`FORESIGHT`];
+    /// `None` where it is left out.
+    #[must_use]
+    pub(crate) fn conditions(&self, demand: Option<usize>) -> Vec<Condition> {
+        let mut conditions = vec![Condition::new(0, 0.0, 0.0); self.states.len()];
+        for span in &self.trajectories {
+            for state in span.steps.clone().chain(span.bootstrap) {
+                let moment = &self.moments[state];
+                conditions[state] = demand.map_or(span.condition, |within| {
+                    span.condition.with_demand(moment.urgency + moment.to_come[within][URGENCY])
+                });
+            }
+        }
+        conditions
     }
 
     /// Mean over the steps of how many versions their trajectory began behind `newest`.

@@ -4,7 +4,6 @@ use common::trajectory::Step;
 
 use crate::LearnerError;
 use crate::batch::{Batch, TrajectorySpan};
-use crate::scale::Condition;
 use crate::vtrace::{Vtrace, VtraceInput, VtraceParameters, vtrace};
 
 /// The rewards of one trajectory, as V-trace reads them: one entry a step.
@@ -13,8 +12,8 @@ pub(crate) struct Rewards {
     discounts: Vec<f32>,
     /// Whether the value of the state after the last step counts.
     bootstraps: bool,
-    /// Root mean square of what the group's returns differ by; 0 where there is no group.
-    pub(crate) spread: f32,
+    /// From each step on, what returns of the group typically differ by; empty where there is no group.
+    pub(crate) spreads: Vec<f32>,
 }
 
 impl Rewards {
@@ -42,7 +41,7 @@ impl Rewards {
             rewards: steps.iter().map(|step| step.weighted_reward).collect(),
             discounts: steps.iter().map(|step| step.discount).collect(),
             bootstraps: true,
-            spread: 0.0,
+            spreads: Vec::new(),
         }
     }
 
@@ -59,25 +58,23 @@ impl Rewards {
         let rewards = differences.iter().zip(&discounts).zip(next);
         Some(Rewards {
             rewards: rewards.map(|((own, discount), next)| own - discount * next).collect(),
-            spread: steps.first().and_then(|step| step.group).map_or(0.0, |group| group.spread),
+            spreads: steps.iter().filter_map(|step| step.group).map(|group| group.spread).collect(),
             discounts,
             bootstraps: false,
         })
     }
 
-    /// V-trace in units of `unit`.
+    /// V-trace, all in units of the reward; `values` of all states of the batch.
     pub(crate) fn vtrace(
         &self,
         span: &TrajectorySpan,
         log_ratios: &[f32],
         values: &[f32],
-        unit: f32,
         parameters: VtraceParameters,
     ) -> Vtrace {
-        let rewards: Vec<f32> = self.rewards.iter().map(|reward| reward / unit).collect();
         let input = VtraceInput {
             log_ratios: &log_ratios[span.steps.clone()],
-            rewards: &rewards,
+            rewards: &self.rewards,
             discounts: &self.discounts,
             values: &values[span.steps.clone()],
             bootstrap: span.bootstrap.filter(|_| self.bootstraps).map_or(0.0, |state| values[state]),
@@ -86,15 +83,15 @@ impl Rewards {
     }
 }
 
-/// The rewards from each step to the end of its trajectory, discounted, with the condition of each.
-pub(crate) fn returns(batch: &Batch, rewards: &[Rewards]) -> Vec<(Condition, f32)> {
-    let mut all = Vec::with_capacity(batch.steps.len());
-    for (span, rewards) in batch.trajectories.iter().zip(rewards) {
+/// The rewards from each step to the end of its trajectory, discounted.
+pub(crate) fn returns(rewards: &[Rewards]) -> Vec<f32> {
+    let mut all = Vec::new();
+    for rewards in rewards {
         let start = all.len();
         let mut sum = 0.0;
         for (reward, discount) in rewards.rewards.iter().zip(&rewards.discounts).rev() {
             sum = reward + discount * sum;
-            all.push((span.condition, sum));
+            all.push(sum);
         }
         all[start..].reverse();
     }

@@ -35,24 +35,34 @@ impl RunningRms {
     }
 }
 
-/// Which episodes are alike enough for one magnitude: those of one part of the training mixture, with loads in steps of 10%, and lengths
-/// in powers of two.
+/// Which returns are alike enough for one magnitude: those of one part of the training mixture, with loads in steps of 10%, lengths
+/// in powers of two and, where it is told, demand in powers of two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Condition {
     part: u32,
     load: u16,
     length: u16,
+    demand: Option<i16>,
 }
 
 impl Condition {
     /// `part` counts from 1, 0 where there is no mixture; `load` is 1.0 for 100%, `seconds` the length of the episode's arrivals.
     #[must_use]
     pub fn new(part: u32, load: f32, seconds: f64) -> Self {
-        Condition { part, load: (load * 10.0).round() as u16, length: seconds.max(1.0).log2().round() as u16 }
+        let (load, length) = ((load * 10.0).round() as u16, seconds.max(1.0).log2().round() as u16);
+        Condition { part, load, length, demand: None }
+    }
+
+    /// The same for returns from a time on, where `demand` (1/s) is in the system or comes soon. It does not depend on the decision, and
+    /// in a burst it is a thousand times what it usually is.
+    #[must_use]
+    pub fn with_demand(self, demand: f32) -> Self {
+        Condition { demand: Some(demand.max(1e-3).log2().round() as i16), ..self }
     }
 
     fn key(self) -> String {
-        format!("{}/{}/{}", self.part, self.load, self.length)
+        let demand = self.demand.map(|demand| format!("/{demand}")).unwrap_or_default();
+        format!("{}/{}/{}{demand}", self.part, self.load, self.length)
     }
 }
 
@@ -154,6 +164,19 @@ mod tests {
         assert_eq!(typical.value(), 1.0);
         typical.update([2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2e4].into_iter());
         assert!(typical.value() < 6.0 && typical.value() > 2.0);
+    }
+
+    #[test]
+    fn demand_is_told_apart_by_powers_of_two() {
+        let condition = Condition::new(0, 0.7, 85.0);
+        let demand = |demand| condition.with_demand(demand);
+        assert_eq!(demand(0.0), demand(1e-4));
+        assert_eq!(demand(30.0), demand(33.0));
+        assert_ne!(demand(30.0), demand(60.0));
+        assert_ne!(demand(1.0), condition);
+        let mut scale = RmsByCondition::default();
+        scale.update(&[(demand(1.0), 2.0), (demand(1000.0), 4000.0)]);
+        assert!((scale.value(demand(1.0)) - 2.0).abs() < 1e-6);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The targets of a round: V-trace targets of the value network and the advantages of the decisions. Pure functions of the
 //! batch, of what the target networks say of it, and of the scales, which they bring up to date.
 
-use configuration::{Advantage, GroupScale, LearnerConfig};
+use common::trajectory::FORESIGHT;
+use configuration::{Advantage, GroupScale, LearnerConfig, RewardConfig};
 
 use crate::LearnerError;
 use crate::batch::Batch;
@@ -35,7 +36,7 @@ impl Targets {
         batch: &Batch,
         outputs: TargetOutputs,
         scales: &mut Scales,
-        config: &LearnerConfig,
+        (config, reward): (&LearnerConfig, &RewardConfig),
     ) -> Result<Self, LearnerError> {
         let imitates = !config.imitate.is_empty();
         let behaviour: Vec<f32> = batch.steps.iter().map(|step| step.log_probability).collect();
@@ -50,59 +51,96 @@ impl Targets {
             Some(_) => Rewards::beyond_groups(batch)?,
             None => Rewards::as_played(batch),
         };
-        let sums = returns(batch, &rewards);
-        scales.returns.begin(&sums);
+        let conditions = batch.conditions(group.is_none().then(|| demand_within(reward)));
+        let sums = returns(&rewards);
+        scales.returns.begin(&with_conditions(&conditions, sums.iter().copied()));
         let scale = group.map(|group| group.scale);
         if scale == Some(GroupScale::Group) {
-            scales.group_spread.update(rewards.iter().map(|of_trajectory| of_trajectory.spread));
+            scales.group_spread.update(rewards.iter().flat_map(|one| &one.spreads).copied());
         }
-        let old_units = units(batch, &rewards, scale, scales);
+        let old_units = units(&conditions, &rewards, scale, scales);
         let control = match group {
             // Without a loss the value network says nothing.
             _ if config.value_cost == 0.0 => 0.0,
-            Some(_) => control_coefficient(&sums, batch, &old_units, &outputs.values),
+            Some(_) => control_coefficient(&sums, &old_units, &outputs.values),
             None => 1.0,
         };
-        let state_values: Vec<f32> = outputs.values.iter().map(|value| value * control).collect();
-        let results = all_vtrace(batch, &rewards, &log_ratios, &state_values, &old_units, config);
-        scales.returns.update(&in_units(batch, &results, &old_units));
-        let new_units = units(batch, &rewards, scale, scales);
+        let state_values = in_rewards(&outputs.values, &old_units, control);
+        let results = all_vtrace(batch, &rewards, &log_ratios, &state_values, config);
+        let value_targets = results.iter().flat_map(|result| result.targets.iter().copied());
+        scales.returns.update(&with_conditions(&conditions, value_targets));
+        let new_units = units(&conditions, &rewards, scale, scales);
+        let raw = || results.iter().flat_map(|result| &result.advantages).zip(&old_units);
+        let advantages: Vec<f32> = raw().map(|(advantage, unit)| advantage / unit).collect();
+        let priorities =
+            batch.trajectories.iter().map(|span| mean_magnitude(&advantages[span.steps.clone()]));
+        let priorities = priorities.collect();
         let advantages = if imitates {
             vec![0.0; behaviour.len()]
         } else {
-            weighted_advantages(batch, &results, &log_ratios, scales, config)
+            weighted_advantages(&conditions, &advantages, &log_ratios, scales, config)
         };
+        let targets = results.iter().flat_map(|result| &result.targets);
         let weights = batch.trajectories.iter();
         let weights = weights.flat_map(|span| std::iter::repeat_n(span.weight, span.steps.len()));
         Ok(Targets {
             behaviour,
             target: outputs.log_probabilities,
             advantages,
-            values: rescaled(&results, &old_units, &new_units),
-            fit: ValueFit::of(batch, &state_values, &results),
+            values: targets.zip(&new_units).map(|(target, unit)| target / unit).collect(),
+            fit: ValueFit::of(batch, &state_values, &results, &old_units),
             weights: weights.collect(),
-            priorities: results.iter().map(mean_magnitude).collect(),
+            priorities,
         })
     }
 }
 
-/// What the returns of each trajectory are measured in.
-fn units(batch: &Batch, rewards: &[Rewards], scale: Option<GroupScale>, scales: &Scales) -> Vec<f32> {
-    let each = batch.trajectories.iter().zip(rewards);
-    each.map(|(span, of_trajectory)| match scale {
-        Some(GroupScale::Group) => of_trajectory.spread.max(scales.group_spread.value()),
-        Some(GroupScale::Condition) | None => scales.returns.value(span.condition),
-    })
-    .collect()
+/// The stretch of [`FORESIGHT`] in which arrivals count for the magnitude of a return: the first that is at least as long as the
+/// discount's time.
+fn demand_within(reward: &RewardConfig) -> usize {
+    let seconds = if reward.discount_seconds > 0.0 { reward.discount_seconds } else { f64::INFINITY };
+    FORESIGHT.iter().position(|&stretch| stretch >= seconds).unwrap_or(FORESIGHT.len() - 1)
 }
 
-/// V-trace of each trajectory, in its unit.
+/// The numbers of all steps, each with its condition.
+fn with_conditions(
+    conditions: &[Condition],
+    numbers: impl IntoIterator<Item = f32>,
+) -> Vec<(Condition, f32)> {
+    conditions.iter().copied().zip(numbers).collect()
+}
+
+/// What the return from each state on is measured in: of steps, and where there is no group of bootstrap states, too.
+fn units(
+    conditions: &[Condition],
+    rewards: &[Rewards],
+    scale: Option<GroupScale>,
+    scales: &Scales,
+) -> Vec<f32> {
+    match scale {
+        Some(GroupScale::Group) => {
+            let least = scales.group_spread.value();
+            rewards.iter().flat_map(|one| &one.spreads).map(|spread| spread.max(least)).collect()
+        }
+        Some(GroupScale::Condition) | None => {
+            conditions.iter().map(|condition| scales.returns.value(*condition)).collect()
+        }
+    }
+}
+
+/// The values of the states times `control`, in units of the reward.
+fn in_rewards(values: &[f32], units: &[f32], control: f32) -> Vec<f32> {
+    // In a group no value follows a trajectory.
+    let units = units.iter().copied().chain(std::iter::repeat(1.0));
+    values.iter().zip(units).map(|(value, unit)| value * unit * control).collect()
+}
+
+/// V-trace of each trajectory.
 fn all_vtrace(
     batch: &Batch,
     rewards: &[Rewards],
     log_ratios: &[f32],
     values: &[f32],
-    units: &[f32],
     config: &LearnerConfig,
 ) -> Vec<Vtrace> {
     let parameters = VtraceParameters {
@@ -110,58 +148,36 @@ fn all_vtrace(
         c_bar: config.c_bar as f32,
         lambda: config.lambda as f32,
     };
-    let each = batch.trajectories.iter().zip(rewards).zip(units);
-    each.map(|((span, rewards), &unit)| rewards.vtrace(span, log_ratios, values, unit, parameters)).collect()
+    let each = batch.trajectories.iter().zip(rewards);
+    each.map(|(span, rewards)| rewards.vtrace(span, log_ratios, values, parameters)).collect()
 }
 
 /// How much of the values to take as a baseline of `returns`, from 0 to 1: the regression of one on the other, with which the variance that
 /// is left is least (control variates). Returns of groups have a baseline already, and values that know nothing would only add noise.
-fn control_coefficient(returns: &[(Condition, f32)], batch: &Batch, units: &[f32], values: &[f32]) -> f32 {
-    let units = batch.trajectories.iter().zip(units);
-    let units = units.flat_map(|(span, unit)| std::iter::repeat_n(*unit, span.steps.len()));
+fn control_coefficient(returns: &[f32], units: &[f32], values: &[f32]) -> f32 {
     let (mut together, mut alone) = (0.0, 0.0);
-    for (((_, sum), unit), value) in returns.iter().zip(units).zip(values) {
+    for ((sum, unit), value) in returns.iter().zip(units).zip(values) {
         together += f64::from(sum / unit) * f64::from(*value);
         alone += f64::from(*value).powi(2);
     }
     if alone > 0.0 { (together / alone).clamp(0.0, 1.0) as f32 } else { 0.0 }
 }
 
-fn mean_magnitude(result: &Vtrace) -> f32 {
-    let sum: f32 = result.advantages.iter().map(|difference| difference.abs()).sum();
-    sum / result.advantages.len().max(1) as f32
+fn mean_magnitude(advantages: &[f32]) -> f32 {
+    let sum: f32 = advantages.iter().map(|advantage| advantage.abs()).sum();
+    sum / advantages.len().max(1) as f32
 }
 
-/// The value targets of all steps with the condition of each, in units of the reward; `units` are those that they come in.
-fn in_units(batch: &Batch, results: &[Vtrace], units: &[f32]) -> Vec<(Condition, f32)> {
-    let spans = batch.trajectories.iter().zip(results).zip(units);
-    spans
-        .flat_map(|((span, result), unit)| {
-            result.targets.iter().map(move |target| (span.condition, target * unit))
-        })
-        .collect()
-}
-
-/// The value targets of all steps in other units.
-fn rescaled(results: &[Vtrace], old: &[f32], new: &[f32]) -> Vec<f32> {
-    let spans = results.iter().zip(old.iter().zip(new));
-    spans
-        .flat_map(|(result, (old, new))| result.targets.iter().map(move |target| target * old / new))
-        .collect()
-}
-
-/// V-trace's advantages, brought to order one, bounded, and times the truncated importance weight of the decision.
+/// `advantages` brought to a root mean square of 1 in their condition, bounded, and times the truncated importance weight of the
+/// decision.
 fn weighted_advantages(
-    batch: &Batch,
-    results: &[Vtrace],
+    conditions: &[Condition],
+    advantages: &[f32],
     log_ratios: &[f32],
     scales: &mut Scales,
     config: &LearnerConfig,
 ) -> Vec<f32> {
-    let spans = batch.trajectories.iter().zip(results);
-    let raw: Vec<(Condition, f32)> = spans
-        .flat_map(|(span, result)| result.advantages.iter().map(|&advantage| (span.condition, advantage)))
-        .collect();
+    let raw = with_conditions(conditions, advantages.iter().copied());
     scales.advantages.update(&raw);
     let (rho_bar, bound) = (config.rho_bar as f32, config.advantage_clip as f32);
     let weighted = |(&(condition, advantage), log_ratio): (&(Condition, f32), &f32)| {

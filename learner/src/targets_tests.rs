@@ -1,6 +1,7 @@
 use common::trajectory::{Choice, GroupReturn, Moment, Step};
 use configuration::GroupConfig;
 use proptest::prelude::*;
+use state_graph::StateGraph;
 
 use super::*;
 use crate::batch::TrajectorySpan;
@@ -52,6 +53,8 @@ fn batch(rows: &[Row]) -> Batch {
         weight: 1.0,
     };
     let mut batch = Batch::default();
+    batch.states = vec![StateGraph::default(); steps.len()];
+    batch.moments = vec![Moment::default(); steps.len()];
     (batch.steps, batch.trajectories) = (steps, vec![span]);
     batch
 }
@@ -86,16 +89,21 @@ fn computed(rows: &[Row], advantage: Advantage) -> (Vec<f64>, f64, f32) {
         Advantage::Vtrace => Rewards::as_played(&batch),
     };
     let mut first = Scales::default();
-    first.returns.begin(&returns(&batch, &spans));
-    let condition = batch.trajectories[0].condition;
+    let group = advantage == Advantage::Group;
+    let conditions = batch.conditions((!group).then_some(3));
+    first.returns.begin(&with_conditions(&conditions, returns(&spans)));
+    let condition = conditions[0];
     let unit = f64::from(first.returns.value(condition));
     let control = match advantage {
         Advantage::Group => {
-            control_coefficient(&returns(&batch, &spans), &batch, &[unit as f32], &outputs(rows).values)
+            let units = vec![unit as f32; rows.len()];
+            control_coefficient(&returns(&spans), &units, &outputs(rows).values)
         }
         Advantage::Vtrace => 1.0,
     };
-    let targets = Targets::new(&batch, outputs(rows), &mut scales, &config(advantage)).unwrap();
+    let targets =
+        Targets::new(&batch, outputs(rows), &mut scales, (&config(advantage), &RewardConfig::default()))
+            .unwrap();
     let scale = f64::from(scales.advantages.value(condition));
     (targets.advantages.iter().map(|&advantage| f64::from(advantage) * scale).collect(), unit, control)
 }
@@ -136,7 +144,13 @@ fn large_advantages_are_bounded() {
     let mut rows = vec![(0.01, 0.0, 0.0, 0.0, 0.0); 99];
     rows.push((-50.0, 0.0, 0.0, 0.0, 0.0));
     let bounded = LearnerConfig { advantage_clip: 2.0, ..config(Advantage::Vtrace) };
-    let targets = Targets::new(&batch(&rows), outputs(&rows), &mut Scales::default(), &bounded).unwrap();
+    let targets = Targets::new(
+        &batch(&rows),
+        outputs(&rows),
+        &mut Scales::default(),
+        (&bounded, &RewardConfig::default()),
+    )
+    .unwrap();
     assert_eq!(targets.advantages[99], -2.0);
     assert!(targets.advantages[0] > 0.0);
 }
@@ -146,9 +160,9 @@ fn values_count_as_far_as_they_predict() {
     let control = |values: fn(f32) -> f32| {
         let rows: Vec<Row> = (0..50).map(|place| ((place % 7) as f32 - 3.0, 0.0, 0.9, 0.0, 0.0)).collect();
         let batch = batch(&rows);
-        let sums = returns(&batch, &Rewards::beyond_groups(&batch).unwrap());
-        let values: Vec<f32> = sums.iter().map(|(_, sum)| values(sum / 2.0)).collect();
-        control_coefficient(&sums, &batch, &[2.0], &values)
+        let sums = returns(&Rewards::beyond_groups(&batch).unwrap());
+        let values: Vec<f32> = sums.iter().map(|sum| values(sum / 2.0)).collect();
+        control_coefficient(&sums, &[2.0; 50], &values)
     };
     assert_eq!(control(|right| right), 1.0);
     assert!((control(|right| 2.0 * right) - 0.5).abs() < 1e-6);

@@ -90,7 +90,7 @@ impl Updater {
         }
         let cuts = Cuts::of(&batch.states, learner.partition_edges, self.ranks.as_ref())?;
         let outputs = target_outputs(&self.networks, &self.collator, self.ranks.as_ref(), batch, &cuts)?;
-        let targets = Targets::new(batch, outputs, &mut self.scales, learner)?;
+        let targets = Targets::new(batch, outputs, &mut self.scales, (learner, &self.config.reward))?;
         let learning_rate = learner.learning_rate.at(spent);
         let entropy_cost = learner.entropy_cost.at(spent);
         let mut statistics = Statistics::default();

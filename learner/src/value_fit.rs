@@ -40,13 +40,16 @@ impl Sums {
 }
 
 impl ValueFit {
-    /// Of the values of the states of `batch` and what they should have been, `results`.
-    pub(crate) fn of(batch: &Batch, values: &[f32], results: &[Vtrace]) -> Self {
+    /// Of the values of the states of `batch` and what they should have been, `results`; each step counts in its unit.
+    pub(crate) fn of(batch: &Batch, values: &[f32], results: &[Vtrace], units: &[f32]) -> Self {
         let mut fit = ValueFit::default();
         for (span, result) in batch.trajectories.iter().zip(results) {
             let sums = fit.0.entry(span.condition).or_default();
-            for (&value, &target) in values[span.steps.clone()].iter().zip(&result.targets) {
-                let (target, error) = (f64::from(target), f64::from(target - value));
+            for ((step, value), target) in
+                span.steps.clone().zip(&values[span.steps.clone()]).zip(&result.targets)
+            {
+                let (target, error) =
+                    (f64::from(target / units[step]), f64::from((target - value) / units[step]));
                 let one =
                     Sums { count: 1.0, targets: [target, target * target], errors: [error, error * error] };
                 sums.add(one);

@@ -18,7 +18,7 @@ use crate::parameters::{Initialiser, Parameters};
 use crate::segment::{self, index};
 
 /// Numbers that a value network is told of the episode beside the state.
-pub const EPISODE_FACTS: usize = 5 + 3 * FORESIGHT.len();
+pub const EPISODE_FACTS: usize = 6 + 3 * FORESIGHT.len();
 
 /// What a learner knows of an episode and no scheduler does, each of order one. Returns differ most by these; a baseline may use
 /// whatever does not depend on the decision (asymmetric actor-critic, Pinto et al. 2018).

@@ -59,7 +59,8 @@ pub struct PolicyScheduler {
     prior: Option<Box<dyn Scheduler>>,
     /// The scheduler that is imitated.
     teacher: Option<Box<dyn Scheduler>>,
-    streams: Vec<ChaCha8Rng>,
+    /// Of each environment the stream that its actions are drawn from, and whether the next one is drawn.
+    streams: Vec<(ChaCha8Rng, bool)>,
     records: Vec<Record>,
 }
 
@@ -105,9 +106,16 @@ impl PolicyScheduler {
     /// Gives `environment` a stream of its own for the actions of its next episode.
     pub fn seed_environment(&mut self, environment: usize, seed: RunSeed) {
         while self.streams.len() <= environment {
-            self.streams.push(RunSeed::default().rng(Stream::Actions, 0));
+            self.streams.push((RunSeed::default().rng(Stream::Actions, 0), true));
         }
-        self.streams[environment] = seed.rng(Stream::Actions, 0);
+        self.streams[environment] = (seed.rng(Stream::Actions, 0), true);
+    }
+
+    /// Whether `environment`, which was seeded, draws its next decisions from the probabilities, or takes the most probable ones.
+    pub fn explore(&mut self, environment: usize, draws: bool) {
+        if let Some(stream) = self.streams.get_mut(environment) {
+            stream.1 = draws;
+        }
     }
 
     /// Replaces the weights by those of safetensors bytes.
@@ -138,6 +146,19 @@ impl PolicyScheduler {
     #[must_use]
     pub fn take_records(&mut self) -> Vec<Record> {
         std::mem::take(&mut self.records)
+    }
+
+    /// What the rule that the policy starts from decides, or what is done where it decides nothing; `None` without such a rule.
+    ///
+    /// # Errors
+    /// As [`Scheduler::decide`].
+    pub fn decide_as_prior(
+        &mut self,
+        request: &DecisionRequest<'_>,
+    ) -> Result<Option<Action>, SchedulerError> {
+        let Some(prior) = self.prior.as_deref_mut() else { return Ok(None) };
+        let decided = ask(prior, std::slice::from_ref(request))?;
+        Ok(decided[0].or_else(|| default_action(&request.view)))
     }
 
     /// Decides one request and says why.
@@ -237,7 +258,8 @@ impl PolicyScheduler {
                 if self.streams.len() <= environment {
                     self.seed_environment(environment, RunSeed(environment as u64));
                 }
-                Pick::Sample(&mut self.streams[environment])
+                let (stream, draws) = &mut self.streams[environment];
+                if *draws { Pick::Sample(stream) } else { Pick::Greedy }
             }
         }
     }

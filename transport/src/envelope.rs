@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// The protocol of this program, and the only one that it reads.
-pub const PROTOCOL: u16 = 5;
+pub const PROTOCOL: u16 = 6;
 
 const MAGIC: [u8; 4] = *b"LSHR";
 pub(crate) const HEADER_BYTES: usize = 16;

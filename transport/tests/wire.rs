@@ -36,7 +36,7 @@ fn header() -> TrajectoryHeader {
 
 fn body() -> TrajectoryBody {
     let step = Step {
-        moment: Moment { time: SimTime(1), to_come: [[3.0, 2.0, 1.5]; FORESIGHT.len()] },
+        moment: Moment { time: SimTime(1), urgency: 2.5, to_come: [[3.0, 2.0, 1.5]; FORESIGHT.len()] },
         choice: Choice::Act(17),
         log_probability: -1.75,
         weighted_reward: -1.5,

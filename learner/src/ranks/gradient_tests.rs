@@ -67,6 +67,7 @@ fn batch() -> Batch {
     batch.steps = (0..STEPS).map(step).collect();
     // One more state to go on from.
     batch.states = (0..=STEPS).map(state).collect();
+    batch.moments = vec![Moment::default(); STEPS + 1];
     batch.facts = (0..=STEPS).map(|number| [0.1 * number as f32; EPISODE_FACTS]).collect();
     batch.trajectories = vec![TrajectorySpan {
         steps: 0..STEPS,
@@ -113,7 +114,8 @@ fn gradient(group: Option<&ProcessGroup>, partition_edges: u64) -> Vec<f32> {
     let collator = Collator::new(schema, Device::Cpu, group);
     let cuts = Cuts::of(&batch.states, partition_edges, group).unwrap();
     let outputs = target_outputs(&networks, &collator, group, &batch, &cuts).unwrap();
-    let targets = Targets::new(&batch, outputs, &mut Scales::default(), &config.learner).unwrap();
+    let targets =
+        Targets::new(&batch, outputs, &mut Scales::default(), (&config.learner, &config.reward)).unwrap();
     let places: Vec<usize> = (0..STEPS).collect();
     let states = collator.collate(&batch.states, &cuts, &places).unwrap();
     let loss = Loss {

@@ -109,6 +109,15 @@ impl Simulation {
         }
     }
 
+    /// Sum of 1 / reference duration over what is in the system, 1/s: what a second costs in `latency` now.
+    #[must_use]
+    pub fn urgency(&self) -> f64 {
+        match self {
+            Simulation::Slots(slots) => slots.urgency(),
+            Simulation::Serverless(serverless) => serverless.urgency(),
+        }
+    }
+
     /// Part of the training mixture of `serverless` that the episode was drawn from, counted from 1; 0: there is no such mixture.
     #[must_use]
     pub fn mixture_part(&self) -> u32 {

@@ -156,6 +156,11 @@ impl Ledger {
         workflows.unfinished += u64::from(!finished);
     }
 
+    /// See [`crate::Simulation::urgency`].
+    pub fn urgency(&self) -> f64 {
+        self.plain
+    }
+
     /// Reward since the last call.
     pub fn take_reward(&mut self) -> Reward {
         let accrued = std::mem::take(&mut self.accrued);

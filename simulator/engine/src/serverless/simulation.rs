@@ -206,6 +206,12 @@ impl ServerlessSimulation {
         self.jobs.arrived()
     }
 
+    /// See [`crate::Simulation::urgency`].
+    #[must_use]
+    pub fn urgency(&self) -> f64 {
+        self.ledger.urgency()
+    }
+
     /// See [`crate::Simulation::arrived`].
     #[must_use]
     pub fn arrived_so_far(&self) -> Arrived {

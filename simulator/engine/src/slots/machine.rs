@@ -127,6 +127,12 @@ impl SlotsSimulation {
         Reward { latency, ..Reward::default() }
     }
 
+    /// See [`crate::Simulation::urgency`].
+    #[must_use]
+    pub fn urgency(&self) -> f64 {
+        self.inverse_lengths
+    }
+
     /// See [`crate::Simulation::arrived`].
     #[must_use]
     pub fn arrived(&self) -> Arrived {
