@@ -67,6 +67,10 @@ pub struct Reward {
     pub slo: f32,
     /// −USD.
     pub cost: f32,
+    /// −GB·s of idle containers.
+    pub idle_memory: f32,
+    /// −1 for each invocation that waited for a cold start, when it ends.
+    pub cold_starts: f32,
 }
 
 /// Return of a rollout from a decision on, and the mean return of the others of its group from the same time.

@@ -24,6 +24,12 @@ pub struct RewardConfig {
     /// Weight of a US dollar.
     #[garde(range(min = 0.0, max = 1e9))]
     pub cost: f64,
+    /// Weight of a GB·s of idle containers.
+    #[garde(range(min = 0.0, max = 1e9))]
+    pub idle_memory: f64,
+    /// Weight of an invocation that waits for a cold start.
+    #[garde(range(min = 0.0, max = 1e9))]
+    pub cold_starts: f64,
     /// The discount over Δt seconds is exp(−Δt / this); 0: none.
     #[garde(range(min = 0.0, max = 1e9))]
     pub discount_seconds: f64,
@@ -37,6 +43,8 @@ impl Default for RewardConfig {
             utilisation: 0.0,
             slo: 0.0,
             cost: 0.0,
+            idle_memory: 0.0,
+            cold_starts: 0.0,
             discount_seconds: 0.0,
         }
     }
@@ -47,13 +55,20 @@ impl RewardConfig {
     #[must_use]
     pub fn weigh(&self, reward: &Reward) -> f32 {
         let parts = [
-            (self.latency, reward.latency),
-            (self.fairness, reward.fairness),
-            (self.utilisation, reward.utilisation),
-            (self.slo, reward.slo),
-            (self.cost, reward.cost),
+            reward.latency,
+            reward.fairness,
+            reward.utilisation,
+            reward.slo,
+            reward.cost,
+            reward.idle_memory,
+            reward.cold_starts,
         ];
-        parts.iter().map(|(weight, part)| *weight as f32 * part).sum()
+        self.weights().iter().zip(parts).map(|(weight, part)| *weight as f32 * part).sum()
+    }
+
+    fn weights(&self) -> [f64; 7] {
+        let RewardConfig { latency, fairness, utilisation, slo, cost, idle_memory, cold_starts, .. } = *self;
+        [latency, fairness, utilisation, slo, cost, idle_memory, cold_starts]
     }
 
     /// The discount over a stretch of simulated time.
@@ -67,7 +82,7 @@ impl RewardConfig {
 }
 
 fn any_weight(reward: &RewardConfig) -> impl FnOnce(&f64, &()) -> garde::Result {
-    let total = reward.latency + reward.fairness + reward.utilisation + reward.slo + reward.cost;
+    let total: f64 = reward.weights().iter().sum();
     move |_latency, _context| {
         if total > 0.0 {
             return Ok(());

@@ -211,10 +211,12 @@ fn the_undiscounted_latency_reward_is_the_sum_of_slowdowns() {
     let mut simulation = episodes(config).serverless(RunSeed(3), Part::Test, 1.2, Interests::NONE);
     let mut scheduler = heuristic("fcfs", Scenario::Serverless).unwrap();
     let outcome = play(&mut simulation, &mut *scheduler);
-    let reward = -f64::from(simulation.take_reward().latency);
-    let slowdowns = outcome.slowdowns.sum();
+    let parts = simulation.take_reward();
+    let (reward, slowdowns) = (-f64::from(parts.latency), outcome.slowdowns.sum());
     // A slowdown is at least 1, where latency may be a little below the reference on idle, fast nodes.
     assert!(reward <= slowdowns * 1.0001 && reward > 0.9 * slowdowns, "{reward} {slowdowns}");
+    let (idle, cold) = (-f64::from(parts.idle_memory), -f64::from(parts.cold_starts));
+    assert!((idle / outcome.usage.idle_gb_seconds - 1.0).abs() < 1e-4 && cold == outcome.cold_starts as f64);
 }
 
 #[test]

@@ -54,6 +54,8 @@ struct Accrued {
     utilisation: f64,
     slo: f64,
     cost: f64,
+    idle_memory: f64,
+    cold_starts: f64,
 }
 
 /// Accounts of an episode: reward, resource use and outcome.
@@ -113,6 +115,7 @@ impl Ledger {
         self.accrued.fairness -= self.fair * seconds;
         self.accrued.utilisation += self.meters.weighted_use(&self.scarce) * seconds;
         self.accrued.cost -= self.meters.priced_gb() * seconds * USD_PER_GB_SECOND;
+        self.accrued.idle_memory -= self.meters.idle_gb() * seconds;
     }
 
     /// A job enters the system.
@@ -141,6 +144,7 @@ impl Ledger {
         if self.now >= self.counts_from {
             self.accrued.slo -= f64::from(u8::from(violated));
             self.accrued.cost -= USD_PER_REQUEST;
+            self.accrued.cold_starts -= f64::from(u8::from(ending.cold));
         }
         if ending.counted {
             self.count(ending, slowdown, violated);
@@ -170,6 +174,8 @@ impl Ledger {
             utilisation: accrued.utilisation as f32,
             slo: accrued.slo as f32,
             cost: accrued.cost as f32,
+            idle_memory: accrued.idle_memory as f32,
+            cold_starts: accrued.cold_starts as f32,
         }
     }
 

@@ -63,6 +63,11 @@ impl Meters {
         (0..RESOURCES).map(|resource| weights[resource] * self.used[resource]).sum()
     }
 
+    /// GB of idle containers now.
+    pub fn idle_gb(&self) -> f64 {
+        self.idle_mb / MB_PER_GB
+    }
+
     /// GB of all containers now, each weighted with its node's price class.
     pub fn priced_gb(&self) -> f64 {
         (self.priced_bound_mb + self.priced_idle_mb) / MB_PER_GB
