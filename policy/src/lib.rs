@@ -18,6 +18,7 @@ mod options;
 mod parameters;
 #[cfg(test)]
 mod random_states;
+mod rules;
 mod sampling;
 mod scheduler;
 mod segment;
@@ -31,7 +32,8 @@ pub use explain::{Explanation, Heard, ScoredOption};
 pub use network::{EPISODE_FACTS, EpisodeFacts, Evaluation, PolicyNetwork, ValueNetwork};
 pub use observer::schema_of;
 pub use parameters::{Parameters, decode_tensors, encode_tensors};
-pub use scheduler::{Behaviour, PolicyScheduler, Record, check_prior, check_teacher};
+pub use rules::{check_prior, check_teacher};
+pub use scheduler::{Behaviour, PolicyScheduler, Record};
 pub use spread::{Placement, collate_part, messages};
 
 pub use tch::Device;
