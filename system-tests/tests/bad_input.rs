@@ -191,6 +191,8 @@ fn a_start_from_nowhere_is_refused_before_anything_starts() {
     assert_eq!(text.lines().count(), 1, "{text}");
 }
 
+const STARTS_ALONE: &str = "policy.actions=[\"start\",\"wait\"]";
+
 #[test]
 fn a_prior_that_is_no_rule_is_refused_before_a_run_folder_is_made() {
     let folder = tempfile::tempdir().unwrap();
@@ -200,7 +202,8 @@ fn a_prior_that_is_no_rule_is_refused_before_a_run_folder_is_made() {
         (&slots, "quantum", "is no"),
         (&azure(), "sjf+greedy-dual", "add \"keep_alive\", \"evict\" to `policy.actions`"),
     ] {
-        let output = train_with(folder.path(), config, &[&format!("policy.prior=\"{prior}\"")]);
+        let prior = format!("policy.prior=\"{prior}\"");
+        let output = train_with(folder.path(), config, &[&prior, STARTS_ALONE]);
         refused(&output, 3, &["key `policy.prior`", word]);
         assert!(!folder.path().join("run").exists());
     }
@@ -215,7 +218,9 @@ fn a_scheduler_that_cannot_be_imitated_is_refused_before_a_run_folder_is_made() 
         ("sjf+hybrid-histogram", "add \"keep_alive\", \"pre_warm\" to `policy.actions`"),
         ("sjf+reserve", "is the prior, too"),
     ] {
-        let output = train_with(folder.path(), &azure(), &[&format!("learner.imitate={rule}")]);
+        let settings = [STARTS_ALONE, "policy.prior=\"sjf+reserve\""];
+        let rule = format!("learner.imitate={rule}");
+        let output = train_with(folder.path(), &azure(), &[settings[0], settings[1], &rule]);
         refused(&output, 3, &["key `learner.imitate`", word]);
         assert!(!folder.path().join("run").exists());
     }
