@@ -174,6 +174,11 @@ pub(crate) fn goes_together(actor: &ActorConfig) -> impl FnOnce(&LearnerConfig, 
         if learner.mode == Mode::Lockstep && learner.replayed_share > 0.0 {
             return fail("mode = \"lockstep\" needs replayed_share = 0: a turn learns from its own episodes");
         }
+        if learner.mode == Mode::Lockstep && actor.segment_seconds > 0.0 {
+            return fail(
+                "mode = \"lockstep\" needs actor.segment_seconds = 0: a turn consists of whole episodes",
+            );
+        }
         if learner.mode == Mode::Lockstep && learner.wall_limit_minutes > 0.0 {
             return fail("mode = \"lockstep\" needs wall_limit_minutes = 0: a clock repeats nothing");
         }
