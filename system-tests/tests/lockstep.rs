@@ -84,7 +84,7 @@ fn a_cluster_with_a_prior_repeats_bit_for_bit() {
                 window_seconds = 16.0\nwarm_up_seconds = 6.0\nvalidation_window_seconds = 30.0\n[policy]\n\
                 prior = \"sjf+wait-warm_1+greedy-dual+reserve\"\nactions = [\"start\", \"wait\", \"evict\", \"keep_alive\"]\n\
                 width = 16\nheads = 2\nlayers = 1\n[actor]\ncount = 2\nenvironments = 4\n\
-                record_one_in = 8\n[learner]\nmode = \"lockstep\"\nbudget_steps = 4000\nminibatches = 4\n\
+                record_one_in = 8\n[learner]\nmode = \"lockstep\"\nbudget_steps = 9000\nminibatches = 4\n\
                 evaluate_every = 3\ncheckpoint_every = 1\nkeep_checkpoints = 1000\nthreads = 2\ntarget_period = 2\n\
                 average_decay = 0.9\nadvantage = \"group\"\ngroup = { rollouts = 2, scale = \"group\" }\n\
                 [evaluation]\nvalidation_episodes = 2\n";
