@@ -32,12 +32,14 @@ impl Group {
         // Reward from before the first decision does not count.
         let _ = simulation.take_reward();
         let one_in = config.actor.record_one_in;
-        let rollouts = places.clone().map(|place| {
+        let leader = places.start;
+        let copies = std::iter::repeat_n(simulation, places.len());
+        let rollouts = places.zip(copies).map(|(place, simulation)| {
             // Episodes begin with another one in turn, so that all places in an episode are recorded alike.
-            let skip = (number as usize + place - places.start) % one_in;
+            let skip = (number as usize + place - leader) % one_in;
             let recorder = Rollout::recording(one_in, skip);
-            let mut environment = Environment::new(place, simulation.clone(), recorder, config);
-            environment.leads = place == places.start;
+            let mut environment = Environment::new(place, simulation, recorder, config);
+            environment.leads = place == leader;
             environment.end_if(progress == Progress::Finished, version);
             environment
         });

@@ -49,8 +49,8 @@ pub struct Batch {
     pub states: Vec<StateGraph>,
     /// Facts of the episode at each state, in the order of `states`.
     pub facts: Vec<EpisodeFacts>,
-    /// The time of each state, in the order of `states`.
-    pub moments: Vec<Moment>,
+    /// The moments of the bootstrap states, in their order; a step has its own.
+    pub bootstrap_moments: Vec<Moment>,
     /// Where each trajectory lies in `steps` and `states`.
     pub trajectories: Vec<TrajectorySpan>,
     versions: Vec<(u64, usize)>,
@@ -185,7 +185,6 @@ impl Batch {
                 bootstraps.extend(states.pop().map(|state| (batch.trajectories.len(), state, facts, *after)));
             }
             batch.facts.extend(trajectory.body.steps.iter().map(facts));
-            batch.moments.extend(trajectory.body.steps.iter().map(|step| step.moment));
             let condition = Condition::new(part, load, horizon.seconds());
             batch.versions.push((trajectory.version.number, trajectory.body.steps.len()));
             batch.steps.extend(trajectory.body.steps);
@@ -202,19 +201,24 @@ impl Batch {
             batch.trajectories[place].bootstrap = Some(batch.states.len());
             batch.states.push(state);
             batch.facts.push(facts);
-            batch.moments.push(moment);
+            batch.bootstrap_moments.push(moment);
         }
         batch
     }
 
-    /// The condition of the returns from each state on. `demand`: within how many seconds arrivals count in it, an entry of [`FORESIGHT`];
-    /// `None` where it is left out.
+    fn moment(&self, state: usize) -> &Moment {
+        let steps = self.steps.len();
+        if state < steps { &self.steps[state].moment } else { &self.bootstrap_moments[state - steps] }
+    }
+
+    /// The condition of the returns from each state on. `demand`: the place in [`FORESIGHT`] of the time within which arrivals count as
+    /// demand; `None` where demand is left out.
     #[must_use]
     pub(crate) fn conditions(&self, demand: Option<usize>) -> Vec<Condition> {
         let mut conditions = vec![Condition::new(0, 0.0, 0.0); self.states.len()];
         for span in &self.trajectories {
             for state in span.steps.clone().chain(span.bootstrap) {
-                let moment = &self.moments[state];
+                let moment = self.moment(state);
                 conditions[state] = demand.map_or(span.condition, |within| {
                     span.condition.with_demand(moment.urgency + moment.to_come[within][URGENCY])
                 });

@@ -54,7 +54,6 @@ fn batch(rows: &[Row]) -> Batch {
     };
     let mut batch = Batch::default();
     batch.states = vec![StateGraph::default(); steps.len()];
-    batch.moments = vec![Moment::default(); steps.len()];
     (batch.steps, batch.trajectories) = (steps, vec![span]);
     batch
 }

@@ -67,7 +67,7 @@ fn batch() -> Batch {
     batch.steps = (0..STEPS).map(step).collect();
     // One more state to go on from.
     batch.states = (0..=STEPS).map(state).collect();
-    batch.moments = vec![Moment::default(); STEPS + 1];
+    batch.bootstrap_moments = vec![Moment::default()];
     batch.facts = (0..=STEPS).map(|number| [0.1 * number as f32; EPISODE_FACTS]).collect();
     batch.trajectories = vec![TrajectorySpan {
         steps: 0..STEPS,

@@ -55,10 +55,14 @@ impl Composed {
         self
     }
 
+    /// Keeps something for each environment up to this one.
+    fn make_room(&mut self, environment: usize) {
+        let make = self.make_keep_alive.as_ref();
+        self.clusters.resize_with(self.clusters.len().max(environment + 1), || Cluster::new(make));
+    }
+
     fn choose(&mut self, environment: usize, view: &ServerlessView<'_>) -> Action {
-        while self.clusters.len() <= environment {
-            self.clusters.push(Cluster::new(self.make_keep_alive.as_ref()));
-        }
+        self.make_room(environment);
         let Cluster { keep_alive, reservations } = &mut self.clusters[environment];
         let Some(keep_alive) = keep_alive.as_deref_mut() else {
             return self.starts.choose(view, reservations, None);
@@ -97,10 +101,7 @@ impl Scheduler for Composed {
     }
 
     fn environment_copied(&mut self, from: usize, to: usize) {
-        let longest = from.max(to);
-        self.clusters.resize_with(self.clusters.len().max(longest + 1), || {
-            Cluster::new(self.make_keep_alive.as_ref())
-        });
+        self.make_room(from.max(to));
         self.clusters[to] = self.clusters[from].clone();
     }
 
