@@ -1,6 +1,7 @@
 //! One rollout of a segment of an episode. A segment is a whole episode, or `actor.segment_seconds` of one.
 
 use common::ids::PolicyVersion;
+use common::reward::Preference;
 use common::{Action, SimTime};
 use configuration::{Config, Mode};
 use engine::{DecisionRequest, Progress, Scheduler, Simulation};
@@ -24,6 +25,8 @@ pub(crate) struct Environment {
     /// The state at the end of the segment, where it leads; `None` where the episode ended before.
     pub reached: Option<Simulation>,
     pub rollout: Rollout,
+    /// How much each part of the reward counts in the episode.
+    pub preference: Preference,
     /// Part of the training mixture, counted from 1; 0: there is no mixture.
     pub part: u32,
     /// Offered load; 1.0 is 100%.
@@ -44,6 +47,7 @@ impl Environment {
             place,
             segment_end,
             leads: false,
+            preference: Preference::default(),
             reached: None,
             rollout,
             part: simulation.mixture_part(),
@@ -103,8 +107,9 @@ impl Environment {
         let simulation = self.simulation.as_mut()?;
         let progress = simulation.tick();
         let reward = simulation.take_reward();
-        self.total += f64::from(config.reward.weigh(&reward));
-        self.rollout.credit(&reward, now_of(simulation), &config.reward);
+        let weighted = config.reward.weigh(&reward, &self.preference);
+        self.total += f64::from(weighted);
+        self.rollout.credit(weighted, now_of(simulation), &config.reward);
         progress
     }
 

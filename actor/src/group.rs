@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use common::ids::PolicyVersion;
+use common::reward::Preference;
 use configuration::Config;
 use engine::{Progress, Scheduler, Simulation};
 
@@ -17,17 +18,22 @@ pub(crate) struct Group {
     rollouts: Vec<Environment>,
     /// Number of the episode.
     number: u64,
+    preference: Preference,
+}
+
+/// Where the rollouts of a group begin.
+pub(crate) struct Start {
+    pub simulation: Simulation,
+    /// Number of the episode.
+    pub number: u64,
+    /// How much each part of the reward counts in it.
+    pub preference: Preference,
 }
 
 impl Group {
-    /// One rollout at each of `places`, from the first decision of `simulation` on.
-    pub fn start(
-        mut simulation: Simulation,
-        places: Range<usize>,
-        number: u64,
-        version: PolicyVersion,
-        config: &Config,
-    ) -> Self {
+    /// One rollout at each of `places`, from the first decision on.
+    pub fn start(start: Start, places: Range<usize>, version: PolicyVersion, config: &Config) -> Self {
+        let Start { mut simulation, number, preference } = start;
         let progress = simulation.advance();
         // Reward from before the first decision does not count.
         let _ = simulation.take_reward();
@@ -39,11 +45,12 @@ impl Group {
             let skip = (number as usize + place - leader) % one_in;
             let recorder = Rollout::recording(one_in, skip);
             let mut environment = Environment::new(place, simulation, recorder, config);
+            environment.preference = preference;
             environment.leads = place == leader;
             environment.end_if(progress == Progress::Finished, version);
             environment
         });
-        Group { rollouts: rollouts.collect(), number }
+        Group { rollouts: rollouts.collect(), number, preference }
     }
 
     /// The same group in the segment after this one; none where the episode ended with this one.
@@ -58,7 +65,8 @@ impl Group {
         for place in places.clone().skip(1) {
             scheduler.environment_copied(places.start, place);
         }
-        let next = Group::start(reached, places, self.number, version, config);
+        let start = Start { simulation: reached, number: self.number, preference: self.preference };
+        let next = Group::start(start, places, version, config);
         (!next.is_over()).then_some(next)
     }
 

@@ -5,6 +5,7 @@ mod error;
 mod group;
 mod group_baseline;
 mod player;
+mod preference;
 mod rollout;
 mod service;
 mod to_come;

@@ -12,7 +12,8 @@ use workloads::Episodes;
 
 use crate::ActorError;
 use crate::environment::Environment;
-use crate::group::Group;
+use crate::group::{Group, Start};
+use crate::preference::preference_of;
 use crate::rollout::RecordedTrajectory;
 
 /// The actor that plays.
@@ -145,9 +146,12 @@ impl Player {
             self.scheduler.seed_environment(place, episode.episode(Stream::Actions, rollout as u64));
             self.scheduler.episode_started(place);
         }
-        let simulation = self.episodes.training(episode, self.scheduler.interests());
+        let preference = preference_of(&self.config.reward, &self.scheduler.preference(), episode);
         let places = first..first + self.rollouts();
-        Group::start(simulation, places, number, self.version, &self.config)
+        places.clone().for_each(|place| self.scheduler.prefer(place, preference));
+        let simulation = self.episodes.training(episode, self.scheduler.interests());
+        let start = Start { simulation, number, preference };
+        Group::start(start, places, self.version, &self.config)
     }
 
     /// Makes one decision in every environment that plays. Returns the trajectories that this has finished.
@@ -252,8 +256,7 @@ mod tests {
 
     fn player_of(text: &str) -> Player {
         let config = parse(text, "test", &[]).unwrap();
-        let network =
-            PolicyNetwork::new(&schema_of(&config.simulator, &config.policy), &config.policy, config.seed);
+        let network = PolicyNetwork::new(&schema_of(&config), &config.policy, config.seed);
         let scheduler = PolicyScheduler::new("policy", network, Behaviour::Sample).unwrap();
         let identity = Identity { actor: ActorId(1), incarnation: Incarnation(2) };
         let episodes = Arc::new(Episodes::new(&config.simulator).unwrap());

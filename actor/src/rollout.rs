@@ -1,7 +1,7 @@
 //! Records one episode of one environment as trajectories of bounded length, and its rewards over time.
 
 use common::ids::PolicyVersion;
-use common::trajectory::{Moment, Reward, Step};
+use common::trajectory::{Moment, Step};
 use common::{Arrived, SimTime};
 use configuration::RewardConfig;
 use policy::Record;
@@ -117,9 +117,8 @@ impl Rollout {
         });
     }
 
-    /// Counts the reward between the last call and `now` for the last step.
-    pub fn credit(&mut self, reward: &Reward, now: Now, config: &RewardConfig) {
-        let weighted = config.weigh(reward);
+    /// Counts the `weighted` reward between the last call and `now` for the last step.
+    pub fn credit(&mut self, weighted: f32, now: Now, config: &RewardConfig) {
         if let Some(stretch) = self.curve.last_mut() {
             stretch.reward += weighted;
             if now.time > stretch.start {

@@ -64,9 +64,10 @@ impl Service {
         shutdown: &Shutdown,
     ) -> Result<Self, ActorError> {
         let episodes = Arc::new(Episodes::new(&config.simulator)?);
-        let schema = schema_of(&config.simulator, &config.policy);
+        let schema = schema_of(&config);
         let network = PolicyNetwork::new(&schema, &config.policy, RunSeed::default());
-        let mut scheduler = PolicyScheduler::new("policy", network, Behaviour::Sample)?;
+        let mut scheduler =
+            PolicyScheduler::new("policy", network, Behaviour::played(&config.learner, &config.actor))?;
         if !config.learner.imitate.is_empty() {
             scheduler.imitate(&config.learner.imitate)?;
         }

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use common::ids::Digest;
+use common::reward::Preference;
 use common::trajectory::Scenario;
+use configuration::ConfigError;
 use engine::{Scheduler, SchedulerError};
 use evaluation::MakeScheduler;
 use policy::{Checkpoint, find_checkpoint};
@@ -18,31 +20,50 @@ pub struct LoadedPolicy {
     pub make: Box<MakeScheduler<'static>>,
 }
 
-/// Opens a run folder or a checkpoint.
-pub type LoadPolicy<'a> = &'a dyn Fn(&Path) -> anyhow::Result<LoadedPolicy>;
+/// Opens a run folder or a checkpoint, with the preference that `--preference` gives.
+pub type LoadPolicy<'a> = &'a dyn Fn(&Path, Option<&str>) -> anyhow::Result<LoadedPolicy>;
 
-/// The policy of a run folder or checkpoint, named by its path.
+/// The policy of a run folder or checkpoint, named by its path. Without a `preference` (`latency=0.7,cost=0.3`) it plays with the one that
+/// it was validated with.
 ///
 /// # Errors
-/// When there is none or it is damaged.
-pub fn load_policy(path: &Path) -> anyhow::Result<LoadedPolicy> {
+/// When there is none or it is damaged, or it cannot have the preference.
+pub fn load_policy(path: &Path, preference: Option<&str>) -> anyhow::Result<LoadedPolicy> {
     let checkpoint = Checkpoint::open(&find_checkpoint(path)?)?;
+    let preference = preference.map(|text| read_preference(text, &checkpoint)).transpose()?;
     let files = serde_json::to_vec(&checkpoint.manifest.files)?;
     Ok(LoadedPolicy {
         scenario: checkpoint.manifest.config.simulator.scenario,
         digest: Digest::of(&files).to_string(),
-        make: maker(checkpoint, path.display().to_string()),
+        make: maker(checkpoint, path.display().to_string(), preference),
     })
+}
+
+fn read_preference(text: &str, checkpoint: &Checkpoint) -> Result<Preference, ConfigError> {
+    let parts = checkpoint.manifest.config.reward.shown_parts();
+    let read = if parts.is_empty() {
+        Err("this policy learnt with fixed weights: train one with reward.mode = \"preference\"".to_owned())
+    } else {
+        Preference::read(text, &parts)
+    };
+    read.map_err(|message| ConfigError::Invalid { origin: "--preference".to_owned(), message })
 }
 
 /// Makes the checkpoint's policy for one thread of an evaluation; the threads share the cores, so each has one for its
 /// tensors.
 #[must_use]
-pub fn maker(checkpoint: Checkpoint, name: String) -> Box<MakeScheduler<'static>> {
+pub fn maker(
+    checkpoint: Checkpoint,
+    name: String,
+    preference: Option<Preference>,
+) -> Box<MakeScheduler<'static>> {
     Box::new(move || {
         policy::set_threads(1);
         match checkpoint.scheduler(&name) {
-            Ok(scheduler) => Ok(Box::new(scheduler) as Box<dyn Scheduler>),
+            Ok(mut scheduler) => {
+                preference.into_iter().for_each(|preference| scheduler.set_preference(preference));
+                Ok(Box::new(scheduler) as Box<dyn Scheduler>)
+            }
             Err(error) => Err(SchedulerError::Failed { scheduler: name.clone(), source: Box::new(error) }),
         }
     })

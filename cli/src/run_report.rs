@@ -47,7 +47,7 @@ pub fn write(config: &Config, run_folder: &Path, json: bool) -> anyhow::Result<(
         checkpoint = %checkpoint.folder().display(), version = %checkpoint.manifest.version,
         "evaluating the best checkpoint on test seeds"
     );
-    let make = maker(checkpoint, "policy".to_owned());
+    let make = maker(checkpoint, "policy".to_owned(), None);
     let line = ProgressLine::new();
     // The run's own flag is raised by now: it ended the services.
     let watch = Watch { progress: &|advance| line.show(advance), stop: &Shutdown::new() };

@@ -43,6 +43,8 @@ pub enum Stream {
     Benchmark = 14,
     /// Which neighbours of a node are sampled in a large state graph.
     Neighbours = 15,
+    /// How much each part of the reward counts in an episode.
+    Preference = 16,
 }
 
 /// The one seed of a run; or, derived from it, the seed of an episode.

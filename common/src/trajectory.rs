@@ -54,25 +54,6 @@ pub enum Choice {
     Act(u32),
 }
 
-/// Parts of the reward, each an integral since the previous decision, before weighting.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Reward {
-    /// −∫ Σ 1/T_ref over jobs in the system.
-    pub latency: f32,
-    /// The same with each job weighted towards the geometric mean over functions.
-    pub fairness: f32,
-    /// ∫ Σ over resources of weight · used / capacity; a resource's weight is its part of the load, and all weights add up to 1.
-    pub utilisation: f32,
-    /// −1 for each violated objective.
-    pub slo: f32,
-    /// −USD.
-    pub cost: f32,
-    /// −GB·s of idle containers.
-    pub idle_memory: f32,
-    /// −1 for each invocation that waited for a cold start, when it ends.
-    pub cold_starts: f32,
-}
-
 /// Return of a rollout from a decision on, and the mean return of the others of its group from the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GroupReturn {

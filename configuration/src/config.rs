@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::names::sound_name;
 use crate::{
     ActorConfig, EvaluationConfig, LearnerConfig, PolicyConfig, ReplayConfig, RewardConfig, SimulatorConfig,
-    TransportConfig, actor, collisions, learner, policy, table_checks,
+    TransportConfig, actor, collisions, learner, policy, reward, table_checks,
 };
 
 /// The whole configuration of a training run; every service reads the part that it needs.
@@ -28,7 +28,7 @@ pub struct Config {
     #[garde(dive)]
     pub simulator: SimulatorConfig,
     /// What is learnt from.
-    #[garde(dive)]
+    #[garde(dive, custom(reward::mode_fits(self.simulator.scenario)))]
     #[serde(default)]
     pub reward: RewardConfig,
     /// The networks.
@@ -44,7 +44,7 @@ pub struct Config {
     #[serde(default)]
     pub replay: ReplayConfig,
     /// The learner.
-    #[garde(dive, custom(learner::goes_together(&self.actor)))]
+    #[garde(dive, custom(learner::goes_together(&self.actor, &self.policy)))]
     #[serde(default)]
     pub learner: LearnerConfig,
     /// How policies are compared, while training and at the end.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::addresses::MetricsAddress;
 use crate::{ActorConfig, GroupConfig};
-use crate::{Device, Schedule, Seconds};
+use crate::{Device, EncoderKind, PolicyConfig, Schedule, Seconds};
 
 /// How the services take turns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -27,6 +27,18 @@ pub enum Advantage {
     Group,
 }
 
+/// What the policy network learns to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Algorithm {
+    /// A distribution over decisions, by an importance-sampled policy gradient with a value network.
+    #[default]
+    PolicyGradient,
+    /// The return of each decision, by double Q-learning with a target network; actors take the best, or now and then any. There is no
+    /// value network, no entropy and no group: those keys mean nothing then.
+    Dqn,
+}
+
 /// How the learner learns.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -34,6 +46,9 @@ pub struct LearnerConfig {
     /// Turn-taking.
     #[garde(skip)]
     pub mode: Mode,
+    /// What is learnt, and how.
+    #[garde(skip)]
+    pub algorithm: Algorithm,
     /// Ends the run: environment steps (recorded decisions) learnt from.
     #[garde(range(min = 1, max = 1_000_000_000_000_000_u64))]
     pub budget_steps: u64,
@@ -138,10 +153,10 @@ pub struct LearnerConfig {
 }
 
 impl LearnerConfig {
-    /// The group baseline that actors play for; none where a scheduler is imitated, because nothing is compared.
+    /// The group baseline that actors play for; none where a scheduler is imitated or Q-values are learnt, because nothing is compared.
     #[must_use]
     pub fn played_group(&self) -> Option<&GroupConfig> {
-        self.group.as_ref().filter(|_| self.imitate.is_empty())
+        self.group.as_ref().filter(|_| self.imitate.is_empty() && self.algorithm == Algorithm::PolicyGradient)
     }
 
     /// Threads of one of the ranks that are started on this machine; 0: every core.
@@ -156,17 +171,28 @@ impl LearnerConfig {
 }
 
 /// Values that single keys cannot judge.
-pub(crate) fn goes_together(actor: &ActorConfig) -> impl FnOnce(&LearnerConfig, &()) -> garde::Result {
+pub(crate) fn goes_together(
+    actor: &ActorConfig,
+    policy: &PolicyConfig,
+) -> impl FnOnce(&LearnerConfig, &()) -> garde::Result {
     move |learner, _context| {
         let fail = |message: &str| Err(garde::Error::new(message));
         if learner.advantage == Advantage::Group && learner.group.is_none() {
             return fail("advantage = \"group\" needs learner.group, e.g. group = { rollouts = 8 }");
+        }
+        if learner.algorithm == Algorithm::Dqn && !learner.imitate.is_empty() {
+            return fail("algorithm = \"dqn\" imitates nothing: leave learner.imitate out");
         }
         if let Some(group) = &learner.group
             && group.rollouts > 0
             && !actor.environments.is_multiple_of(group.rollouts)
         {
             return fail("group.rollouts must divide actor.environments");
+        }
+        if policy.encoder == EncoderKind::Flat && learner.devices.len() > 1 {
+            return fail(
+                "devices must be one with policy.encoder = \"flat\": a vector is not spread over ranks",
+            );
         }
         if learner.minibatches > learner.batch_steps {
             return fail("minibatches must not be more than batch_steps: some would be empty");
@@ -223,6 +249,7 @@ impl Default for LearnerConfig {
     fn default() -> Self {
         LearnerConfig {
             mode: Mode::Async,
+            algorithm: Algorithm::PolicyGradient,
             budget_steps: 1_000_000,
             wall_limit_minutes: 0.0,
             batch_steps: 16_384,

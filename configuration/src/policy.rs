@@ -1,8 +1,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use common::ActionKind;
 use common::trajectory::Scenario;
+use common::{ActionKind, EdgeType};
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -36,10 +36,25 @@ impl FromStr for Storage {
     }
 }
 
+/// What a network sees of a state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum EncoderKind {
+    /// Every node, and the edges between them.
+    #[default]
+    Graph,
+    /// One vector: the cluster's features, then those of the first 16 functions, 16 worker nodes and 32 invocations. An option is seen
+    /// with the features of its two ends.
+    Flat,
+}
+
 /// Shape of the graph networks. The value network has the policy's shape and weights of its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PolicyConfig {
+    /// What the networks see of a state; "flat" is what graphs are compared with.
+    #[garde(custom(flat_has_no_edges(self)))]
+    pub encoder: EncoderKind,
     /// Width of every embedding; divisible by `heads`.
     #[garde(range(min = 8, max = 1024), custom(divisible_by(self.heads)))]
     pub width: usize,
@@ -62,6 +77,10 @@ pub struct PolicyConfig {
     #[garde(range(max = 1_000_000))]
     #[schemars(extend("x-unit" = "edges"))]
     pub neighbours: usize,
+    /// Edge types that the networks do not see, for ablations: "instance-of", "warm", "allocation", "request", "sharing", "temporal",
+    /// "dependency", "function-of", "resource-of", "group-of".
+    #[garde(skip)]
+    pub hidden_edges: Vec<EdgeType>,
     /// The kinds of decisions that the policy makes: "start", "wait", "hold" and, on clusters, "reserve", "evict", "keep_alive",
     /// "release", "pre_warm". What it does not decide is done as the simulator's configuration says.
     #[garde(custom(holds_start))]
@@ -89,18 +108,30 @@ pub struct PolicyConfig {
 impl Default for PolicyConfig {
     fn default() -> Self {
         PolicyConfig {
+            encoder: EncoderKind::Graph,
             width: 64,
             heads: 4,
             layers: 2,
             value_layers: 1,
             levels: false,
             neighbours: 0,
+            hidden_edges: Vec::new(),
             actions: vec![ActionKind::Start, ActionKind::Wait],
             prior: String::new(),
             prior_weight: 4.0,
             dropout: 0.0,
             storage: Storage::F32,
         }
+    }
+}
+
+fn flat_has_no_edges(policy: &PolicyConfig) -> impl FnOnce(&EncoderKind, &()) -> garde::Result {
+    let layers = policy.layers + policy.value_layers;
+    move |encoder, _context| {
+        if *encoder == EncoderKind::Graph || layers == 0 {
+            return Ok(());
+        }
+        Err(garde::Error::new("is \"flat\", which has no edges: set layers = 0 and value_layers = 0"))
     }
 }
 

@@ -3,12 +3,65 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use common::SimTime;
-use common::trajectory::Reward;
+use common::reward::{Preference, REWARD_PARTS, Reward, RewardPart};
+use common::trajectory::Scenario;
 
-/// What is learnt from: fixed weights of the reward's parts, and a discount.
+/// Where the weights of the reward's parts come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RewardMode {
+    /// They are those that are configured.
+    #[default]
+    Fixed,
+    /// Each episode draws how much every weighted part counts, and the policy is told: `evaluate --preference` chooses.
+    Preference,
+    /// The parts of `limits` count as much as it takes to hold them, the policy is told how much, and a multiplier each is learnt by
+    /// dual ascent.
+    Constrained,
+}
+
+/// What a part of the reward may come to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LimitConfig {
+    /// The most that it may come to on the validation seeds, in the unit of the table of results; where `of` names a rule, as a multiple of
+    /// what that rule has.
+    #[garde(range(min = 1e-9, max = 1e12))]
+    pub at_most: f64,
+    /// A rule, for example "sjf"; empty: none.
+    #[garde(length(max = 200))]
+    #[serde(default)]
+    pub of: String,
+}
+
+/// Limits of parts of the reward.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// Of the mean slowdown.
+    #[garde(dive)]
+    pub latency: Option<LimitConfig>,
+    /// Of the fraction of invocations that miss their objective.
+    #[garde(dive)]
+    pub slo: Option<LimitConfig>,
+    /// Of the cost of an episode, US dollars.
+    #[garde(dive)]
+    pub cost: Option<LimitConfig>,
+    /// Of the idle memory of an episode, GB·s.
+    #[garde(dive)]
+    pub idle_memory: Option<LimitConfig>,
+    /// Of the fraction of invocations that wait for a cold start.
+    #[garde(dive)]
+    pub cold_starts: Option<LimitConfig>,
+}
+
+/// What is learnt from: weights of the reward's parts, and a discount.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RewardConfig {
+    /// Where the weights come from; what is not "fixed" is for `serverless`.
+    #[garde(skip)]
+    pub mode: RewardMode,
     /// Weight of −∫ Σ 1/T_ref: undiscounted it is minus the sum of slowdowns, the mean over invocations.
     #[garde(range(min = 0.0, max = 1e9), custom(any_weight(self)))]
     pub latency: f64,
@@ -30,6 +83,9 @@ pub struct RewardConfig {
     /// Weight of an invocation that waits for a cold start.
     #[garde(range(min = 0.0, max = 1e9))]
     pub cold_starts: f64,
+    /// With mode "constrained": what parts may come to. Their weights are what a multiplier of 1 means.
+    #[garde(dive)]
+    pub limits: LimitsConfig,
     /// The discount over Δt seconds is exp(−Δt / this); 0: none.
     #[garde(range(min = 0.0, max = 1e9))]
     pub discount_seconds: f64,
@@ -38,6 +94,7 @@ pub struct RewardConfig {
 impl Default for RewardConfig {
     fn default() -> Self {
         RewardConfig {
+            mode: RewardMode::Fixed,
             latency: 1.0,
             fairness: 0.0,
             utilisation: 0.0,
@@ -45,30 +102,68 @@ impl Default for RewardConfig {
             cost: 0.0,
             idle_memory: 0.0,
             cold_starts: 0.0,
+            limits: LimitsConfig::default(),
             discount_seconds: 0.0,
         }
     }
 }
 
 impl RewardConfig {
-    /// The weighted sum of a reward's parts.
+    /// The sum of a reward's parts, each times its weight and how much it counts by `preference`.
     #[must_use]
-    pub fn weigh(&self, reward: &Reward) -> f32 {
-        let parts = [
-            reward.latency,
-            reward.fairness,
-            reward.utilisation,
-            reward.slo,
-            reward.cost,
-            reward.idle_memory,
-            reward.cold_starts,
-        ];
-        self.weights().iter().zip(parts).map(|(weight, part)| *weight as f32 * part).sum()
+    pub fn weigh(&self, reward: &Reward, preference: &Preference) -> f32 {
+        let counts = self.weights().into_iter().zip(preference.factors());
+        counts.zip(reward.parts()).map(|((weight, factor), part)| weight as f32 * factor * part).sum()
     }
 
-    fn weights(&self) -> [f64; 7] {
+    /// In the order of [`RewardPart::ALL`].
+    fn weights(&self) -> [f64; REWARD_PARTS] {
         let RewardConfig { latency, fairness, utilisation, slo, cost, idle_memory, cold_starts, .. } = *self;
         [latency, fairness, utilisation, slo, cost, idle_memory, cold_starts]
+    }
+
+    /// The parts that have a weight.
+    #[must_use]
+    pub fn weighted_parts(&self) -> Vec<RewardPart> {
+        let pairs = RewardPart::ALL.into_iter().zip(self.weights());
+        pairs.filter(|(_, weight)| *weight > 0.0).map(|(part, _)| part).collect()
+    }
+
+    /// The parts whose count a policy is told: those that are weighted, where that is not fixed.
+    #[must_use]
+    pub fn shown_parts(&self) -> Vec<RewardPart> {
+        if self.mode == RewardMode::Fixed { Vec::new() } else { self.weighted_parts() }
+    }
+
+    /// The limits that hold.
+    #[must_use]
+    pub fn limits(&self) -> Vec<(RewardPart, &LimitConfig)> {
+        if self.mode != RewardMode::Constrained {
+            return Vec::new();
+        }
+        let LimitsConfig { latency, slo, cost, idle_memory, cold_starts } = &self.limits;
+        let all = [
+            (RewardPart::Latency, latency),
+            (RewardPart::Slo, slo),
+            (RewardPart::Cost, cost),
+            (RewardPart::IdleMemory, idle_memory),
+            (RewardPart::ColdStarts, cold_starts),
+        ];
+        all.into_iter().filter_map(|(part, limit)| Some((part, limit.as_ref()?))).collect()
+    }
+
+    /// How much each part counts where a limited one counts `multiplier` times a part without limit; with fixed weights every part
+    /// counts wholly.
+    #[must_use]
+    pub fn preference_at(&self, multiplier: impl Fn(RewardPart) -> f64) -> Preference {
+        if self.mode == RewardMode::Fixed {
+            return Preference::default();
+        }
+        let limits = self.limits();
+        let is_limited = |part: RewardPart| limits.iter().any(|(limited, _)| *limited == part);
+        let count = |part: RewardPart| if is_limited(part) { multiplier(part) } else { 1.0 };
+        let counts = self.weighted_parts().into_iter().map(|part| (part, count(part)));
+        Preference::of(counts).unwrap_or_default()
     }
 
     /// The discount over a stretch of simulated time.
@@ -79,6 +174,44 @@ impl RewardConfig {
         }
         (-elapsed.seconds() / self.discount_seconds).exp() as f32
     }
+}
+
+/// Modes that the scenario does not have, and limits that say nothing.
+pub(crate) fn mode_fits(scenario: Scenario) -> impl FnOnce(&RewardConfig, &()) -> garde::Result {
+    move |reward, _context| match problem_of(reward, scenario) {
+        Some(problem) => Err(garde::Error::new(problem)),
+        None => Ok(()),
+    }
+}
+
+fn problem_of(reward: &RewardConfig, scenario: Scenario) -> Option<String> {
+    let (weighted, limits) = (reward.weighted_parts(), reward.limits());
+    let no_weight = limits.iter().find(|(part, _)| !weighted.contains(part)).map(|(part, _)| part.name());
+    let problem = match reward.mode {
+        RewardMode::Fixed | RewardMode::Preference if reward.limits != LimitsConfig::default() => {
+            "limits are set, but mode is not \"constrained\""
+        }
+        RewardMode::Fixed => return None,
+        _ if scenario == Scenario::Slots => {
+            "mode must be \"fixed\" in `slots`, where latency is all that is measured"
+        }
+        RewardMode::Preference if weighted.len() < 2 => {
+            "mode = \"preference\" needs two parts with a weight above 0"
+        }
+        RewardMode::Preference => return None,
+        RewardMode::Constrained if limits.is_empty() => {
+            "mode = \"constrained\" needs a limit, e.g. limits.idle_memory = { at_most = 1.0, of = \"sjf\" }"
+        }
+        RewardMode::Constrained if limits.len() == weighted.len() && no_weight.is_none() => {
+            "every weighted part has a limit: leave one without, which is then minimised"
+        }
+        RewardMode::Constrained => {
+            return no_weight.map(|name| {
+                format!("limits.{name} needs a weight: {name} is 0, give what a multiplier of 1 means")
+            });
+        }
+    };
+    Some(problem.to_owned())
 }
 
 fn any_weight(reward: &RewardConfig) -> impl FnOnce(&f64, &()) -> garde::Result {

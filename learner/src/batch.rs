@@ -227,6 +227,13 @@ impl Batch {
         conditions
     }
 
+    /// The importance weight of each step's losses.
+    #[must_use]
+    pub fn weights(&self) -> Vec<f32> {
+        let each = self.trajectories.iter();
+        each.flat_map(|span| std::iter::repeat_n(span.weight, span.steps.len())).collect()
+    }
+
     /// Mean over the steps of how many versions their trajectory began behind `newest`.
     #[must_use]
     pub fn mean_lag(&self, newest: u64) -> f64 {

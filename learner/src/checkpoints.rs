@@ -5,13 +5,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::ids::{FencingToken, PolicyVersion, RunId};
+use common::reward::Preference;
 use configuration::Config;
-use policy::{Checkpoint, Manifest, Parameters, decode_tensors, encode_tensors, schema_of, write_checkpoint};
+use policy::{
+    Checkpoint, Manifest, Parameters, decode_tensors, encode_tensors, preference_header, schema_of,
+    write_checkpoint,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::LearnerError;
 use crate::adam::Adam;
 use crate::changes::changes_of_shape;
+use crate::multipliers::Multipliers;
 use crate::scale::Scales;
 use crate::update::Updater;
 
@@ -43,6 +48,15 @@ pub struct Progress {
     /// Whether a validation began after the newest round and did not end.
     #[serde(default)]
     pub validation_due: bool,
+    /// Multipliers of the limits of the reward, as published with the newest version.
+    #[serde(default)]
+    pub multipliers: Multipliers,
+    /// Those of the next version, where the newest was validated.
+    #[serde(default)]
+    pub next_multipliers: Option<Multipliers>,
+    /// The preference with which the policy was validated for the last time, where weights are not fixed: the policy is played with it.
+    #[serde(default)]
+    pub preference: Option<Preference>,
 }
 
 /// The folder of a run's checkpoints.
@@ -73,7 +87,7 @@ impl Checkpoints {
             version: PolicyVersion { token: self.token, number: progress.version },
             environment_steps: progress.environment_steps,
             validation: progress.validation,
-            observation: schema_of(&self.config.simulator, &self.config.policy).digest().to_string(),
+            observation: schema_of(&self.config).digest().to_string(),
             config: self.config.clone(),
             files: std::collections::BTreeMap::new(),
         };
@@ -164,9 +178,10 @@ pub(crate) fn contents(
 ) -> Result<Vec<(&'static str, Vec<u8>)>, LearnerError> {
     let state = serde_json::to_vec_pretty(progress)
         .map_err(|error| LearnerError::Config(format!("the learner's state cannot be written: {error}")))?;
+    let header: Vec<_> = progress.preference.iter().map(preference_header).collect();
     let optimizer = |adam: &Adam, parameters: &Parameters| encode_tensors(&adam.state(parameters), &[]);
     let mut files = vec![
-        (POLICY, updater.networks.kept_policy().parameters().to_bytes(&[])?),
+        (POLICY, updater.networks.kept_policy().parameters().to_bytes(&header)?),
         ("value.safetensors", updater.networks.value.parameters().to_bytes(&[])?),
         ("target_policy.safetensors", updater.networks.target_policy.parameters().to_bytes(&[])?),
         ("target_value.safetensors", updater.networks.target_value.parameters().to_bytes(&[])?),
@@ -239,7 +254,7 @@ pub fn check_init_from(path: &Path, config: &Config) -> Result<(), LearnerError>
     let networks = |config: &Config| {
         let policy = &config.policy;
         let sizes = (policy.width, policy.heads, policy.layers, policy.value_layers);
-        (schema_of(&config.simulator, policy), sizes)
+        (schema_of(config), sizes)
     };
     if networks(theirs) == networks(config) {
         return Ok(());
@@ -282,7 +297,7 @@ mod tests {
              layers = 1\n[learner]\nkeep_checkpoints = 2"
         );
         let config = parse(&text, "test", &[]).unwrap();
-        let updater = Updater::new(&schema_of(&config.simulator, &config.policy), &config, tch::Device::Cpu);
+        let updater = Updater::new(&schema_of(&config), &config, tch::Device::Cpu);
         (config, updater)
     }
 
@@ -323,7 +338,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (mut config, _) = updater(1);
         config.learner.average_decay = 0.75;
-        let schema = schema_of(&config.simulator, &config.policy);
+        let schema = schema_of(&config);
         let new = || Updater::new(&schema, &config, tch::Device::Cpu);
         let learnt = new();
         let before = sum(learnt.networks.policy.parameters());

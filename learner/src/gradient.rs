@@ -23,11 +23,22 @@ pub(crate) struct Minibatch<'a> {
     pub(crate) places: &'a [usize],
 }
 
+/// What the policy network learns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PolicyLoss {
+    /// The clipped objective and the entropy bonus.
+    Objective,
+    /// Cross-entropy of the decisions.
+    Imitation,
+    /// Huber's loss of the decisions' Q-values against their targets.
+    QValues,
+}
+
 /// Which loss is differentiated.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Loss {
-    /// The policy's loss is the cross-entropy of the decisions; else the clipped objective and the entropy bonus.
-    pub(crate) imitates: bool,
+    /// What the policy network learns.
+    pub(crate) policy: PolicyLoss,
     /// The ratio of probabilities is clipped to 1 ± this.
     pub(crate) ratio_clip: f64,
     /// Weight of the entropy bonus.
@@ -86,7 +97,12 @@ pub(crate) fn differentiate(
         sums.value = part.differentiate_value(&networks.value, loss)?;
         pending.extend(start_sum(networks.value.parameters().gradients(), ranks)?);
     }
-    part.differentiate_policy(&networks.policy, loss, &mut sums)?;
+    match loss.policy {
+        PolicyLoss::QValues => part.differentiate_q_values(&networks.policy, loss, &mut sums)?,
+        PolicyLoss::Objective | PolicyLoss::Imitation => {
+            part.differentiate_policy(&networks.policy, loss, &mut sums)?;
+        }
+    }
     pending.extend(start_sum(networks.policy.parameters().gradients(), ranks)?);
     let sums = sums.over(ranks)?;
     pending.into_iter().try_for_each(PendingSum::wait)?;
@@ -122,6 +138,25 @@ impl Part<'_> {
         Ok(sum.double_value(&[]))
     }
 
+    /// Huber's loss of Q-values: half the squared difference up to 1, and the difference less a half beyond.
+    fn differentiate_q_values(
+        &self,
+        network: &PolicyNetwork,
+        loss: &Loss,
+        sums: &mut Sums,
+    ) -> Result<(), LearnerError> {
+        let Some(graph) = &self.states.graph else { return Ok(()) };
+        let Minibatch { batch, targets, places } = self.minibatch;
+        let choice = |&place: &usize| batch.steps[places[place]].choice;
+        let choices: Vec<Choice> = self.states.places.iter().map(choice).collect();
+        let values = network.q_values(graph, &choices, loss.dropout, self.ranks)?;
+        let losses = values.f_huber_loss(&self.column(&targets.values), tch::Reduction::None, 1.0)?;
+        let sum = (losses * self.column(&targets.weights)).sum(Kind::Float);
+        (&sum * (1.0 / places.len() as f64)).f_backward()?;
+        sums.objective = -sum.double_value(&[]);
+        Ok(())
+    }
+
     fn differentiate_policy(
         &self,
         network: &PolicyNetwork,
@@ -134,7 +169,7 @@ impl Part<'_> {
         let choices: Vec<Choice> = self.states.places.iter().map(choice).collect();
         let evaluation = network.evaluate(graph, &choices, loss.dropout, self.ranks)?;
         let behaviour = self.column(&targets.behaviour);
-        let objective = if loss.imitates {
+        let objective = if loss.policy == PolicyLoss::Imitation {
             Objective { value: evaluation.log_probability.shallow_clone(), clipped: 0.0 }
         } else {
             clipped_objective(

@@ -1,7 +1,7 @@
 //! The networks that learn, and the slow copies with which targets are computed.
 
 use common::trajectory::Choice;
-use configuration::Config;
+use configuration::{Algorithm, Config};
 use policy::{GraphBatch, PolicyNetwork, ValueNetwork};
 use state_graph::{Schema, StateGraph};
 use tch::{Device, Kind};
@@ -15,7 +15,7 @@ const CHECKED_STATES: usize = 8;
 /// Policy and value network, each with its target network (Mnih et al. 2015; IMPACT, Luo et al. 2020).
 #[derive(Debug)]
 pub struct Networks {
-    /// Gives the distribution over decisions.
+    /// Gives the distribution over decisions; in Q-learning their Q-values.
     pub policy: PolicyNetwork,
     /// Estimates the return, in units of the return scale.
     pub value: ValueNetwork,
@@ -26,6 +26,8 @@ pub struct Networks {
     /// Running mean of the policy's weights, where `learner.average_decay` is set.
     average: Option<PolicyNetwork>,
     average_decay: f64,
+    /// What the policy network learns to be.
+    pub(crate) algorithm: Algorithm,
 }
 
 impl Networks {
@@ -43,6 +45,7 @@ impl Networks {
             target_value: value(),
             average: (average_decay > 0.0).then(policy),
             average_decay,
+            algorithm: config.learner.algorithm,
         }
     }
 

@@ -6,8 +6,9 @@ use std::time::Instant;
 
 use common::Shutdown;
 use common::ids::PolicyVersion;
-use configuration::Config;
-use policy::schema_of;
+use common::reward::Preference;
+use configuration::{Config, RewardMode};
+use policy::{preference_header, schema_of};
 use tch::Device;
 use telemetry::{MetricsLog, Readiness, StatusLine};
 use transport::{LearnerIdentity, LinkOptions, Links, TrajectorySampler, WeightsPublisher};
@@ -16,6 +17,7 @@ use crate::LearnerError;
 use crate::batch::Batch;
 use crate::checkpoints::{Checkpoints, Progress, check_init_from, contents, init_from};
 use crate::feed::{Feed, Window};
+use crate::multipliers::Multipliers;
 use crate::pace::Pace;
 use crate::ranks::{Meeting, OtherRanks};
 use crate::run_folder::RunFolder;
@@ -103,7 +105,7 @@ impl Service {
         shutdown: &Shutdown,
     ) -> Result<Self, LearnerError> {
         let folder = RunFolder::open(&options.run_folder, config, options.init_from.as_deref())?;
-        let schema = schema_of(&config.simulator, &config.policy);
+        let schema = schema_of(config);
         let mut updater = Updater::new(&schema, config, options.device);
         let checkpoints = Checkpoints::new(folder.path(), folder.run(), folder.token(), config);
         let restored = checkpoints.restore(&mut updater)?;
@@ -111,7 +113,10 @@ impl Service {
             check_init_from(path, config)?;
             init_from(path, &mut updater)?;
         }
-        let progress = restored.unwrap_or_default();
+        let progress = restored.unwrap_or_else(|| Progress {
+            multipliers: Multipliers::new(&config.reward),
+            ..Progress::default()
+        });
         let mut other_ranks = None;
         if let Some((mut others, mut group)) = OtherRanks::gather(config, options.meeting.as_ref())? {
             let files = contents(&updater, &progress)?;
@@ -239,10 +244,21 @@ impl Service {
     }
 
     fn publish(&self) -> Result<(), LearnerError> {
-        let weights = Arc::new(self.updater.networks.policy.parameters().to_bytes(&[])?);
+        let header: Vec<_> = self.shown_preference().iter().map(preference_header).collect();
+        let weights = Arc::new(self.updater.networks.policy.parameters().to_bytes(&header)?);
         self.publisher.publish(self.window().newest, weights);
         metrics::gauge!("longshore_policy_version").set(self.progress.version as f64);
         Ok(())
+    }
+
+    /// How much each part of the reward counts at the present multipliers.
+    fn preference(&self) -> Preference {
+        self.progress.multipliers.preference(&self.config.reward)
+    }
+
+    /// The same, where weights are not fixed and the policy is told.
+    fn shown_preference(&self) -> Option<Preference> {
+        (self.config.reward.mode != RewardMode::Fixed).then(|| self.preference())
     }
 
     /// Counts the round, publishes its weights and, when it is time, validates and writes a checkpoint.
@@ -254,6 +270,9 @@ impl Service {
         fit: &ValueFit,
     ) -> Result<(), LearnerError> {
         self.progress.version += 1;
+        if let Some(next) = self.progress.next_multipliers.take() {
+            self.progress.multipliers = next;
+        }
         self.progress.environment_steps += batch.steps.len() as u64;
         self.progress.rounds = self.updater.rounds;
         self.updater.check_outputs(batch)?;
@@ -280,14 +299,23 @@ impl Service {
     /// Whether the policy is the best so far on the validation seeds.
     fn validate(&mut self) -> Result<bool, LearnerError> {
         self.progress.validation_due = true;
-        let score = self.validator.score(self.updater.networks.kept_policy().parameters(), &self.shutdown)?;
+        let weights = self.updater.networks.kept_policy().parameters();
+        let score = self.validator.score(weights, self.preference(), &self.shutdown)?;
         self.progress.validation_due = false;
+        self.progress.preference = self.shown_preference();
+        let multipliers: Vec<(String, f64)> = self.progress.multipliers.named().collect();
+        self.progress.next_multipliers = Some(self.progress.multipliers.ascended(&score.of_limits));
         let fit = std::mem::take(&mut self.fit).by_condition().into_iter();
         let fit: Vec<(String, f64)> = fit
             .map(|(condition, explained)| (format!("train/explained_variance/{condition}"), explained))
             .collect();
-        let figures: Vec<(&str, f64)> =
-            score.figures.iter().chain(&fit).map(|(name, value)| (name.as_str(), *value)).collect();
+        let figures: Vec<(&str, f64)> = score
+            .figures
+            .iter()
+            .chain(&fit)
+            .chain(&multipliers)
+            .map(|(name, value)| (name.as_str(), *value))
+            .collect();
         self.metrics.write(self.progress.environment_steps, &figures)?;
         self.pace.validated(score.slowdown);
         self.progress.validation = Some(score.score);

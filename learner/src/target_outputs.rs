@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use common::trajectory::Choice;
+use configuration::Algorithm;
 use policy::EpisodeFacts;
 use tch::Tensor;
 use torch_extension::process_group::ProcessGroup;
@@ -16,10 +17,11 @@ use crate::rank_states::{Collator, RankStates, chunks};
 
 /// Outputs of the target networks.
 pub(crate) struct TargetOutputs {
-    /// Value of each state, in units of the return scale; bootstrap states come after those of the steps.
+    /// Value of each state, in units of the return scale; bootstrap states come after those of the steps. In Q-learning: the Q-value of
+    /// the decision that the network which learns likes most.
     pub(crate) values: Vec<f32>,
-    /// Log-probability of each step's decision.
-    pub(crate) log_probabilities: Vec<f32>,
+    /// Log-probability of each step's decision; in Q-learning its Q-value.
+    pub(crate) of_decisions: Vec<f32>,
 }
 
 /// Evaluates the target networks on the states of `batch`. Each number is computed by one rank and then sent to all.
@@ -41,19 +43,22 @@ pub(crate) fn target_outputs(
         let states = states?;
         let places = states.places.iter().map(|place| range.start + place);
         let facts: Vec<EpisodeFacts> = places.clone().map(|place| batch.facts[place]).collect();
-        let values = tch::no_grad(|| values(networks, ranks, &states, &facts))?;
+        let values = tch::no_grad(|| match networks.algorithm {
+            Algorithm::PolicyGradient => values(networks, ranks, &states, &facts),
+            Algorithm::Dqn => best_q_values(networks, ranks, &states),
+        })?;
         places.clone().zip(values).for_each(|(place, value)| all[place][0] = value);
         if range.end <= steps {
             let choices: Vec<Choice> = places.clone().map(|place| batch.steps[place].choice).collect();
-            let logs = tch::no_grad(|| log_probabilities(networks, ranks, &states, &choices))?;
-            places.zip(logs).for_each(|(place, log)| all[place][1] = log);
+            let decided = tch::no_grad(|| of_decisions(networks, ranks, &states, &choices))?;
+            places.zip(decided).for_each(|(place, output)| all[place][1] = output);
         }
         Ok::<_, LearnerError>(())
     })?;
     let all = sum_over_ranks(all, ranks)?;
     Ok(TargetOutputs {
         values: all.iter().map(|[value, _]| *value).collect(),
-        log_probabilities: all[..steps].iter().map(|[_, log]| *log).collect(),
+        of_decisions: all[..steps].iter().map(|[_, output]| *output).collect(),
     })
 }
 
@@ -75,13 +80,28 @@ fn values(
     Ok(Vec::try_from(&networks.target_value.forward(graph, facts, ranks)?)?)
 }
 
-fn log_probabilities(
+fn best_q_values(
+    networks: &Networks,
+    ranks: Option<&ProcessGroup>,
+    states: &RankStates,
+) -> Result<Vec<f32>, LearnerError> {
+    let Some(graph) = &states.graph else { return Ok(Vec::new()) };
+    let best = networks.policy.best_choices(graph, ranks)?;
+    Ok(Vec::try_from(&networks.target_policy.q_values(graph, &best, 0.0, ranks)?)?)
+}
+
+fn of_decisions(
     networks: &Networks,
     ranks: Option<&ProcessGroup>,
     states: &RankStates,
     taken: &[Choice],
 ) -> Result<Vec<f32>, LearnerError> {
     let Some(graph) = &states.graph else { return Ok(Vec::new()) };
-    let evaluation = networks.target_policy.evaluate(graph, taken, 0.0, ranks)?;
-    Ok(Vec::try_from(&evaluation.log_probability)?)
+    let outputs = match networks.algorithm {
+        Algorithm::PolicyGradient => {
+            networks.target_policy.evaluate(graph, taken, 0.0, ranks)?.log_probability
+        }
+        Algorithm::Dqn => networks.target_policy.q_values(graph, taken, 0.0, ranks)?,
+    };
+    Ok(Vec::try_from(&outputs)?)
 }

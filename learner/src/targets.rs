@@ -44,14 +44,17 @@ impl Targets {
             // The values are the returns of what was played.
             vec![0.0; behaviour.len()]
         } else {
-            outputs.log_probabilities.iter().zip(&behaviour).map(|(new, old)| new - old).collect()
+            outputs.of_decisions.iter().zip(&behaviour).map(|(new, old)| new - old).collect()
         };
         let group = config.played_group().filter(|_| config.advantage == Advantage::Group);
         let rewards = match group {
             Some(_) => Rewards::beyond_groups(batch)?,
             None => Rewards::as_played(batch),
         };
-        let conditions = batch.conditions(group.is_none().then(|| demand_within(reward)));
+        let conditions = match group {
+            Some(_) => batch.conditions(None),
+            None => scaled_conditions(batch, reward),
+        };
         let sums = returns(&rewards);
         scales.returns.begin(&with_conditions(&conditions, sums.iter().copied()));
         let scale = group.map(|group| group.scale);
@@ -80,19 +83,22 @@ impl Targets {
         } else {
             weighted_advantages(&conditions, &advantages, &log_ratios, scales, config)
         };
-        let targets = results.iter().flat_map(|result| &result.targets);
-        let weights = batch.trajectories.iter();
-        let weights = weights.flat_map(|span| std::iter::repeat_n(span.weight, span.steps.len()));
+        let targets: Vec<f32> = results.iter().flat_map(|result| result.targets.iter().copied()).collect();
         Ok(Targets {
             behaviour,
-            target: outputs.log_probabilities,
+            target: outputs.of_decisions,
             advantages,
-            values: targets.zip(&new_units).map(|(target, unit)| target / unit).collect(),
-            fit: ValueFit::of(batch, &state_values, &results, &old_units),
-            weights: weights.collect(),
+            fit: ValueFit::of(batch, &state_values, &targets, &old_units),
+            values: targets.iter().zip(&new_units).map(|(target, unit)| target / unit).collect(),
+            weights: batch.weights(),
             priorities,
         })
     }
+}
+
+/// The condition of each state of `batch` by whose magnitude its return is measured where there is no group.
+pub(crate) fn scaled_conditions(batch: &Batch, reward: &RewardConfig) -> Vec<Condition> {
+    batch.conditions(Some(demand_within(reward)))
 }
 
 /// The stretch of [`FORESIGHT`] in which arrivals count for the magnitude of a return: the first that is at least as long as the
@@ -103,7 +109,7 @@ fn demand_within(reward: &RewardConfig) -> usize {
 }
 
 /// The numbers of all steps, each with its condition.
-fn with_conditions(
+pub(crate) fn with_conditions(
     conditions: &[Condition],
     numbers: impl IntoIterator<Item = f32>,
 ) -> Vec<(Condition, f32)> {
@@ -163,7 +169,7 @@ fn control_coefficient(returns: &[f32], units: &[f32], values: &[f32]) -> f32 {
     if alone > 0.0 { (together / alone).clamp(0.0, 1.0) as f32 } else { 0.0 }
 }
 
-fn mean_magnitude(advantages: &[f32]) -> f32 {
+pub(crate) fn mean_magnitude(advantages: &[f32]) -> f32 {
     let sum: f32 = advantages.iter().map(|advantage| advantage.abs()).sum();
     sum / advantages.len().max(1) as f32
 }

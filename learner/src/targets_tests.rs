@@ -61,7 +61,7 @@ fn batch(rows: &[Row]) -> Batch {
 fn outputs(rows: &[Row]) -> TargetOutputs {
     TargetOutputs {
         values: rows.iter().map(|row| row.4).collect(),
-        log_probabilities: rows.iter().map(|row| row.3 - 1.0).collect(),
+        of_decisions: rows.iter().map(|row| row.3 - 1.0).collect(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! One round of learning: targets from the target networks, then several clipped passes over the batch.
 
 use common::Stream;
-use configuration::{Advantage, Config};
+use configuration::{Advantage, Algorithm, Config};
 use rand::seq::SliceRandom;
 use state_graph::Schema;
 use tch::Device;
@@ -11,9 +11,10 @@ use crate::LearnerError;
 use crate::ahead::one_ahead;
 use crate::batch::Batch;
 use crate::cuts::Cuts;
-use crate::gradient::{Loss, Minibatch, differentiate};
+use crate::gradient::{Loss, Minibatch, PolicyLoss, differentiate};
 use crate::networks::Networks;
 use crate::optimisers::{Optimisers, clip, forget_gradients};
+use crate::q_learning::q_targets;
 use crate::rank_states::{Collator, RankStates};
 use crate::scale::Scales;
 use crate::statistics::Statistics;
@@ -90,7 +91,11 @@ impl Updater {
         }
         let cuts = Cuts::of(&batch.states, learner.partition_edges, self.ranks.as_ref())?;
         let outputs = target_outputs(&self.networks, &self.collator, self.ranks.as_ref(), batch, &cuts)?;
-        let targets = Targets::new(batch, outputs, &mut self.scales, (learner, &self.config.reward))?;
+        let reward = &self.config.reward;
+        let targets = match learner.algorithm {
+            Algorithm::PolicyGradient => Targets::new(batch, outputs, &mut self.scales, (learner, reward))?,
+            Algorithm::Dqn => q_targets(batch, outputs, &mut self.scales, reward),
+        };
         let learning_rate = learner.learning_rate.at(spent);
         let entropy_cost = learner.entropy_cost.at(spent);
         let mut statistics = Statistics::default();
@@ -117,13 +122,17 @@ impl Updater {
 
     fn loss(&self, entropy_cost: f64, learn_value: bool) -> Loss {
         let Config { learner, policy, .. } = &self.config;
-        let imitates = !learner.imitate.is_empty();
+        let loss = match learner.algorithm {
+            Algorithm::Dqn => PolicyLoss::QValues,
+            Algorithm::PolicyGradient if learner.imitate.is_empty() => PolicyLoss::Objective,
+            Algorithm::PolicyGradient => PolicyLoss::Imitation,
+        };
         Loss {
-            imitates,
+            policy: loss,
             ratio_clip: learner.ratio_clip,
             value_cost: learner.value_cost,
             dropout: policy.dropout,
-            entropy_cost: if imitates { 0.0 } else { entropy_cost },
+            entropy_cost: if loss == PolicyLoss::Objective { entropy_cost } else { 0.0 },
             learn_value,
         }
     }
@@ -138,7 +147,8 @@ impl Updater {
         for epoch in 0..learner.epochs {
             order.shuffle(&mut rng);
             let first_or_vtrace = epoch == 0 || learner.advantage == Advantage::Vtrace;
-            let learn_value = learner.value_cost > 0.0 && first_or_vtrace;
+            let has_value = learner.value_cost > 0.0 && learner.algorithm == Algorithm::PolicyGradient;
+            let learn_value = has_value && first_or_vtrace;
             minibatches.extend(order.chunks(size).map(|places| (learn_value, places.to_vec())));
         }
         minibatches

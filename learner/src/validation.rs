@@ -1,5 +1,8 @@
-//! Scores a policy on validation seeds while it learns; the best checkpoint is chosen by this score.
+//! Plays a policy on validation seeds while it learns; the best checkpoint is chosen by its score.
 
+use std::collections::BTreeMap;
+
+use common::reward::{Preference, RewardPart};
 use common::trajectory::Scenario;
 use common::{RunSeed, Shutdown, Stream};
 use configuration::Config;
@@ -11,33 +14,13 @@ use policy::{Behaviour, Parameters, PolicyNetwork, PolicyScheduler, schema_of};
 use workloads::Episodes;
 
 use crate::LearnerError;
+use crate::score::{Judge, Point, Score, metric_of};
 
 /// The rule to which a score is relative.
 const YARDSTICK: &str = "sjf";
-/// Weight in the score of jobs dropped beyond those that the yardstick drops.
-const DROP_WEIGHT: f64 = 5.0;
 
 /// Episodes that the policy decides in one batch.
 const TOGETHER: usize = 256;
-
-/// A policy's result on the validation seeds.
-#[derive(Clone, Debug, Default)]
-pub struct Score {
-    /// By which checkpoints are compared; lower is better, 0 equals shortest job first.
-    pub score: f64,
-    /// The primary figure of the scenario, averaged over its points.
-    pub slowdown: f64,
-    /// Every figure by its name, for the logs.
-    pub figures: Vec<(String, f64)>,
-}
-
-/// One point of the validation: its name, the figures whose logarithms are averaged, and the fraction dropped.
-#[derive(Clone, Debug)]
-struct Point {
-    name: String,
-    slowdowns: Vec<f64>,
-    dropped: f64,
-}
 
 /// Episodes of one workload, and the loads at which they are played.
 struct ValidationPart {
@@ -72,8 +55,8 @@ pub struct Validator {
     /// What is played.
     parts: Vec<ValidationPart>,
     scheduler: PolicyScheduler,
-    /// The yardstick's points; computed at the first validation.
-    yardstick: Option<Vec<Point>>,
+    /// The points of the yardstick and of the rules that limits name, by name; played at the first validation.
+    rules: BTreeMap<String, Vec<Point>>,
 }
 
 impl Validator {
@@ -82,40 +65,60 @@ impl Validator {
     /// # Errors
     /// [`LearnerError::Simulator`].
     pub fn new(config: &Config) -> Result<Self, LearnerError> {
-        let network = PolicyNetwork::new(
-            &schema_of(&config.simulator, &config.policy),
-            &config.policy,
-            RunSeed::default(),
-        );
-        let scheduler = PolicyScheduler::new("policy", network, Behaviour::Greedy)?;
+        let network = PolicyNetwork::new(&schema_of(config), &config.policy, RunSeed::default());
+        let scheduler = PolicyScheduler::new("policy", network, Behaviour::judged(&config.learner))?;
+        for (part, limit) in config.reward.limits() {
+            check_rule(config, part, &limit.of)?;
+        }
         Ok(Validator {
             config: config.clone(),
             parts: ValidationPart::all(config)?,
             scheduler,
-            yardstick: None,
+            rules: BTreeMap::new(),
         })
     }
 
-    /// Scores the policy with these weights.
+    /// Scores the policy with these weights and this preference.
     ///
     /// # Errors
     /// [`LearnerError::Validation`], [`LearnerError::Interrupted`].
-    pub fn score(&mut self, weights: &Parameters, shutdown: &Shutdown) -> Result<Score, LearnerError> {
-        let yardstick = match self.yardstick.take() {
-            Some(yardstick) => yardstick,
-            None => {
-                let rule = || Contender::Heuristic(YARDSTICK.to_owned());
-                play_all(&self.config, &self.parts, rule, shutdown)?
+    pub fn score(
+        &mut self,
+        weights: &Parameters,
+        preference: Preference,
+        shutdown: &Shutdown,
+    ) -> Result<Score, LearnerError> {
+        let limits = self.config.reward.limits();
+        let named = limits.iter().map(|(_, limit)| limit.of.as_str()).filter(|name| !name.is_empty());
+        for name in named.chain([YARDSTICK]) {
+            if !self.rules.contains_key(name) {
+                let rule = || Contender::Heuristic(name.to_owned());
+                let points = play_all(&self.config, &self.parts, rule, shutdown)?;
+                self.rules.insert(name.to_owned(), points);
             }
-        };
-        let yardstick = self.yardstick.insert(yardstick);
+        }
         self.scheduler.copy_weights(weights)?;
+        self.scheduler.set_preference(preference);
         let mut points = Vec::new();
         for part in &self.parts {
             let contender = Contender::Single(&mut self.scheduler);
             points.extend(play(&self.config, part, contender, shutdown)?);
         }
-        Ok(score(&points, yardstick))
+        let (reward, rules) = (&self.config.reward, &self.rules);
+        Ok(Judge { reward, preference, yardstick: &rules[YARDSTICK], rules }.score(&points))
+    }
+}
+
+/// Refuses a limit that names no rule.
+fn check_rule(config: &Config, part: RewardPart, name: &str) -> Result<(), LearnerError> {
+    let rule = (!name.is_empty()).then(|| Contender::by_name(name, config.simulator.scenario));
+    let wrong = |problem: String| {
+        Err(LearnerError::Config(format!("key `reward.limits.{}.of`: {problem}", part.name())))
+    };
+    match rule {
+        None | Some(Ok(Contender::Heuristic(_))) => Ok(()),
+        Some(Ok(_)) => wrong(format!("`{name}` is no rule; take for example \"sjf\"")),
+        Some(Err(error)) => wrong(error.to_string()),
     }
 }
 
@@ -162,6 +165,7 @@ fn play_slots(
         name: format!("load_{}_steps_{}", point.load, point.steps),
         slowdowns: vec![point.slowdown],
         dropped: point.dropped_share,
+        parts: BTreeMap::new(),
     };
     Ok(points.into_iter().map(point).collect())
 }
@@ -186,6 +190,8 @@ fn play_serverless(
     };
     let records =
         evaluate_serverless(&part.episodes, &mut [contender], &plan, &|_| {}, shutdown).map_err(failed)?;
+    let shown = config.reward.shown_parts().into_iter();
+    let shown: Vec<(RewardPart, &str)> = shown.filter_map(|part| Some((part, metric_of(part)?))).collect();
     let point = |record: evaluation::ServerlessRecord| Point {
         name: if part.name.is_empty() {
             format!("load_{}", record.load)
@@ -194,6 +200,7 @@ fn play_serverless(
         },
         slowdowns: ["slowdown", "slowdown_mean"].iter().map(|key| record.metrics[key].mean).collect(),
         dropped: 0.0,
+        parts: shown.iter().map(|&(part, key)| (part, record.metrics[key].mean)).collect(),
     };
     Ok(records.into_iter().map(point).collect())
 }
@@ -203,27 +210,4 @@ fn failed(error: EvaluationError) -> LearnerError {
         EvaluationError::Interrupted => LearnerError::Interrupted,
         error => LearnerError::Validation(error),
     }
-}
-
-/// Mean over the points of the logarithm of slowdown over the yardstick's, plus what is dropped beyond it.
-fn score(points: &[Point], yardstick: &[Point]) -> Score {
-    let mut score = Score::default();
-    for (point, reference) in points.iter().zip(yardstick) {
-        let more_dropped = (point.dropped - reference.dropped).max(0.0);
-        let pairs = point.slowdowns.iter().zip(&reference.slowdowns);
-        let relative: f64 = pairs.map(|(mine, theirs)| (mine / theirs).ln()).sum();
-        score.score += relative / point.slowdowns.len() as f64 + DROP_WEIGHT * more_dropped;
-        score.slowdown += point.slowdowns[0];
-        score.figures.push((format!("eval/slowdown/{}", point.name), point.slowdowns[0]));
-        if let Some(guard) = point.slowdowns.get(1) {
-            score.figures.push((format!("eval/slowdown_guard/{}", point.name), *guard));
-        }
-        score.figures.push((format!("eval/dropped/{}", point.name), point.dropped));
-    }
-    let count = points.len().max(1) as f64;
-    score.score /= count;
-    score.slowdown /= count;
-    score.figures.push(("eval/slowdown_mean".to_owned(), score.slowdown));
-    score.figures.push(("eval/score".to_owned(), score.score));
-    score
 }

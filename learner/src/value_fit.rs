@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use crate::batch::Batch;
 use crate::scale::Condition;
-use crate::vtrace::Vtrace;
 
 /// Sums from which explained variances follow.
 #[derive(Clone, Debug, Default)]
@@ -40,16 +39,14 @@ impl Sums {
 }
 
 impl ValueFit {
-    /// Of the values of the states of `batch` and what they should have been, `results`; each step counts in its unit.
-    pub(crate) fn of(batch: &Batch, values: &[f32], results: &[Vtrace], units: &[f32]) -> Self {
+    /// Of the values of the states of `batch` and what they should have been, `targets`; each step counts in its unit.
+    pub(crate) fn of(batch: &Batch, values: &[f32], targets: &[f32], units: &[f32]) -> Self {
         let mut fit = ValueFit::default();
-        for (span, result) in batch.trajectories.iter().zip(results) {
+        for span in &batch.trajectories {
             let sums = fit.0.entry(span.condition).or_default();
-            for ((step, value), target) in
-                span.steps.clone().zip(&values[span.steps.clone()]).zip(&result.targets)
-            {
-                let (target, error) =
-                    (f64::from(target / units[step]), f64::from((target - value) / units[step]));
+            for step in span.steps.clone() {
+                let (target, unit) = (targets[step], units[step]);
+                let (target, error) = (f64::from(target / unit), f64::from((target - values[step]) / unit));
                 let one =
                     Sums { count: 1.0, targets: [target, target * target], errors: [error, error * error] };
                 sums.add(one);

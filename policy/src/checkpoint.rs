@@ -126,26 +126,23 @@ impl Checkpoint {
         })
     }
 
-    /// The policy as a scheduler that decides greedily.
+    /// The policy as a scheduler that takes what it thinks best, with the preference that it was validated with.
     ///
     /// # Errors
     /// [`PolicyError`] where the weights do not fit the configuration in the manifest.
     pub fn scheduler(&self, name: &str) -> Result<PolicyScheduler, PolicyError> {
         let config = &self.manifest.config;
-        let network = PolicyNetwork::new(
-            &schema_of(&config.simulator, &config.policy),
-            &config.policy,
-            RunSeed::default(),
-        );
-        network.parameters().read_bytes(self.file(POLICY)?)?;
-        PolicyScheduler::new(name, network, Behaviour::Greedy)
+        let network = PolicyNetwork::new(&schema_of(config), &config.policy, RunSeed::default());
+        let mut scheduler = PolicyScheduler::new(name, network, Behaviour::judged(&config.learner))?;
+        scheduler.read_weights(self.file(POLICY)?)?;
+        Ok(scheduler)
     }
 }
 
 /// Refuses a policy that was trained on states with other features than those that this version shows it: equal shapes would let
 /// it be misread.
 fn check_observation(manifest: &Manifest) -> Result<(), String> {
-    let here = schema_of(&manifest.config.simulator, &manifest.config.policy).digest().to_string();
+    let here = schema_of(&manifest.config).digest().to_string();
     if manifest.observation == here {
         return Ok(());
     }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use common::trajectory::Choice;
 use state_graph::{NodeType, Schema, StateGraph};
 
 /// The options of each graph.
@@ -46,6 +47,29 @@ impl Choices {
     /// Number of alternatives of a graph, *wait* included.
     pub(crate) fn alternatives(&self, graph: usize) -> usize {
         self.of(graph).len() + usize::from(self.may_wait[graph])
+    }
+
+    /// The rows of `taken`, one decision a graph, in a table of scores: options first, then *wait* of each graph.
+    pub(crate) fn rows(&self, taken: &[Choice]) -> Vec<i64> {
+        let row = |(graph, choice): (usize, &Choice)| match choice {
+            Choice::Act(option) => (self.starts[graph] + *option as usize) as i64,
+            Choice::Wait => (self.options() + graph) as i64,
+        };
+        taken.iter().enumerate().map(row).collect()
+    }
+
+    /// The decision with the highest of `scores` in each graph, the first of equals.
+    pub(crate) fn best(&self, scores: &[f32]) -> Vec<Choice> {
+        let best_of = |graph: usize| {
+            let options = self.of(graph);
+            let wait = self.may_wait[graph].then(|| (Choice::Wait, scores[self.options() + graph]));
+            let acts =
+                scores[options].iter().zip(0_u32..).map(|(score, option)| (Choice::Act(option), *score));
+            let mut all = acts.chain(wait);
+            let first = all.next().unwrap_or((Choice::Wait, 0.0));
+            all.fold(first, |best, other| if other.1 > best.1 { other } else { best }).0
+        };
+        (0..self.may_wait.len()).map(best_of).collect()
     }
 
     /// `[options + graphs]`: what is added to the scores of the options and then of *wait* in each graph, nats. What the prior would

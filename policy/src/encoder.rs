@@ -2,7 +2,7 @@
 //! multi-head attention over one typed edge list with edge features ([`torch_extension::attention`]), with skip
 //! connections and layer normalisation, then pooling to one context per graph that flows back to the decision heads.
 
-use configuration::{PolicyConfig, Storage};
+use configuration::{EncoderKind, PolicyConfig, Storage};
 use state_graph::{EDGE_TYPES, NODE_TYPES, Schema};
 use tch::{Device, Kind, Tensor};
 use torch_extension::EnteringEdge;
@@ -13,6 +13,7 @@ use crate::PolicyError;
 use crate::batch::GraphBatch;
 use crate::edge_list::edge_feature_width;
 use crate::exchange::Across;
+use crate::flat::FlatLayout;
 use crate::layers::{LayerNorm, Linear};
 use crate::parameters::Initialiser;
 use crate::segment::{self, index};
@@ -44,6 +45,8 @@ pub(crate) struct Encoder {
     pub(crate) edge_inputs: EdgeInputs,
     pub(crate) layers: Vec<AttentionLayer>,
     pub(crate) output_norm: LayerNorm,
+    /// Where the context is made of one vector a graph instead of pools.
+    pub(crate) flat: Option<FlatLayout>,
     pub(crate) context: [Linear; 2],
     pub(crate) width: i64,
 }
@@ -66,14 +69,17 @@ impl Encoder {
         let layers =
             (0..layers).map(|layer| AttentionLayer::new(init, &format!("layer.{layer}"), config)).collect();
         // Two pools (mean and sum) for each node type, and the globals.
-        let pooled = 2 * NODE_TYPES * width + schema.globals.len();
+        let pools = 2 * NODE_TYPES * width + schema.globals.len();
+        let flat = (config.encoder == EncoderKind::Flat).then(|| FlatLayout::new(schema));
+        let seen = flat.map_or(pools, |flat| flat.width());
         Encoder {
             node_inputs,
             edge_inputs,
             layers,
             output_norm: LayerNorm::new(init, "output_norm", width),
+            flat,
             context: [
-                Linear::new(init, "context.0", pooled, width, std::f64::consts::SQRT_2),
+                Linear::new(init, "context.0", seen, width, std::f64::consts::SQRT_2),
                 Linear::new(init, "context.1", width, width, std::f64::consts::SQRT_2),
             ],
             width: width as i64,
@@ -95,7 +101,11 @@ impl Encoder {
             nodes = layer.forward(batch, across, &nodes, &edges, dropout)?;
         }
         let nodes = self.output_norm.forward(&nodes);
-        let context = self.pool(batch, across, &nodes)?;
+        let seen = match &self.flat {
+            Some(flat) => flat.rows(batch),
+            None => pool(batch, across, &nodes)?,
+        };
+        let context = self.context[1].forward_relu(&self.context[0].forward_relu(&seen));
         Ok(Embeddings { nodes, context })
     }
 
@@ -137,30 +147,24 @@ impl Encoder {
         }
         Tensor::cat(&parts, 0)
     }
+}
 
-    /// `[graphs, width]`, from the mean and the sum of each node type's embeddings, and the globals.
-    fn pool(
-        &self,
-        batch: &GraphBatch,
-        across: Option<Across<'_>>,
-        nodes: &Tensor,
-    ) -> Result<Tensor, PolicyError> {
-        let mut totals = Vec::with_capacity(NODE_TYPES);
-        let mut start = 0;
-        for graphs in &batch.node_graphs {
-            let count = graphs.size()[0];
-            totals.push(segment::sum(&nodes.narrow(0, start, count), graphs, batch.pooled));
-            start += count;
-        }
-        let mut totals = Tensor::stack(&totals, 1);
-        if let Some(across) = across {
-            totals = across.pooled(&totals)?;
-        }
-        let means = &totals / batch.node_counts.unsqueeze(-1);
-        let pools = Tensor::stack(&[means, totals * 0.1], 2).flatten(1, -1);
-        let pooled = Tensor::cat(&[&batch.globals, &pools], 1);
-        Ok(self.context[1].forward_relu(&self.context[0].forward_relu(&pooled)))
+/// `[graphs, globals and pools]`: the globals, then the mean and the sum of each node type's embeddings.
+fn pool(batch: &GraphBatch, across: Option<Across<'_>>, nodes: &Tensor) -> Result<Tensor, PolicyError> {
+    let mut totals = Vec::with_capacity(NODE_TYPES);
+    let mut start = 0;
+    for graphs in &batch.node_graphs {
+        let count = graphs.size()[0];
+        totals.push(segment::sum(&nodes.narrow(0, start, count), graphs, batch.pooled));
+        start += count;
     }
+    let mut totals = Tensor::stack(&totals, 1);
+    if let Some(across) = across {
+        totals = across.pooled(&totals)?;
+    }
+    let means = &totals / batch.node_counts.unsqueeze(-1);
+    let pools = Tensor::stack(&[means, totals * 0.1], 2).flatten(1, -1);
+    Ok(Tensor::cat(&[&batch.globals, &pools], 1))
 }
 
 /// Linear maps from each edge type's features to the common width, and a vector for each relation (edge type and

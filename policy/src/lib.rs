@@ -8,7 +8,10 @@ mod encoder;
 mod error;
 mod exchange;
 mod explain;
+mod exploration;
+mod flat;
 mod heads;
+mod hidden_edges;
 mod inference;
 mod layers;
 mod neighbours;
@@ -16,6 +19,7 @@ mod network;
 mod observer;
 mod options;
 mod parameters;
+mod preferences;
 #[cfg(test)]
 mod random_states;
 mod rules;
@@ -29,11 +33,13 @@ pub use checkpoint::{Checkpoint, FileEntry, Manifest, find_checkpoint, write_che
 pub use error::{PolicyError, exit_code_within};
 pub use exchange::ExchangedRows;
 pub use explain::{Explanation, Heard, ScoredOption};
+pub use exploration::Behaviour;
 pub use network::{EPISODE_FACTS, EpisodeFacts, Evaluation, PolicyNetwork, ValueNetwork};
 pub use observer::schema_of;
 pub use parameters::{Parameters, decode_tensors, encode_tensors};
+pub use preferences::{preference_header, preference_in};
 pub use rules::{check_prior, check_teacher};
-pub use scheduler::{Behaviour, PolicyScheduler, Record};
+pub use scheduler::{PolicyScheduler, Record};
 pub use spread::{Placement, collate_part, messages};
 
 pub use tch::Device;

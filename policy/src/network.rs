@@ -3,7 +3,7 @@
 use common::trajectory::{Choice, FORESIGHT};
 use common::{ActionKind, RunSeed};
 use configuration::PolicyConfig;
-use state_graph::{Schema, StateGraph};
+use state_graph::{EdgeType, Schema, StateGraph};
 use tch::{Device, Kind, Tensor};
 use torch_extension::process_group::ProcessGroup;
 
@@ -35,6 +35,7 @@ pub struct PolicyNetwork {
     prior: String,
     actions: Vec<ActionKind>,
     neighbours: usize,
+    hidden_edges: Vec<EdgeType>,
     encoder: Encoder,
     heads: ActionHeads,
     parameters: Parameters,
@@ -71,6 +72,7 @@ impl PolicyNetwork {
         PolicyNetwork {
             schema: schema.clone(),
             neighbours: config.neighbours,
+            hidden_edges: config.hidden_edges.clone(),
             prior: config.prior.clone(),
             actions: config.actions.clone(),
             encoder,
@@ -106,6 +108,11 @@ impl PolicyNetwork {
         self.neighbours
     }
 
+    /// Edge types that the network does not see.
+    pub(crate) fn hidden_edges(&self) -> &[EdgeType] {
+        &self.hidden_edges
+    }
+
     pub(crate) fn encoder(&self) -> &Encoder {
         &self.encoder
     }
@@ -127,12 +134,50 @@ impl PolicyNetwork {
         dropout: f64,
         group: Option<&ProcessGroup>,
     ) -> Result<Evaluation, PolicyError> {
+        let scores = self.scores(batch, dropout, group)?;
+        Ok(distribution(&scores, &batch.choices, taken))
+    }
+
+    /// `[graphs]`: the Q-values of the decisions `taken`, with gradients.
+    ///
+    /// # Errors
+    /// As [`PolicyNetwork::evaluate`].
+    pub fn q_values(
+        &self,
+        batch: &GraphBatch,
+        taken: &[Choice],
+        dropout: f64,
+        group: Option<&ProcessGroup>,
+    ) -> Result<Tensor, PolicyError> {
+        let scores = self.scores(batch, dropout, group)?;
+        Ok(scores.index_select(0, &index(&batch.choices.rows(taken), scores.device())))
+    }
+
+    /// The decision with the highest Q-value in each graph, the first of equals.
+    ///
+    /// # Errors
+    /// As [`PolicyNetwork::evaluate`].
+    pub fn best_choices(
+        &self,
+        batch: &GraphBatch,
+        group: Option<&ProcessGroup>,
+    ) -> Result<Vec<Choice>, PolicyError> {
+        let scores = Vec::<f32>::try_from(&self.scores(batch, 0.0, group)?)?;
+        Ok(batch.choices.best(&scores))
+    }
+
+    /// `[options + graphs]`: one for each option, then one for *wait* in each graph.
+    fn scores(
+        &self,
+        batch: &GraphBatch,
+        dropout: f64,
+        group: Option<&ProcessGroup>,
+    ) -> Result<Tensor, PolicyError> {
         let mut embeddings = self.encoder.forward(batch, group, dropout)?;
         if let Some(across) = Across::of(batch.spread.as_ref(), group)? {
             embeddings.nodes = across.with_decisive(&embeddings.nodes)?;
         }
-        let scores = self.heads.scores(batch, &embeddings);
-        Ok(distribution(&scores, &batch.choices, taken))
+        Ok(self.heads.scores(batch, &embeddings))
     }
 }
 
@@ -141,18 +186,13 @@ fn distribution(scores: &Tensor, choices: &Choices, taken: &[Choice]) -> Evaluat
     let index = |values: &[i64]| index(values, scores.device());
     let segments = taken.len() as i64;
     let graphs: Vec<i64> = choices.graphs.iter().copied().chain(0..segments).collect();
-    let row = |(graph, choice): (usize, &Choice)| match choice {
-        Choice::Act(option) => (choices.starts[graph] + *option as usize) as i64,
-        Choice::Wait => (choices.options() + graph) as i64,
-    };
-    let rows: Vec<i64> = taken.iter().enumerate().map(row).collect();
     let alternatives: Vec<i64> = (0..taken.len()).map(|graph| choices.alternatives(graph) as i64).collect();
     let graphs = index(&graphs);
     let logs = segment::log_softmax(scores, &graphs, segments);
     let alternatives = index(&alternatives).to_kind(scores.kind());
     let decided = alternatives.gt(1.0).to_kind(scores.kind());
     Evaluation {
-        log_probability: logs.index_select(0, &index(&rows)),
+        log_probability: logs.index_select(0, &index(&choices.rows(taken))),
         entropy: segment::entropy(&logs, &graphs, segments) / alternatives.clamp_min(2.0).log() * decided,
     }
 }

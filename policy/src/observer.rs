@@ -5,13 +5,14 @@ use common::name::printable;
 use common::slots::{SlotsObservation, VisibleJob};
 use common::trajectory::{Choice, Scenario};
 use common::{Action, ActionKind, Patience, RunSeed, SimTime, Stream};
-use configuration::{PolicyConfig, SimulatorConfig};
+use configuration::{Config, PolicyConfig, SimulatorConfig};
 use engine::serverless::ServerlessView;
 use engine::slots::SlotsView;
 use engine::{ClusterView, DecisionRequest};
 use state_graph::serverless::{self, ServerlessGraph, TrackerError};
-use state_graph::{NODE_TYPES, NodeType, Schema, StateGraph, StateGraphBuilder, Way, slots};
+use state_graph::{EdgeType, NODE_TYPES, NodeType, Schema, StateGraph, StateGraphBuilder, Way, slots};
 
+use crate::hidden_edges::without_edges;
 use crate::neighbours::sampled;
 use crate::network::PolicyNetwork;
 use crate::options::{Options, closest};
@@ -21,6 +22,7 @@ use crate::options::{Options, closest};
 pub(crate) struct Observer {
     /// Most edges of each type that a node samples; 0: all.
     neighbours: usize,
+    hidden_edges: Vec<EdgeType>,
     schema: Schema,
     ways: Vec<Way>,
     /// Whether the policy may wait.
@@ -58,18 +60,19 @@ impl Observed {
 
 /// The schema of the states that a configured policy sees of a configured simulator.
 #[must_use]
-pub fn schema_of(config: &SimulatorConfig, policy: &PolicyConfig) -> Schema {
-    let schema = match config.scenario {
+pub fn schema_of(config: &Config) -> Schema {
+    let Config { simulator, policy, reward, .. } = config;
+    let schema = match simulator.scenario {
         Scenario::Slots => slots::schema(),
-        Scenario::Serverless => serverless::schema(config.serverless.size_multiples.len()),
+        Scenario::Serverless => serverless::schema(simulator.serverless.size_multiples.len()),
     };
     let schema = if policy.levels { serverless::with_levels(schema) } else { schema };
-    let schema = schema.with_ways(&ways_of(config, policy));
+    let schema = schema.with_ways(&ways_of(simulator, policy)).with_preference(&reward.shown_parts());
     if policy.prior.is_empty() { schema } else { schema.with_prior() }
 }
 
 /// The ways in which a configured policy acts.
-pub(crate) fn ways_of(config: &SimulatorConfig, policy: &PolicyConfig) -> Vec<Way> {
+fn ways_of(config: &SimulatorConfig, policy: &PolicyConfig) -> Vec<Way> {
     let sizes = match config.scenario {
         Scenario::Slots => 1,
         Scenario::Serverless => config.serverless.size_multiples.len(),
@@ -84,6 +87,7 @@ impl Observer {
         let sizes = schema.ways.len() - Way::all(scenario, 0, actions).len();
         Observer {
             neighbours: network.neighbours(),
+            hidden_edges: network.hidden_edges().to_vec(),
             ways: Way::all(scenario, sizes, actions),
             waits: actions.contains(&ActionKind::Wait),
             schema,
@@ -109,11 +113,13 @@ impl Observer {
         self.clusters[to] = self.clusters[from].clone();
     }
 
-    /// The state of one request; `prior` is what the policy's prior would do, where it has one.
+    /// The state of one request; `prior` is what the policy's prior would do, where it has one, and `preference` how much each part of
+    /// the reward counts that the policy is told of.
     pub(crate) fn observe(
         &mut self,
         request: &DecisionRequest<'_>,
         prior: Option<Action>,
+        preference: &[f32],
     ) -> Result<Observed, TrackerError> {
         let mut observed = match request.view {
             ClusterView::Slots(view) => self.observe_slots(view),
@@ -121,6 +127,9 @@ impl Observer {
         };
         if observed.uncontested.is_some() {
             return Ok(observed);
+        }
+        if !preference.is_empty() {
+            observed.state.add_preference(&self.schema, preference);
         }
         if self.schema.has_prior() {
             // What the rule would start may not be offered: it would delay a reservation, or is held back.
@@ -135,6 +144,9 @@ impl Observer {
             let mut rng = RunSeed::default().fast_rng(Stream::Neighbours, view.now().0);
             observed.state = sampled(&self.schema, observed.state, self.neighbours, &mut rng)
                 .expect("edges of states join their nodes");
+        }
+        if !self.hidden_edges.is_empty() {
+            observed.state = without_edges(&self.schema, observed.state, &self.hidden_edges);
         }
         Ok(observed)
     }

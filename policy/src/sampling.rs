@@ -11,16 +11,29 @@ pub(crate) enum Pick<'a, R: Rng> {
     Greedy,
     /// A draw from the softmax.
     Sample(&'a mut R),
+    /// The highest of scores that are Q-values.
+    Best,
+    /// The same, but with this probability any.
+    EpsilonGreedy(&'a mut R, f64),
 }
 
-/// Picks one of `scores` (logits, at least one) and returns its index and its log-probability under the softmax, nats.
+/// Picks one of `scores` (logits or Q-values, at least one) and returns its index and its log-probability, nats: under the softmax, or of
+/// Q-values under what draws.
 pub(crate) fn pick<R: Rng>(scores: &[f32], how: &mut Pick<'_, R>) -> (usize, f32) {
     let largest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let best = || scores.iter().position(|&score| score == largest).unwrap_or(0);
     let weight = |score: f32| f64::from(score - largest).exp();
     let total: f64 = scores.iter().map(|&score| weight(score)).sum();
     let place = match how {
-        Pick::Greedy => scores.iter().position(|&score| score == largest).unwrap_or(0),
+        Pick::Greedy => best(),
         Pick::Sample(rng) => draw(scores, rng.random::<f64>() * total, weight),
+        Pick::Best => return (best(), if largest.is_finite() { 0.0 } else { f32::NAN }),
+        Pick::EpsilonGreedy(rng, epsilon) => {
+            let place = if rng.random_bool(*epsilon) { rng.random_range(0..scores.len()) } else { best() };
+            let any = *epsilon / scores.len() as f64;
+            let probability = if place == best() { 1.0 - *epsilon + any } else { any };
+            return (place, if largest.is_finite() { probability.ln() as f32 } else { f32::NAN });
+        }
     };
     (place, (f64::from(scores[place] - largest) - total.ln()) as f32)
 }
@@ -31,7 +44,7 @@ pub(crate) fn pick_option_or_wait<R: Rng>(scores: &[f32], how: &mut Pick<'_, R>)
     let (place, log_probability) = pick(scores, how);
     let wait = scores.len() - 1;
     // exp(log 0.5): a probability above one half is above all others together.
-    if matches!(how, Pick::Sample(_)) || place < wait || log_probability > -LN_2 || wait == 0 {
+    if !matches!(how, Pick::Greedy) || place < wait || log_probability > -LN_2 || wait == 0 {
         return (place, log_probability);
     }
     let (option, _) = pick(&scores[..wait], how);
@@ -77,6 +90,24 @@ mod tests {
             assert!(deviation < 4.0, "{counts:?}");
         }
         assert_eq!(counts[3], 0);
+    }
+
+    #[test]
+    fn q_values_are_explored_with_the_probability_that_is_recorded() {
+        let scores = [0.3_f32, 2.0, -1.0, 1.9];
+        assert_eq!(pick_option_or_wait::<ChaCha8Rng>(&scores, &mut Pick::Best), (1, 0.0));
+        let (mut rng, draws) = (RunSeed(5).rng(Stream::Actions, 0), 40_000);
+        let mut counts = [0_u32; 4];
+        for _ in 0..draws {
+            let (place, log_probability) =
+                pick_option_or_wait(&scores, &mut Pick::EpsilonGreedy(&mut rng, 0.2));
+            let expected = if place == 1 { 0.85_f32 } else { 0.05 };
+            assert!((log_probability.exp() - expected).abs() < 1e-6);
+            counts[place] += 1;
+        }
+        let fraction = |place: usize| f64::from(counts[place]) / f64::from(draws);
+        assert!((fraction(1) - 0.85).abs() < 0.01 && (fraction(3) - 0.05).abs() < 0.006, "{counts:?}");
+        assert!(pick::<ChaCha8Rng>(&[f32::NAN], &mut Pick::Best).1.is_nan());
     }
 
     #[test]

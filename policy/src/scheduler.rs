@@ -2,29 +2,21 @@
 
 use std::fmt;
 
+use common::reward::Preference;
 use common::trajectory::{Choice, Scenario};
-use common::{Action, ActionKind, RunSeed, Stream};
+use common::{Action, ActionKind, RunSeed};
 use engine::{ClusterView, DecisionRequest, Interests, Scheduler, SchedulerError};
-use rand_chacha::ChaCha8Rng;
 use state_graph::{Schema, StateGraph};
 
 use crate::explain::{Explanation, explain};
+use crate::exploration::{Behaviour, Exploration};
 use crate::inference::Inference;
 use crate::network::PolicyNetwork;
 use crate::observer::{Observed, Observer};
+use crate::preferences::{Preferences, preference_in};
 use crate::rules::{ask, default_action, rule};
-use crate::sampling::{Pick, pick, pick_option_or_wait};
+use crate::sampling::{pick, pick_option_or_wait};
 use crate::{Parameters, PolicyError};
-
-/// How a scheduler decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Behaviour {
-    /// For evaluation: *wait* where it is more probable than all options together; else the most probable option, the first of
-    /// equals.
-    Greedy,
-    /// A draw from the probabilities, with a random stream for each environment: for learning.
-    Sample,
-}
 
 /// One decision with the state that it was made in, as an actor stores it for learning.
 #[derive(Debug)]
@@ -52,14 +44,14 @@ pub struct PolicyScheduler {
     network: PolicyNetwork,
     /// A copy of the weights on plain arrays, for fast decisions; `None` after the weights have changed.
     inference: Option<Inference>,
-    behaviour: Behaviour,
+    exploration: Exploration,
     observer: Observer,
+    /// How much each part of the reward counts in each environment.
+    preferences: Preferences,
     /// The rule whose decisions the scores start from.
     prior: Option<Box<dyn Scheduler>>,
     /// The scheduler that is imitated.
     teacher: Option<Box<dyn Scheduler>>,
-    /// Of each environment the stream that its actions are drawn from, and whether the next one is drawn.
-    streams: Vec<(ChaCha8Rng, bool)>,
     records: Vec<Record>,
 }
 
@@ -84,10 +76,10 @@ impl PolicyScheduler {
             prior: prior.transpose().map_err(PolicyError::Prior)?,
             teacher: None,
             observer: Observer::new(&network, scenario),
+            preferences: Preferences::new(network.schema()),
             network,
             inference: None,
-            behaviour,
-            streams: Vec::new(),
+            exploration: Exploration::new(behaviour),
             records: Vec::new(),
         })
     }
@@ -104,25 +96,39 @@ impl PolicyScheduler {
 
     /// Gives `environment` a stream of its own for the actions of its next episode.
     pub fn seed_environment(&mut self, environment: usize, seed: RunSeed) {
-        while self.streams.len() <= environment {
-            self.streams.push((RunSeed::default().rng(Stream::Actions, 0), true));
-        }
-        self.streams[environment] = (seed.rng(Stream::Actions, 0), true);
+        self.exploration.seed(environment, seed);
+    }
+
+    /// How much each part of the reward counts where an environment has no preference of its own.
+    #[must_use]
+    pub fn preference(&self) -> Preference {
+        self.preferences.default
+    }
+
+    /// Sets the preference of environments that have none of their own. It means nothing to a policy that learnt with fixed weights.
+    pub fn set_preference(&mut self, preference: Preference) {
+        self.preferences.default = preference;
+    }
+
+    /// Gives `environment` a preference of its own.
+    pub fn prefer(&mut self, environment: usize, preference: Preference) {
+        self.preferences.set(environment, Some(preference));
     }
 
     /// Whether `environment`, which was seeded, draws its next decisions from the probabilities, or takes the most probable ones.
     pub fn explore(&mut self, environment: usize, draws: bool) {
-        if let Some(stream) = self.streams.get_mut(environment) {
-            stream.1 = draws;
-        }
+        self.exploration.set_draws(environment, draws);
     }
 
-    /// Replaces the weights by those of safetensors bytes.
+    /// Replaces the weights by those of safetensors bytes, and the preference by the one in their header, where there is one.
     ///
     /// # Errors
-    /// As [`Parameters::read_bytes`].
+    /// As [`Parameters::read_bytes`], and where the header's preference is none.
     pub fn read_weights(&mut self, bytes: &[u8]) -> Result<(), PolicyError> {
         self.inference = None;
+        if let Some(preference) = preference_in(bytes)? {
+            self.preferences.default = preference;
+        }
         self.network.parameters().read_bytes(bytes)
     }
 
@@ -222,7 +228,7 @@ impl PolicyScheduler {
             if may_wait {
                 alternatives.push(scores[choices.options() + graph]);
             }
-            let mut how = self.how(environments[place]);
+            let mut how = self.exploration.how(environments[place]);
             let (picked, log_probability) = if may_wait {
                 pick_option_or_wait(&alternatives, &mut how)
             } else {
@@ -247,20 +253,6 @@ impl PolicyScheduler {
 
     fn failure(&self, error: impl std::error::Error + Send + Sync + 'static) -> SchedulerError {
         SchedulerError::Failed { scheduler: self.name.clone(), source: Box::new(error) }
-    }
-
-    /// How `environment` picks now.
-    fn how(&mut self, environment: usize) -> Pick<'_, ChaCha8Rng> {
-        match self.behaviour {
-            Behaviour::Greedy => Pick::Greedy,
-            Behaviour::Sample => {
-                if self.streams.len() <= environment {
-                    self.seed_environment(environment, RunSeed(environment as u64));
-                }
-                let (stream, draws) = &mut self.streams[environment];
-                if *draws { Pick::Sample(stream) } else { Pick::Greedy }
-            }
-        }
     }
 }
 
@@ -301,6 +293,7 @@ impl Scheduler for PolicyScheduler {
 
     fn environment_copied(&mut self, from: usize, to: usize) {
         self.observer.environment_copied(from, to);
+        self.preferences.copy(from, to);
         for rule in self.prior.iter_mut().chain(&mut self.teacher) {
             rule.environment_copied(from, to);
         }
@@ -324,7 +317,7 @@ impl Scheduler for PolicyScheduler {
             .enumerate()
             .map(|(place, request)| {
                 let prior = priors.as_ref().and_then(|all| all[place].or_else(|| default(place)));
-                self.observer.observe(request, prior)
+                self.observer.observe(request, prior, &self.preferences.factors(request.environment))
             })
             .collect();
         let observed = observed.map_err(|error| self.failure(error))?;

@@ -39,8 +39,7 @@ fn play(scenario: &str, prior: &str, start: impl FnOnce(&Episodes) -> Simulation
          [policy]\nwidth = 8\nheads = 2\nlayers = 2\nprior = \"{prior}\"\nprior_weight = 2.0\n"
     );
     let config = parse(&text, "test", &[]).unwrap();
-    let network =
-        PolicyNetwork::new(&schema_of(&config.simulator, &config.policy), &config.policy, RunSeed(2));
+    let network = PolicyNetwork::new(&schema_of(&config), &config.policy, RunSeed(2));
     let mut policy = PolicyScheduler::new("policy", network, Behaviour::Greedy).unwrap();
     let episodes = Episodes::new(&config.simulator).unwrap();
     let mut simulation = start(&episodes);

@@ -4,8 +4,8 @@
 //! indices are those of the previous state), the counts as `u32` little-endian (node types, edge types, options), then
 //! the features of each section whose bit is clear as `f32` little-endian, then the indices as `u32` unless shared.
 
-use crate::schema::{EDGE_TYPES, NODE_TYPES, Schema};
 use crate::state_graph::{SECTIONS, StateGraph};
+use crate::{EDGE_TYPES, NODE_TYPES, Schema};
 
 const MAY_WAIT: u32 = 1 << 31;
 const SAME_INDICES: u32 = 1 << 30;

@@ -9,6 +9,7 @@ mod state_graph;
 mod ways;
 
 pub use codec::{StateGraphDecoder, StateGraphEncoder, StateGraphError};
-pub use schema::{EDGE_TYPES, EdgeType, NODE_TYPES, NodeType, Schema};
+pub use common::{EDGE_TYPES, EdgeType, NODE_TYPES, NodeType};
+pub use schema::Schema;
 pub use state_graph::{Node, StateGraph, StateGraphBuilder};
 pub use ways::Way;

@@ -1,131 +1,10 @@
 //! What the numbers of a state mean: a name for every feature of every node type, edge type, option and global.
 
 use common::ids::Digest;
+use common::reward::RewardPart;
+use common::{EDGE_TYPES, NODE_TYPES};
 
 use crate::Way;
-
-/// Node types, in the order in which a state stores them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(usize)]
-pub enum NodeType {
-    /// A function of the cluster, e.g. `resize-image`; `slots` has none.
-    Function = 0,
-    /// A worker node (in `slots`: the machine).
-    Resource = 1,
-    /// A pending or running invocation (in `slots`: a job).
-    Invocation = 2,
-    /// An application, a tenant, a zone or the whole cluster: a row above others, where a policy has levels.
-    Group = 3,
-}
-
-/// Number of node types, the length of arrays by node type.
-pub const NODE_TYPES: usize = 4;
-
-impl NodeType {
-    /// Every node type, in order.
-    pub const ALL: [NodeType; NODE_TYPES] =
-        [NodeType::Function, NodeType::Resource, NodeType::Invocation, NodeType::Group];
-}
-
-/// Edge types, in the order in which a state stores them. Each is stored in one direction; the networks pass messages
-/// along both.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(usize)]
-pub enum EdgeType {
-    /// Invocation → its function.
-    InstanceOf = 0,
-    /// Function → resource that holds idle containers of it.
-    Warm = 1,
-    /// Running invocation → the resource that it runs on.
-    Allocation = 2,
-    /// Pending invocation → a resource that could hold it.
-    Request = 3,
-    /// Function → function that used the same resources lately.
-    Sharing = 4,
-    /// Earlier → later invocation of one function.
-    Temporal = 5,
-    /// Function → function that consumes its output.
-    Dependency = 6,
-    /// Function → its application.
-    FunctionOf = 7,
-    /// Resource → its zone.
-    ResourceOf = 8,
-    /// Application → tenant → cluster, and zone → cluster.
-    GroupOf = 9,
-}
-
-/// Number of edge types, the length of arrays by edge type.
-pub const EDGE_TYPES: usize = 10;
-
-const NODE_SOURCES: [NodeType; EDGE_TYPES] = [
-    NodeType::Invocation,
-    NodeType::Function,
-    NodeType::Invocation,
-    NodeType::Invocation,
-    NodeType::Function,
-    NodeType::Invocation,
-    NodeType::Function,
-    NodeType::Function,
-    NodeType::Resource,
-    NodeType::Group,
-];
-const NODE_TARGETS: [NodeType; EDGE_TYPES] = [
-    NodeType::Function,
-    NodeType::Resource,
-    NodeType::Resource,
-    NodeType::Resource,
-    NodeType::Function,
-    NodeType::Invocation,
-    NodeType::Function,
-    NodeType::Group,
-    NodeType::Group,
-    NodeType::Group,
-];
-
-impl EdgeType {
-    /// Every edge type, in order.
-    pub const ALL: [EdgeType; EDGE_TYPES] = [
-        EdgeType::InstanceOf,
-        EdgeType::Warm,
-        EdgeType::Allocation,
-        EdgeType::Request,
-        EdgeType::Sharing,
-        EdgeType::Temporal,
-        EdgeType::Dependency,
-        EdgeType::FunctionOf,
-        EdgeType::ResourceOf,
-        EdgeType::GroupOf,
-    ];
-
-    /// The name of the type, as docs have it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            EdgeType::InstanceOf => "instance-of",
-            EdgeType::Warm => "warm",
-            EdgeType::Allocation => "allocation",
-            EdgeType::Request => "request",
-            EdgeType::Sharing => "sharing",
-            EdgeType::Temporal => "temporal",
-            EdgeType::Dependency => "dependency",
-            EdgeType::FunctionOf => "function-of",
-            EdgeType::ResourceOf => "resource-of",
-            EdgeType::GroupOf => "group-of",
-        }
-    }
-
-    /// The type of the nodes that edges of this type leave.
-    #[must_use]
-    pub fn source(self) -> NodeType {
-        NODE_SOURCES[self as usize]
-    }
-
-    /// The type of the nodes that edges of this type enter.
-    #[must_use]
-    pub fn target(self) -> NodeType {
-        NODE_TARGETS[self as usize]
-    }
-}
 
 /// The feature names of one scenario; their counts are the widths of the networks' inputs.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -145,7 +24,25 @@ pub struct Schema {
 /// The last feature of an option, and of the cluster, where a policy has a prior: 1 for what the prior would do.
 const PRIOR: &str = "prior";
 
+/// Start of the names of the cluster's features that say how much each part of the reward counts.
+const PREFERENCE: &str = "preference_";
+
 impl Schema {
+    /// This schema with a feature of the cluster for each of `parts` of the reward: how much the part counts. It comes before
+    /// [`Schema::with_prior`].
+    #[must_use]
+    pub fn with_preference(mut self, parts: &[RewardPart]) -> Self {
+        self.globals.extend(parts.iter().map(|part| format!("{PREFERENCE}{}", part.name())));
+        self
+    }
+
+    /// The parts of the reward whose count a state holds, in its order.
+    #[must_use]
+    pub fn preference_parts(&self) -> Vec<RewardPart> {
+        let named = self.globals.iter().filter_map(|name| name.strip_prefix(PREFERENCE));
+        named.filter_map(RewardPart::by_name).collect()
+    }
+
     /// This schema with one more feature of options and of the cluster, which `StateGraph::mark_prior` fills.
     #[must_use]
     pub fn with_prior(mut self) -> Self {

@@ -4,8 +4,9 @@
 use std::ops::Range;
 
 use common::trajectory::Choice;
+use common::{EDGE_TYPES, EdgeType, NODE_TYPES, NodeType};
 
-use crate::schema::{EDGE_TYPES, EdgeType, NODE_TYPES, NodeType, Schema};
+use crate::schema::Schema;
 
 /// Sections of features in a state: globals, each node type, each edge type, options.
 pub(crate) const SECTIONS: usize = 1 + NODE_TYPES + EDGE_TYPES + 1;
@@ -132,6 +133,13 @@ impl StateGraph {
         state.features.extend_from_slice(self.option_features(schema));
         self.option_indices().iter().for_each(|column| state.indices.extend_from_slice(column));
         state
+    }
+
+    /// Adds how much each part of the reward counts: the last features of the cluster; `schema` has them
+    /// ([`Schema::with_preference`]), the state has not yet, nor what a prior would do.
+    pub fn add_preference(&mut self, schema: &Schema, factors: &[f32]) {
+        let known = schema.globals.len() - factors.len() - usize::from(schema.has_prior());
+        self.features.splice(known..known, factors.iter().copied());
     }
 
     /// Adds what the prior would do, the last feature of each option and of the cluster; `schema` has it

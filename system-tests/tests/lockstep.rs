@@ -76,17 +76,36 @@ fn the_group_baseline_repeats_bit_for_bit() {
     same_bits_twice_and_across_a_resume(&config("advantage = \"group\"\ngroup = { rollouts = 4 }"));
 }
 
+#[test]
+fn q_learning_repeats_bit_for_bit() {
+    same_bits_twice_and_across_a_resume(&config("algorithm = \"dqn\"\ntarget_period = 3"));
+}
+
 /// All that `configs/train/azure2019.toml` has on and lockstep allows.
 #[test]
 fn a_cluster_with_a_prior_repeats_bit_for_bit() {
-    let text = "schema = 1\nname = \"lockstep\"\nseed = 5\nreward = { discount_seconds = 2.0, idle_memory = 0.01 }\n\
+    same_bits_twice_and_across_a_resume(&cluster("idle_memory = 0.01"));
+}
+
+/// Multipliers go to the actors with the weights, and into the checkpoints.
+#[test]
+fn limits_repeat_bit_for_bit() {
+    let limit =
+        "mode = \"constrained\", idle_memory = 0.01, limits.idle_memory = { at_most = 0.5, of = \"sjf\" }";
+    same_bits_twice_and_across_a_resume(&cluster(limit));
+}
+
+fn cluster(reward: &str) -> Arc<Config> {
+    let text = format!(
+        "schema = 1\nname = \"lockstep\"\nseed = 5\nreward = {{ discount_seconds = 2.0, {reward} }}\n\
                 [simulator]\nscenario = \"serverless\"\n[simulator.serverless]\nload_percent = 120.0\n\
                 window_seconds = 16.0\nwarm_up_seconds = 6.0\nvalidation_window_seconds = 30.0\n[policy]\n\
                 prior = \"sjf+wait-warm_1+greedy-dual+reserve\"\nactions = [\"start\", \"wait\", \"evict\", \"keep_alive\"]\n\
                 width = 16\nheads = 2\nlayers = 1\n[actor]\ncount = 2\nenvironments = 4\n\
                 record_one_in = 8\n[learner]\nmode = \"lockstep\"\nbudget_steps = 9000\nminibatches = 4\n\
                 evaluate_every = 3\ncheckpoint_every = 1\nkeep_checkpoints = 1000\nthreads = 2\ntarget_period = 2\n\
-                average_decay = 0.9\nadvantage = \"group\"\ngroup = { rollouts = 2, scale = \"group\" }\n\
-                [evaluation]\nvalidation_episodes = 2\n";
-    same_bits_twice_and_across_a_resume(&Arc::new(parse(text, "test", &[]).unwrap()));
+                average_decay = 0.9\nadvantage = \"group\"\ngroup = {{ rollouts = 2, scale = \"group\" }}\n\
+                [evaluation]\nvalidation_episodes = 2\n"
+    );
+    Arc::new(parse(&text, "test", &[]).unwrap())
 }

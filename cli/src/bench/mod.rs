@@ -126,11 +126,7 @@ impl<'a> Bench<'a> {
     }
 
     fn player(&self) -> anyhow::Result<Player> {
-        let network = PolicyNetwork::new(
-            &schema_of(&self.config.simulator, &self.config.policy),
-            &self.config.policy,
-            self.config.seed,
-        );
+        let network = PolicyNetwork::new(&schema_of(&self.config), &self.config.policy, self.config.seed);
         let identity = Identity { actor: ActorId(0), incarnation: Incarnation(0) };
         let scheduler = PolicyScheduler::new("policy", network, Behaviour::Sample)?;
         let episodes = Arc::new(Episodes::new(&self.config.simulator)?);
@@ -180,7 +176,7 @@ impl<'a> Bench<'a> {
 
     /// At least so many recorded decisions.
     fn batch(&self, player: &mut Player, at_least: usize) -> anyhow::Result<Batch> {
-        let schema = schema_of(&self.config.simulator, &self.config.policy);
+        let schema = schema_of(&self.config);
         let (mut decoded, mut steps) = (Vec::new(), 0);
         while steps < at_least {
             player.fill();
@@ -195,7 +191,7 @@ impl<'a> Bench<'a> {
 
     /// Learns again and again from one batch that fresh weights played.
     fn learner(&self) -> anyhow::Result<Vec<Figure>> {
-        let schema = schema_of(&self.config.simulator, &self.config.policy);
+        let schema = schema_of(&self.config);
         let mut updater = Updater::new(&schema, &self.config, self.device);
         let mut player = self.player()?;
         let version = PolicyVersion { token: FencingToken(1), number: 0 };

@@ -41,6 +41,10 @@ pub struct SharedArguments {
     /// loads and seeds can be added to the same folder.
     #[arg(long, value_name = "FOLDER")]
     pub out: Option<PathBuf>,
+    /// How much each part of the reward counts for policies that were trained with `reward.mode` "preference" or "constrained"; the
+    /// numbers are scaled to add up to 1. By default what they were validated with.
+    #[arg(long, value_name = "PART=NUMBER,…")]
+    pub preference: Option<String>,
     /// Threads over which episodes are spread; 0: every core.
     #[arg(long, default_value_t = 0, allow_hyphen_values = true,
         value_parser = clap::value_parser!(u64).range(..=MOST_THREADS))]
@@ -91,6 +95,8 @@ pub struct SlotsArguments {
         longshore evaluate serverless -c configs/train/azure2019.toml --load 70 --scheduler sjf,runs/azure\n  \
         longshore evaluate serverless -c configs/evaluate/steady.toml -c configs/evaluate/bursty.toml \\\n    \
         --load 10,50,90,130 --scheduler sjf,tetris --seeds 30 --out results/serverless\n  \
+        longshore evaluate serverless -c configs/train/azure2019.toml --scheduler sjf,runs/front \\\n    \
+        --preference latency=0.7,idle_memory=0.3\n  \
         longshore compare sjf tetris --results results/serverless\n  \
         longshore report results/serverless -o report.html")]
 pub struct ServerlessArguments {

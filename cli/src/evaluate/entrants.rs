@@ -28,18 +28,19 @@ pub enum Entrant {
 }
 
 impl Entrant {
-    /// Resolves all names; a scheduler that is named twice, in whatever spelling, takes part once.
+    /// Resolves all names; a scheduler that is named twice, in whatever spelling, takes part once. Policies have the `preference`.
     ///
     /// # Errors
     /// Unknown names; policies that cannot be loaded or are of another scenario.
     pub fn all(
         names: &[String],
         scenario: Scenario,
+        preference: Option<&str>,
         load_policy: LoadPolicy<'_>,
     ) -> anyhow::Result<Vec<Entrant>> {
         let mut entrants: Vec<Entrant> = Vec::new();
         for name in names {
-            let entrant = Entrant::resolve(name, scenario, load_policy)?;
+            let entrant = Entrant::resolve(name, scenario, preference, load_policy)?;
             let known = entrants.iter().any(|one| one.contender().name() == entrant.contender().name());
             if !known {
                 entrants.push(entrant);
@@ -49,7 +50,12 @@ impl Entrant {
     }
 
     /// A name with a `/` is a folder. Otherwise a rule's name takes precedence over a folder of that name.
-    fn resolve(name: &str, scenario: Scenario, load_policy: LoadPolicy<'_>) -> anyhow::Result<Entrant> {
+    fn resolve(
+        name: &str,
+        scenario: Scenario,
+        preference: Option<&str>,
+        load_policy: LoadPolicy<'_>,
+    ) -> anyhow::Result<Entrant> {
         let path = Path::new(name);
         if !name.contains('/') {
             let unknown: UnknownScheduler = match Contender::by_name(name, scenario) {
@@ -63,12 +69,14 @@ impl Entrant {
                 return Err(anyhow::Error::new(unknown).context(context));
             }
         }
-        let policy = load_policy(path).with_context(|| format!("cannot load the policy {name}"))?;
+        let policy =
+            load_policy(path, preference).with_context(|| format!("cannot load the policy {name}"))?;
         let name = policy_name(name, scenario);
         if policy.scenario != scenario {
             let context = format!("the policy of {name} plays scenario `{}`", policy.scenario);
             return Err(SchedulerError::WrongScenario { scheduler: name, scenario }).context(context);
         }
+        let name = preference.map_or(name.clone(), |preference| format!("{name} ({preference})"));
         Ok(Entrant::Policy { name, digest: policy.digest, make: policy.make })
     }
 
@@ -100,8 +108,8 @@ mod tests {
 
     #[test]
     fn names_are_rules_then_paths_then_errors() {
-        let no_policy = |path: &Path| anyhow::bail!("asked for {}", path.display());
-        let resolve = |name: &str| Entrant::resolve(name, Scenario::Slots, &no_policy);
+        let no_policy = |path: &Path, _: Option<&str>| anyhow::bail!("asked for {}", path.display());
+        let resolve = |name: &str| Entrant::resolve(name, Scenario::Slots, None, &no_policy);
         assert!(matches!(resolve("tetris_k0.01"), Ok(Entrant::Rule(_))));
         assert!(matches!(resolve("clairvoyant_insertion"), Ok(Entrant::Reference(_))));
         let error = format!("{:#}", resolve("runs/slots").err().expect("there is no such run"));
@@ -116,7 +124,7 @@ mod tests {
     }
 
     #[allow(clippy::unnecessary_wraps, reason = "it stands in for a loader that can fail")]
-    fn policy(_: &Path) -> anyhow::Result<LoadedPolicy> {
+    fn policy(_: &Path, _: Option<&str>) -> anyhow::Result<LoadedPolicy> {
         let make = || -> Result<_, _> {
             Err(SchedulerError::WrongScenario { scheduler: String::new(), scenario: Scenario::Slots })
         };
@@ -139,8 +147,8 @@ mod tests {
             "wait_warm",
             "wait-warm_8",
         ];
-        let entrants =
-            Entrant::all(&names.map(str::to_owned), Scenario::Serverless, &policy).expect("all are known");
+        let entrants = Entrant::all(&names.map(str::to_owned), Scenario::Serverless, None, &policy)
+            .expect("all are known");
         let names: Vec<String> = entrants.iter().map(|one| one.contender().name()).collect();
         let one_each =
             ["sjf", "drf+default+warm-first+configured", "./sjf", "runs/a", "runs/a b,c+d", "wait_warm"];
@@ -149,7 +157,8 @@ mod tests {
 
     #[test]
     fn a_policy_of_another_scenario_is_refused_as_a_configuration() {
-        let error = Entrant::resolve("runs/azure", Scenario::Slots, &policy).err().expect("it is refused");
+        let error =
+            Entrant::resolve("runs/azure", Scenario::Slots, None, &policy).err().expect("it is refused");
         assert!(format!("{error:#}").contains("plays scenario `serverless`"), "{error:#}");
         assert_eq!(crate::exit::code_of(&error), common::ExitCode::Config);
     }

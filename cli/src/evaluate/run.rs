@@ -15,11 +15,13 @@ use evaluation::{
 use serde::Serialize;
 use workloads::Episodes;
 
-use super::arguments::{EvaluateArguments, EvaluateScenario, ServerlessArguments, SlotsArguments};
+use super::arguments::{
+    EvaluateArguments, EvaluateScenario, ServerlessArguments, SharedArguments, SlotsArguments,
+};
 use super::entrants::Entrant;
 use super::progress::ProgressLine;
 use super::record::record;
-use crate::arguments::{all_names, once};
+use crate::arguments::{Names, all_names, once};
 use crate::policies::LoadPolicy;
 
 /// Plays and prints.
@@ -60,7 +62,7 @@ fn run_slots(arguments: &SlotsArguments, load_policy: LoadPolicy<'_>, stop: &Shu
         threads: shared.threads as usize,
         batch: shared.batch as usize,
     };
-    let entrants = Entrant::all(&all_names(&arguments.scheduler), Scenario::Slots, load_policy)?;
+    let entrants = entrants(&arguments.scheduler, shared, Scenario::Slots, load_policy)?;
     let of_length = |(workload, steps): (&Workload<'_>, &u32)| -> anyhow::Result<WorkloadEntry> {
         entry(&workload.name, &serde_json::json!({ "slots": &config.slots, "steps": steps }))
     };
@@ -78,9 +80,18 @@ fn run_slots(arguments: &SlotsArguments, load_policy: LoadPolicy<'_>, stop: &Shu
     Ok(())
 }
 
+fn entrants(
+    names: &[Names],
+    shared: &SharedArguments,
+    scenario: Scenario,
+    load_policy: LoadPolicy<'_>,
+) -> anyhow::Result<Vec<Entrant>> {
+    Entrant::all(&all_names(names), scenario, shared.preference.as_deref(), load_policy)
+}
+
 fn run_jobs(arguments: &SlotsArguments, path: &Path, load_policy: LoadPolicy<'_>) -> anyhow::Result<()> {
     let sequences = evaluation::read_jobs(path)?;
-    let entrants = Entrant::all(&all_names(&arguments.scheduler), Scenario::Slots, load_policy)?;
+    let entrants = entrants(&arguments.scheduler, &arguments.shared, Scenario::Slots, load_policy)?;
     let mut contenders: Vec<Contender<'_>> = entrants.iter().map(Entrant::contender).collect();
     let records = evaluation::evaluate_jobs(&sequences, &mut contenders)?;
     print(&records, arguments.shared.json, || {
@@ -133,7 +144,7 @@ fn run_serverless(
         threads: shared.threads as usize,
         batch: shared.batch as usize,
     };
-    let entrants = Entrant::all(&all_names(&arguments.scheduler), Scenario::Serverless, load_policy)?;
+    let entrants = entrants(&arguments.scheduler, shared, Scenario::Serverless, load_policy)?;
     let entries = configs.iter().map(|config| entry(&config.name, &config.simulator));
     let workloads = entries.collect::<anyhow::Result<_>>()?;
     let manifest = manifest(Scenario::Serverless, &grid, part_name, workloads, &entrants);

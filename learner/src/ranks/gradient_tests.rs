@@ -14,7 +14,7 @@ use torch_extension::process_group::{ProcessGroup, Store};
 
 use crate::batch::{Batch, TrajectorySpan};
 use crate::cuts::{Cuts, edges_of};
-use crate::gradient::{Loss, Minibatch, differentiate};
+use crate::gradient::{Loss, Minibatch, PolicyLoss, differentiate};
 use crate::networks::Networks;
 use crate::rank_states::Collator;
 use crate::scale::{Condition, Scales};
@@ -119,7 +119,7 @@ fn gradient(group: Option<&ProcessGroup>, partition_edges: u64) -> Vec<f32> {
     let places: Vec<usize> = (0..STEPS).collect();
     let states = collator.collate(&batch.states, &cuts, &places).unwrap();
     let loss = Loss {
-        imitates: false,
+        policy: PolicyLoss::Objective,
         ratio_clip: 0.2,
         entropy_cost: 0.01,
         value_cost: 0.5,

@@ -35,7 +35,7 @@ pub fn serve_rank(meeting: &Meeting, threads: usize, device: Device) -> Result<(
     join_gpus(&mut group, &store, device, meeting.deadline)
         .map_err(|error| explain(error, &store, meeting.rank, &heartbeat))?;
     updater.join(group);
-    let schema = schema_of(&config.simulator, &config.policy);
+    let schema = schema_of(&config);
     let learnt = learn(&mut updater, &schema, meeting, &store, &heartbeat)
         .map_err(|error| explain(error, &store, meeting.rank, &heartbeat));
     let words = match &learnt {
@@ -57,7 +57,7 @@ fn start(bytes: &[u8], device: Device) -> Result<(Config, Updater), LearnerError
     let (text, files) = parts.split_first().ok_or_else(|| wrong("nothing".to_owned()))?;
     let text = std::str::from_utf8(text).map_err(|error| wrong(error.to_string()))?;
     let config = parse(text, "rank 0", &[]).map_err(|error| wrong(error.to_string()))?;
-    let mut updater = Updater::new(&schema_of(&config.simulator, &config.policy), &config, device);
+    let mut updater = Updater::new(&schema_of(&config), &config, device);
     let find = |name: &str| {
         let found = files.chunks(2).find(|pair| pair[0] == name.as_bytes()).and_then(|pair| pair.get(1));
         found.copied().ok_or_else(|| wrong(format!("no `{name}`")))

@@ -8,6 +8,7 @@ use crate::PolicyError;
 use crate::choices::Choices;
 use crate::edge_list::edge_feature_width;
 use crate::encoder::{AttentionLayer, Encoder};
+use crate::flat::FlatLayout;
 use crate::parameters::numbers;
 
 /// Graphs are embedded in groups of about this many nodes, so that their rows stay in the second-level cache.
@@ -30,6 +31,7 @@ pub(super) struct PlainEncoder {
     node_inputs: [Option<[Linear; 2]>; NODE_TYPES],
     layers: Vec<Layer>,
     output_norm: LayerNorm,
+    flat: Option<FlatLayout>,
     context: [Linear; 2],
     edge_features: usize,
     space: Space,
@@ -89,6 +91,7 @@ impl PlainEncoder {
             node_inputs: [node_input(0)?, node_input(1)?, node_input(2)?, node_input(3)?],
             layers: encoder.layers.iter().map(layer).collect::<Result<_, _>>()?,
             output_norm: encoder.output_norm.plain()?,
+            flat: encoder.flat,
             context: [encoder.context[0].plain(true)?, encoder.context[1].plain(true)?],
             edge_features,
             space: Space::default(),
@@ -126,7 +129,10 @@ impl PlainEncoder {
         states.nodes.resize(before * self.width + space.nodes.len(), 0.0);
         let nodes = &mut states.nodes[before * self.width..];
         self.output_norm.apply(&space.nodes, nodes);
-        pool(schema, group, &firsts, nodes, self.width, &mut space.pooled);
+        match &self.flat {
+            Some(flat) => group.iter().for_each(|state| flat.push(schema, state, &mut space.pooled)),
+            None => pool(schema, group, &firsts, nodes, self.width, &mut space.pooled),
+        }
     }
 
     /// Gives nodes and edges of a group their places: all nodes of one type beside each other. Returns the first node

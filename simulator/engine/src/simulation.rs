@@ -1,6 +1,7 @@
 //! One episode of either scenario, with the same methods for both.
 
-use common::trajectory::{Reward, Scenario};
+use common::reward::Reward;
+use common::trajectory::Scenario;
 use common::{Action, Arrived, SimTime};
 
 use crate::error::ActionError;

@@ -2,7 +2,7 @@
 //! however many jobs are in the system.
 
 use common::SimTime;
-use common::trajectory::Reward;
+use common::reward::Reward;
 
 use super::meters::Meters;
 use super::outcome::{FunctionOutcome, RESOURCES, SLO_FACTORS, ServerlessOutcome};

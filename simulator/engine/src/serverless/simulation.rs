@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use common::cluster::{ClusterEvent, GoneReason, TimedEvent};
+use common::reward::Reward;
 use common::seed::FastRng;
-use common::trajectory::Reward;
 use common::{Action, Arrived, SimTime, Stream};
 use rand_distr::{Distribution, StandardNormal};
 

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use common::ids::InvocationId;
+use common::reward::Reward;
 use common::slots::{ARRIVAL_MEMORY, RESOURCES};
-use common::trajectory::Reward;
 use common::{Action, Arrived, Patience, SimTime};
 use configuration::SlotsConfig;
 
