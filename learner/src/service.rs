@@ -89,6 +89,8 @@ struct Service {
     pace: Pace,
     /// How well values were predicted since the last validation.
     fit: ValueFit,
+    /// The version that was validated last.
+    validated: Option<u64>,
     readiness: Readiness,
     shutdown: Shutdown,
     started: Instant,
@@ -151,6 +153,7 @@ impl Service {
             status: StatusLine::new(),
             pace: Pace::new(progress.environment_steps, Instant::now()),
             fit: ValueFit::default(),
+            validated: None,
             readiness,
             shutdown: shutdown.clone(),
             started: Instant::now(),
@@ -302,6 +305,7 @@ impl Service {
         let weights = self.updater.networks.kept_policy().parameters();
         let score = self.validator.score(weights, self.preference(), &self.shutdown)?;
         self.progress.validation_due = false;
+        self.validated = Some(self.progress.version);
         self.progress.preference = self.shown_preference();
         let multipliers: Vec<(String, f64)> = self.progress.multipliers.named().collect();
         self.progress.next_multipliers = Some(self.progress.multipliers.ascended(&score.of_limits));
@@ -372,7 +376,7 @@ impl Service {
             );
             return Ok(());
         }
-        let is_best = self.validate()?;
+        let is_best = self.validated != Some(self.progress.version) && self.validate()?;
         self.progress.finished = true;
         self.save(is_best)?;
         tracing::info!("the budget is spent; the run has finished");

@@ -27,7 +27,7 @@ fn kind(action: Action) -> &'static str {
 }
 
 fn scheduler(config: &Config, behaviour: Behaviour) -> PolicyScheduler {
-    let schema = schema_of(&config);
+    let schema = schema_of(config);
     PolicyScheduler::new("policy", PolicyNetwork::new(&schema, &config.policy, RunSeed(5)), behaviour)
         .unwrap()
 }

@@ -23,7 +23,7 @@ fn config_with(scenario: &str, prior: &str, actions: &str) -> Config {
 }
 
 fn scheduler(config: &Config) -> Result<PolicyScheduler, policy::PolicyError> {
-    let schema = schema_of(&config);
+    let schema = schema_of(config);
     PolicyScheduler::new("policy", PolicyNetwork::new(&schema, &config.policy, RunSeed(5)), Behaviour::Greedy)
 }
 
