@@ -4,6 +4,7 @@ mod arguments;
 pub mod bench;
 pub mod compare;
 pub mod config;
+pub mod curves;
 pub mod doctor;
 pub mod evaluate;
 pub mod exit;

@@ -4,7 +4,9 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use cli::{bench, compare, config, doctor, evaluate, exit, explain, keygen, policies, report, trace, train};
+use cli::{
+    bench, compare, config, curves, doctor, evaluate, exit, explain, keygen, policies, report, trace, train,
+};
 use telemetry::{Failure, Program};
 
 /// Trains schedulers for serverless clusters and compares them with the best rules known.
@@ -21,6 +23,7 @@ enum Command {
     Evaluate(evaluate::EvaluateArguments),
     Compare(compare::CompareArguments),
     Report(report::ReportArguments),
+    Curves(curves::CurvesArguments),
     Explain(explain::ExplainArguments),
     Trace(trace::TraceArguments),
     Config(config::ConfigArguments),
@@ -57,6 +60,7 @@ fn start(arguments: &Arguments) -> anyhow::Result<common::ExitCode> {
         Command::Evaluate(arguments) => evaluate(arguments),
         Command::Compare(arguments) => compare::run(arguments).map(|()| common::ExitCode::Success),
         Command::Report(arguments) => report::run(arguments).map(|()| common::ExitCode::Success),
+        Command::Curves(arguments) => curves::run(arguments).map(|()| common::ExitCode::Success),
         Command::Explain(arguments) => explain::run(arguments),
         Command::Trace(arguments) => trace::run(arguments).map(|()| common::ExitCode::Success),
         Command::Config(arguments) => config::run(arguments).map(|()| common::ExitCode::Success),

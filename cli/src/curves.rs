@@ -1,0 +1,223 @@
+//! `longshore curves`: how runs learnt, drawn from their metrics.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use configuration::ConfigError;
+use drawing::{Axis, Element, LINE_CHART_HEIGHT, Series, Style, Value, line_chart, panels};
+use serde_json::Map;
+
+/// Drawn where no metric is named.
+const USUAL: [&str; 6] = [
+    "eval/score",
+    "eval/slowdown_mean",
+    "train/entropy",
+    "train/explained_variance",
+    "train/clipped_share",
+    "data/lag",
+];
+/// Most points of a line; where a run has more, neighbours are averaged.
+const MOST_POINTS: usize = 150;
+/// A metric whose values differ by more than this factor is drawn on a logarithmic axis.
+const WIDE: f64 = 30.0;
+
+/// Draws how runs learnt: metrics of several run folders beside each other, as one SVG picture.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  longshore curves runs/slots -o slots.svg\n  \
+                  longshore curves runs/a runs/b --by minutes --metric eval/slowdown_mean,train/entropy -o both.svg\n\n\
+                  All names are in docs/metrics.md.")]
+pub struct CurvesArguments {
+    /// Run folders.
+    #[arg(required = true, value_name = "RUN")]
+    pub runs: Vec<PathBuf>,
+    /// Names of metrics, with commas between them; a panel each.
+    #[arg(long, value_name = "NAME", value_delimiter = ',', default_values_t = USUAL.map(str::to_owned))]
+    pub metric: Vec<String>,
+    /// What lies across.
+    #[arg(long, value_enum, default_value_t = Across::Steps)]
+    pub by: Across,
+    /// The picture to write.
+    #[arg(short, long, value_name = "FILE.svg", default_value = "curves.svg")]
+    pub output: PathBuf,
+}
+
+/// The horizontal axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Across {
+    /// Millions of environment steps learnt from.
+    Steps,
+    /// Minutes since the first line of the run's metrics, the time in which it was stopped included.
+    Minutes,
+}
+
+impl Across {
+    fn label(self) -> &'static str {
+        match self {
+            Across::Steps => "environment steps (millions)",
+            Across::Minutes => "minutes",
+        }
+    }
+}
+
+/// Reads, draws and writes.
+///
+/// # Errors
+/// A folder without metrics, a damaged line, a metric that no run has, a picture that cannot be written.
+pub fn run(arguments: &CurvesArguments) -> anyhow::Result<()> {
+    let path = &arguments.output;
+    durable::check_writable(path).with_context(|| format!("--output {}", path.display()))?;
+    let runs: Vec<Run> = arguments.runs.iter().map(|folder| Run::read(folder)).collect::<Result<_, _>>()?;
+    let chart = |metric: &String| chart(&runs, metric, arguments.by);
+    let charts: Vec<(Element, f64)> =
+        arguments.metric.iter().map(chart).collect::<Result<Vec<_>, _>>()?.concat();
+    if charts.is_empty() {
+        return Err(invalid("--metric", format!("no run has any of {} yet", arguments.metric.join(", "))));
+    }
+    let legend: Vec<Style> = runs.iter().enumerate().map(|(number, run)| run.style(number)).collect();
+    durable::atomic_write(path, panels(charts, &legend).as_bytes())
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    tracing::info!(file = %path.display(), runs = runs.len(), "the curves are drawn");
+    Ok(())
+}
+
+fn invalid(origin: &str, message: String) -> anyhow::Error {
+    ConfigError::Invalid { origin: origin.to_owned(), message }.into()
+}
+
+/// The metrics of one run.
+struct Run {
+    name: String,
+    lines: Vec<Map<String, serde_json::Value>>,
+}
+
+impl Run {
+    fn read(folder: &Path) -> anyhow::Result<Self> {
+        let path = folder.join("metrics.jsonl");
+        let text = fs::read_to_string(&path).with_context(|| {
+            format!("{} is no run folder: cannot read {}", folder.display(), path.display())
+        })?;
+        // A learner that was killed leaves a line without its end.
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        let line = |(number, line): (usize, &str)| {
+            serde_json::from_str(line).with_context(|| format!("{}, line {}", path.display(), number + 1))
+        };
+        let lines = whole.lines().enumerate().map(line).collect::<Result<_, _>>()?;
+        Ok(Run { name: folder.display().to_string(), lines })
+    }
+
+    fn style(&self, number: usize) -> Style {
+        Style::new(number, self.name.clone())
+    }
+
+    /// Places across with the values of a metric, thinned out.
+    fn points(&self, metric: &str, across: Across) -> Vec<(f64, f64)> {
+        let number = |line: &Map<String, serde_json::Value>, key: &str| line.get(key)?.as_f64();
+        let start = self.lines.first().and_then(|line| number(line, "time")).unwrap_or(0.0);
+        let place = |line| match across {
+            Across::Steps => number(line, "step").map(|step| step / 1e6),
+            Across::Minutes => number(line, "time").map(|time| (time - start) / 60.0),
+        };
+        let points = self.lines.iter().filter_map(|line| Some((place(line)?, number(line, metric)?)));
+        let points: Vec<(f64, f64)> = points.collect();
+        let together = points.len().div_ceil(MOST_POINTS).max(1);
+        let mean = |some: &[(f64, f64)]| {
+            let count = some.len() as f64;
+            (
+                some.iter().map(|one| one.0).sum::<f64>() / count,
+                some.iter().map(|one| one.1).sum::<f64>() / count,
+            )
+        };
+        points.chunks(together).map(mean).collect()
+    }
+}
+
+/// One panel, and its height; none where no run has the metric, which must be one that some run knows or that is usual.
+fn chart(runs: &[Run], metric: &String, across: Across) -> anyhow::Result<Vec<(Element, f64)>> {
+    let all: Vec<Vec<(f64, f64)>> = runs.iter().map(|run| run.points(metric, across)).collect();
+    let values = || all.iter().flatten().map(|(_, value)| *value);
+    if values().next().is_none() {
+        if USUAL.contains(&metric.as_str()) {
+            return Ok(Vec::new());
+        }
+        return Err(unknown(runs, metric));
+    }
+    let (low, high) =
+        values().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), one| (low.min(one), high.max(one)));
+    let margin = 0.05 * (high - low).max(1e-6);
+    let y = if low > 0.0 && high / low > WIDE {
+        Axis::fitting(metric, false, &values().map(Value::exact).collect::<Vec<_>>())
+    } else {
+        Axis::between(metric, low - margin, high + margin)
+    };
+    let end = all.iter().flatten().map(|(place, _)| *place).fold(0.0, f64::max);
+    let x = Axis::between(across.label(), 0.0, end.max(1e-3));
+    let series = all.iter().zip(runs).enumerate().map(|(number, (points, run))| Series {
+        style: run.style(number),
+        points: points.iter().map(|(place, value)| (*place, Value::exact(*value))).collect(),
+        marked: points.len() < 30,
+    });
+    Ok(vec![(line_chart(metric, &x, &y, &series.collect::<Vec<_>>()), LINE_CHART_HEIGHT)])
+}
+
+fn unknown(runs: &[Run], metric: &str) -> anyhow::Error {
+    let mut names: Vec<&str> =
+        runs.iter().flat_map(|run| &run.lines).flat_map(Map::keys).map(String::as_str).collect();
+    names.sort_unstable();
+    names.dedup();
+    let nearest = common::nearest(metric, names.iter().copied());
+    let shown = if nearest.is_empty() { names } else { nearest };
+    invalid("--metric", format!("no run has `{metric}`; there are {}", shown.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(lines: &str) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("metrics.jsonl"), lines).unwrap();
+        folder
+    }
+
+    fn curves(run: &Path, metric: &str) -> anyhow::Result<String> {
+        let output = run.join("curves.svg");
+        let arguments = CurvesArguments {
+            runs: vec![run.to_owned()],
+            metric: vec![metric.to_owned()],
+            by: Across::Minutes,
+            output: output.clone(),
+        };
+        super::run(&arguments)?;
+        Ok(fs::read_to_string(output)?)
+    }
+
+    #[test]
+    fn metrics_are_drawn_over_the_time_since_the_first_line() {
+        let text = "{\"step\":0,\"time\":60.0,\"eval/score\":0.5}\n{\"step\":9,\"time\":90.0,\"train/entropy\":0.5}\n\
+                    {\"step\":2000000,\"time\":180.0,\"eval/score\":-0.5}\n{\"step\":3,\"ti";
+        let folder = folder(text);
+        let run = Run::read(folder.path()).unwrap();
+        assert_eq!(run.points("eval/score", Across::Minutes), [(0.0, 0.5), (2.0, -0.5)]);
+        assert_eq!(run.points("eval/score", Across::Steps), [(0.0, 0.5), (2.0, -0.5)]);
+        let svg = curves(folder.path(), "eval/score").unwrap();
+        assert!(svg.contains("eval/score") && svg.contains("minutes"), "{svg}");
+        let error = format!("{:#}", curves(folder.path(), "eval/scores").unwrap_err());
+        assert!(error.contains("`eval/scores`") && error.contains("eval/score"), "{error}");
+        assert!(curves(folder.path(), "data/lag").is_err());
+    }
+
+    #[test]
+    fn long_runs_are_thinned_out_and_damaged_ones_named() {
+        let line = |step: usize| format!("{{\"step\":{step},\"time\":{step},\"data/lag\":{}}}\n", step % 2);
+        let folder = folder(&(0..1000).map(line).collect::<String>());
+        let points = Run::read(folder.path()).unwrap().points("data/lag", Across::Steps);
+        assert!(points.len() <= MOST_POINTS && points.iter().all(|(_, lag)| (lag - 0.5).abs() < 0.1));
+        fs::write(folder.path().join("metrics.jsonl"), "{\"step\":1}\nno json\n").unwrap();
+        assert!(format!("{:#}", curves(folder.path(), "data/lag").unwrap_err()).contains("line 2"));
+        assert!(
+            format!("{:#}", curves(Path::new("nowhere"), "data/lag").unwrap_err())
+                .contains("no such directory")
+        );
+    }
+}
