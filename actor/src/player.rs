@@ -325,6 +325,44 @@ mod tests {
     }
 
     #[test]
+    fn states_show_the_preference_that_their_rewards_were_weighed_with() {
+        let text = "schema = 1\nname = \"t\"\nseed = 4\n\
+                    reward = { mode = \"preference\", discount_seconds = 1.0, idle_memory = 1.0 }\n[simulator]\n\
+                    scenario = \"serverless\"\n[simulator.serverless]\nload_percent = 90.0\nwindow_seconds = 16.0\n\
+                    warm_up_seconds = 10.0\ndrain_limit_seconds = 60.0\n[policy]\nprior = \"sjf+reserve\"\nwidth = 8\n\
+                    heads = 2\nlayers = 1\n[actor]\nenvironments = 4\nunroll = 4096\nsegment_seconds = 2.0\n\
+                    [learner]\nadvantage = \"group\"\ngroup = { rollouts = 2 }\n";
+        let mut player = player_of(text);
+        let schema = player.scheduler.schema().clone();
+        let first = schema.globals.iter().position(|name| name == "preference_latency").unwrap();
+        assert_eq!(schema.globals[first..], ["preference_latency", "preference_idle_memory", "prior"]);
+        let mut seen: Vec<f32> = Vec::new();
+        for _ in 0..3000 {
+            player.fill();
+            let asked: Vec<_> = player
+                .groups
+                .iter()
+                .flat_map(Group::rollouts)
+                .map(|one| (one.place, one.preference))
+                .collect();
+            for (place, preference) in asked {
+                let latency = preference.factor(common::reward::RewardPart::Latency);
+                assert_eq!(player.scheduler.preference_of(place), preference);
+                seen.push(latency);
+            }
+            for Outgoing { body, states, .. } in player.step().unwrap() {
+                let states = StateGraphDecoder::decode_all(&schema, &states, body.steps.len()).unwrap();
+                for state in states {
+                    let [latency, idle] = [first, first + 1].map(|place| state.globals(&schema)[place]);
+                    assert!(seen.contains(&latency) && (latency + idle - 1.0).abs() < 1e-6);
+                }
+            }
+        }
+        seen.dedup();
+        assert!(seen.len() > 3, "episodes draw their own: {seen:?}");
+    }
+
+    #[test]
     fn rollouts_of_a_group_play_one_sequence_and_their_advantages_cancel() {
         let mut player = player("group = { rollouts = 4 }");
         let sent = play(&mut player, 600);

@@ -67,7 +67,7 @@ impl Service {
         let schema = schema_of(&config);
         let network = PolicyNetwork::new(&schema, &config.policy, RunSeed::default());
         let mut scheduler =
-            PolicyScheduler::new("policy", network, Behaviour::played(&config.learner, &config.actor))?;
+            PolicyScheduler::new("policy", network, Behaviour::for_actors(&config.learner, &config.actor))?;
         if !config.learner.imitate.is_empty() {
             scheduler.imitate(&config.learner.imitate)?;
         }

@@ -40,8 +40,8 @@ enum Command {
     },
 }
 
-/// Refuses rules that the report could not play, a prior that the policy could not start from, and a scheduler that it could not
-/// imitate.
+/// Refuses rules that the report could not play, rules of limits that there are not, a prior that the policy could not start from, and a
+/// scheduler that it could not imitate.
 ///
 /// # Errors
 /// [`heuristics::UnknownScheduler`], [`engine::SchedulerError::WrongScenario`], [`policy::PolicyError`].
@@ -50,6 +50,10 @@ pub fn check_schedulers(config: &Config) -> anyhow::Result<()> {
         Contender::by_name(name, config.simulator.scenario).context("key `evaluation.schedulers`")?;
     }
     let scenario = config.simulator.scenario;
+    for (part, limit) in config.reward.limits().into_iter().filter(|(_, limit)| !limit.of.is_empty()) {
+        heuristics::heuristic(&limit.of, scenario)
+            .with_context(|| format!("key `reward.limits.{}.of`", part.name()))?;
+    }
     policy::check_prior(&config.policy, scenario)?;
     Ok(policy::check_teacher(&config.learner.imitate, &config.policy, scenario)?)
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use configuration::ConfigError;
-use drawing::{Axis, Element, LINE_CHART_HEIGHT, Series, Style, Value, line_chart, panels};
+use drawing::{Axis, Element, LINE_CHART_HEIGHT, Scale, Series, Style, Value, line_chart, panels};
 use serde_json::Map;
 
 /// Drawn where no metric is named.
@@ -132,7 +132,7 @@ impl Run {
     }
 }
 
-/// One panel, and its height; none where no run has the metric, which must be one that some run knows or that is usual.
+/// One panel, and its height. A metric that no run has gives no panel where it is one of [`USUAL`], and an error otherwise.
 fn chart(runs: &[Run], metric: &String, across: Across) -> anyhow::Result<Vec<(Element, f64)>> {
     let all: Vec<Vec<(f64, f64)>> = runs.iter().map(|run| run.points(metric, across)).collect();
     let values = || all.iter().flatten().map(|(_, value)| *value);
@@ -144,9 +144,9 @@ fn chart(runs: &[Run], metric: &String, across: Across) -> anyhow::Result<Vec<(E
     }
     let (low, high) =
         values().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), one| (low.min(one), high.max(one)));
-    let margin = 0.05 * (high - low).max(1e-6);
+    let margin = 0.05 * (high - low).max(1e-3 * high.abs()).max(1e-9);
     let y = if low > 0.0 && high / low > WIDE {
-        Axis::fitting(metric, false, &values().map(Value::exact).collect::<Vec<_>>())
+        Axis::around(&format!("{metric} (log)"), Scale::Log, false, values())
     } else {
         Axis::between(metric, low - margin, high + margin)
     };
@@ -215,9 +215,7 @@ mod tests {
         assert!(points.len() <= MOST_POINTS && points.iter().all(|(_, lag)| (lag - 0.5).abs() < 0.1));
         fs::write(folder.path().join("metrics.jsonl"), "{\"step\":1}\nno json\n").unwrap();
         assert!(format!("{:#}", curves(folder.path(), "data/lag").unwrap_err()).contains("line 2"));
-        assert!(
-            format!("{:#}", curves(Path::new("nowhere"), "data/lag").unwrap_err())
-                .contains("no such directory")
-        );
+        let error = Run::read(Path::new("nowhere")).err().expect("there is no such folder");
+        assert!(format!("{error:#}").contains("nowhere is no run folder"), "{error:#}");
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use common::trajectory::Scenario;
 use common::{Action, ExitCode, Stream};
-use configuration::Config;
+use configuration::{Algorithm, Config, ConfigError};
 use engine::serverless::Part;
 use engine::{DecisionRequest, Interests, Progress, Scheduler as _, Simulation};
 use evaluation::Table;
@@ -109,6 +109,12 @@ fn explain(
     mut say: impl FnMut(&Explained) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let checkpoint = Checkpoint::open(&find_checkpoint(run)?)?;
+    if checkpoint.manifest.config.learner.algorithm == Algorithm::Dqn {
+        let message = "this policy learnt Q-values (learner.algorithm = \"dqn\"), and probabilities are what is explained";
+        return Err(
+            ConfigError::Invalid { origin: run.display().to_string(), message: message.to_owned() }.into()
+        );
+    }
     let mut scheduler = checkpoint.scheduler(&run.display().to_string())?;
     policy::set_threads(1);
     let mut simulation = episode(&checkpoint.manifest.config, chosen, scheduler.interests())?;

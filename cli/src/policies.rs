@@ -16,6 +16,8 @@ pub struct LoadedPolicy {
     pub scenario: Scenario,
     /// Digest of its checkpoint's files.
     pub digest: String,
+    /// The preference that it plays with, where `--preference` gives one and it can have one.
+    pub preference: Option<String>,
     /// Makes a new scheduler from the policy, one per thread.
     pub make: Box<MakeScheduler<'static>>,
 }
@@ -30,23 +32,24 @@ pub type LoadPolicy<'a> = &'a dyn Fn(&Path, Option<&str>) -> anyhow::Result<Load
 /// When there is none or it is damaged, or it cannot have the preference.
 pub fn load_policy(path: &Path, preference: Option<&str>) -> anyhow::Result<LoadedPolicy> {
     let checkpoint = Checkpoint::open(&find_checkpoint(path)?)?;
-    let preference = preference.map(|text| read_preference(text, &checkpoint)).transpose()?;
+    let preference = preference.map(|text| read_preference(text, &checkpoint)).transpose()?.flatten();
     let files = serde_json::to_vec(&checkpoint.manifest.files)?;
     Ok(LoadedPolicy {
         scenario: checkpoint.manifest.config.simulator.scenario,
         digest: Digest::of(&files).to_string(),
+        preference: preference.map(|preference| preference.to_string()),
         make: maker(checkpoint, path.display().to_string(), preference),
     })
 }
 
-fn read_preference(text: &str, checkpoint: &Checkpoint) -> Result<Preference, ConfigError> {
+/// The preference for this policy; `None` where it learnt with fixed weights.
+fn read_preference(text: &str, checkpoint: &Checkpoint) -> Result<Option<Preference>, ConfigError> {
     let parts = checkpoint.manifest.config.reward.shown_parts();
-    let read = if parts.is_empty() {
-        Err("this policy learnt with fixed weights: train one with reward.mode = \"preference\"".to_owned())
-    } else {
-        Preference::read(text, &parts)
-    };
-    read.map_err(|message| ConfigError::Invalid { origin: "--preference".to_owned(), message })
+    if parts.is_empty() {
+        return Ok(None);
+    }
+    let invalid = |message| ConfigError::Invalid { origin: "--preference".to_owned(), message };
+    Preference::read(text, &parts).map(Some).map_err(invalid)
 }
 
 /// Makes the checkpoint's policy for one thread of an evaluation; the threads share the cores, so each has one for its

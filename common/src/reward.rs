@@ -109,13 +109,13 @@ impl Preference {
         let mut factors = [0.0; REWARD_PARTS];
         for (part, count) in counts {
             if !(count.is_finite() && count >= 0.0) {
-                return Err(format!("{} is {count}, where a number from 0 on is due", part.name()));
+                return Err(format!("{} is {count}; it must be 0 or more", part.name()));
             }
             factors[part as usize] += count;
         }
         let total: f64 = factors.iter().sum();
         if !(total > 0.0 && total.is_finite()) {
-            return Err("no part counts more than 0".to_owned());
+            return Err("all numbers are 0; at least one must be above 0".to_owned());
         }
         Ok(Preference(factors.map(|factor| (factor / total) as f32)))
     }
@@ -128,9 +128,9 @@ impl Preference {
         let known = || parts.iter().map(|part| part.name()).collect::<Vec<_>>().join(", ");
         let mut counts: Vec<(RewardPart, f64)> = Vec::new();
         for pair in text.split(',') {
-            let (name, count) = pair
-                .split_once('=')
-                .ok_or_else(|| format!("`{pair}` is no PART=NUMBER; there are the parts {}", known()))?;
+            let (name, count) = pair.split_once('=').ok_or_else(|| {
+                format!("`{pair}` must look like PART=NUMBER; this policy knows the parts {}", known())
+            })?;
             let part = RewardPart::by_name(name.trim()).filter(|part| parts.contains(part));
             let part = part.ok_or_else(|| {
                 format!(
@@ -167,6 +167,16 @@ impl Preference {
     }
 }
 
+/// As [`Preference::read`] reads it, without what counts nothing.
+impl std::fmt::Display for Preference {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let counted = RewardPart::ALL.into_iter().filter(|part| self.factor(*part) > 0.0);
+        let pair =
+            |part: RewardPart| format!("{}={}", part.name(), (self.factor(part) * 1000.0).round() / 1000.0);
+        formatter.write_str(&counted.map(pair).collect::<Vec<_>>().join(","))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,6 +198,7 @@ mod tests {
         assert_eq!(preference.factor(RewardPart::Latency), 0.75);
         assert_eq!(preference.factor(RewardPart::Cost), 0.25);
         assert_eq!(preference.factor(RewardPart::Slo), 0.0);
+        assert_eq!(preference.to_string(), "latency=0.75,cost=0.25");
         assert_eq!(Preference::read("cost=2", &parts).unwrap().factor(RewardPart::Cost), 1.0);
     }
 
@@ -201,7 +212,7 @@ mod tests {
         );
         assert!(refused("latency").contains("PART=NUMBER"));
         assert!(refused("latency=1,latency=2").contains("twice"));
-        assert!(refused("latency=-1").contains("from 0 on") && refused("latency=x").contains("no number"));
-        assert!(refused("latency=0,cost=0").contains("more than 0"));
+        assert!(refused("latency=-1").contains("0 or more") && refused("latency=x").contains("no number"));
+        assert!(refused("latency=0,cost=0").contains("above 0"));
     }
 }

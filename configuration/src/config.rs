@@ -44,7 +44,7 @@ pub struct Config {
     #[serde(default)]
     pub replay: ReplayConfig,
     /// The learner.
-    #[garde(dive, custom(learner::goes_together(&self.actor, &self.policy)))]
+    #[garde(dive, custom(learner::goes_together(&self.actor)))]
     #[serde(default)]
     pub learner: LearnerConfig,
     /// How policies are compared, while training and at the end.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::addresses::MetricsAddress;
 use crate::{ActorConfig, GroupConfig};
-use crate::{Device, EncoderKind, PolicyConfig, Schedule, Seconds};
+use crate::{Device, Schedule, Seconds};
 
 /// How the services take turns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -34,7 +34,7 @@ pub enum Algorithm {
     /// A distribution over decisions, by an importance-sampled policy gradient with a value network.
     #[default]
     PolicyGradient,
-    /// The return of each decision, by double Q-learning with a target network; actors take the best, or now and then any. There is no
+    /// The return of each decision (its Q-value), by double Q-learning with a target network; actors are ε-greedy. There is no
     /// value network, no entropy and no group: those keys mean nothing then.
     Dqn,
 }
@@ -46,7 +46,7 @@ pub struct LearnerConfig {
     /// Turn-taking.
     #[garde(skip)]
     pub mode: Mode,
-    /// What is learnt, and how.
+    /// "policy-gradient", or "dqn" (double Q-learning, for comparison).
     #[garde(skip)]
     pub algorithm: Algorithm,
     /// Ends the run: environment steps (recorded decisions) learnt from.
@@ -115,7 +115,7 @@ pub struct LearnerConfig {
     #[garde(dive, custom(leaves_something))]
     pub entropy_cost: Schedule,
     /// Weight of the value loss.
-    #[garde(range(min = 0.0, max = 1e6), custom(baseline_learns(self.advantage)))]
+    #[garde(range(min = 0.0, max = 1e6), custom(baseline_learns(self)))]
     pub value_cost: f64,
     /// Gradients are scaled down to this norm.
     #[garde(range(min = 1e-6, max = 1e9))]
@@ -171,14 +171,16 @@ impl LearnerConfig {
 }
 
 /// Values that single keys cannot judge.
-pub(crate) fn goes_together(
-    actor: &ActorConfig,
-    policy: &PolicyConfig,
-) -> impl FnOnce(&LearnerConfig, &()) -> garde::Result {
+pub(crate) fn goes_together(actor: &ActorConfig) -> impl FnOnce(&LearnerConfig, &()) -> garde::Result {
     move |learner, _context| {
         let fail = |message: &str| Err(garde::Error::new(message));
         if learner.advantage == Advantage::Group && learner.group.is_none() {
             return fail("advantage = \"group\" needs learner.group, e.g. group = { rollouts = 8 }");
+        }
+        if learner.algorithm == Algorithm::Dqn && learner.target_period == 1 {
+            return fail(
+                "algorithm = \"dqn\" needs a target_period above 1: a target network that is copied before each batch is none",
+            );
         }
         if learner.algorithm == Algorithm::Dqn && !learner.imitate.is_empty() {
             return fail("algorithm = \"dqn\" imitates nothing: leave learner.imitate out");
@@ -188,11 +190,6 @@ pub(crate) fn goes_together(
             && !actor.environments.is_multiple_of(group.rollouts)
         {
             return fail("group.rollouts must divide actor.environments");
-        }
-        if policy.encoder == EncoderKind::Flat && learner.devices.len() > 1 {
-            return fail(
-                "devices must be one with policy.encoder = \"flat\": a vector is not spread over ranks",
-            );
         }
         if learner.minibatches > learner.batch_steps {
             return fail("minibatches must not be more than batch_steps: some would be empty");
@@ -234,9 +231,10 @@ fn leaves_something(cost: &Schedule, _context: &()) -> garde::Result {
     )))
 }
 
-fn baseline_learns(advantage: Advantage) -> impl FnOnce(&f64, &()) -> garde::Result {
+fn baseline_learns(learner: &LearnerConfig) -> impl FnOnce(&f64, &()) -> garde::Result {
+    let needed = learner.advantage == Advantage::Vtrace && learner.algorithm == Algorithm::PolicyGradient;
     move |cost, _context| {
-        if *cost > 0.0 || advantage == Advantage::Group {
+        if *cost > 0.0 || !needed {
             return Ok(());
         }
         Err(garde::Error::new(

@@ -127,11 +127,22 @@ impl Default for PolicyConfig {
 
 fn flat_has_no_edges(policy: &PolicyConfig) -> impl FnOnce(&EncoderKind, &()) -> garde::Result {
     let layers = policy.layers + policy.value_layers;
+    let about_edges = policy.levels || policy.neighbours > 0 || !policy.hidden_edges.is_empty();
     move |encoder, _context| {
-        if *encoder == EncoderKind::Graph || layers == 0 {
+        if *encoder == EncoderKind::Graph {
             return Ok(());
         }
-        Err(garde::Error::new("is \"flat\", which has no edges: set layers = 0 and value_layers = 0"))
+        if layers > 0 {
+            return Err(garde::Error::new(
+                "is \"flat\", which has no edges: set layers = 0 and value_layers = 0",
+            ));
+        }
+        if about_edges {
+            return Err(garde::Error::new(
+                "is \"flat\", which has no edges: leave levels, neighbours and hidden_edges out",
+            ));
+        }
+        Ok(())
     }
 }
 

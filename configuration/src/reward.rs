@@ -13,10 +13,9 @@ pub enum RewardMode {
     /// They are those that are configured.
     #[default]
     Fixed,
-    /// Each episode draws how much every weighted part counts, and the policy is told: `evaluate --preference` chooses.
+    /// Every episode draws a factor for each weighted part. The policy sees these factors; `evaluate --preference` sets them.
     Preference,
-    /// The parts of `limits` count as much as it takes to hold them, the policy is told how much, and a multiplier each is learnt by
-    /// dual ascent.
+    /// Each part in `limits` has a multiplier, which is learnt by dual ascent. The policy sees the resulting factors.
     Constrained,
 }
 
@@ -186,6 +185,10 @@ pub(crate) fn mode_fits(scenario: Scenario) -> impl FnOnce(&RewardConfig, &()) -
 
 fn problem_of(reward: &RewardConfig, scenario: Scenario) -> Option<String> {
     let (weighted, limits) = (reward.weighted_parts(), reward.limits());
+    let is_limited = |part: &RewardPart| limits.iter().any(|(limited, _)| limited == part);
+    // Utilisation has no figure by which checkpoints could be compared.
+    let minimised =
+        weighted.iter().filter(|part| !is_limited(part) && **part != RewardPart::Utilisation).count();
     let no_weight = limits.iter().find(|(part, _)| !weighted.contains(part)).map(|(part, _)| part.name());
     let problem = match reward.mode {
         RewardMode::Fixed | RewardMode::Preference if reward.limits != LimitsConfig::default() => {
@@ -202,12 +205,12 @@ fn problem_of(reward: &RewardConfig, scenario: Scenario) -> Option<String> {
         RewardMode::Constrained if limits.is_empty() => {
             "mode = \"constrained\" needs a limit, e.g. limits.idle_memory = { at_most = 1.0, of = \"sjf\" }"
         }
-        RewardMode::Constrained if limits.len() == weighted.len() && no_weight.is_none() => {
-            "every weighted part has a limit: leave one without, which is then minimised"
+        RewardMode::Constrained if minimised == 0 && no_weight.is_none() => {
+            "every weighted part but utilisation has a limit: leave one without, which is then minimised"
         }
         RewardMode::Constrained => {
             return no_weight.map(|name| {
-                format!("limits.{name} needs a weight: {name} is 0, give what a multiplier of 1 means")
+                format!("limits.{name} needs reward.{name} above 0: the multiplier scales this weight")
             });
         }
     };

@@ -57,10 +57,19 @@ pub fn forbidden_changes(before: &Config, now: &Config) -> Vec<Change> {
         .collect()
 }
 
-/// Keys that say of what shape networks are.
-const SHAPE: [&str; 9] = [
+/// Keys that say of what shape networks are, and what their outputs mean.
+const SHAPE: [&str; 19] = [
     "simulator.scenario",
     "simulator.serverless.size_multiples",
+    "reward.mode",
+    "reward.latency",
+    "reward.fairness",
+    "reward.utilisation",
+    "reward.slo",
+    "reward.cost",
+    "reward.idle_memory",
+    "reward.cold_starts",
+    "policy.encoder",
     "policy.width",
     "policy.heads",
     "policy.layers",
@@ -68,6 +77,7 @@ const SHAPE: [&str; 9] = [
     "policy.levels",
     "policy.actions",
     "policy.prior",
+    "learner.algorithm",
 ];
 
 /// The keys that give networks another shape, in their order.

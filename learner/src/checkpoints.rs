@@ -254,7 +254,8 @@ pub fn check_init_from(path: &Path, config: &Config) -> Result<(), LearnerError>
     let networks = |config: &Config| {
         let policy = &config.policy;
         let sizes = (policy.width, policy.heads, policy.layers, policy.value_layers);
-        (schema_of(config), sizes)
+        let kinds = (policy.encoder, config.learner.algorithm);
+        (schema_of(config), sizes, kinds)
     };
     if networks(theirs) == networks(config) {
         return Ok(());

@@ -30,7 +30,7 @@ pub(crate) enum PolicyLoss {
     Objective,
     /// Cross-entropy of the decisions.
     Imitation,
-    /// Huber's loss of the decisions' Q-values against their targets.
+    /// Huber loss of the decisions' Q-values against their targets.
     QValues,
 }
 
@@ -138,7 +138,7 @@ impl Part<'_> {
         Ok(sum.double_value(&[]))
     }
 
-    /// Huber's loss of Q-values: half the squared difference up to 1, and the difference less a half beyond.
+    /// Huber loss of Q-values: half the squared difference up to 1, and the difference less a half beyond.
     fn differentiate_q_values(
         &self,
         network: &PolicyNetwork,

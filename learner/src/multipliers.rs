@@ -7,6 +7,9 @@ use common::reward::{Preference, RewardPart};
 use configuration::RewardConfig;
 use serde::{Deserialize, Serialize};
 
+/// By how much the logarithm of a multiplier moves for each unit of the logarithm of what its part came to, as a multiple of its limit.
+/// What a part comes to falls more slowly than its multiplier grows.
+const STEP: f64 = 2.0;
 /// Most by which a multiplier moves in one step, as a logarithm.
 const MOST_STEP: f64 = 1.0;
 /// Least and greatest multiplier.
@@ -23,13 +26,13 @@ impl Multipliers {
         Multipliers(reward.limits().into_iter().map(|(part, _)| (part, 1.0)).collect())
     }
 
-    /// Each multiplier λ moved by what was `measured` of its part, as a multiple of its limit: ln λ grows by ln(measured), by at most one
+    /// Each multiplier λ moved by what was `measured` of its part, as a multiple of its limit: ln λ grows by 2 ln(measured), by at most one
     /// either way.
     #[must_use]
-    pub fn ascended(&self, measured: &BTreeMap<RewardPart, f64>) -> Self {
+    pub fn after_ascent(&self, measured: &BTreeMap<RewardPart, f64>) -> Self {
         let moved = |(part, multiplier): (&RewardPart, &f64)| {
             let measured = measured.get(part).map_or(1.0, |measured| measured.max(1e-9));
-            let step = measured.ln().clamp(-MOST_STEP, MOST_STEP);
+            let step = (STEP * measured.ln()).clamp(-MOST_STEP, MOST_STEP);
             (*part, (multiplier * step.exp()).clamp(BOUNDS.0, BOUNDS.1))
         };
         Multipliers(self.0.iter().map(moved).collect())
@@ -70,7 +73,7 @@ mod tests {
         let mut multipliers = Multipliers::new(&constrained());
         for _ in 0..60 {
             let now = multipliers.0[&RewardPart::IdleMemory];
-            multipliers = multipliers.ascended(&BTreeMap::from([(RewardPart::IdleMemory, used(now))]));
+            multipliers = multipliers.after_ascent(&BTreeMap::from([(RewardPart::IdleMemory, used(now))]));
         }
         assert!((multipliers.0[&RewardPart::IdleMemory] - low).abs() < 1e-6, "{multipliers:?}, {low}");
     }
@@ -78,10 +81,10 @@ mod tests {
     #[test]
     fn multipliers_move_by_bounded_steps_and_stay_positive() {
         let of_limit = |measured: f64| BTreeMap::from([(RewardPart::IdleMemory, measured)]);
-        let mut multipliers = Multipliers::new(&constrained()).ascended(&of_limit(1e6));
+        let mut multipliers = Multipliers::new(&constrained()).after_ascent(&of_limit(1e6));
         assert!((multipliers.0[&RewardPart::IdleMemory] - 1.0_f64.exp()).abs() < 1e-9);
         for _ in 0..100 {
-            multipliers = multipliers.ascended(&of_limit(0.0));
+            multipliers = multipliers.after_ascent(&of_limit(0.0));
         }
         assert_eq!(multipliers.0[&RewardPart::IdleMemory], BOUNDS.0);
     }

@@ -4,6 +4,7 @@
 use configuration::RewardConfig;
 
 use crate::batch::{Batch, TrajectorySpan};
+use crate::rewards::{Rewards, returns};
 use crate::scale::Scales;
 use crate::target_outputs::TargetOutputs;
 use crate::targets::{Targets, mean_magnitude, scaled_conditions, with_conditions};
@@ -23,17 +24,14 @@ pub(crate) fn q_targets(
     let units = |scales: &Scales| -> Vec<f32> {
         conditions.iter().map(|condition| scales.returns.value(*condition)).collect()
     };
-    let to_the_end =
-        |span: &TrajectorySpan| many_step_targets(batch, span, usize::MAX, &vec![0.0; batch.states.len()]);
-    let returns = batch.trajectories.iter().flat_map(to_the_end);
-    scales.returns.begin(&with_conditions(&conditions, returns));
+    scales.returns.begin(&with_conditions(&conditions, returns(&Rewards::as_played(batch))));
     let old_units = units(scales);
     let in_rewards = |values: &[f32]| -> Vec<f32> {
         values.iter().zip(&old_units).map(|(value, unit)| value * unit).collect()
     };
     let (best, taken) = (in_rewards(&outputs.values), in_rewards(&outputs.of_decisions));
     let targets: Vec<f32> =
-        batch.trajectories.iter().flat_map(|span| many_step_targets(batch, span, STEPS, &best)).collect();
+        batch.trajectories.iter().flat_map(|span| n_step_targets(batch, span, STEPS, &best)).collect();
     scales.returns.update(&with_conditions(&conditions, targets.iter().copied()));
     let new_units = units(scales);
     let differences: Vec<f32> = targets
@@ -57,7 +55,7 @@ pub(crate) fn q_targets(
 
 /// For each step of a trajectory the discounted rewards of the next `steps` steps, and `values` (one a state, in units of the reward) of
 /// the state after them; nothing follows the end of an episode.
-fn many_step_targets(batch: &Batch, span: &TrajectorySpan, steps: usize, values: &[f32]) -> Vec<f32> {
+fn n_step_targets(batch: &Batch, span: &TrajectorySpan, steps: usize, values: &[f32]) -> Vec<f32> {
     let end = span.steps.end;
     let target = |first: usize| {
         let after = first.saturating_add(steps).min(end);

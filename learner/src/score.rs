@@ -9,7 +9,7 @@ use configuration::{LimitConfig, RewardConfig, RewardMode};
 const DROP_WEIGHT: f64 = 5.0;
 /// Weight in the score of the logarithm by which a limit is exceeded: what holds its limits is nearly always before what does not.
 const LIMIT_WEIGHT: f64 = 5.0;
-/// Added to figures of parts before their ratio is taken: some are 0.
+/// A part that came to less than this fraction of the yardstick's counts as if it were this.
 const LEAST: f64 = 1e-3;
 
 /// A policy's result on the validation seeds.
@@ -97,7 +97,10 @@ impl Judge<'_> {
                 continue;
             }
             let factor = f64::from(self.preference.factor(*part));
-            sum += factor * ((figure + LEAST) / (reference.parts[part] + LEAST)).ln();
+            let reference = reference.parts[part];
+            // Where the yardstick has nothing of a part, nothing can be said of it.
+            let ratio = if reference > 0.0 { (figure / reference).max(LEAST) } else { 1.0 };
+            sum += factor * ratio.ln();
             total += factor;
         }
         if total > 0.0 { sum / total } else { 0.0 }
@@ -106,7 +109,7 @@ impl Judge<'_> {
     /// What a limited part came to over all points, as a multiple of its limit.
     fn of_limit(&self, points: &[Point], (part, limit): (RewardPart, &LimitConfig)) -> (RewardPart, f64) {
         let sum = |points: &[Point]| points.iter().map(|point| point.parts[&part]).sum::<f64>();
-        let unit = self.rules.get(&limit.of).map_or(points.len() as f64, |rule| sum(rule).max(1e-9));
+        let unit = self.rules.get(&limit.of).map_or(points.len() as f64, |rule| sum(rule));
         (part, sum(points) / (limit.at_most * unit))
     }
 }

@@ -308,7 +308,7 @@ impl Service {
         self.validated = Some(self.progress.version);
         self.progress.preference = self.shown_preference();
         let multipliers: Vec<(String, f64)> = self.progress.multipliers.named().collect();
-        self.progress.next_multipliers = Some(self.progress.multipliers.ascended(&score.of_limits));
+        self.progress.next_multipliers = Some(self.progress.multipliers.after_ascent(&score.of_limits));
         let fit = std::mem::take(&mut self.fit).by_condition().into_iter();
         let fit: Vec<(String, f64)> = fit
             .map(|(condition, explained)| (format!("train/explained_variance/{condition}"), explained))

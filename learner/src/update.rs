@@ -1,7 +1,7 @@
 //! One round of learning: targets from the target networks, then several clipped passes over the batch.
 
 use common::Stream;
-use configuration::{Advantage, Algorithm, Config};
+use configuration::{Advantage, Algorithm, Config, EncoderKind};
 use rand::seq::SliceRandom;
 use state_graph::Schema;
 use tch::Device;
@@ -89,7 +89,11 @@ impl Updater {
         if self.rounds.is_multiple_of(learner.target_period) {
             self.networks.refresh_targets()?;
         }
-        let cuts = Cuts::of(&batch.states, learner.partition_edges, self.ranks.as_ref())?;
+        let cuts = match self.config.policy.encoder {
+            EncoderKind::Graph => Cuts::of(&batch.states, learner.partition_edges, self.ranks.as_ref())?,
+            // A vector is not cut.
+            EncoderKind::Flat => Cuts::default(),
+        };
         let outputs = target_outputs(&self.networks, &self.collator, self.ranks.as_ref(), batch, &cuts)?;
         let reward = &self.config.reward;
         let targets = match learner.algorithm {

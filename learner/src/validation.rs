@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use common::reward::{Preference, RewardPart};
 use common::trajectory::Scenario;
 use common::{RunSeed, Shutdown, Stream};
-use configuration::Config;
+use configuration::{Config, RewardConfig};
 use engine::serverless::Part;
 use evaluation::{
     Contender, EvaluationError, ServerlessPlan, SlotsPlan, evaluate_serverless, evaluate_slots,
@@ -66,10 +66,7 @@ impl Validator {
     /// [`LearnerError::Simulator`].
     pub fn new(config: &Config) -> Result<Self, LearnerError> {
         let network = PolicyNetwork::new(&schema_of(config), &config.policy, RunSeed::default());
-        let scheduler = PolicyScheduler::new("policy", network, Behaviour::judged(&config.learner))?;
-        for (part, limit) in config.reward.limits() {
-            check_rule(config, part, &limit.of)?;
-        }
+        let scheduler = PolicyScheduler::new("policy", network, Behaviour::for_evaluation(&config.learner))?;
         Ok(Validator {
             config: config.clone(),
             parts: ValidationPart::all(config)?,
@@ -105,21 +102,25 @@ impl Validator {
             points.extend(play(&self.config, part, contender, shutdown)?);
         }
         let (reward, rules) = (&self.config.reward, &self.rules);
+        check_limits(reward, rules)?;
         Ok(Judge { reward, preference, yardstick: &rules[YARDSTICK], rules }.score(&points))
     }
 }
 
-/// Refuses a limit that names no rule.
-fn check_rule(config: &Config, part: RewardPart, name: &str) -> Result<(), LearnerError> {
-    let rule = (!name.is_empty()).then(|| Contender::by_name(name, config.simulator.scenario));
-    let wrong = |problem: String| {
-        Err(LearnerError::Config(format!("key `reward.limits.{}.of`: {problem}", part.name())))
-    };
-    match rule {
-        None | Some(Ok(Contender::Heuristic(_))) => Ok(()),
-        Some(Ok(_)) => wrong(format!("`{name}` is no rule; take for example \"sjf\"")),
-        Some(Err(error)) => wrong(error.to_string()),
+/// Refuses a limit that is a multiple of nothing.
+fn check_limits(reward: &RewardConfig, rules: &BTreeMap<String, Vec<Point>>) -> Result<(), LearnerError> {
+    for (part, limit) in reward.limits() {
+        let total =
+            rules.get(&limit.of).map(|points| points.iter().map(|point| point.parts[&part]).sum::<f64>());
+        if total.is_some_and(|total| total <= 0.0) {
+            let (name, rule) = (part.name(), &limit.of);
+            return Err(LearnerError::Config(format!(
+                "key `reward.limits.{name}.of`: `{rule}` has 0 of {name} on the validation seeds, and no multiple of that is a limit; \
+                 leave `of` out and give `at_most` itself"
+            )));
+        }
     }
+    Ok(())
 }
 
 fn play_all<'a>(

@@ -133,7 +133,7 @@ impl Checkpoint {
     pub fn scheduler(&self, name: &str) -> Result<PolicyScheduler, PolicyError> {
         let config = &self.manifest.config;
         let network = PolicyNetwork::new(&schema_of(config), &config.policy, RunSeed::default());
-        let mut scheduler = PolicyScheduler::new(name, network, Behaviour::judged(&config.learner))?;
+        let mut scheduler = PolicyScheduler::new(name, network, Behaviour::for_evaluation(&config.learner))?;
         scheduler.read_weights(self.file(POLICY)?)?;
         Ok(scheduler)
     }

@@ -29,18 +29,18 @@ pub enum Behaviour {
 }
 
 impl Behaviour {
-    /// In which a policy that learnt so is judged.
+    /// How evaluations play a policy that learnt so.
     #[must_use]
-    pub fn judged(learner: &LearnerConfig) -> Self {
+    pub fn for_evaluation(learner: &LearnerConfig) -> Self {
         match learner.algorithm {
             Algorithm::PolicyGradient => Behaviour::Greedy,
             Algorithm::Dqn => Behaviour::Best,
         }
     }
 
-    /// In which actors play.
+    /// How actors play.
     #[must_use]
-    pub fn played(learner: &LearnerConfig, actor: &ActorConfig) -> Self {
+    pub fn for_actors(learner: &LearnerConfig, actor: &ActorConfig) -> Self {
         match learner.algorithm {
             Algorithm::PolicyGradient => Behaviour::Sample,
             Algorithm::Dqn => Behaviour::EpsilonGreedy { environments: actor.environments },

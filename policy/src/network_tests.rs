@@ -262,3 +262,28 @@ fn inference_scores_what_the_network_scores() {
         }
     }
 }
+
+#[test]
+fn q_values_are_the_scores_of_decisions_and_the_best_is_the_highest() {
+    let schema = schema();
+    let network = PolicyNetwork::new(&schema, &config(), RunSeed(4));
+    let states: Vec<StateGraph> = (0..6).map(|seed| state(&schema, &mut rng(seed))).collect();
+    let batch = GraphBatch::collate(&schema, &states.iter().collect::<Vec<_>>());
+    let best = network.best_choices(&batch, None).unwrap();
+    let value = |choices: &[Choice]| {
+        Vec::<f32>::try_from(&network.q_values(&batch, choices, 0.0, None).unwrap()).unwrap()
+    };
+    let highest = value(&best);
+    for (graph, state) in states.iter().enumerate() {
+        let all = choices(state);
+        let of = |choice: Choice| {
+            let mut choices = best.clone();
+            choices[graph] = choice;
+            value(&choices)[graph]
+        };
+        let values: Vec<f32> = all.iter().map(|choice| of(*choice)).collect();
+        let largest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        assert_eq!(highest[graph], largest);
+        assert_eq!(all[values.iter().position(|value| *value == largest).unwrap()], best[graph]);
+    }
+}

@@ -36,9 +36,14 @@ impl Preferences {
         self.set(to, self.own.get(from).copied().flatten());
     }
 
+    /// That of `environment`.
+    pub(crate) fn of(&self, environment: usize) -> Preference {
+        self.own.get(environment).copied().flatten().unwrap_or(self.default)
+    }
+
     /// What the policy is told in `environment`: one factor a part; nothing where weights are fixed.
     pub(crate) fn factors(&self, environment: usize) -> Vec<f32> {
-        let preference = self.own.get(environment).copied().flatten().unwrap_or(self.default);
+        let preference = self.of(environment);
         self.parts.iter().map(|part| preference.factor(*part)).collect()
     }
 }

@@ -110,12 +110,18 @@ impl PolicyScheduler {
         self.preferences.default = preference;
     }
 
+    /// How much each part of the reward counts in `environment`.
+    #[must_use]
+    pub fn preference_of(&self, environment: usize) -> Preference {
+        self.preferences.of(environment)
+    }
+
     /// Gives `environment` a preference of its own.
     pub fn prefer(&mut self, environment: usize, preference: Preference) {
         self.preferences.set(environment, Some(preference));
     }
 
-    /// Whether `environment`, which was seeded, draws its next decisions from the probabilities, or takes the most probable ones.
+    /// Whether `environment`, which was seeded, explores in its next decisions, or takes what is best by its scores.
     pub fn explore(&mut self, environment: usize, draws: bool) {
         self.exploration.set_draws(environment, draws);
     }

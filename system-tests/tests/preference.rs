@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 
+use common::reward::RewardPart;
 use system_tests::run;
 
 /// A small cluster whose reward has `mode` and `more`.
@@ -52,10 +53,22 @@ fn a_policy_decides_by_the_preference_that_it_is_given() {
         told("latency=2,idle_memory=2")["slowdown"],
         record(&evaluate(&config, &run_folder, &[]))["slowdown"]
     );
-    let refused = evaluate(&config, &run_folder, &["--preference", "cost=1"]);
-    let error = String::from_utf8_lossy(&refused.stderr);
-    assert_eq!(refused.status.code(), Some(i32::from(common::ExitCode::Config as u8)), "{error}");
-    assert!(error.contains("--preference") && error.contains("latency, idle_memory"), "{error}");
+    for (scheduler, preference, reason) in
+        [(run_folder.as_str(), "cost=1", "latency, idle_memory"), ("sjf", "cost=1", "no scheduler here")]
+    {
+        let refused = evaluate(&config, scheduler, &["--preference", preference]);
+        let error = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(i32::from(common::ExitCode::Config as u8)), "{error}");
+        assert!(error.contains("--preference") && error.contains(reason), "{error}");
+    }
+}
+
+/// The factors in the header of safetensors bytes: its length, then JSON.
+fn preference_in(bytes: &[u8]) -> Vec<f64> {
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header: serde_json::Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    let text = header["__metadata__"]["preference"].as_str().unwrap();
+    text.split(',').map(|factor| factor.parse().unwrap()).collect()
 }
 
 #[test]
@@ -76,8 +89,25 @@ fn multipliers_are_logged_and_a_policy_is_played_with_those_that_it_was_validate
     assert!(checks.len() >= 3, "{metrics}");
     for pair in checks.windows(2) {
         let ((multiplier, of_limit), (next, _)) = (pair[0], pair[1]);
-        assert!((next / multiplier - of_limit.ln().clamp(-1.0, 1.0).exp()).abs() < 1e-6, "{checks:?}");
+        assert!(
+            (next / multiplier - (2.0 * of_limit.ln()).clamp(-1.0, 1.0).exp()).abs() < 1e-6,
+            "{checks:?}"
+        );
     }
+    // The best checkpoint says what it was validated with, and plays so where nothing else is asked for.
+    let weights = fs::read(run_folder.join("checkpoints/best/policy.safetensors")).unwrap();
+    let kept = preference_in(&weights);
+    let [latency, idle] = [RewardPart::Latency, RewardPart::IdleMemory].map(|part| kept[part as usize]);
+    let ratio = idle / latency;
+    assert!(
+        checks.iter().any(|(multiplier, _)| (ratio / multiplier - 1.0).abs() < 1e-4),
+        "{ratio}: {checks:?}"
+    );
     let run_folder = run_folder.display().to_string();
-    assert!(record(&evaluate(&config, &run_folder, &[]))["idle_gb_seconds"]["mean"].as_f64().unwrap() >= 0.0);
+    let played = record(&evaluate(&config, &run_folder, &[]));
+    let same = format!("latency={latency},idle_memory={idle}");
+    let told = record(&evaluate(&config, &run_folder, &["--preference", &same]));
+    assert_eq!(told["idle_gb_seconds"], played["idle_gb_seconds"]);
+    let other = record(&evaluate(&config, &run_folder, &["--preference", "idle_memory=1"]));
+    assert_ne!(other["idle_gb_seconds"], played["idle_gb_seconds"]);
 }

@@ -128,7 +128,11 @@ impl<'a> Bench<'a> {
     fn player(&self) -> anyhow::Result<Player> {
         let network = PolicyNetwork::new(&schema_of(&self.config), &self.config.policy, self.config.seed);
         let identity = Identity { actor: ActorId(0), incarnation: Incarnation(0) };
-        let scheduler = PolicyScheduler::new("policy", network, Behaviour::Sample)?;
+        let scheduler = PolicyScheduler::new(
+            "policy",
+            network,
+            Behaviour::for_actors(&self.config.learner, &self.config.actor),
+        )?;
         let episodes = Arc::new(Episodes::new(&self.config.simulator)?);
         Ok(Player::new(Arc::clone(&self.config), identity, scheduler, episodes))
     }

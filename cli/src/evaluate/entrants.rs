@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use common::trajectory::Scenario;
+use configuration::ConfigError;
 use engine::SchedulerError;
 use evaluation::{Contender, MakeScheduler, Reference, SchedulerEntry, policy_name};
 use heuristics::UnknownScheduler;
@@ -20,6 +21,8 @@ pub enum Entrant {
     Policy {
         /// Name of the policy as given on the command line.
         name: String,
+        /// Whether `--preference` says how it weighs the parts of its reward.
+        has_preference: bool,
         /// Digest of its checkpoint.
         digest: String,
         /// Makes a new scheduler from the policy, one per thread.
@@ -45,6 +48,12 @@ impl Entrant {
             if !known {
                 entrants.push(entrant);
             }
+        }
+        let takes_one = |entrant: &Entrant| matches!(entrant, Entrant::Policy { has_preference: true, .. });
+        if preference.is_some() && !entrants.iter().any(takes_one) {
+            let message = "no scheduler here weighs parts of its reward: name a policy that was trained with reward.mode = \"preference\"";
+            let (origin, message) = ("--preference".to_owned(), message.to_owned());
+            return Err(ConfigError::Invalid { origin, message }.into());
         }
         Ok(entrants)
     }
@@ -76,8 +85,12 @@ impl Entrant {
             let context = format!("the policy of {name} plays scenario `{}`", policy.scenario);
             return Err(SchedulerError::WrongScenario { scheduler: name, scenario }).context(context);
         }
-        let name = preference.map_or(name.clone(), |preference| format!("{name} ({preference})"));
-        Ok(Entrant::Policy { name, digest: policy.digest, make: policy.make })
+        let name = match &policy.preference {
+            Some(preference) => format!("{name} ({preference})"),
+            None => name,
+        };
+        let has_preference = policy.preference.is_some();
+        Ok(Entrant::Policy { name, has_preference, digest: policy.digest, make: policy.make })
     }
 
     /// The contender that is evaluated.
@@ -129,7 +142,7 @@ mod tests {
             Err(SchedulerError::WrongScenario { scheduler: String::new(), scenario: Scenario::Slots })
         };
         let make: Box<MakeScheduler<'static>> = Box::new(make);
-        Ok(LoadedPolicy { scenario: Scenario::Serverless, digest: String::new(), make })
+        Ok(LoadedPolicy { scenario: Scenario::Serverless, digest: String::new(), preference: None, make })
     }
 
     #[test]

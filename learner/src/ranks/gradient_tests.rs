@@ -3,11 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::time::Duration;
 
+use common::RunSeed;
 use common::ids::InvocationId;
 use common::slots::{PROFILE, SlotsObservation, VisibleJob};
 use common::trajectory::{Choice, Moment, Step};
-use configuration::{Config, parse};
-use policy::EPISODE_FACTS;
+use configuration::{Algorithm, Config, parse};
+use policy::{EPISODE_FACTS, GraphBatch};
 use state_graph::{StateGraph, StateGraphBuilder, slots};
 use tch::Device;
 use torch_extension::process_group::{ProcessGroup, Store};
@@ -16,6 +17,7 @@ use crate::batch::{Batch, TrajectorySpan};
 use crate::cuts::{Cuts, edges_of};
 use crate::gradient::{Loss, Minibatch, PolicyLoss, differentiate};
 use crate::networks::Networks;
+use crate::q_learning::q_targets;
 use crate::rank_states::Collator;
 use crate::scale::{Condition, Scales};
 use crate::statistics::Statistics;
@@ -107,29 +109,94 @@ fn distance(one: &[f32], other: &[f32]) -> f64 {
     one.iter().zip(other).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>().sqrt()
 }
 
-/// The gradient of the loss of the whole batch in one minibatch, before any optimiser; of all ranks.
 fn gradient(group: Option<&ProcessGroup>, partition_edges: u64) -> Vec<f32> {
-    let (config, batch, schema) = (config(), batch(), slots::schema());
-    let networks = Networks::new(&schema, &config, Device::Cpu);
+    gradient_of(Algorithm::PolicyGradient, group, partition_edges).0
+}
+
+/// The gradient of the loss of the whole batch in one minibatch, before any optimiser, and the sum of the policy's objective; of all
+/// ranks. Target networks differ from those that learn.
+fn gradient_of(algorithm: Algorithm, group: Option<&ProcessGroup>, partition_edges: u64) -> (Vec<f32>, f64) {
+    let (mut config, batch, schema) = (config(), batch(), slots::schema());
+    config.learner.algorithm = algorithm;
+    let networks = networks(&config, 99);
     let collator = Collator::new(schema, Device::Cpu, group);
     let cuts = Cuts::of(&batch.states, partition_edges, group).unwrap();
     let outputs = target_outputs(&networks, &collator, group, &batch, &cuts).unwrap();
-    let targets =
-        Targets::new(&batch, outputs, &mut Scales::default(), (&config.learner, &config.reward)).unwrap();
+    let scales = &mut Scales::default();
+    let (targets, policy) = match algorithm {
+        Algorithm::PolicyGradient => {
+            let targets = Targets::new(&batch, outputs, scales, (&config.learner, &config.reward));
+            (targets.unwrap(), PolicyLoss::Objective)
+        }
+        Algorithm::Dqn => (q_targets(&batch, outputs, scales, &config.reward), PolicyLoss::QValues),
+    };
     let places: Vec<usize> = (0..STEPS).collect();
     let states = collator.collate(&batch.states, &cuts, &places).unwrap();
     let loss = Loss {
-        policy: PolicyLoss::Objective,
+        policy,
         ratio_clip: 0.2,
         entropy_cost: 0.01,
         value_cost: 0.5,
         dropout: 0.0,
-        learn_value: true,
+        learn_value: algorithm == Algorithm::PolicyGradient,
     };
     let minibatch = Minibatch { batch: &batch, targets: &targets, places: &places };
-    differentiate(&networks, &loss, &minibatch, &states, group).unwrap();
+    let sums = differentiate(&networks, &loss, &minibatch, &states, group).unwrap();
     let parameters = [networks.policy.parameters(), networks.value.parameters()];
-    parameters.into_iter().flat_map(|one| Vec::<f32>::try_from(one.gradients()).unwrap()).collect()
+    let gradients = parameters.into_iter().flat_map(|one| Vec::<f32>::try_from(one.gradients()).unwrap());
+    (gradients.collect(), sums.objective)
+}
+
+/// Networks whose target networks have other weights.
+fn networks(config: &Config, seed_of_targets: u64) -> Networks {
+    let networks = Networks::new(&slots::schema(), config, Device::Cpu);
+    let other = Config { seed: RunSeed(seed_of_targets), ..config.clone() };
+    let other = Networks::new(&slots::schema(), &other, Device::Cpu);
+    networks.target_policy.parameters().copy_from(other.policy.parameters()).unwrap();
+    networks
+}
+
+/// The option is chosen by the network that learns, and its value is the target network's.
+#[test]
+fn q_values_are_chosen_by_one_network_and_read_off_another() {
+    let mut config = config();
+    config.learner.algorithm = Algorithm::Dqn;
+    let (batch, schema) = (batch(), slots::schema());
+    let mut differ = 0;
+    for seed in 0..8 {
+        let networks = networks(&config, seed);
+        let collator = Collator::new(schema.clone(), Device::Cpu, None);
+        let outputs = target_outputs(&networks, &collator, None, &batch, &Cuts::default()).unwrap();
+        for (place, state) in batch.states.iter().enumerate() {
+            let graph = GraphBatch::collate(&schema, &[state]);
+            let best = networks.policy.best_choices(&graph, None).unwrap();
+            let value = |choices: &[Choice]| {
+                networks.target_policy.q_values(&graph, choices, 0.0, None).unwrap().double_value(&[0])
+            };
+            assert!((f64::from(outputs.values[place]) - value(&best)).abs() < 1e-5);
+            differ += usize::from(networks.target_policy.best_choices(&graph, None).unwrap() != best);
+            if let Some(step) = batch.steps.get(place) {
+                assert!((f64::from(outputs.of_decisions[place]) - value(&[step.choice])).abs() < 1e-5);
+            }
+        }
+    }
+    assert!(differ > 0, "the two networks must like different options");
+}
+
+#[test]
+fn ranks_learn_the_q_values_that_one_learns_alone() {
+    let (alone, objective) = gradient_of(Algorithm::Dqn, None, u64::MAX);
+    assert!(objective < 0.0, "a loss is above 0");
+    let none = vec![0.0; alone.len()];
+    for partition_edges in [u64::MAX, 1] {
+        let gradients =
+            by_ranks(2, move |group| gradient_of(Algorithm::Dqn, Some(&group), partition_edges).0);
+        let off = distance(&gradients[0], &alone) / distance(&alone, &none);
+        assert!(
+            gradients[0] == gradients[1] && off < 1e-5,
+            "{partition_edges}: {off} of the gradient is off"
+        );
+    }
 }
 
 /// What each of `size` ranks gets from `of`.
