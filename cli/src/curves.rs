@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use configuration::ConfigError;
 use drawing::{Axis, Element, LINE_CHART_HEIGHT, Scale, Series, Style, Value, line_chart, panels};
+use policy::PolicyError;
 use serde_json::Map;
 
 /// Drawn where no metric is named.
@@ -66,9 +67,13 @@ impl Across {
 /// A folder without metrics, a damaged line, a metric that no run has, a picture that cannot be written.
 pub fn run(arguments: &CurvesArguments) -> anyhow::Result<()> {
     let path = &arguments.output;
+    if path.extension().is_none_or(|extension| extension != "svg") {
+        let message = format!("{} does not end in .svg, which is what is written", path.display());
+        return Err(invalid("--output", message));
+    }
     durable::check_writable(path).with_context(|| format!("--output {}", path.display()))?;
     let runs: Vec<Run> = arguments.runs.iter().map(|folder| Run::read(folder)).collect::<Result<_, _>>()?;
-    let chart = |metric: &String| chart(&runs, metric, arguments.by);
+    let chart = |metric: &String| chart(&runs, metric.trim(), arguments.by);
     let charts: Vec<(Element, f64)> =
         arguments.metric.iter().map(chart).collect::<Result<Vec<_>, _>>()?.concat();
     if charts.is_empty() {
@@ -94,8 +99,9 @@ struct Run {
 impl Run {
     fn read(folder: &Path) -> anyhow::Result<Self> {
         let path = folder.join("metrics.jsonl");
-        let text = fs::read_to_string(&path).with_context(|| {
-            format!("{} is no run folder: cannot read {}", folder.display(), path.display())
+        let text = fs::read_to_string(&path).map_err(|error| PolicyError::Checkpoint {
+            path: folder.to_owned(),
+            message: format!("is no run folder: cannot read its metrics.jsonl: {error}"),
         })?;
         // A learner that was killed leaves a line without its end.
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
@@ -133,19 +139,22 @@ impl Run {
 }
 
 /// One panel, and its height. A metric that no run has gives no panel where it is one of [`USUAL`], and an error otherwise.
-fn chart(runs: &[Run], metric: &String, across: Across) -> anyhow::Result<Vec<(Element, f64)>> {
+fn chart(runs: &[Run], metric: &str, across: Across) -> anyhow::Result<Vec<(Element, f64)>> {
     let all: Vec<Vec<(f64, f64)>> = runs.iter().map(|run| run.points(metric, across)).collect();
     let values = || all.iter().flatten().map(|(_, value)| *value);
     if values().next().is_none() {
-        if USUAL.contains(&metric.as_str()) {
+        if USUAL.contains(&metric) {
             return Ok(Vec::new());
         }
         return Err(unknown(runs, metric));
     }
     let (low, high) =
         values().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), one| (low.min(one), high.max(one)));
-    let margin = 0.05 * (high - low).max(1e-3 * high.abs()).max(1e-9);
-    let y = if low > 0.0 && high / low > WIDE {
+    // A line that hardly moves is drawn with 5% of its value around it.
+    let least = if high - low < 0.01 * high.abs() { 0.05 * high.abs() } else { 0.0 };
+    let margin = (0.05 * (high - low)).max(least).max(1e-9);
+    // A score is a logarithm already.
+    let y = if low > 0.0 && high / low > WIDE && metric != "eval/score" {
         Axis::around(&format!("{metric} (log)"), Scale::Log, false, values())
     } else {
         Axis::between(metric, low - margin, high + margin)
@@ -166,8 +175,9 @@ fn unknown(runs: &[Run], metric: &str) -> anyhow::Error {
     names.sort_unstable();
     names.dedup();
     let nearest = common::nearest(metric, names.iter().copied());
-    let shown = if nearest.is_empty() { names } else { nearest };
-    invalid("--metric", format!("no run has `{metric}`; there are {}", shown.join(", ")))
+    let known =
+        if nearest.is_empty() { String::new() } else { format!("; the nearest are {}", nearest.join(", ")) };
+    invalid("--metric", format!("no run has `{metric}`{known}; docs/metrics.md lists all names"))
 }
 
 #[cfg(test)]
@@ -216,6 +226,6 @@ mod tests {
         fs::write(folder.path().join("metrics.jsonl"), "{\"step\":1}\nno json\n").unwrap();
         assert!(format!("{:#}", curves(folder.path(), "data/lag").unwrap_err()).contains("line 2"));
         let error = Run::read(Path::new("nowhere")).err().expect("there is no such folder");
-        assert!(format!("{error:#}").contains("nowhere is no run folder"), "{error:#}");
+        assert!(format!("{error:#}").contains("nowhere"), "{error:#}");
     }
 }

@@ -109,7 +109,7 @@ impl Preference {
         let mut factors = [0.0; REWARD_PARTS];
         for (part, count) in counts {
             if !(count.is_finite() && count >= 0.0) {
-                return Err(format!("{} is {count}; it must be 0 or more", part.name()));
+                return Err(format!("{} is {count}; it must be a finite number from 0 on", part.name()));
             }
             factors[part as usize] += count;
         }
@@ -212,7 +212,7 @@ mod tests {
         );
         assert!(refused("latency").contains("PART=NUMBER"));
         assert!(refused("latency=1,latency=2").contains("twice"));
-        assert!(refused("latency=-1").contains("0 or more") && refused("latency=x").contains("no number"));
+        assert!(refused("latency=-1").contains("from 0 on") && refused("latency=x").contains("no number"));
         assert!(refused("latency=0,cost=0").contains("above 0"));
     }
 }

@@ -79,7 +79,7 @@ pub struct PolicyConfig {
     pub neighbours: usize,
     /// Edge types that the networks do not see, for ablations: "instance-of", "warm", "allocation", "request", "sharing", "temporal",
     /// "dependency", "function-of", "resource-of", "group-of".
-    #[garde(skip)]
+    #[garde(custom(edges_are_there(self)))]
     pub hidden_edges: Vec<EdgeType>,
     /// The kinds of decisions that the policy makes: "start", "wait", "hold" and, on clusters, "reserve", "evict", "keep_alive",
     /// "release", "pre_warm". What it does not decide is done as the simulator's configuration says.
@@ -143,6 +143,23 @@ fn flat_has_no_edges(policy: &PolicyConfig) -> impl FnOnce(&EncoderKind, &()) ->
             ));
         }
         Ok(())
+    }
+}
+
+fn edges_are_there(policy: &PolicyConfig) -> impl FnOnce(&Vec<EdgeType>, &()) -> garde::Result {
+    let (layers, levels) = (policy.layers + policy.value_layers, policy.levels);
+    move |hidden, _context| {
+        let of_levels = [EdgeType::FunctionOf, EdgeType::ResourceOf, EdgeType::GroupOf];
+        if !hidden.is_empty() && layers == 0 {
+            return Err(garde::Error::new("hides edges, but without layers none is seen: leave it out"));
+        }
+        match hidden.iter().find(|kind| of_levels.contains(kind) && !levels) {
+            Some(kind) => Err(garde::Error::new(format!(
+                "holds \"{}\", which is there only with policy.levels = true",
+                kind.name()
+            ))),
+            None => Ok(()),
+        }
     }
 }
 

@@ -33,13 +33,21 @@ impl ServerlessConfig {
                 config: self.clone(),
             }];
         }
-        self.training.iter().map(|part| self.part(part)).collect()
+        let parts = self.training.iter().enumerate();
+        parts.map(|(place, part)| TrainingPart { name: self.name_of(place), ..self.part(part) }).collect()
+    }
+
+    /// The workload of the part at `place`; from the second part with the same workload on with its number among them.
+    fn name_of(&self, place: usize) -> String {
+        let workload = self.training[place].workload;
+        let before = self.training[..place].iter().filter(|part| part.workload == workload).count();
+        if before == 0 { workload.to_string() } else { format!("{workload}_{}", before + 1) }
     }
 
     fn part(&self, part: &WorkloadMixture) -> TrainingPart {
         let WorkloadMixture { weight, workload, loads, fresh_functions, nodes, trace } = part;
         TrainingPart {
-            name: workload.to_string(),
+            name: String::new(),
             weight: *weight,
             loads: *loads,
             fresh_functions: *fresh_functions,

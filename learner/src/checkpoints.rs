@@ -54,6 +54,9 @@ pub struct Progress {
     /// Those of the next version, where the newest was validated.
     #[serde(default)]
     pub next_multipliers: Option<Multipliers>,
+    /// Whether the best policy so far exceeds a limit of the reward on the validation seeds.
+    #[serde(default)]
+    pub best_breaks: bool,
     /// The preference with which the policy was validated for the last time, where weights are not fixed: the policy is played with it.
     #[serde(default)]
     pub preference: Option<Preference>,

@@ -26,6 +26,9 @@ use crate::update::{Round, Updater};
 use crate::validation::Validator;
 use crate::value_fit::ValueFit;
 
+/// A limit that is exceeded by no more than this factor counts as held.
+const TOLERATED: f64 = 1.05;
+
 /// The result of a learner.
 #[derive(Clone, Debug)]
 pub struct LearnerSummary {
@@ -327,7 +330,18 @@ impl Service {
         if is_best {
             self.progress.best = Some(score.score);
         }
-        tracing::info!(score = score.score, slowdown = score.slowdown, best = is_best, "validated");
+        let limits: Vec<String> = score
+            .of_limits
+            .iter()
+            .map(|(part, of_limit)| format!("{} is {of_limit:.2} times its limit", part.name()))
+            .collect();
+        tracing::info!(
+            score = %format_args!("{:.4}", score.score), slowdown = %format_args!("{:.3}", score.slowdown), best = is_best,
+            limits = limits.join(", "), "validated"
+        );
+        if is_best {
+            self.progress.best_breaks = score.of_limits.values().any(|of_limit| *of_limit > TOLERATED);
+        }
         Ok(is_best)
     }
 
@@ -379,6 +393,12 @@ impl Service {
         let is_best = self.validated != Some(self.progress.version) && self.validate()?;
         self.progress.finished = true;
         self.save(is_best)?;
+        if self.progress.best_breaks {
+            tracing::warn!(
+                "the best checkpoint does not hold its limits on the validation seeds: train longer, validate more often \
+                 (learner.evaluate_every), or let the policy decide what moves them (policy.actions)"
+            );
+        }
         tracing::info!("the budget is spent; the run has finished");
         Ok(())
     }

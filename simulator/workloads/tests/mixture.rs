@@ -62,6 +62,14 @@ fn episodes_come_from_the_parts_by_their_weights() {
     assert_eq!(validation[1].1.serverless.workload, WorkloadKind::Workflow);
 }
 
+#[test]
+fn parts_with_the_same_workload_have_names_of_their_own() {
+    let training = [WorkloadKind::Bursty, WorkloadKind::Steady, WorkloadKind::Bursty];
+    let config = config(training.map(|workload| part(1.0, workload, [50.0, 50.0], false)).to_vec());
+    let names: Vec<String> = config.validation_parts().into_iter().map(|(name, ..)| name).collect();
+    assert_eq!(names, ["bursty", "steady", "bursty_2"]);
+}
+
 /// What had arrived at each instant of an episode that the rule plays.
 fn arrivals(config: &SimulatorConfig, rule: &str) -> BTreeMap<SimTime, Arrived> {
     let mut scheduler: Box<dyn Scheduler> = heuristic(rule, Scenario::Serverless).unwrap();
