@@ -102,6 +102,7 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
             "replay",
             "learner",
             "evaluation",
+            "drawing",
             "bench",
         ],
     ),
