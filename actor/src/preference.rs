@@ -22,10 +22,9 @@ pub(crate) fn preference_of(config: &RewardConfig, learner: &Preference, episode
             Preference::of(counts).unwrap_or(*learner)
         }
         RewardMode::Constrained => {
-            let limits = config.limits();
             let counts = parts.into_iter().map(|part| {
-                let is_limited = limits.iter().any(|(limited, _)| *limited == part);
-                let factor = if is_limited { rng.random_range(-SPREAD..=SPREAD).exp() } else { 1.0 };
+                let factor =
+                    if config.is_limited(part) { rng.random_range(-SPREAD..=SPREAD).exp() } else { 1.0 };
                 (part, f64::from(learner.factor(part)) * factor)
             });
             Preference::of(counts).unwrap_or(*learner)

@@ -151,6 +151,12 @@ impl RewardConfig {
         all.into_iter().filter_map(|(part, limit)| Some((part, limit.as_ref()?))).collect()
     }
 
+    /// Whether a limit holds for `part`.
+    #[must_use]
+    pub fn is_limited(&self, part: RewardPart) -> bool {
+        self.limits().iter().any(|(limited, _)| *limited == part)
+    }
+
     /// How much each part counts where a limited one counts `multiplier` times a part without limit; with fixed weights every part
     /// counts wholly.
     #[must_use]
@@ -158,9 +164,7 @@ impl RewardConfig {
         if self.mode == RewardMode::Fixed {
             return Preference::default();
         }
-        let limits = self.limits();
-        let is_limited = |part: RewardPart| limits.iter().any(|(limited, _)| *limited == part);
-        let count = |part: RewardPart| if is_limited(part) { multiplier(part) } else { 1.0 };
+        let count = |part: RewardPart| if self.is_limited(part) { multiplier(part) } else { 1.0 };
         let counts = self.weighted_parts().into_iter().map(|part| (part, count(part)));
         Preference::of(counts).unwrap_or_default()
     }
@@ -185,10 +189,8 @@ pub(crate) fn mode_fits(scenario: Scenario) -> impl FnOnce(&RewardConfig, &()) -
 
 fn problem_of(reward: &RewardConfig, scenario: Scenario) -> Option<String> {
     let (weighted, limits) = (reward.weighted_parts(), reward.limits());
-    let is_limited = |part: &RewardPart| limits.iter().any(|(limited, _)| limited == part);
     // Utilisation has no figure by which checkpoints could be compared.
-    let minimised =
-        weighted.iter().filter(|part| !is_limited(part) && **part != RewardPart::Utilisation).count();
+    let is_minimised = |part: &RewardPart| !reward.is_limited(*part) && *part != RewardPart::Utilisation;
     let no_weight = limits.iter().find(|(part, _)| !weighted.contains(part)).map(|(part, _)| part.name());
     let problem = match reward.mode {
         RewardMode::Fixed | RewardMode::Preference if reward.limits != LimitsConfig::default() => {
@@ -205,7 +207,7 @@ fn problem_of(reward: &RewardConfig, scenario: Scenario) -> Option<String> {
         RewardMode::Constrained if limits.is_empty() => {
             "mode = \"constrained\" needs a limit, e.g. limits.idle_memory = { at_most = 1.0, of = \"sjf\" }"
         }
-        RewardMode::Constrained if minimised == 0 && no_weight.is_none() => {
+        RewardMode::Constrained if no_weight.is_none() && !weighted.iter().any(is_minimised) => {
             "every weighted part but utilisation has a limit: leave one without, which is then minimised"
         }
         RewardMode::Constrained => {

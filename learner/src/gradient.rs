@@ -146,10 +146,8 @@ impl Part<'_> {
         sums: &mut Sums,
     ) -> Result<(), LearnerError> {
         let Some(graph) = &self.states.graph else { return Ok(()) };
-        let Minibatch { batch, targets, places } = self.minibatch;
-        let choice = |&place: &usize| batch.steps[places[place]].choice;
-        let choices: Vec<Choice> = self.states.places.iter().map(choice).collect();
-        let values = network.q_values(graph, &choices, loss.dropout, self.ranks)?;
+        let Minibatch { targets, places, .. } = self.minibatch;
+        let values = network.q_values(graph, &self.choices(), loss.dropout, self.ranks)?;
         let losses = values.f_huber_loss(&self.column(&targets.values), tch::Reduction::None, 1.0)?;
         let sum = (losses * self.column(&targets.weights)).sum(Kind::Float);
         (&sum * (1.0 / places.len() as f64)).f_backward()?;
@@ -164,10 +162,8 @@ impl Part<'_> {
         sums: &mut Sums,
     ) -> Result<(), LearnerError> {
         let Some(graph) = &self.states.graph else { return Ok(()) };
-        let Minibatch { batch, targets, places } = self.minibatch;
-        let choice = |&place: &usize| batch.steps[places[place]].choice;
-        let choices: Vec<Choice> = self.states.places.iter().map(choice).collect();
-        let evaluation = network.evaluate(graph, &choices, loss.dropout, self.ranks)?;
+        let Minibatch { targets, places, .. } = self.minibatch;
+        let evaluation = network.evaluate(graph, &self.choices(), loss.dropout, self.ranks)?;
         let behaviour = self.column(&targets.behaviour);
         let objective = if loss.policy == PolicyLoss::Imitation {
             Objective { value: evaluation.log_probability.shallow_clone(), clipped: 0.0 }
@@ -190,6 +186,12 @@ impl Part<'_> {
         let moved = behaviour - evaluation.log_probability.detach();
         sums.moved = moved.sum(Kind::Double).double_value(&[]);
         Ok(())
+    }
+
+    /// The decisions of this rank's steps.
+    fn choices(&self) -> Vec<Choice> {
+        let Minibatch { batch, places, .. } = self.minibatch;
+        self.states.places.iter().map(|&place| batch.steps[places[place]].choice).collect()
     }
 
     /// The entries of `values` (one a step of the batch) of this rank's steps.

@@ -9,6 +9,8 @@ use configuration::{LimitConfig, RewardConfig, RewardMode};
 const DROP_WEIGHT: f64 = 5.0;
 /// Weight in the score of the logarithm by which a limit is exceeded: what holds its limits is nearly always before what does not.
 const LIMIT_WEIGHT: f64 = 5.0;
+/// A limit that is exceeded by no more than this factor counts as held.
+const TOLERATED: f64 = 1.05;
 /// A part that came to less than this fraction of the yardstick's counts as if it were this.
 const LEAST: f64 = 1e-3;
 
@@ -23,6 +25,14 @@ pub struct Score {
     pub figures: Vec<(String, f64)>,
     /// Of each limited part of the reward what it came to, as a multiple of its limit; 1 is at the limit.
     pub of_limits: BTreeMap<RewardPart, f64>,
+}
+
+impl Score {
+    /// Whether a limit is exceeded by more than 5%.
+    #[must_use]
+    pub fn breaks_limits(&self) -> bool {
+        self.of_limits.values().any(|of_limit| *of_limit > TOLERATED)
+    }
 }
 
 /// One point of the validation: its name, the figures whose logarithms are averaged, and the fraction dropped.
@@ -90,12 +100,8 @@ impl Judge<'_> {
             let total: f64 = pairs.map(|(mine, theirs)| (mine / theirs).ln()).sum();
             return total / point.slowdowns.len() as f64;
         }
-        let limits = self.reward.limits();
         let (mut sum, mut total) = (0.0, 0.0);
-        for (part, figure) in &point.parts {
-            if limits.iter().any(|(limited, _)| limited == part) {
-                continue;
-            }
+        for (part, figure) in point.parts.iter().filter(|(part, _)| !self.reward.is_limited(**part)) {
             let factor = f64::from(self.preference.factor(*part));
             let reference = reference.parts[part];
             // Where the yardstick has nothing of a part, nothing can be said of it.

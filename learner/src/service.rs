@@ -26,9 +26,6 @@ use crate::update::{Round, Updater};
 use crate::validation::Validator;
 use crate::value_fit::ValueFit;
 
-/// A limit that is exceeded by no more than this factor counts as held.
-const TOLERATED: f64 = 1.05;
-
 /// The result of a learner.
 #[derive(Clone, Debug)]
 pub struct LearnerSummary {
@@ -340,7 +337,7 @@ impl Service {
             limits = limits.join(", "), "validated"
         );
         if is_best {
-            self.progress.best_breaks = score.of_limits.values().any(|of_limit| *of_limit > TOLERATED);
+            self.progress.best_breaks = score.breaks_limits();
         }
         Ok(is_best)
     }

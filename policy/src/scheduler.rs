@@ -132,10 +132,10 @@ impl PolicyScheduler {
     /// As [`Parameters::read_bytes`], and where the header's preference is none.
     pub fn read_weights(&mut self, bytes: &[u8]) -> Result<(), PolicyError> {
         self.inference = None;
-        if let Some(preference) = preference_in(bytes)? {
-            self.preferences.default = preference;
-        }
-        self.network.parameters().read_bytes(bytes)
+        let preference = preference_in(bytes)?;
+        self.network.parameters().read_bytes(bytes)?;
+        self.preferences.default = preference.unwrap_or(self.preferences.default);
+        Ok(())
     }
 
     /// Copies the weights of a network of the same shape.
