@@ -15,8 +15,8 @@ fn config(folder: &Path, mode: &str, more: &str) -> String {
         "schema = 1\nname = \"{mode}\"\nseed = 3\nreward = {{ mode = \"{mode}\", discount_seconds = 4.0, idle_memory = 1.0, {more} }}\n\
          [simulator]\nscenario = \"serverless\"\n[simulator.serverless]\nload_percent = 90.0\nwindow_seconds = 16.0\n\
          warm_up_seconds = 6.0\nvalidation_window_seconds = 20.0\ntest_window_seconds = 30.0\n[policy]\n\
-         actions = [\"start\", \"wait\", \"keep_alive\"]\nwidth = 16\nheads = 2\nlayers = 1\n[actor]\nenvironments = 8\n\
-         [learner]\nbudget_steps = 4000\nbatch_steps = 1000\nevaluate_every = 1\ncheckpoint_every = 1\n\
+         actions = [\"start\", \"wait\", \"keep_alive\"]\nwidth = 16\nheads = 2\nlayers = 1\n[actor]\nenvironments = 2\n\
+         [learner]\nmode = \"lockstep\"\nbudget_steps = 8000\nbatch_steps = 1000\nevaluate_every = 1\ncheckpoint_every = 1\n\
          [evaluation]\nvalidation_episodes = 2\n"
     );
     let file = folder.join(format!("{mode}.toml"));
