@@ -20,6 +20,8 @@ pub(crate) struct Choices {
     pub(crate) ways: Vec<i64>,
     /// `[options, option features]`: the features of each option, as in the state.
     pub(crate) features: Vec<f32>,
+    /// `[graphs, parts]`: how much each part of the reward counts; nothing where weights are fixed.
+    pub(crate) preferences: Vec<f32>,
     /// `[graphs]`: whether *wait* is allowed.
     pub(crate) may_wait: Vec<bool>,
     /// `[options]` and `[graphs]` where there is a prior, else empty: 1 for the option that it would take, or for *wait*.
@@ -85,6 +87,14 @@ impl Choices {
         offsets
     }
 
+    /// `[options + graphs]`: the cell of each option's way, then of each graph's *wait*, in a table `[graphs, ways + 1]`.
+    pub(crate) fn preference_cells(&self, ways: usize) -> impl Iterator<Item = usize> {
+        let row = move |graph: usize| graph * (ways + 1);
+        let acts =
+            self.graphs.iter().zip(&self.ways).map(move |(graph, way)| row(*graph as usize) + *way as usize);
+        acts.chain((0..self.may_wait.len()).map(move |graph| row(graph) + ways))
+    }
+
     /// Adds the handicaps of a graph's options.
     fn push_handicaps(&mut self, schema: &Schema, ways: &[u32]) {
         if self.kinds.len() != schema.ways.len() {
@@ -113,6 +123,7 @@ impl Choices {
         self.ways.extend(ways.iter().map(|&way| i64::from(way)));
         self.features.extend_from_slice(features);
         self.push_handicaps(schema, ways);
+        self.preferences.extend_from_slice(&state.globals(schema)[schema.preference_columns()]);
         self.may_wait.push(state.may_wait);
         if schema.has_prior() {
             self.prior_options.extend(features.chunks(width).map(|row| row[width - 1]));
@@ -151,6 +162,7 @@ impl Choices {
         self.ends.iter_mut().chain(&mut self.places).for_each(Vec::clear);
         self.ways.clear();
         self.features.clear();
+        self.preferences.clear();
         self.may_wait.clear();
         self.prior_options.clear();
         self.prior_waits.clear();

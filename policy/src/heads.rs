@@ -28,6 +28,9 @@ pub(crate) struct ActionHeads {
     /// `None` where options have no features.
     pub(crate) features: Option<Linear>,
     pub(crate) score: Linear,
+    /// From how much each part of the reward counts to what is added to the score of each way and of *wait*: the direct effect, which the
+    /// context of the cluster would show an option late in the training. `None` where weights are fixed.
+    pub(crate) preference: Option<Linear>,
     pub(crate) wait: [Linear; 2],
     /// Score that is added to what the prior would do, nats; `None` without a prior.
     pub(crate) prior: Option<f32>,
@@ -36,16 +39,19 @@ pub(crate) struct ActionHeads {
 impl ActionHeads {
     pub(crate) fn new(init: &mut Initialiser, schema: &Schema, config: &PolicyConfig) -> Self {
         let (options, width) = (schema.options.len(), config.width);
+        let (parts, ways) = (schema.preference_columns().len(), schema.ways.len());
         ActionHeads {
             ends: [
                 Linear::new(init, "option.subject", width, width, 1.0),
                 Linear::without_bias(init, "option.object", width, width, 1.0),
             ],
             context: Linear::without_bias(init, "option.context", width, width, 1.0),
-            ways: init.uniform("option.ways".to_owned(), &[schema.ways.len() as i64, width as i64], 0.5),
+            ways: init.uniform("option.ways".to_owned(), &[ways as i64, width as i64], 0.5),
             features: (options > 0)
                 .then(|| Linear::without_bias(init, "option.features", options, width, 1.0)),
             score: Linear::new(init, "option.score", width, 1, LAST_GAIN),
+            preference: (parts > 0)
+                .then(|| Linear::without_bias(init, "option.preference", parts, ways + 1, LAST_GAIN)),
             wait: [
                 Linear::new(init, "wait.0", width, width, std::f64::consts::SQRT_2),
                 Linear::new(init, "wait.1", width, 1, LAST_GAIN),
@@ -76,7 +82,13 @@ impl ActionHeads {
         let waits = self.wait[1].forward(&self.wait[0].forward_relu(&embeddings.context)).squeeze_dim(1);
         let masked: Vec<bool> = choices.may_wait.iter().map(|&allowed| !allowed).collect();
         let waits = waits.masked_fill(&Tensor::from_slice(&masked).to(device), MASKED);
-        let scores = Tensor::cat(&[acts, waits], 0);
+        let mut scores = Tensor::cat(&[acts, waits], 0);
+        if let Some(preference) = &self.preference {
+            let parts = matrix(&choices.preferences, preference.inputs()).to(device).to_kind(kind);
+            let ways = self.ways.size()[0] as usize;
+            let cells: Vec<i64> = choices.preference_cells(ways).map(|cell| cell as i64).collect();
+            scores += preference.forward(&parts).view([-1]).index_select(0, &index(&cells, device));
+        }
         scores + Tensor::from_slice(&choices.offsets(self.prior)).to(device).to_kind(kind)
     }
 }

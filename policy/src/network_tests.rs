@@ -57,9 +57,15 @@ fn oracle(network: &PolicyNetwork, state: &StateGraph, choice: Choice) -> f64 {
             + heads.features.as_ref().unwrap().forward(&row);
         doubles(&heads.score.forward(&hidden.relu()))[0]
     };
-    let mut scores: Vec<f64> = (0..ways.len()).map(score).collect();
+    let columns = network.schema.preference_columns();
+    let preference = &state.globals(&network.schema)[columns];
+    let preference = Tensor::from_slice(preference).to_kind(Kind::Double).unsqueeze(0);
+    let preferred = doubles(&heads.preference.as_ref().unwrap().forward(&preference));
+    let mut scores: Vec<f64> =
+        (0..ways.len()).map(|option| score(option) + preferred[ways[option] as usize]).collect();
     if state.may_wait {
-        scores.push(doubles(&heads.wait[1].forward(&heads.wait[0].forward_relu(context)))[0]);
+        let wait = doubles(&heads.wait[1].forward(&heads.wait[0].forward_relu(context)))[0];
+        scores.push(wait + preferred[network.schema.ways.len()]);
     }
     let taken = match choice {
         Choice::Act(option) => option as usize,

@@ -1,6 +1,7 @@
 //! States drawn at random, for tests.
 
 use common::RunSeed;
+use common::reward::RewardPart;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use state_graph::{EdgeType, NodeType, Schema, StateGraph, StateGraphBuilder, serverless};
@@ -10,7 +11,8 @@ pub(crate) const SIZES: u32 = 3;
 
 /// The schema of the states here, with every node and edge type.
 pub(crate) fn schema() -> Schema {
-    serverless::with_levels(serverless::schema(SIZES as usize))
+    let preference = [RewardPart::Latency, RewardPart::IdleMemory];
+    serverless::with_levels(serverless::schema(SIZES as usize)).with_preference(&preference)
 }
 
 pub(crate) fn rng(seed: u64) -> ChaCha8Rng {

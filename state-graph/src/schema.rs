@@ -1,5 +1,7 @@
 //! What the numbers of a state mean: a name for every feature of every node type, edge type, option and global.
 
+use std::ops::Range;
+
 use common::ids::Digest;
 use common::reward::RewardPart;
 use common::{EDGE_TYPES, NODE_TYPES};
@@ -41,6 +43,14 @@ impl Schema {
     pub fn preference_parts(&self) -> Vec<RewardPart> {
         let named = self.globals.iter().filter_map(|name| name.strip_prefix(PREFERENCE));
         named.filter_map(RewardPart::by_name).collect()
+    }
+
+    /// Where [`Schema::preference_parts`] lie among the cluster's features.
+    #[must_use]
+    pub fn preference_columns(&self) -> Range<usize> {
+        let is_preference = |name: &String| name.starts_with(PREFERENCE);
+        let first = self.globals.iter().position(is_preference).unwrap_or(self.globals.len());
+        first..first + self.preference_parts().len()
     }
 
     /// This schema with one more feature of options and of the cluster, which `StateGraph::mark_prior` fills.

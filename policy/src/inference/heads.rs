@@ -15,6 +15,7 @@ pub(super) struct PlainHeads {
     ways: Vec<f32>,
     features: Option<Linear>,
     score: Linear,
+    preference: Option<Linear>,
     wait: [Linear; 2],
     prior: Option<f32>,
     space: Space,
@@ -38,6 +39,7 @@ impl PlainHeads {
             ways: numbers(&heads.ways)?,
             features: heads.features.as_ref().map(|features| features.plain(false)).transpose()?,
             score: heads.score.plain(false)?,
+            preference: heads.preference.as_ref().map(|preference| preference.plain(false)).transpose()?,
             wait: [heads.wait[0].plain(true)?, heads.wait[1].plain(false)?],
             prior: heads.prior,
             space: Space::default(),
@@ -66,6 +68,13 @@ impl PlainHeads {
         let hidden = sized(&mut space.projected, graphs * width);
         self.wait[0].apply(&states.context, hidden);
         self.wait[1].apply(hidden, waits);
+        if let Some(preference) = &self.preference {
+            let ways = preference.outputs() - 1;
+            let table = sized(&mut space.projected, graphs * (ways + 1));
+            preference.apply(&choices.preferences, table);
+            let cells = choices.preference_cells(ways);
+            space.scores.iter_mut().zip(cells).for_each(|(score, cell)| *score += table[cell]);
+        }
         let offsets = choices.offsets(self.prior);
         space.scores.iter_mut().zip(offsets).for_each(|(score, offset)| *score += offset);
         &space.scores
