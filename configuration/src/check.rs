@@ -16,10 +16,10 @@ pub(crate) struct Fault {
     pub message: String,
 }
 
-/// Everything that is wrong with `table` by the schema.
-pub(crate) fn faults(table: &Table) -> Vec<Fault> {
+/// Everything that is wrong with `table` by `schema`; one of another kind of file than a configuration has no references.
+pub(crate) fn faults(table: &Table, schema: &Schema) -> Vec<Fault> {
     let mut faults = Vec::new();
-    check_table(table, crate::schema::schema(), "", &mut faults);
+    check_table(table, schema, "", &mut faults);
     faults
 }
 

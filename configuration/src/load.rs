@@ -2,6 +2,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use garde::Validate;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 
 use crate::{Config, check, renamed, schema};
 use common::name::printable;
@@ -98,21 +100,47 @@ fn listed(settings: &[String]) -> String {
 }
 
 fn read(text: &str, origin: &str, settings: &[String]) -> Result<Config, ConfigError> {
-    let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| ConfigError::Syntax {
-        origin: origin.to_owned(),
-        message: one_line(text, &error),
-    })?;
+    let mut table = table_of(text, origin)?;
     let given = table.clone();
     for setting in settings {
         apply(&mut table, setting)?;
     }
-    let from = |key: &str| origin_of(key, origin, settings, &given);
-    let faults = check::faults(&table);
+    checked(table, schema::schema(), &|key| origin_of(key, origin, settings, &given))
+}
+
+/// Reads another kind of file than a configuration, with the same checks and the same words. `origin` names it in errors.
+///
+/// # Errors
+/// See [`ConfigError`].
+pub fn parse_as<T>(text: &str, origin: &str) -> Result<T, ConfigError>
+where
+    T: DeserializeOwned + JsonSchema + Validate<Context = ()>,
+{
+    checked(table_of(text, origin)?, &schema::schema_of::<T>(), &|_| origin.to_owned())
+}
+
+fn table_of(text: &str, origin: &str) -> Result<toml::Table, ConfigError> {
+    text.parse().map_err(|error: toml::de::Error| ConfigError::Syntax {
+        origin: origin.to_owned(),
+        message: one_line(text, &error),
+    })
+}
+
+/// Reads `table` and judges it; `from` names the source of a key.
+fn checked<T>(
+    table: toml::Table,
+    schema: &serde_json::Value,
+    from: &dyn Fn(&str) -> String,
+) -> Result<T, ConfigError>
+where
+    T: DeserializeOwned + Validate<Context = ()>,
+{
+    let faults = check::faults(&table, schema);
     if !faults.is_empty() {
         let named = faults.iter().map(|fault| (fault.key.clone(), fault.message.clone()));
         return Err(invalid(named, from));
     }
-    let config: Config = serde_path_to_error::deserialize(toml::Value::Table(table)).map_err(|error| {
+    let read: T = serde_path_to_error::deserialize(toml::Value::Table(table)).map_err(|error| {
         let key = error.path().to_string();
         let message = error.into_inner().to_string().trim_end().to_owned();
         ConfigError::Key { origin: from(&key), key, message }
@@ -121,8 +149,8 @@ fn read(text: &str, origin: &str, settings: &[String]) -> Result<Config, ConfigE
         let all: Vec<_> = report.iter().map(|(key, error)| (key.to_string(), error.to_string())).collect();
         invalid(all.into_iter(), from)
     };
-    config.validate().map_err(named)?;
-    Ok(config)
+    read.validate().map_err(named)?;
+    Ok(read)
 }
 
 /// The parser's words in one line, with the row of `text` that they are about.

@@ -2,8 +2,11 @@
 
 use common::name::{NAME_RULE, is_name, printable};
 
-/// Refuses what is no name.
-pub(crate) fn sound_name(name: &str, _context: &()) -> garde::Result {
+/// Refuses what is no name; for `garde`.
+///
+/// # Errors
+/// The rule for names.
+pub fn sound_name(name: &str, _context: &()) -> garde::Result {
     if is_name(name) {
         return Ok(());
     }

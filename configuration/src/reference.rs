@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::check::{expected, range};
-use crate::schema::{alternatives, items, members, resolve, schema};
+use crate::schema::{alternatives, items, members, resolve, schema, schema_of};
 
 /// A key of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -42,8 +42,12 @@ const UNITS: [(&str, &str); 12] = [
 /// All keys, in the order of the sections and then of the alphabet.
 #[must_use]
 pub fn entries() -> Vec<Entry> {
+    entries_of(schema())
+}
+
+fn entries_of(schema: &Value) -> Vec<Entry> {
     let mut entries = Vec::new();
-    list("", schema(), None, &mut entries);
+    list("", schema, None, &mut entries);
     entries
 }
 
@@ -168,9 +172,19 @@ fn words(part: &Value) -> String {
 /// All keys as a page of Markdown.
 #[must_use]
 pub fn reference() -> String {
-    let mut text = String::from(HEAD);
+    page(HEAD, entries())
+}
+
+/// All keys of another kind of file as a page of Markdown that begins with `head`.
+#[must_use]
+pub fn reference_of<T: schemars::JsonSchema>(head: &str) -> String {
+    page(head, entries_of(&schema_of::<T>()))
+}
+
+fn page(head: &str, entries: Vec<Entry>) -> String {
+    let mut text = String::from(head);
     let mut section = None;
-    for entry in entries() {
+    for entry in entries {
         let (place, key) = entry.key.rsplit_once('.').unwrap_or(("", &entry.key));
         if section.as_deref() != Some(place) {
             let title = if place.is_empty() { "At the top".to_owned() } else { format!("`[{place}]`") };

@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
 
 use crate::Config;
@@ -15,6 +16,14 @@ pub fn schema() -> &'static Value {
         bound_whole_numbers(&mut schema);
         schema
     })
+}
+
+/// The schema of another kind of file, without references.
+pub(crate) fn schema_of<T: schemars::JsonSchema>() -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+    let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
+    bound_whole_numbers(&mut schema);
+    schema
 }
 
 /// A whole number of a file has 64 bits with a sign, and none that the schema knows is larger.
