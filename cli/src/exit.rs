@@ -29,7 +29,7 @@ fn code_of_cause(cause: &Cause) -> Option<ExitCode> {
     fn code<E: ExitStatus + 'static>(cause: &Cause) -> Option<ExitCode> {
         cause.downcast_ref::<E>().map(ExitStatus::exit_code)
     }
-    let known: [fn(&Cause) -> Option<ExitCode>; 13] = [
+    let known: [fn(&Cause) -> Option<ExitCode>; 14] = [
         code::<ConfigError>,
         code::<heuristics::UnknownScheduler>,
         code::<engine::SchedulerError>,
@@ -39,6 +39,7 @@ fn code_of_cause(cause: &Cause) -> Option<ExitCode> {
         code::<learner::LearnerError>,
         code::<actor::ActorError>,
         code::<replay::ReplayError>,
+        code::<sweep::SweepError>,
         code::<policy::PolicyError>,
         code::<transport::TransportError>,
         code::<durable::DurableError>,

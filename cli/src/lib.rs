@@ -14,5 +14,6 @@ pub mod policies;
 pub mod report;
 pub mod run_report;
 pub mod services;
+pub mod sweep;
 pub mod trace;
 pub mod train;

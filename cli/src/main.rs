@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use cli::{
-    bench, compare, config, curves, doctor, evaluate, exit, explain, keygen, policies, report, trace, train,
+    bench, compare, config, curves, doctor, evaluate, exit, explain, keygen, policies, report, sweep, trace,
+    train,
 };
 use telemetry::{Failure, Program};
 
@@ -23,6 +24,7 @@ enum Command {
     Evaluate(evaluate::EvaluateArguments),
     Compare(compare::CompareArguments),
     Report(report::ReportArguments),
+    Sweep(sweep::SweepArguments),
     Curves(curves::CurvesArguments),
     Explain(explain::ExplainArguments),
     Trace(trace::TraceArguments),
@@ -60,6 +62,7 @@ fn start(arguments: &Arguments) -> anyhow::Result<common::ExitCode> {
         Command::Evaluate(arguments) => evaluate(arguments),
         Command::Compare(arguments) => compare::run(arguments).map(|()| common::ExitCode::Success),
         Command::Report(arguments) => report::run(arguments).map(|()| common::ExitCode::Success),
+        Command::Sweep(arguments) => sweep::run(arguments),
         Command::Curves(arguments) => curves::run(arguments).map(|()| common::ExitCode::Success),
         Command::Explain(arguments) => explain::run(arguments),
         Command::Trace(arguments) => trace::run(arguments).map(|()| common::ExitCode::Success),

@@ -45,6 +45,8 @@ pub enum Stream {
     Neighbours = 15,
     /// How much each part of the reward counts in an episode.
     Preference = 16,
+    /// What the sampler of a study draws.
+    Sweep = 17,
 }
 
 /// The one seed of a run; or, derived from it, the seed of an episode.

@@ -1,0 +1,57 @@
+//! `longshore sweep add-trial`.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use common::ExitCode;
+use serde_json::Value;
+use sweep::{Setting, State, SweepError, ask_for_trial, read_journal};
+
+/// Asks for a trial with settings of your own; what they leave out is drawn. A running coordinator takes it up at once, else the next one.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  longshore sweep add-trial sweeps/slots learner.learning_rate.from=0.002 learner.epochs=3"
+)]
+pub struct AddTrialArguments {
+    /// The folder of the study.
+    #[arg(value_name = "FOLDER")]
+    pub folder: PathBuf,
+    /// Parameters with their values.
+    #[arg(value_name = "KEY=VALUE", required = true)]
+    pub settings: Vec<String>,
+}
+
+/// Checks the setting and leaves it for the coordinator.
+///
+/// # Errors
+/// What is no parameter, or no value of it.
+pub fn run(arguments: &AddTrialArguments) -> anyhow::Result<ExitCode> {
+    let state = state(&arguments.folder)?;
+    let setting: Setting = arguments.settings.iter().map(|text| parsed(text)).collect::<Result<_, _>>()?;
+    state.study.space.check(&setting).map_err(SweepError::Request)?;
+    ask_for_trial(&arguments.folder, &setting)?;
+    writeln!(telemetry::stdout(), "asked for a trial; a coordinator of the study takes it up")?;
+    Ok(ExitCode::Success)
+}
+
+/// The state of the study in a folder.
+///
+/// # Errors
+/// Where it holds none.
+pub fn state(folder: &std::path::Path) -> Result<State, SweepError> {
+    let entries = read_journal(folder)?;
+    State::of(&entries)?.ok_or_else(|| SweepError::NoStudy {
+        folder: folder.to_owned(),
+        source: std::io::Error::from(std::io::ErrorKind::NotFound),
+    })
+}
+
+fn parsed(text: &str) -> Result<(String, Value), SweepError> {
+    let (key, value) = text.split_once('=').ok_or_else(|| {
+        SweepError::Request(format!("`{text}` must look like key=value, e.g. learner.epochs=3"))
+    })?;
+    let value = value.trim();
+    // A word needs no quotes.
+    let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
+    Ok((key.trim().to_owned(), value))
+}

@@ -1,0 +1,115 @@
+//! `longshore sweep best`.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use common::ExitCode;
+use sweep::{Layout, Program, State, SweepError, Trial, dominates};
+
+use super::add_trial::state;
+use super::status::value;
+
+/// Shows the best trial, or writes its configuration as a file that `longshore train -c` takes.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  longshore sweep best sweeps/slots -o best.toml")]
+pub struct BestArguments {
+    /// The folder of the study.
+    #[arg(value_name = "FOLDER")]
+    pub folder: PathBuf,
+    /// The trial; the best one when it is not given.
+    #[arg(long)]
+    pub trial: Option<u64>,
+    /// The configuration to write.
+    #[arg(short, long, value_name = "FILE.toml")]
+    pub output: Option<PathBuf>,
+}
+
+/// Shows or writes.
+///
+/// # Errors
+/// Where there is no such trial, or the file cannot be written.
+pub fn run(arguments: &BestArguments) -> anyhow::Result<ExitCode> {
+    let state = state(&arguments.folder)?;
+    let trial = chosen(&state, arguments.trial)?;
+    let mut out = telemetry::stdout();
+    writeln!(
+        out,
+        "trial {}: {} after rung {} of {}",
+        trial.number,
+        value(&state, trial),
+        trial.outcomes.len(),
+        state.study.rungs.len()
+    )?;
+    for (key, value) in &trial.setting {
+        writeln!(out, "  {key} = {value}")?;
+    }
+    if let Some(scheduler) = state.study.scheduler_of(&trial.setting) {
+        writeln!(out, "  scheduler {scheduler}")?;
+    }
+    if arguments.trial.is_none() && state.study.objectives.len() > 1 {
+        let front = front(&state);
+        writeln!(out, "no trial is better in everything than one of: {front}")?;
+    }
+    if let Some(path) = &arguments.output {
+        write(&state, trial, arguments, path)?;
+    }
+    Ok(ExitCode::Success)
+}
+
+fn chosen(state: &State, number: Option<u64>) -> Result<&Trial, SweepError> {
+    match number {
+        Some(number) => state.trials.get(number as usize).ok_or_else(|| {
+            SweepError::Request(format!(
+                "the study has no trial {number}; its trials are 0 to {}",
+                state.trials.len().saturating_sub(1)
+            ))
+        }),
+        None => state.best().ok_or_else(|| {
+            SweepError::Request(
+                "no trial has completed a rung yet; `longshore sweep status` shows how far they are"
+                    .to_owned(),
+            )
+        }),
+    }
+}
+
+/// The trials that none is better than in everything.
+fn front(state: &State) -> String {
+    let done: Vec<(u64, &sweep::Outcome)> = state
+        .trials
+        .iter()
+        .filter(|trial| trial.outcomes.len() == state.study.rungs.len())
+        .filter_map(|trial| Some((trial.number, trial.outcomes.last()?)))
+        .collect();
+    let on_front = done.iter().filter(|(_, own)| !done.iter().any(|(_, other)| dominates(other, own)));
+    on_front.map(|(number, _)| number.to_string()).collect::<Vec<_>>().join(", ")
+}
+
+fn write(
+    state: &State,
+    trial: &Trial,
+    arguments: &BestArguments,
+    path: &std::path::Path,
+) -> anyhow::Result<()> {
+    let Program::Train { .. } = state.study.program else {
+        return Err(SweepError::Request(
+            "the study evaluates a rule, which has no configuration of its own; give the scheduler's name to `longshore evaluate`".to_owned(),
+        )
+        .into());
+    };
+    let source = Layout::new(&arguments.folder).config(trial.number);
+    let text =
+        std::fs::read_to_string(&source).with_context(|| format!("cannot read {}", source.display()))?;
+    let head =
+        format!("# Trial {} of study `{}`: {}.\n", trial.number, state.study.name, value(state, trial));
+    durable::atomic_write(path, (head + &text).as_bytes())
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    writeln!(
+        telemetry::stdout(),
+        "wrote {}; `longshore train -c {}` trains it",
+        path.display(),
+        path.display()
+    )?;
+    Ok(())
+}

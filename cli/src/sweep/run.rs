@@ -1,0 +1,90 @@
+//! `longshore sweep run` and `resume`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use common::ExitCode;
+use sweep::{Coordinator, Layout, LocalExecutor, Place, State, Study};
+use telemetry::StatusLine;
+
+use super::status::{leaderboard, line};
+
+/// Runs the study of a file, in `sweeps/NAME`. Given again, the study goes on; with a file that has changed, as the file says now.
+#[derive(Debug, clap::Args)]
+pub struct RunArguments {
+    /// The study file.
+    #[arg(value_name = "STUDY.toml")]
+    pub study: PathBuf,
+    /// Where the study lives; `sweeps/NAME` when it is not given.
+    #[arg(long, value_name = "FOLDER")]
+    pub folder: Option<PathBuf>,
+    /// Only reads the file, and says whether it is right.
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// Goes on with a study.
+#[derive(Debug, clap::Args)]
+pub struct ResumeArguments {
+    /// The folder of the study.
+    #[arg(value_name = "FOLDER")]
+    pub folder: PathBuf,
+}
+
+/// Runs a study to its end.
+///
+/// # Errors
+/// Those of the study.
+pub fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
+    let study = Study::load(&arguments.study)?;
+    if arguments.check {
+        use std::io::Write as _;
+        writeln!(
+            telemetry::stdout(),
+            "{}: right; study `{}`, {} parameters, {} runs at once",
+            arguments.study.display(),
+            study.name,
+            study.space.dimensions(),
+            study.runs_at_once(),
+        )?;
+        return Ok(ExitCode::Success);
+    }
+    let folder = arguments.folder.clone().unwrap_or_else(|| Path::new("sweeps").join(&study.name));
+    coordinate(&folder, Some(study))
+}
+
+/// Goes on with a study to its end.
+///
+/// # Errors
+/// Those of the study.
+pub fn resume(arguments: &ResumeArguments) -> anyhow::Result<ExitCode> {
+    coordinate(&arguments.folder, None)
+}
+
+fn coordinate(folder: &Path, study: Option<Study>) -> anyhow::Result<ExitCode> {
+    let shutdown = telemetry::shutdown_on_signals()?;
+    let place = Place {
+        program: std::env::current_exe().context("cannot find the program itself")?,
+        working: std::env::current_dir().context("cannot find the working folder")?,
+        layout: Layout::new(folder),
+    };
+    let mut coordinator = Coordinator::open(place, study, Box::<LocalExecutor>::default())?;
+    tracing::info!(
+        study = coordinator.state().study.name,
+        seed = coordinator.state().study.seed.0,
+        folder = %folder.display(),
+        trials = coordinator.state().trials.len(),
+        runs_at_once = coordinator.state().study.runs_at_once(),
+        "the study runs"
+    );
+    let mut status = StatusLine::new();
+    let ended = coordinator.run(&shutdown, &mut |state: &State| status.update(|| line(state)));
+    status.clear();
+    leaderboard(coordinator.state(), &mut telemetry::stdout())?;
+    ended?;
+    tracing::info!(
+        folder = %folder.display(),
+        "the study has ended; `longshore sweep best` writes the best configuration, `longshore sweep report` draws the study"
+    );
+    Ok(ExitCode::Success)
+}

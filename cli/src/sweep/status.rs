@@ -1,0 +1,225 @@
+//! `longshore sweep status` and `stop`, and how a study is shown in words.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use common::ExitCode;
+use serde_json::json;
+use sweep::{Direction, Origin, Setting, State, Trial, TrialStatus, ask_to_stop};
+
+use super::add_trial::state;
+
+/// Trials of the leaderboard.
+const SHOWN: usize = 10;
+
+/// A study's folder.
+#[derive(Debug, clap::Args)]
+pub struct FolderArguments {
+    /// The folder of the study.
+    #[arg(value_name = "FOLDER")]
+    pub folder: PathBuf,
+}
+
+/// Shows how far a study is.
+#[derive(Debug, clap::Args)]
+pub struct StatusArguments {
+    /// The folder of the study.
+    #[arg(value_name = "FOLDER")]
+    pub folder: PathBuf,
+    /// One JSON object: every trial.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Shows a study.
+///
+/// # Errors
+/// Where the folder holds none.
+pub fn run(arguments: &StatusArguments) -> anyhow::Result<ExitCode> {
+    let state = state(&arguments.folder)?;
+    let mut out = telemetry::stdout();
+    if arguments.json {
+        writeln!(out, "{}", as_json(&state))?;
+    } else {
+        writeln!(out, "{}", line(&state))?;
+        leaderboard(&state, &mut out)?;
+    }
+    Ok(ExitCode::Success)
+}
+
+/// Asks a study's coordinator to end.
+///
+/// # Errors
+/// Where the folder holds no study or cannot be written.
+pub fn stop(arguments: &FolderArguments) -> anyhow::Result<ExitCode> {
+    state(&arguments.folder)?;
+    ask_to_stop(&arguments.folder)?;
+    writeln!(telemetry::stdout(), "asked the coordinator to end; runs leave checkpoints first")?;
+    Ok(ExitCode::Success)
+}
+
+/// One line: trials by what they do, the best one, and the time.
+pub fn line(state: &State) -> String {
+    let counts = [
+        (TrialStatus::Running, "running"),
+        (TrialStatus::Waiting, "waiting"),
+        (TrialStatus::Paused, "paused"),
+        (TrialStatus::Pruned, "pruned"),
+        (TrialStatus::Finished, "finished"),
+        (TrialStatus::Failed, "failed"),
+    ];
+    let chosen: Vec<&Trial> = state.trials.iter().filter(|trial| trial.origin != Origin::Baseline).collect();
+    let count = |status: TrialStatus| chosen.iter().filter(|trial| state.status(trial) == status).count();
+    let counted: Vec<String> = counts
+        .into_iter()
+        .map(|(status, name)| (count(status), name))
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, name)| format!("{count} {name}"))
+        .collect();
+    let of = state.study.budget.trials.map_or_else(String::new, |trials| format!(" of {trials}"));
+    let best = state.best().map_or_else(
+        || "no result yet".to_owned(),
+        |best| format!("best {} (trial {})", value(state, best), best.number),
+    );
+    let left = left(state).map_or_else(String::new, |minutes| format!(" | about {minutes:.0} min left"));
+    format!(
+        "trials {}{of}: {} | {best} | {:.1} min{left}",
+        chosen.len(),
+        if counted.is_empty() { "none yet".to_owned() } else { counted.join(", ") },
+        state.seconds / 60.0,
+    )
+}
+
+/// Minutes that are left, from the part of the budget that is used.
+fn left(state: &State) -> Option<f64> {
+    let budget = &state.study.budget;
+    let minutes = state.seconds / 60.0;
+    let by_time = budget.minutes.map(|all| (all - minutes).max(0.0));
+    let ended = state.trials.iter().filter(|trial| !trial.outcomes.is_empty()).count();
+    let by_trials = budget.trials.filter(|_| ended >= 3).map(|trials| {
+        let part = ended as f64 / (trials + 1) as f64;
+        (minutes / part - minutes).max(0.0)
+    });
+    match (by_time, by_trials) {
+        (Some(time), Some(trials)) => Some(time.min(trials)),
+        (time, trials) => time.or(trials),
+    }
+}
+
+/// The best trials, and how they did.
+///
+/// # Errors
+/// Where `out` cannot be written.
+pub fn leaderboard(state: &State, out: &mut impl Write) -> std::io::Result<()> {
+    let ranking = state.ranking();
+    let baseline = ranking.iter().position(|number| *number == 0);
+    let shown = ranking
+        .iter()
+        .take(SHOWN)
+        .chain(baseline.filter(|place| *place >= SHOWN).map(|place| &ranking[place]));
+    let names: Vec<&str> = state.study.objectives.iter().map(|objective| objective.metric.as_str()).collect();
+    writeln!(
+        out,
+        "{:>4}  {:>5}  {:>4}  {:>9}  {:24}  setting",
+        "rank",
+        "trial",
+        "rung",
+        "status",
+        names.join(", ")
+    )?;
+    for number in shown {
+        let trial = &state.trials[*number as usize];
+        let rank = ranking.iter().position(|one| one == number).unwrap_or(0) + 1;
+        writeln!(
+            out,
+            "{rank:>4}  {number:>5}  {:>4}  {:>9}  {:24}  {}",
+            trial.outcomes.len(),
+            words(state.status(trial)),
+            value(state, trial),
+            setting(trial),
+        )?;
+    }
+    for trial in state.trials.iter().filter(|trial| state.status(trial) == TrialStatus::Failed) {
+        let why = trial.runs.values().find_map(|run| run.failure.as_ref()).map(|(why, _)| why.as_str());
+        writeln!(
+            out,
+            "trial {} failed: {}; {}",
+            trial.number,
+            why.unwrap_or("no reason is known"),
+            setting(trial)
+        )?;
+    }
+    Ok(())
+}
+
+fn words(status: TrialStatus) -> &'static str {
+    match status {
+        TrialStatus::Waiting => "waiting",
+        TrialStatus::Running => "running",
+        TrialStatus::Paused => "paused",
+        TrialStatus::Pruned => "pruned",
+        TrialStatus::Finished => "finished",
+        TrialStatus::Failed => "failed",
+    }
+}
+
+fn setting(trial: &Trial) -> String {
+    match trial.origin {
+        Origin::Baseline => "the baseline".to_owned(),
+        _ => shown(&trial.setting),
+    }
+}
+
+fn shown(setting: &Setting) -> String {
+    setting.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
+}
+
+/// What a trial came to at the last rung that it has completed.
+pub fn value(state: &State, trial: &Trial) -> String {
+    let Some(outcome) = trial.outcomes.last() else { return "–".to_owned() };
+    let objective = |(objective, value): (&sweep::Objective, &f64)| {
+        let sign = if objective.direction == Direction::Minimise { 1.0 } else { -1.0 };
+        format!("{:.4}", sign * value)
+    };
+    let values: Vec<String> = state.study.objectives.iter().zip(&outcome.objectives).map(objective).collect();
+    let missed = if outcome.missed > 0.0 {
+        format!(" (over by {:.1}%)", 100.0 * outcome.missed)
+    } else {
+        String::new()
+    };
+    format!("{}{missed}", values.join(", "))
+}
+
+fn as_json(state: &State) -> serde_json::Value {
+    let trial = |trial: &Trial| {
+        let runs: Vec<serde_json::Value> = trial
+            .runs
+            .iter()
+            .map(|(seed, run)| {
+                json!({
+                    "seed": seed + 1,
+                    "attempts": run.attempts,
+                    "spent": run.spent(),
+                    "values": run.points.last().map(|(_, values)| values),
+                    "failure": run.failure.as_ref().map(|(why, _)| why),
+                })
+            })
+            .collect();
+        json!({
+            "trial": trial.number,
+            "origin": trial.origin,
+            "status": state.status(trial),
+            "rung": trial.outcomes.len(),
+            "setting": trial.setting,
+            "objectives": trial.outcomes.last().map(|outcome| &outcome.objectives),
+            "missed": trial.outcomes.last().map(|outcome| outcome.missed),
+            "runs": runs,
+        })
+    };
+    json!({
+        "study": state.study.name,
+        "minutes": state.seconds / 60.0,
+        "best": state.best().map(|best| best.number),
+        "trials": state.trials.iter().map(trial).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,119 @@
+//! What a journal holds: everything that was decided and everything that runs reported, in the order in which it happened.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::space::Setting;
+
+/// Values of metrics, by name.
+pub type Values = BTreeMap<String, f64>;
+
+/// A run: one trial with one seed. An evaluation trial has one run, number 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RunId {
+    /// Number of the trial.
+    pub trial: u64,
+    /// Number of the seed, from 0.
+    pub seed: u32,
+}
+
+/// One entry of the journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "entry", rename_all = "snake_case")]
+pub enum Entry {
+    /// The study began with this file, or goes on with it.
+    Study {
+        /// The text of the study file.
+        text: String,
+    },
+    /// A trial came into being.
+    Trial {
+        /// Its number: trials are numbered from 0, and 0 is the baseline.
+        trial: u64,
+        /// Who chose it.
+        origin: Origin,
+        /// What it sets.
+        setting: Setting,
+    },
+    /// A trial may spend what the rung says.
+    Promoted {
+        /// Number of the trial.
+        trial: u64,
+        /// Index of the rung.
+        rung: usize,
+    },
+    /// A trial is ended early.
+    Pruned {
+        /// Number of the trial.
+        trial: u64,
+        /// Index of the rung at which it was too weak.
+        rung: usize,
+    },
+    /// The comparison at the end begins: these trials run with held-out seeds.
+    HeldOut {
+        /// Numbers of the trials.
+        trials: Vec<u64>,
+    },
+    /// A run is started, or started again.
+    Started {
+        /// The run.
+        run: RunId,
+        /// Counts the starts of the run from 1: the token that tells them apart.
+        attempt: u32,
+        /// What it is to have spent in the end.
+        target: u64,
+    },
+    /// A run reported.
+    Reported {
+        /// The run.
+        run: RunId,
+        /// What it has spent.
+        spent: u64,
+        /// What it measured.
+        values: Values,
+    },
+    /// A run ended, or was stopped.
+    Ended {
+        /// The run.
+        run: RunId,
+        /// Which of its starts.
+        attempt: u32,
+        /// How.
+        how: End,
+    },
+}
+
+/// Who chose a trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// The study itself: what it is compared with.
+    Baseline,
+    /// A person: `start` of the file, or `longshore sweep add-trial`.
+    Person,
+    /// The sampler.
+    Sampler,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "how", rename_all = "snake_case")]
+pub enum End {
+    /// It has spent all that a run spends.
+    Finished,
+    /// It was stopped where it was to stop, and can go on.
+    Paused,
+    /// By its own fault.
+    Failed {
+        /// The exit status and what it means.
+        why: String,
+        /// The last lines of its log.
+        log: String,
+    },
+    /// By the machine's fault: it is run again from its checkpoint.
+    Lost {
+        /// What happened.
+        why: String,
+    },
+}

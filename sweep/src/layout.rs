@@ -1,0 +1,66 @@
+//! Where the files of a study lie.
+
+use std::path::{Path, PathBuf};
+
+use crate::entry::RunId;
+
+/// A study's folder:
+///
+/// ```text
+/// study.toml            the study file as it is now
+/// lock                  held by the coordinator
+/// journal/              everything that was decided and reported
+/// requests/             what people ask of a running coordinator
+/// trials/0007/config.toml       the configuration of trial 7
+/// trials/0007/seed-2/           the run folder of its training with seed 2, or the results of its evaluation
+/// trials/0007/jobs/seed-2.3.sh  what the third start of that run executes; beside it .log, .pid and .exit
+/// ```
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// The folder, as an absolute path.
+    pub folder: PathBuf,
+}
+
+impl Layout {
+    /// The layout of a folder.
+    #[must_use]
+    pub fn new(folder: &Path) -> Self {
+        Layout { folder: std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()) }
+    }
+
+    /// The study file as it is now.
+    #[must_use]
+    pub fn study(&self) -> PathBuf {
+        self.folder.join("study.toml")
+    }
+
+    /// What people ask of a running coordinator.
+    #[must_use]
+    pub fn requests(&self) -> PathBuf {
+        self.folder.join("requests")
+    }
+
+    /// The folder of a trial.
+    #[must_use]
+    pub fn trial(&self, trial: u64) -> PathBuf {
+        self.folder.join("trials").join(format!("{trial:04}"))
+    }
+
+    /// The configuration of a training trial.
+    #[must_use]
+    pub fn config(&self, trial: u64) -> PathBuf {
+        self.trial(trial).join("config.toml")
+    }
+
+    /// The run folder of a training, or the results of an evaluation.
+    #[must_use]
+    pub fn run(&self, run: RunId) -> PathBuf {
+        self.trial(run.trial).join(format!("seed-{}", run.seed + 1))
+    }
+
+    /// A file of a start of a run: its script, log, process id or exit status.
+    #[must_use]
+    pub fn job(&self, run: RunId, attempt: u32, extension: &str) -> PathBuf {
+        self.trial(run.trial).join("jobs").join(format!("seed-{}.{attempt}.{extension}", run.seed + 1))
+    }
+}

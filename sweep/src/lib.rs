@@ -1,0 +1,45 @@
+//! Studies: many trainings, or many evaluations of a rule, with different settings, and which setting is best.
+//!
+//! A study is a file ([`Study`]) and a folder with a journal of [`Entry`]s. The state is a fold over the journal ([`State`]); what to
+//! do next is a function of the state ([`next`]); the coordinator ([`Coordinator`]) writes each decision down before it acts, and starts
+//! and stops runs through an [`Executor`]. So a coordinator that is killed at any point goes on as if it had not been.
+//!
+//! Deliberately absent: learners and schedulers. A run is a process of `longshore train` or `longshore evaluate`, and what it reports is
+//! what those write anyway.
+
+mod amend;
+mod coordinator;
+mod ending;
+mod entry;
+mod error;
+mod executor;
+mod job;
+mod journal;
+mod layout;
+mod measure;
+mod outcome;
+mod parameters;
+mod requests;
+mod sampler;
+mod schedule;
+mod space;
+mod state;
+mod study;
+mod study_check;
+mod study_file;
+
+pub use coordinator::Coordinator;
+pub use entry::{End, Entry, Origin, RunId, Values};
+pub use error::SweepError;
+pub use executor::{Executor, JobStatus, LocalExecutor};
+pub use job::{Job, Place};
+pub use journal::{Journal, Timed, read_journal};
+pub use layout::Layout;
+pub use outcome::{Outcome, best_first, dominates};
+pub use requests::{ask_for_trial, ask_to_stop};
+pub use sampler::{Known, Sampler, Suggestion};
+pub use schedule::{Step, is_spent, next};
+pub use space::{Parameter, Range, Setting, Space, plain_text, toml_text};
+pub use state::{Run, RunStatus, State, Trial, TrialStatus};
+pub use study::{HELD_OUT_SEEDS, Program, Rung, Study};
+pub use study_file::*;

@@ -1,0 +1,143 @@
+//! What runs report: lines of a training's `metrics.jsonl`, or the results of an evaluation.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use crate::entry::{RunId, Values};
+use crate::job::{OWN_RESULTS, results_file, results_of_limit};
+use crate::layout::Layout;
+use crate::state::State;
+use crate::study::Program;
+
+/// Reads what runs report, each line once.
+#[derive(Debug, Default)]
+pub(crate) struct Measures {
+    /// Bytes of `metrics.jsonl` that were read, by run.
+    read: HashMap<RunId, u64>,
+}
+
+impl Measures {
+    /// What a training has reported since the last time: what it had spent, and the metrics of the study.
+    pub(crate) fn of_training(&mut self, layout: &Layout, state: &State, run: RunId) -> Vec<(u64, Values)> {
+        let path = layout.run(run).join("metrics.jsonl");
+        let read = self.read.entry(run).or_default();
+        let Some(text) = new_text(&path, *read) else { return Vec::new() };
+        // A line that is being written is read when it is whole.
+        let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
+        *read += whole.len() as u64;
+        let wanted = state.study.metrics();
+        whole.lines().filter_map(|line| point(line, &wanted)).collect()
+    }
+}
+
+/// What was added to a file behind its first `read` bytes.
+fn new_text(path: &Path, read: u64) -> Option<String> {
+    let mut file = File::open(path).ok()?;
+    file.seek(SeekFrom::Start(read)).ok()?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn point(line: &str, wanted: &[&str]) -> Option<(u64, Values)> {
+    let line: Map<String, Value> = serde_json::from_str(line).ok()?;
+    let spent = line.get("step")?.as_f64()? as u64;
+    let values: Values = wanted
+        .iter()
+        .filter_map(|name| {
+            Some(((*name).to_owned(), line.get(*name)?.as_f64().filter(|value| value.is_finite())?))
+        })
+        .collect();
+    (!values.is_empty()).then_some((spent, values))
+}
+
+/// Every name that a run has reported, for errors.
+pub(crate) fn reported_names(layout: &Layout, run: RunId) -> Vec<String> {
+    let text = std::fs::read_to_string(layout.run(run).join("metrics.jsonl")).unwrap_or_default();
+    let lines = text.lines().filter_map(|line| serde_json::from_str::<Map<String, Value>>(line).ok());
+    let mut names: Vec<String> = lines.flat_map(|line| line.into_iter().map(|(name, _)| name)).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// A row of an evaluation's results: one scheduler at one load.
+type Point = Map<String, Value>;
+
+/// What an evaluation came to: objectives as geometric means over configurations and loads, constraints as totals.
+///
+/// # Errors
+/// What is missing from its results.
+pub(crate) fn of_evaluation(layout: &Layout, state: &State, run: RunId) -> Result<Values, String> {
+    let own = own_points(layout, state, run)?;
+    let mut values = Values::new();
+    for objective in &state.study.objectives {
+        values.insert(objective.metric.clone(), geometric_mean(&own, &objective.metric)?);
+    }
+    for (number, constraint) in state.study.constraints.iter().enumerate() {
+        let total: f64 = all(&own, &constraint.metric)?.iter().sum();
+        let bound = match constraint.of {
+            Some(_) => {
+                let others = points(layout, state, run, &results_of_limit(number))?;
+                all(&others, &constraint.metric)?.iter().sum()
+            }
+            None => own.len() as f64,
+        };
+        values.insert(constraint.metric.clone(), total / bound);
+    }
+    Ok(values)
+}
+
+/// The rows of the trial's own scheduler.
+pub(crate) fn own_points(layout: &Layout, state: &State, run: RunId) -> Result<Vec<Point>, String> {
+    let mut points = points(layout, state, run, OWN_RESULTS)?;
+    // A baseline that was played beside it comes second.
+    let own = points.first().and_then(|point| point.get("scheduler")).cloned();
+    points.retain(|point| point.get("scheduler") == own.as_ref());
+    Ok(points)
+}
+
+fn points(layout: &Layout, state: &State, run: RunId, name: &str) -> Result<Vec<Point>, String> {
+    let Program::Evaluate { configs, .. } = &state.study.program else { return Ok(Vec::new()) };
+    let mut points = Vec::new();
+    for config in 0..configs.len() {
+        let path = layout.run(run).join(results_file(config, name));
+        let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+        let text = std::fs::read_to_string(&path).map_err(|error| wrong(&error))?;
+        for line in text.lines() {
+            points.push(serde_json::from_str(line).map_err(|error| wrong(&error))?);
+        }
+    }
+    Ok(points)
+}
+
+/// The mean of a metric at each point.
+fn all(points: &[Point], metric: &str) -> Result<Vec<f64>, String> {
+    let mean = |value: &Value| value.get("mean").and_then(Value::as_f64);
+    let value = |point: &Point| {
+        point.get(metric).and_then(mean).ok_or_else(|| {
+            let known: Vec<&str> = point
+                .iter()
+                .filter(|(_, value)| mean(value).is_some())
+                .map(|(name, _)| name.as_str())
+                .collect();
+            format!("metric `{metric}` is not among the results, which have {}", known.join(", "))
+        })
+    };
+    points.iter().map(value).collect()
+}
+
+fn geometric_mean(points: &[Point], metric: &str) -> Result<f64, String> {
+    let values = all(points, metric)?;
+    if values.iter().any(|value| *value <= 0.0) {
+        return Err(format!(
+            "metric `{metric}` is 0 or less somewhere; an objective is the geometric mean over configurations and loads: take a metric that is positive"
+        ));
+    }
+    let logarithms: f64 = values.iter().map(|value| libm::log(*value)).sum();
+    Ok(libm::exp(logarithms / values.len().max(1) as f64))
+}

@@ -1,0 +1,319 @@
+//! The state of a study: a fold over its journal, and nothing else. A coordinator that was killed has the same state again.
+
+use std::collections::BTreeMap;
+
+use crate::SweepError;
+use crate::entry::{End, Entry, Origin, RunId, Values};
+use crate::journal::Timed;
+use crate::outcome::{Outcome, best_first, mean, of_run};
+use crate::sampler::Known;
+use crate::space::Setting;
+use crate::study::{HELD_OUT_SEEDS, Study};
+
+/// A study with its trials.
+#[derive(Debug)]
+pub struct State {
+    /// The study, as its file is now.
+    pub study: Study,
+    /// All trials; the index is the number.
+    pub trials: Vec<Trial>,
+    /// The trials that are compared at the end, once that began.
+    pub held_out: Vec<u64>,
+    /// Seconds in which coordinators ran.
+    pub seconds: f64,
+}
+
+/// A trial.
+#[derive(Clone, Debug)]
+pub struct Trial {
+    /// Its number.
+    pub number: u64,
+    /// Who chose it.
+    pub origin: Origin,
+    /// What it sets.
+    pub setting: Setting,
+    /// The rung up to which it may go.
+    pub rung: usize,
+    /// The rung at which it was ended, if it was.
+    pub pruned: Option<usize>,
+    /// Its runs, by number of the seed.
+    pub runs: BTreeMap<u32, Run>,
+    /// What it came to at each rung that it has completed.
+    pub outcomes: Vec<Outcome>,
+}
+
+/// A run of a trial with one seed.
+#[derive(Clone, Debug, Default)]
+pub struct Run {
+    /// How often it was started.
+    pub attempts: u32,
+    /// How often it failed.
+    pub failures: u32,
+    /// How often it was lost.
+    pub losses: u32,
+    /// What it reported, by what it had spent.
+    pub points: Vec<(u64, Values)>,
+    /// What it does now.
+    pub status: RunStatus,
+    /// The last failure: why, and the end of the log.
+    pub failure: Option<(String, String)>,
+}
+
+/// What a run does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RunStatus {
+    /// It waits for its start, or for going on.
+    #[default]
+    Waiting,
+    /// It runs until it has spent this.
+    Running(u64),
+    /// It has spent all that a run spends.
+    Finished,
+    /// It failed too often.
+    Failed,
+}
+
+/// What a trial does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrialStatus {
+    /// None of its runs runs; one will.
+    Waiting,
+    /// A run runs.
+    Running,
+    /// It has completed a rung and may be promoted.
+    Paused,
+    /// It was ended early.
+    Pruned,
+    /// It has completed the last rung.
+    Finished,
+    /// A run of it failed too often.
+    Failed,
+}
+
+impl Run {
+    /// What it has spent, as far as it reported.
+    #[must_use]
+    pub fn spent(&self) -> u64 {
+        self.points.last().map_or(0, |(spent, _)| *spent)
+    }
+
+    /// Whether it has spent so much.
+    #[must_use]
+    pub fn has_spent(&self, spent: u64) -> bool {
+        self.status == RunStatus::Finished || self.spent() >= spent
+    }
+}
+
+impl State {
+    /// The state after these entries; `None` where there are none. The first entry is the study.
+    ///
+    /// # Errors
+    /// [`SweepError::Config`] where the study's file cannot be read any more: a configuration that it names has changed.
+    pub fn of(entries: &[Timed]) -> Result<Option<Self>, SweepError> {
+        let mut state: Option<State> = None;
+        for Timed { seconds, entry } in entries {
+            match &mut state {
+                Some(state) => state.apply(*seconds, entry)?,
+                None => {
+                    let Entry::Study { text } = entry else { continue };
+                    state = Some(State::new(Study::parse(text, "the study's file in its journal")?));
+                }
+            }
+        }
+        Ok(state)
+    }
+
+    /// A study without trials.
+    #[must_use]
+    pub fn new(study: Study) -> Self {
+        State { study, trials: Vec::new(), held_out: Vec::new(), seconds: 0.0 }
+    }
+
+    /// Applies one entry.
+    ///
+    /// # Errors
+    /// As [`State::of`].
+    pub fn apply(&mut self, seconds: f64, entry: &Entry) -> Result<(), SweepError> {
+        self.seconds = self.seconds.max(seconds);
+        match entry {
+            Entry::Study { text } => {
+                if *text != self.study.text {
+                    self.study = Study::parse(text, "the study's file in its journal")?;
+                    (0..self.trials.len()).for_each(|trial| self.settle(trial));
+                }
+            }
+            Entry::Trial { trial, origin, setting } => self.add_trial(*trial, *origin, setting.clone()),
+            Entry::Promoted { trial, rung } => self.with_trial(*trial, |trial| trial.rung = *rung),
+            Entry::Pruned { trial, rung } => self.with_trial(*trial, |trial| trial.pruned = Some(*rung)),
+            Entry::HeldOut { trials } => self.held_out.clone_from(trials),
+            Entry::Started { run, attempt, target } => self.with_run(*run, |one| {
+                one.attempts = one.attempts.max(*attempt);
+                one.status = RunStatus::Running(*target);
+            }),
+            Entry::Reported { run, spent, values } => self.with_run(*run, |one| one.report(*spent, values)),
+            Entry::Ended { run, attempt, how } => self.end(*run, *attempt, how),
+        }
+        Ok(())
+    }
+
+    fn add_trial(&mut self, number: u64, origin: Origin, setting: Setting) {
+        if number as usize == self.trials.len() {
+            let runs = BTreeMap::new();
+            let trial = Trial { number, origin, setting, rung: 0, pruned: None, runs, outcomes: Vec::new() };
+            self.trials.push(trial);
+        }
+    }
+
+    fn with_trial(&mut self, number: u64, change: impl FnOnce(&mut Trial)) {
+        if let Some(trial) = self.trials.get_mut(number as usize) {
+            change(trial);
+        }
+    }
+
+    fn with_run(&mut self, id: RunId, change: impl FnOnce(&mut Run)) {
+        self.with_trial(id.trial, |trial| change(trial.runs.entry(id.seed).or_default()));
+        self.settle(id.trial as usize);
+    }
+
+    fn end(&mut self, id: RunId, attempt: u32, how: &End) {
+        let (retries, restarts) = (self.study.resources.retries, self.study.resources.restarts);
+        self.with_run(id, |run| {
+            // An earlier start of the run that ends late says nothing about the one that runs now; what it reported counts.
+            if attempt < run.attempts {
+                return;
+            }
+            run.status = match how {
+                End::Finished => RunStatus::Finished,
+                End::Paused => RunStatus::Waiting,
+                End::Failed { why, log } => {
+                    run.failures += 1;
+                    run.failure = Some((why.clone(), log.clone()));
+                    if run.failures > retries { RunStatus::Failed } else { RunStatus::Waiting }
+                }
+                End::Lost { why } => {
+                    run.losses += 1;
+                    run.failure = Some((why.clone(), String::new()));
+                    if run.losses > restarts { RunStatus::Failed } else { RunStatus::Waiting }
+                }
+            };
+        });
+    }
+
+    /// Finds what a trial came to at the rungs that it has completed by now.
+    fn settle(&mut self, number: usize) {
+        let Some(trial) = self.trials.get(number) else { return };
+        let mut outcomes = Vec::new();
+        for rung in &self.study.rungs {
+            let of_seed = |seed: u32| {
+                let run = trial.runs.get(&seed).filter(|run| run.has_spent(rung.spent))?;
+                of_run(&self.study, &run.points, rung.spent)
+            };
+            let runs: Option<Vec<Outcome>> = (0..rung.seeds).map(of_seed).collect();
+            match runs.and_then(|runs| mean(&runs)) {
+                Some(outcome) => outcomes.push(outcome),
+                None => break,
+            }
+        }
+        self.trials[number].outcomes = outcomes;
+    }
+
+    /// What a trial does.
+    #[must_use]
+    pub fn status(&self, trial: &Trial) -> TrialStatus {
+        let is = |status: fn(&RunStatus) -> bool| {
+            trial.runs.iter().any(|(seed, run)| u64::from(*seed) + 1 < HELD_OUT_SEEDS && status(&run.status))
+        };
+        if is(|status| *status == RunStatus::Failed) {
+            TrialStatus::Failed
+        } else if trial.outcomes.len() == self.study.rungs.len() {
+            TrialStatus::Finished
+        } else if is(|status| matches!(status, RunStatus::Running(_))) {
+            TrialStatus::Running
+        } else if trial.pruned.is_some() {
+            TrialStatus::Pruned
+        } else if trial.outcomes.len() > trial.rung {
+            TrialStatus::Paused
+        } else {
+            TrialStatus::Waiting
+        }
+    }
+
+    /// The trials for which something is known, the best first: who got further comes first, then who did better there.
+    #[must_use]
+    pub fn ranking(&self) -> Vec<u64> {
+        let mut ranking = Vec::new();
+        for rung in (1..=self.study.rungs.len()).rev() {
+            let there: Vec<&Trial> =
+                self.trials.iter().filter(|trial| trial.outcomes.len() == rung).collect();
+            let outcomes: Vec<&Outcome> = there.iter().map(|trial| &trial.outcomes[rung - 1]).collect();
+            ranking.extend(best_first(&outcomes).into_iter().map(|place| there[place].number));
+        }
+        ranking
+    }
+
+    /// The best trial that the sampler or a person chose, once one has completed the first rung.
+    #[must_use]
+    pub fn best(&self) -> Option<&Trial> {
+        let chosen = |number: &u64| self.trials[*number as usize].origin != Origin::Baseline;
+        self.ranking().into_iter().find(chosen).map(|number| &self.trials[number as usize])
+    }
+
+    /// All trials but the baseline, for the sampler. Those that failed come last.
+    #[must_use]
+    pub fn known(&self) -> Vec<Known<'_>> {
+        let mut ranks: Vec<Option<u32>> = vec![None; self.trials.len()];
+        let ranking = self.ranking();
+        ranking.iter().zip(0..).for_each(|(number, rank)| ranks[*number as usize] = Some(rank));
+        let last = ranking.len() as u32;
+        let rank = |trial: &Trial| {
+            let failed = || (self.status(trial) == TrialStatus::Failed).then_some(last);
+            ranks[trial.number as usize].or_else(failed)
+        };
+        let chosen = self.trials.iter().filter(|trial| trial.origin != Origin::Baseline);
+        chosen
+            .map(|trial| Known {
+                setting: &trial.setting,
+                rank: rank(trial),
+                is_suggested: trial.origin == Origin::Sampler,
+            })
+            .collect()
+    }
+
+    /// Environment steps, or episodes, of all runs.
+    #[must_use]
+    pub fn spent(&self) -> u64 {
+        self.trials.iter().flat_map(|trial| trial.runs.values()).map(Run::spent).sum()
+    }
+
+    /// All runs that run, with the number of their start and what they are to have spent.
+    #[must_use]
+    pub fn running(&self) -> Vec<(RunId, u32, u64)> {
+        let of_trial = |trial: &Trial| {
+            let number = trial.number;
+            let running = trial.runs.iter().filter_map(move |(seed, run)| match run.status {
+                RunStatus::Running(target) => {
+                    Some((RunId { trial: number, seed: *seed }, run.attempts, target))
+                }
+                _ => None,
+            });
+            running.collect::<Vec<_>>()
+        };
+        self.trials.iter().flat_map(of_trial).collect()
+    }
+
+    /// A run.
+    #[must_use]
+    pub fn run(&self, id: RunId) -> Option<&Run> {
+        self.trials.get(id.trial as usize)?.runs.get(&id.seed)
+    }
+}
+
+impl Run {
+    /// Notes a report, each point once: a coordinator that was killed may read one again.
+    fn report(&mut self, spent: u64, values: &Values) {
+        if self.points.last().is_none_or(|(last, _)| *last < spent) {
+            self.points.push((spent, values.clone()));
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! A study file that was read and judged: what the rest of the crate works with.
+
+use std::path::{Path, PathBuf};
+
+use common::RunSeed;
+use configuration::{Config, ConfigError};
+
+use crate::parameters::space_of;
+use crate::space::{Setting, Space};
+use crate::study_check::{Faults, check_program, check_rungs, check_start, check_wishes};
+use crate::study_file::{Budget, Constraint, HeldOut, Objective, Resources, SamplerFile, StudyFile};
+use crate::{RacingFile, SweepError};
+
+/// Bytes; a study has a few hundred.
+const LARGEST_FILE: u64 = 4 << 20;
+/// Training seeds of the comparison at the end begin here; those of trials begin at 1.
+pub const HELD_OUT_SEEDS: u64 = 1001;
+
+/// A study.
+#[derive(Clone, Debug)]
+pub struct Study {
+    /// The text of its file.
+    pub text: String,
+    /// Name of the study.
+    pub name: String,
+    /// Seed of the sampler.
+    pub seed: RunSeed,
+    /// What a trial runs.
+    pub program: Program,
+    /// What is varied.
+    pub space: Space,
+    /// What is wanted.
+    pub objectives: Vec<Objective>,
+    /// What a trial must hold.
+    pub constraints: Vec<Constraint>,
+    /// How the next trial is chosen.
+    pub sampler: SamplerFile,
+    /// How weak trials are ended.
+    pub racing: RacingFile,
+    /// What a trial has spent at each decision; the last one is a whole trial.
+    pub rungs: Vec<Rung>,
+    /// When the study ends.
+    pub budget: Budget,
+    /// What runs may use.
+    pub resources: Resources,
+    /// What is tried first.
+    pub start: Vec<Setting>,
+    /// The comparison at the end.
+    pub held_out: Option<HeldOut>,
+}
+
+/// What a trial runs.
+#[derive(Clone, Debug)]
+pub enum Program {
+    /// It trains a policy.
+    Train {
+        /// The configuration that trials share.
+        config: PathBuf,
+        /// Settings of all trials.
+        set: Vec<String>,
+        /// Environment steps of a whole training.
+        steps: u64,
+    },
+    /// It plays a rule.
+    Evaluate {
+        /// What the rule is played on.
+        configs: Vec<PathBuf>,
+        /// Settings of all trials.
+        set: Vec<String>,
+        /// The scheduler with parameters in braces.
+        scheduler: String,
+        /// The scheduler to beat.
+        baseline: String,
+    },
+}
+
+/// What a trial has spent at a decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rung {
+    /// Environment steps of each run, or episodes of each configuration and load.
+    pub spent: u64,
+    /// Runs, a seed each.
+    pub seeds: u32,
+}
+
+impl Study {
+    /// Reads a study file.
+    ///
+    /// # Errors
+    /// [`SweepError::Config`]: what is wrong with which key, and what would be right.
+    pub fn load(path: &Path) -> Result<Self, SweepError> {
+        let text = common::user_file::read_text(path, LARGEST_FILE)
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        Study::parse(&text, &path.display().to_string())
+    }
+
+    /// The same from a text; `origin` names it in errors.
+    ///
+    /// # Errors
+    /// As [`Study::load`].
+    pub fn parse(text: &str, origin: &str) -> Result<Self, SweepError> {
+        let file: StudyFile = configuration::parse_as(text, origin)?;
+        let mut faults = Faults::default();
+        let space = space_of(&file.parameters, &mut faults);
+        check_wishes(&file, &mut faults);
+        let rungs = check_rungs(&file, &mut faults);
+        check_start(&file, &space, &mut faults);
+        faults.into_result(origin)?;
+        let (program, rungs) = check_program(&file, &space, rungs, origin)?;
+        Ok(Study {
+            text: text.to_owned(),
+            name: file.name,
+            seed: RunSeed(file.seed),
+            program,
+            space,
+            objectives: file.objectives,
+            constraints: file.constraints,
+            sampler: file.sampler,
+            racing: file.racing,
+            rungs,
+            budget: file.budget,
+            resources: file.resources,
+            start: file.start,
+            held_out: file.held_out,
+        })
+    }
+
+    /// Runs at once: as many as there are cores and GPUs for.
+    #[must_use]
+    pub fn runs_at_once(&self) -> usize {
+        let Resources { cores, cores_per_run, gpus, gpus_per_run, .. } = self.resources;
+        let cores = if cores == 0 { available_cores() } else { cores };
+        let by_cores = (cores / cores_per_run).max(1);
+        let by_gpus = gpus.checked_div(gpus_per_run).unwrap_or(u32::MAX);
+        by_cores.min(by_gpus) as usize
+    }
+
+    /// Names of all metrics that are read.
+    #[must_use]
+    pub fn metrics(&self) -> Vec<&str> {
+        let wanted = self.objectives.iter().map(|objective| objective.metric.as_str());
+        let mut names: Vec<&str> =
+            wanted.chain(self.constraints.iter().map(|constraint| constraint.metric.as_str())).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// The configuration of a training trial.
+    ///
+    /// # Errors
+    /// What contradicts the rest of the configuration.
+    pub fn config_of(&self, setting: &Setting) -> Result<Config, ConfigError> {
+        match &self.program {
+            Program::Train { config, set, .. } => {
+                let own =
+                    setting.iter().map(|(key, value)| format!("{key}={}", crate::space::toml_text(value)));
+                let settings: Vec<String> = set.iter().cloned().chain(own).collect();
+                configuration::load(config, &settings)
+            }
+            Program::Evaluate { configs, set, .. } => configuration::load(&configs[0], set),
+        }
+    }
+
+    /// The scheduler of an evaluation trial: the template with the setting's values; that of the baseline where it sets nothing.
+    #[must_use]
+    pub fn scheduler_of(&self, setting: &Setting) -> Option<String> {
+        let Program::Evaluate { scheduler, baseline, .. } = &self.program else { return None };
+        if setting.is_empty() {
+            return Some(baseline.clone());
+        }
+        let filled = setting.iter().fold(scheduler.clone(), |text, (key, value)| {
+            text.replace(&format!("{{{key}}}"), &crate::space::plain_text(value))
+        });
+        Some(filled)
+    }
+}
+
+/// Cores of this machine.
+pub(crate) fn available_cores() -> u32 {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32)
+}

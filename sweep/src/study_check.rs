@@ -1,0 +1,263 @@
+//! What a study file must hold beside the kinds and ranges of its values.
+
+use std::path::{Path, PathBuf};
+
+use common::trajectory::Scenario;
+use configuration::{Config, ConfigError};
+
+use crate::SweepError;
+use crate::space::{Space, toml_text};
+use crate::study::{Program, Rung, available_cores};
+use crate::study_file::{EvaluateProgram, RacingRule, RungFile, SamplerKind, StudyFile, TrainProgram};
+
+/// Keys and what is wrong with them.
+#[derive(Debug, Default)]
+pub(crate) struct Faults(Vec<String>);
+
+impl Faults {
+    pub(crate) fn push(&mut self, key: &str, message: &str) {
+        self.0.push(format!("key `{key}`: {message}"));
+    }
+
+    pub(crate) fn into_result(self, origin: &str) -> Result<(), SweepError> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        Err(ConfigError::Invalid { origin: origin.to_owned(), message: self.0.join("; ") }.into())
+    }
+}
+
+/// Objectives, constraints, sampler, budget and resources.
+pub(crate) fn check_wishes(file: &StudyFile, faults: &mut Faults) {
+    match (&file.train, &file.evaluate) {
+        (None, None) => faults.push("train", "is missing; a study has a section [train] or [evaluate]"),
+        (Some(_), Some(_)) => faults.push("evaluate", "is given beside `train`; a study has one of the two"),
+        _ => {}
+    }
+    let metrics: Vec<&String> = file.objectives.iter().map(|objective| &objective.metric).collect();
+    if let Some(place) = (1..metrics.len()).find(|&place| metrics[..place].contains(&metrics[place])) {
+        faults.push(
+            &format!("objectives[{place}].metric"),
+            &format!("is `{}` again; name each objective once", metrics[place]),
+        );
+    }
+    for (place, constraint) in file.constraints.iter().enumerate() {
+        if constraint.of.is_some() && file.evaluate.is_none() {
+            faults.push(
+                &format!("constraints[{place}].of"),
+                "compares with a scheduler, which only [evaluate] plays; leave it out, or limit `eval/of_limit/…` of a training with limits",
+            );
+        }
+    }
+    let Some(budget) = Some(&file.budget) else { return };
+    if budget.trials.is_none() && budget.minutes.is_none() && budget.steps.is_none() {
+        faults.push("budget", "has no end; give `trials`, `minutes` or, with `train`, `steps`");
+    }
+    if budget.steps.is_some() && file.train.is_none() {
+        faults.push(
+            "budget.steps",
+            "counts environment steps of [train]; an [evaluate] study ends by `trials` or `minutes`",
+        );
+    }
+    check_sampler(file, faults);
+    check_resources(file, faults);
+}
+
+fn check_sampler(file: &StudyFile, faults: &mut Faults) {
+    if file.sampler.kind != SamplerKind::CmaEs {
+        return;
+    }
+    if file.racing.rule != RacingRule::None {
+        faults.push(
+            "sampler.kind",
+            "is \"cma_es\", which learns from whole trials; set racing.rule = \"none\", or take \"tpe\"",
+        );
+    }
+    if file.objectives.len() > 1 {
+        faults.push(
+            "sampler.kind",
+            "is \"cma_es\", which knows one objective; take \"tpe\", \"sobol\" or \"random\"",
+        );
+    }
+}
+
+fn check_resources(file: &StudyFile, faults: &mut Faults) {
+    let own = &file.resources;
+    let there = available_cores();
+    if own.cores > there {
+        faults.push("resources.cores", &format!("is {}; this machine has {there}", own.cores));
+    }
+    let cores = if own.cores == 0 { there } else { own.cores };
+    if own.cores_per_run > cores {
+        faults.push(
+            "resources.cores_per_run",
+            &format!("is {}, more than the {cores} of all runs together", own.cores_per_run),
+        );
+    }
+    if own.gpus_per_run > own.gpus {
+        faults.push(
+            "resources.gpus_per_run",
+            &format!("is {}, more than the {} of `resources.gpus`", own.gpus_per_run, own.gpus),
+        );
+    }
+}
+
+/// The rungs as they are written, the last one included; none where the file has none.
+pub(crate) fn check_rungs(file: &StudyFile, faults: &mut Faults) -> Vec<Rung> {
+    let rungs = &file.racing.rungs;
+    let mut read = Vec::new();
+    for (place, rung) in rungs.iter().enumerate() {
+        let at = format!("racing.rungs[{place}]");
+        match spent(rung, file.train.is_some()) {
+            Ok(spent) => read.push(Rung { spent, seeds: rung.seeds }),
+            Err(message) => faults.push(&at, message),
+        }
+    }
+    for (place, pair) in read.windows(2).enumerate() {
+        let grows = pair[1].spent >= pair[0].spent && pair[1].seeds >= pair[0].seeds && pair[1] != pair[0];
+        if !grows {
+            faults.push(
+                &format!("racing.rungs[{}]", place + 1),
+                "spends no more than the rung before it; rungs ascend",
+            );
+        }
+    }
+    if file.racing.rule != RacingRule::None && rungs.len() < 2 {
+        faults.push(
+            "racing.rungs",
+            "needs at least two rungs: a trial is ended at one of them, or goes on to the next",
+        );
+    }
+    if file.evaluate.is_some() && rungs.is_empty() {
+        faults.push(
+            "racing.rungs",
+            "is missing; say how many episodes a trial plays, e.g. [{ episodes = 12 }]",
+        );
+    }
+    read
+}
+
+fn spent(rung: &RungFile, trains: bool) -> Result<u64, &'static str> {
+    match (trains, rung.steps, rung.episodes) {
+        (true, Some(steps), None) => Ok(steps),
+        (true, ..) => Err("needs `steps` and no `episodes`: the study trains"),
+        (false, None, Some(_)) if rung.seeds != 1 => {
+            Err("has `seeds`; an evaluation has `episodes`, each with a seed of its own")
+        }
+        (false, None, Some(episodes)) => Ok(episodes),
+        (false, ..) => Err("needs `episodes` and no `steps`: the study evaluates"),
+    }
+}
+
+/// Settings that are tried first.
+pub(crate) fn check_start(file: &StudyFile, space: &Space, faults: &mut Faults) {
+    for (place, setting) in file.start.iter().enumerate() {
+        if let Err(message) = space.check(setting) {
+            faults.push(&format!("start[{place}]"), &message);
+        }
+    }
+}
+
+/// The program, and all rungs; each end of each parameter is tried on the configuration.
+pub(crate) fn check_program(
+    file: &StudyFile,
+    space: &Space,
+    rungs: Vec<Rung>,
+    origin: &str,
+) -> Result<(Program, Vec<Rung>), SweepError> {
+    match (&file.train, &file.evaluate) {
+        (Some(train), _) => training(train, space, rungs, origin),
+        (None, Some(evaluate)) => evaluation(evaluate, space, origin).map(|program| (program, rungs)),
+        (None, None) => unreachable!("a study without a program was refused"),
+    }
+}
+
+fn training(
+    train: &TrainProgram,
+    space: &Space,
+    rungs: Vec<Rung>,
+    origin: &str,
+) -> Result<(Program, Vec<Rung>), SweepError> {
+    let path = PathBuf::from(&train.config);
+    let base = configuration::load(&path, &train.set)?;
+    let mut faults = Faults::default();
+    if space.parameters.iter().any(|parameter| parameter.key == "seed" || parameter.key == "name") {
+        faults.push("parameters", "holds `seed` or `name`, which a study sets itself: `racing.rungs` say how many seeds a trial has");
+    }
+    for parameter in &space.parameters {
+        for place in [0.0, 1.0] {
+            let value = parameter.range.at(place);
+            check_value(&path, train, &parameter.key, &toml_text(&value), &mut faults);
+        }
+    }
+    let steps = base.learner.budget_steps;
+    let rungs = if rungs.is_empty() { vec![Rung { spent: steps, seeds: 1 }] } else { rungs };
+    if let Some(place) = rungs.iter().position(|rung| rung.spent > steps) {
+        faults.push(
+            &format!("racing.rungs[{place}].steps"),
+            &format!(
+                "is {}; a training of {} ends after {steps} steps (`learner.budget_steps`)",
+                rungs[place].spent, train.config
+            ),
+        );
+    }
+    faults.into_result(origin)?;
+    Ok((Program::Train { config: path, set: train.set.clone(), steps }, rungs))
+}
+
+/// A value at an end of its range must be possible beside the base; contradictions between parameters show in their trial.
+fn check_value(path: &Path, train: &TrainProgram, key: &str, value: &str, faults: &mut Faults) {
+    let settings: Vec<String> = train.set.iter().cloned().chain([format!("{key}={value}")]).collect();
+    let wrong = match configuration::load(path, &settings) {
+        Ok(_) => return,
+        // A value that contradicts another key may be meant: that key may be a parameter, too.
+        Err(error) => error.to_string(),
+    };
+    let is_unknown = wrong.contains("is unknown") || wrong.contains("is no longer read");
+    if is_unknown || !wrong.contains("key `") || wrong.contains(&format!("key `{key}`")) {
+        faults.push(&format!("parameters.{key}"), &format!("cannot be {value}: {wrong}"));
+    }
+}
+
+fn evaluation(evaluate: &EvaluateProgram, space: &Space, origin: &str) -> Result<Program, SweepError> {
+    let mut faults = Faults::default();
+    for parameter in &space.parameters {
+        if !evaluate.scheduler.contains(&format!("{{{}}}", parameter.key)) {
+            faults.push(
+                &format!("parameters.{}", parameter.key),
+                &format!(
+                    "does not occur in `evaluate.scheduler`; write {{{}}} where its value belongs",
+                    parameter.key
+                ),
+            );
+        }
+        if parameter.only_if.is_some() {
+            faults.push(
+                &format!("parameters.{}.only_if", parameter.key),
+                "is for [train]: a name with braces needs all its parameters",
+            );
+        }
+    }
+    let filled = space
+        .at(&vec![0.5; space.dimensions()])
+        .keys()
+        .fold(evaluate.scheduler.clone(), |text, key| text.replace(&format!("{{{key}}}"), ""));
+    if let Some((_, rest)) = filled.split_once('{') {
+        let name = rest.split('}').next().unwrap_or(rest);
+        faults.push("evaluate.scheduler", &format!("names {{{name}}}, which is no parameter of this study"));
+    }
+    for config in &evaluate.configs {
+        let read: Config = configuration::load(Path::new(config), &evaluate.set)?;
+        if read.simulator.scenario != Scenario::Serverless {
+            faults
+                .push("evaluate.configs", &format!("holds {config}, which is not of scenario `serverless`"));
+        }
+    }
+    faults.into_result(origin)?;
+    Ok(Program::Evaluate {
+        configs: evaluate.configs.iter().map(PathBuf::from).collect(),
+        set: evaluate.set.clone(),
+        scheduler: evaluate.scheduler.clone(),
+        baseline: evaluate.baseline.clone(),
+    })
+}
