@@ -25,11 +25,14 @@ pub(crate) fn faults(table: &Table, schema: &Schema) -> Vec<Fault> {
 
 fn check_table(table: &Table, schema: &Schema, path: &str, faults: &mut Vec<Fault>) {
     let known = members(schema);
-    let any = schema.get("additionalProperties").filter(|schema| schema.is_object());
+    let others = schema.get("additionalProperties");
+    let any = others.filter(|schema| schema.is_object());
+    let takes_all = others.and_then(Schema::as_bool) == Some(true);
     for (key, value) in table {
         let path = joined(path, key);
         match known.and_then(|known| known.get(key)).or(any) {
             Some(schema) => check(value, schema, &path, faults),
+            None if takes_all => {}
             None => faults.push(Fault { message: unknown(key, &path, schema), key: path }),
         }
     }
