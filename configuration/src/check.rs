@@ -62,7 +62,9 @@ fn unknown(key: &str, path: &str, schema: &Schema) -> String {
     if known.len() <= 8 {
         return format!("is unknown; here are `{}`", known.join("`, `"));
     }
-    "is unknown; `longshore config reference` lists all keys".to_owned()
+    let reference =
+        schema.get("x-reference").and_then(Schema::as_str).unwrap_or("longshore config reference");
+    format!("is unknown; `{reference}` lists all keys")
 }
 
 fn check(value: &Value, schema: &Schema, path: &str, faults: &mut Vec<Fault>) {

@@ -185,10 +185,9 @@ fn training(
         faults.push("parameters", "holds `seed` or `name`, which a study sets itself: `racing.rungs` say how many seeds a trial has");
     }
     for parameter in &space.parameters {
-        for place in [0.0, 1.0] {
-            let value = parameter.range.at(place);
-            check_value(&path, train, &parameter.key, &toml_text(&value), &mut faults);
-        }
+        let ends = [0.0, 1.0].map(|place| toml_text(&parameter.range.at(place)));
+        let wrong = ends.iter().find_map(|value| wrong_value(&path, train, &parameter.key, value));
+        wrong.iter().for_each(|wrong| faults.push(&format!("parameters.{}", parameter.key), wrong));
     }
     let steps = base.learner.budget_steps;
     let rungs = if rungs.is_empty() { vec![Rung { spent: steps, seeds: 1 }] } else { rungs };
@@ -205,18 +204,13 @@ fn training(
     Ok((Program::Train { config: path, set: train.set.clone(), steps }, rungs))
 }
 
-/// A value at an end of its range must be possible beside the base; contradictions between parameters show in their trial.
-fn check_value(path: &Path, train: &TrainProgram, key: &str, value: &str, faults: &mut Faults) {
+/// Why a value at an end of its range cannot be, beside the base. Contradictions with other keys show in their trial: those may be
+/// parameters, too.
+fn wrong_value(path: &Path, train: &TrainProgram, key: &str, value: &str) -> Option<String> {
     let settings: Vec<String> = train.set.iter().cloned().chain([format!("{key}={value}")]).collect();
-    let wrong = match configuration::load(path, &settings) {
-        Ok(_) => return,
-        // A value that contradicts another key may be meant: that key may be a parameter, too.
-        Err(error) => error.to_string(),
-    };
-    let is_unknown = wrong.contains("is unknown") || wrong.contains("is no longer read");
-    if is_unknown || !wrong.contains("key `") || wrong.contains(&format!("key `{key}`")) {
-        faults.push(&format!("parameters.{key}"), &format!("cannot be {value}: {wrong}"));
-    }
+    let wrong = configuration::load(path, &settings).err()?.to_string();
+    let is_own = wrong.contains(&format!("key `{key}`")) || !wrong.contains("key `");
+    is_own.then(|| format!("cannot be {value}: {wrong}"))
 }
 
 fn evaluation(evaluate: &EvaluateProgram, space: &Space, origin: &str) -> Result<Program, SweepError> {

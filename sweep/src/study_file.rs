@@ -10,6 +10,7 @@ use serde_json::Value;
 /// A study file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-reference" = "longshore sweep reference"))]
 pub struct StudyFile {
     /// Version of the format: 1.
     #[garde(range(min = 1, max = 1))]

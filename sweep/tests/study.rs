@@ -9,7 +9,9 @@ use std::fs;
 
 use ::common::Shutdown;
 use common::{RACE, open, run, text};
-use sweep::{Entry, Origin, RunStatus, State, SweepError, TrialStatus, ask_for_trial, ask_to_stop, read_journal};
+use sweep::{
+    Entry, Origin, RunStatus, State, SweepError, TrialStatus, ask_for_trial, ask_to_stop, read_journal,
+};
 
 #[test]
 fn a_race_ends_with_the_best_trials_on_all_seeds() {
@@ -34,7 +36,8 @@ fn a_race_ends_with_the_best_trials_on_all_seeds() {
     let seeds: Vec<u32> = best.runs.keys().map(|seed| seed + 1).collect();
     assert_eq!(seeds, [1, 2, 1001, 1002]);
     // A trial that goes on begins where it was stopped.
-    let starts = fs::read_to_string(folder.path().join(format!("trials/{:04}/seed-1/starts", best.number))).unwrap();
+    let starts =
+        fs::read_to_string(folder.path().join(format!("trials/{:04}/seed-1/starts", best.number))).unwrap();
     assert!(starts.lines().skip(1).all(|line| !line.ends_with(" 0")), "{starts}");
 }
 

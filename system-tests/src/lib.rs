@@ -2,6 +2,7 @@
 
 mod faulty_disk;
 mod shards;
+mod small_disk;
 mod traffic;
 
 use std::ffi::OsStr;
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 
 pub use faulty_disk::{Fault, FaultyDisk};
 pub use shards::{REPLAYED, ShardProcess, free_port};
+pub use small_disk::SmallDisk;
 pub use traffic::{RUN, SCHEMA, STEPS, Traffic, impatient};
 
 /// The folder of the programs that were built with these tests.

@@ -7,38 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use system_tests::{programs, root, run};
-
-/// A file system of a MiB in memory, gone when it is dropped.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    /// Nothing where this user may not mount one.
-    fn mount(at: &Path) -> Option<Self> {
-        fs::create_dir(at).unwrap();
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(at).stderr(Stdio::null());
-        let mounted = mount.status().is_ok_and(|status| status.success());
-        if !mounted {
-            eprintln!("SKIPPED: a disk of 1 MB can be mounted by root alone");
-        }
-        mounted.then(|| SmallDisk(at.to_owned()))
-    }
-
-    /// Leaves so many KiB free.
-    fn leave(&self, kib: usize) {
-        let filler = self.0.join("filler");
-        fs::write(&filler, []).unwrap();
-        fs::write(&filler, vec![0; (1024 - kib) << 10]).unwrap();
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // Lazily: a program that failed may still hold it for a moment.
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
+use system_tests::{SmallDisk, programs, root, run};
 
 fn full(output: &Output, file: &str) {
     let text = String::from_utf8_lossy(&output.stderr);
@@ -56,7 +25,7 @@ fn a_run_whose_disk_is_full_names_the_file() {
     // The checkpoints of this network have some 300 KiB; what comes before them has a few.
     for (kib, file) in [(0, "/disk/run-0/"), (4, "/disk/run-4/"), (100, "/disk/run-100/checkpoints/")] {
         disk.leave(kib);
-        let run_folder = disk.0.join(format!("run-{kib}"));
+        let run_folder = disk.path().join(format!("run-{kib}"));
         let mut arguments = vec!["train", "-c", &slots, "--no-report"];
         let path = run_folder.display().to_string();
         arguments.extend(["--run-folder", &path]);
@@ -103,7 +72,7 @@ fn results_reports_samples_and_keys_on_a_full_disk_name_the_file() {
     };
     assert!(evaluate(&results).status.success());
     disk.leave(0);
-    let path = |name: &str| disk.0.join(name).display().to_string();
+    let path = |name: &str| disk.path().join(name).display().to_string();
     full(&evaluate(&path("results")), "/disk/results");
     full(&run("longshore", &["report", &results, "-o", &path("report.html")]), "/disk/report.html");
     let events = "simulator/data/azure2021/events.csv";

@@ -127,6 +127,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
             "replay",
             "learner",
             "evaluation",
+            "sweep",
             "bench",
             "cli",
         ],

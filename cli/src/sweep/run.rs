@@ -21,6 +21,8 @@ pub struct RunArguments {
     /// Only reads the file, and says whether it is right.
     #[arg(long)]
     pub check: bool,
+    #[command(flatten)]
+    pub runs: RunsArguments,
 }
 
 /// Goes on with a study.
@@ -29,6 +31,16 @@ pub struct ResumeArguments {
     /// The folder of the study.
     #[arg(value_name = "FOLDER")]
     pub folder: PathBuf,
+    #[command(flatten)]
+    pub runs: RunsArguments,
+}
+
+/// How runs are started.
+#[derive(Debug, clap::Args)]
+pub struct RunsArguments {
+    /// The program that runs execute, with the arguments of `longshore`; this program itself when it is not given.
+    #[arg(long, value_name = "FILE")]
+    pub program: Option<PathBuf>,
 }
 
 /// Runs a study to its end.
@@ -50,7 +62,7 @@ pub fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::Success);
     }
     let folder = arguments.folder.clone().unwrap_or_else(|| Path::new("sweeps").join(&study.name));
-    coordinate(&folder, Some(study))
+    coordinate(&folder, Some(study), &arguments.runs)
 }
 
 /// Goes on with a study to its end.
@@ -58,13 +70,17 @@ pub fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
 /// # Errors
 /// Those of the study.
 pub fn resume(arguments: &ResumeArguments) -> anyhow::Result<ExitCode> {
-    coordinate(&arguments.folder, None)
+    coordinate(&arguments.folder, None, &arguments.runs)
 }
 
-fn coordinate(folder: &Path, study: Option<Study>) -> anyhow::Result<ExitCode> {
+fn coordinate(folder: &Path, study: Option<Study>, runs: &RunsArguments) -> anyhow::Result<ExitCode> {
     let shutdown = telemetry::shutdown_on_signals()?;
+    let program = match &runs.program {
+        Some(program) => std::path::absolute(program).context("--program")?,
+        None => std::env::current_exe().context("cannot find the program itself")?,
+    };
     let place = Place {
-        program: std::env::current_exe().context("cannot find the program itself")?,
+        program,
         working: std::env::current_dir().context("cannot find the working folder")?,
         layout: Layout::new(folder),
     };

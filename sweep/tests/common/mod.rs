@@ -1,6 +1,10 @@
 //! Studies of a program that takes milliseconds.
 
-#![allow(clippy::unwrap_used, dead_code, reason = "a test says by its panic what failed; each file uses some of this")]
+#![allow(
+    clippy::unwrap_used,
+    dead_code,
+    reason = "a test says by its panic what failed; each file uses some of this"
+)]
 
 use std::path::{Path, PathBuf};
 
@@ -44,11 +48,8 @@ pub fn study(text: &str) -> Study {
 }
 
 pub fn open(folder: &Path, text: Option<&str>) -> Result<Coordinator, SweepError> {
-    let place = Place {
-        program: root().join("sweep/tests/trial.sh"),
-        working: root(),
-        layout: Layout::new(folder),
-    };
+    let place =
+        Place { program: root().join("sweep/tests/trial.sh"), working: root(), layout: Layout::new(folder) };
     Coordinator::open(place, text.map(study), Box::<LocalExecutor>::default())
 }
 
