@@ -20,6 +20,12 @@ pub(crate) fn check_amendment(old: &Study, new: &Study) -> Result<(), SweepError
         let key = if matches!(old.program, Program::Train { .. }) { "train" } else { "evaluate" };
         return wrong(key, "may not change: trials before and after could not be compared");
     }
+    if let Some((name, _)) = old.configs.iter().find(|(name, text)| new.configs.get(*name) != Some(text)) {
+        return wrong(
+            name,
+            "the configuration has changed since the study began: trials before and after could not be compared",
+        );
+    }
     if old.objectives != new.objectives {
         return wrong("objectives", "may not change");
     }

@@ -63,16 +63,19 @@ impl Coordinator {
         let state = State::of(&entries)?;
         let seconds = state.as_ref().map_or(0.0, |state| state.seconds);
         let state = match (state, study) {
-            (Some(mut state), Some(study)) if study.text != state.study.text => {
+            (Some(mut state), Some(study))
+                if study.text != state.study.text || study.configs != state.study.configs =>
+            {
                 check_amendment(&state.study, &study)?;
-                let entry = Entry::Study { text: study.text };
+                let entry = Entry::Study { text: study.text, configs: study.configs };
                 journal.append(seconds, std::slice::from_ref(&entry))?;
                 state.apply(seconds, &entry)?;
                 state
             }
             (Some(state), _) => state,
             (None, Some(study)) => {
-                journal.append(seconds, &[Entry::Study { text: study.text.clone() }])?;
+                let entry = Entry::Study { text: study.text.clone(), configs: study.configs.clone() };
+                journal.append(seconds, &[entry])?;
                 State::new(study)
             }
             (None, None) => return Err(no_study(&folder)),

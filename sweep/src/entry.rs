@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::space::Setting;
+use crate::study::Configs;
 
 /// Values of metrics, by name.
 pub type Values = BTreeMap<String, f64>;
@@ -26,6 +27,8 @@ pub enum Entry {
     Study {
         /// The text of the study file.
         text: String,
+        /// The texts of the configurations that it names.
+        configs: Configs,
     },
     /// A trial came into being.
     Trial {

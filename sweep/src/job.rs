@@ -114,6 +114,14 @@ fn evaluations(place: &Place, state: &State, run: RunId, target: u64) -> Result<
     };
     let folder = place.layout.run(run);
     std::fs::create_dir_all(&folder).map_err(|source| SweepError::io("create", &folder, source))?;
+    for (number, config) in configs.iter().enumerate() {
+        let path = place.layout.evaluated(number);
+        if !path.exists() {
+            std::fs::create_dir_all(place.layout.folder.join("configs"))
+                .map_err(|source| SweepError::io("create", &path, source))?;
+            durable::atomic_write(&path, state.study.configs[config].as_bytes())?;
+        }
+    }
     let is_held_out = u64::from(run.seed) + 1 >= HELD_OUT_SEEDS;
     let own = state.study.scheduler_of(&state.trials[run.trial as usize].setting).unwrap_or_default();
     // At the end the baseline plays beside the trial, so that the results hold paired differences.
@@ -127,26 +135,21 @@ fn evaluations(place: &Place, state: &State, run: RunId, target: u64) -> Result<
     let settings: Vec<String> =
         set.iter().map(|setting| format!(" --set {}", quoted_text(setting))).collect();
     let part = if is_held_out { "test" } else { "tuning" };
-    let command = |(number, config): (usize, &PathBuf), (name, schedulers): &(String, Vec<String>)| {
+    let command = |number: usize, (name, schedulers): &(String, Vec<String>)| {
         let output = quoted(&folder.join(results_file(number, name)));
         let schedulers: Vec<String> =
             schedulers.iter().map(|one| format!(" --scheduler {}", quoted_text(&escaped(one)))).collect();
         format!(
             "{} evaluate serverless -c {}{} --part {part} --seeds {target} --threads {}{} --json > {output}.tmp && mv {output}.tmp {output}",
             quoted(&place.program),
-            quoted(config),
+            quoted(&place.layout.evaluated(number)),
             settings.concat(),
             state.study.resources.cores_per_run,
             schedulers.concat(),
         )
     };
-    let of_config = |config| players.iter().map(move |player| (config, player)).collect::<Vec<_>>();
-    Ok(configs
-        .iter()
-        .enumerate()
-        .flat_map(of_config)
-        .map(|(config, player)| command(config, player))
-        .collect())
+    let of_config = |number| players.iter().map(move |player| (number, player));
+    Ok((0..configs.len()).flat_map(of_config).map(|(number, player)| command(number, player)).collect())
 }
 
 /// Name of the results of the trial's own scheduler.

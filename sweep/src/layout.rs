@@ -10,6 +10,7 @@ use crate::entry::RunId;
 /// study.toml            the study file as it is now
 /// lock                  held by the coordinator
 /// journal/              everything that was decided and reported
+/// configs/0.toml        what evaluations are played on
 /// requests/             what people ask of a running coordinator
 /// trials/0007/config.toml       the configuration of trial 7
 /// trials/0007/seed-2/           the run folder of its training with seed 2, or the results of its evaluation
@@ -44,6 +45,12 @@ impl Layout {
     #[must_use]
     pub fn trial(&self, trial: u64) -> PathBuf {
         self.folder.join("trials").join(format!("{trial:04}"))
+    }
+
+    /// What an evaluation is played on.
+    #[must_use]
+    pub fn evaluated(&self, config: usize) -> PathBuf {
+        self.folder.join("configs").join(format!("{config}.toml"))
     }
 
     /// The configuration of a training trial.

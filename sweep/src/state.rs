@@ -10,6 +10,9 @@ use crate::sampler::Known;
 use crate::space::Setting;
 use crate::study::{HELD_OUT_SEEDS, Study};
 
+/// What the study's file is called in errors.
+const IN_JOURNAL: &str = "the study's file in its journal";
+
 /// A study with its trials.
 #[derive(Debug)]
 pub struct State {
@@ -109,15 +112,15 @@ impl State {
     /// The state after these entries; `None` where there are none. The first entry is the study.
     ///
     /// # Errors
-    /// [`SweepError::Config`] where the study's file cannot be read any more: a configuration that it names has changed.
+    /// [`SweepError::Config`] where the study's file cannot be read any more: this version judges it otherwise.
     pub fn of(entries: &[Timed]) -> Result<Option<Self>, SweepError> {
         let mut state: Option<State> = None;
         for Timed { seconds, entry } in entries {
             match &mut state {
                 Some(state) => state.apply(*seconds, entry)?,
                 None => {
-                    let Entry::Study { text } = entry else { continue };
-                    state = Some(State::new(Study::parse(text, "the study's file in its journal")?));
+                    let Entry::Study { text, configs } = entry else { continue };
+                    state = Some(State::new(Study::parse(text, IN_JOURNAL, configs.clone())?));
                 }
             }
         }
@@ -137,9 +140,9 @@ impl State {
     pub fn apply(&mut self, seconds: f64, entry: &Entry) -> Result<(), SweepError> {
         self.seconds = self.seconds.max(seconds);
         match entry {
-            Entry::Study { text } => {
+            Entry::Study { text, configs } => {
                 if *text != self.study.text {
-                    self.study = Study::parse(text, "the study's file in its journal")?;
+                    self.study = Study::parse(text, IN_JOURNAL, configs.clone())?;
                     (0..self.trials.len()).for_each(|trial| self.settle(trial));
                 }
             }

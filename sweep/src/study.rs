@@ -1,6 +1,7 @@
 //! A study file that was read and judged: what the rest of the crate works with.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::Path;
 
 use common::RunSeed;
 use configuration::{Config, ConfigError};
@@ -16,11 +17,16 @@ const LARGEST_FILE: u64 = 4 << 20;
 /// Training seeds of the comparison at the end begin here; those of trials begin at 1.
 pub const HELD_OUT_SEEDS: u64 = 1001;
 
+/// The texts of configurations, by their paths.
+pub type Configs = BTreeMap<String, String>;
+
 /// A study.
 #[derive(Clone, Debug)]
 pub struct Study {
     /// The text of its file.
     pub text: String,
+    /// The texts of the configurations that it names, by their paths: a study stays what it was when files change.
+    pub configs: Configs,
     /// Name of the study.
     pub name: String,
     /// Seed of the sampler.
@@ -55,7 +61,7 @@ pub enum Program {
     /// It trains a policy.
     Train {
         /// The configuration that trials share.
-        config: PathBuf,
+        config: String,
         /// Settings of all trials.
         set: Vec<String>,
         /// Environment steps of a whole training.
@@ -64,7 +70,7 @@ pub enum Program {
     /// It plays a rule.
     Evaluate {
         /// What the rule is played on.
-        configs: Vec<PathBuf>,
+        configs: Vec<String>,
         /// Settings of all trials.
         set: Vec<String>,
         /// The scheduler with parameters in braces.
@@ -84,21 +90,28 @@ pub struct Rung {
 }
 
 impl Study {
-    /// Reads a study file.
+    /// Reads a study file and the configurations that it names.
     ///
     /// # Errors
     /// [`SweepError::Config`]: what is wrong with which key, and what would be right.
     pub fn load(path: &Path) -> Result<Self, SweepError> {
-        let text = common::user_file::read_text(path, LARGEST_FILE)
-            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        Study::parse(&text, &path.display().to_string())
+        let text = read(path)?;
+        let origin = path.display().to_string();
+        let file: StudyFile = configuration::parse_as(&text, &origin)?;
+        let train = file.train.iter().map(|train| &train.config);
+        let evaluate = file.evaluate.iter().flat_map(|evaluate| &evaluate.configs);
+        let named = train.chain(evaluate);
+        let configs = named
+            .map(|name| Ok((name.clone(), read(Path::new(name))?)))
+            .collect::<Result<_, ConfigError>>()?;
+        Study::parse(&text, &origin, configs)
     }
 
-    /// The same from a text; `origin` names it in errors.
+    /// A study from the texts of its file and its configurations; `origin` names the file in errors.
     ///
     /// # Errors
     /// As [`Study::load`].
-    pub fn parse(text: &str, origin: &str) -> Result<Self, SweepError> {
+    pub fn parse(text: &str, origin: &str, configs: Configs) -> Result<Self, SweepError> {
         let file: StudyFile = configuration::parse_as(text, origin)?;
         let mut faults = Faults::default();
         let space = space_of(&file.parameters, &mut faults);
@@ -106,9 +119,10 @@ impl Study {
         let rungs = check_rungs(&file, &mut faults);
         check_start(&file, &space, &mut faults);
         faults.into_result(origin)?;
-        let (program, rungs) = check_program(&file, &space, rungs, origin)?;
+        let (program, rungs) = check_program(&file, &space, rungs, origin, &configs)?;
         Ok(Study {
             text: text.to_owned(),
+            configs,
             name: file.name,
             seed: RunSeed(file.seed),
             program,
@@ -151,15 +165,13 @@ impl Study {
     /// # Errors
     /// What contradicts the rest of the configuration.
     pub fn config_of(&self, setting: &Setting) -> Result<Config, ConfigError> {
-        match &self.program {
-            Program::Train { config, set, .. } => {
-                let own =
-                    setting.iter().map(|(key, value)| format!("{key}={}", crate::space::toml_text(value)));
-                let settings: Vec<String> = set.iter().cloned().chain(own).collect();
-                configuration::load(config, &settings)
-            }
-            Program::Evaluate { configs, set, .. } => configuration::load(&configs[0], set),
-        }
+        let (name, set) = match &self.program {
+            Program::Train { config, set, .. } => (config, set),
+            Program::Evaluate { configs, set, .. } => (&configs[0], set),
+        };
+        let own = setting.iter().map(|(key, value)| format!("{key}={}", crate::space::toml_text(value)));
+        let settings: Vec<String> = set.iter().cloned().chain(own).collect();
+        configuration::parse(&self.configs[name], name, &settings)
     }
 
     /// The scheduler of an evaluation trial: the template with the setting's values; that of the baseline where it sets nothing.
@@ -174,6 +186,11 @@ impl Study {
         });
         Some(filled)
     }
+}
+
+fn read(path: &Path) -> Result<String, ConfigError> {
+    common::user_file::read_text(path, LARGEST_FILE)
+        .map_err(|source| ConfigError::Read { path: path.to_owned(), source })
 }
 
 /// Cores of this machine.

@@ -1,13 +1,13 @@
 //! What a study file must hold beside the kinds and ranges of its values.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use common::trajectory::Scenario;
 use configuration::{Config, ConfigError};
 
 use crate::SweepError;
 use crate::space::{Space, toml_text};
-use crate::study::{Program, Rung, available_cores};
+use crate::study::{Configs, Program, Rung, available_cores};
 use crate::study_file::{EvaluateProgram, RacingRule, RungFile, SamplerKind, StudyFile, TrainProgram};
 
 /// Keys and what is wrong with them.
@@ -164,10 +164,13 @@ pub(crate) fn check_program(
     space: &Space,
     rungs: Vec<Rung>,
     origin: &str,
+    configs: &Configs,
 ) -> Result<(Program, Vec<Rung>), SweepError> {
     match (&file.train, &file.evaluate) {
-        (Some(train), _) => training(train, space, rungs, origin),
-        (None, Some(evaluate)) => evaluation(evaluate, space, origin).map(|program| (program, rungs)),
+        (Some(train), _) => training(train, space, rungs, origin, configs),
+        (None, Some(evaluate)) => {
+            evaluation(evaluate, space, origin, configs).map(|program| (program, rungs))
+        }
         (None, None) => unreachable!("a study without a program was refused"),
     }
 }
@@ -177,16 +180,17 @@ fn training(
     space: &Space,
     rungs: Vec<Rung>,
     origin: &str,
+    configs: &Configs,
 ) -> Result<(Program, Vec<Rung>), SweepError> {
-    let path = PathBuf::from(&train.config);
-    let base = configuration::load(&path, &train.set)?;
+    let text = text_of(configs, &train.config)?;
+    let base = configuration::parse(text, &train.config, &train.set)?;
     let mut faults = Faults::default();
     if space.parameters.iter().any(|parameter| parameter.key == "seed" || parameter.key == "name") {
         faults.push("parameters", "holds `seed` or `name`, which a study sets itself: `racing.rungs` say how many seeds a trial has");
     }
     for parameter in &space.parameters {
         let ends = [0.0, 1.0].map(|place| toml_text(&parameter.range.at(place)));
-        let wrong = ends.iter().find_map(|value| wrong_value(&path, train, &parameter.key, value));
+        let wrong = ends.iter().find_map(|value| wrong_value(text, train, &parameter.key, value));
         wrong.iter().for_each(|wrong| faults.push(&format!("parameters.{}", parameter.key), wrong));
     }
     let steps = base.learner.budget_steps;
@@ -201,19 +205,32 @@ fn training(
         );
     }
     faults.into_result(origin)?;
-    Ok((Program::Train { config: path, set: train.set.clone(), steps }, rungs))
+    Ok((Program::Train { config: train.config.clone(), set: train.set.clone(), steps }, rungs))
+}
+
+/// The text of a configuration that the study names.
+fn text_of<'a>(configs: &'a Configs, name: &str) -> Result<&'a str, ConfigError> {
+    configs.get(name).map(String::as_str).ok_or_else(|| ConfigError::Read {
+        path: PathBuf::from(name),
+        source: std::io::ErrorKind::NotFound.into(),
+    })
 }
 
 /// Why a value at an end of its range cannot be, beside the base. Contradictions with other keys show in their trial: those may be
 /// parameters, too.
-fn wrong_value(path: &Path, train: &TrainProgram, key: &str, value: &str) -> Option<String> {
+fn wrong_value(text: &str, train: &TrainProgram, key: &str, value: &str) -> Option<String> {
     let settings: Vec<String> = train.set.iter().cloned().chain([format!("{key}={value}")]).collect();
-    let wrong = configuration::load(path, &settings).err()?.to_string();
+    let wrong = configuration::parse(text, &train.config, &settings).err()?.to_string();
     let is_own = wrong.contains(&format!("key `{key}`")) || !wrong.contains("key `");
     is_own.then(|| format!("cannot be {value}: {wrong}"))
 }
 
-fn evaluation(evaluate: &EvaluateProgram, space: &Space, origin: &str) -> Result<Program, SweepError> {
+fn evaluation(
+    evaluate: &EvaluateProgram,
+    space: &Space,
+    origin: &str,
+    configs: &Configs,
+) -> Result<Program, SweepError> {
     let mut faults = Faults::default();
     for parameter in &space.parameters {
         if !evaluate.scheduler.contains(&format!("{{{}}}", parameter.key)) {
@@ -241,7 +258,7 @@ fn evaluation(evaluate: &EvaluateProgram, space: &Space, origin: &str) -> Result
         faults.push("evaluate.scheduler", &format!("names {{{name}}}, which is no parameter of this study"));
     }
     for config in &evaluate.configs {
-        let read: Config = configuration::load(Path::new(config), &evaluate.set)?;
+        let read: Config = configuration::parse(text_of(configs, config)?, config, &evaluate.set)?;
         if read.simulator.scenario != Scenario::Serverless {
             faults
                 .push("evaluate.configs", &format!("holds {config}, which is not of scenario `serverless`"));
@@ -249,7 +266,7 @@ fn evaluation(evaluate: &EvaluateProgram, space: &Space, origin: &str) -> Result
     }
     faults.into_result(origin)?;
     Ok(Program::Evaluate {
-        configs: evaluate.configs.iter().map(PathBuf::from).collect(),
+        configs: evaluate.configs.clone(),
         set: evaluate.set.clone(),
         scheduler: evaluate.scheduler.clone(),
         baseline: evaluate.baseline.clone(),

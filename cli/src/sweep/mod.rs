@@ -3,6 +3,7 @@
 mod add_trial;
 mod best;
 mod reference;
+mod report;
 mod run;
 mod status;
 
@@ -32,6 +33,8 @@ pub enum SweepAction {
     Status(status::StatusArguments),
     /// Shows the best trial, or writes its configuration.
     Best(best::BestArguments),
+    /// Draws a study as one HTML file.
+    Report(report::ReportArguments),
     /// Asks for a trial with settings of your own.
     AddTrial(add_trial::AddTrialArguments),
     /// Ends a study's coordinator in order; `resume` goes on.
@@ -50,6 +53,7 @@ pub fn run(arguments: &SweepArguments) -> anyhow::Result<ExitCode> {
         SweepAction::Resume(arguments) => run::resume(arguments),
         SweepAction::Status(arguments) => status::run(arguments),
         SweepAction::Best(arguments) => best::run(arguments),
+        SweepAction::Report(arguments) => report::run(arguments),
         SweepAction::AddTrial(arguments) => add_trial::run(arguments),
         SweepAction::Stop(arguments) => status::stop(arguments),
         SweepAction::Reference => reference::run(),

@@ -7,7 +7,7 @@ use common::ExitCode;
 use sweep::{Coordinator, Layout, LocalExecutor, Place, State, Study};
 use telemetry::StatusLine;
 
-use super::status::{leaderboard, line};
+use super::status::{comparison, leaderboard, line};
 
 /// Runs the study of a file, in `sweeps/NAME`. Given again, the study goes on; with a file that has changed, as the file says now.
 #[derive(Debug, clap::Args)]
@@ -96,8 +96,10 @@ fn coordinate(folder: &Path, study: Option<Study>, runs: &RunsArguments) -> anyh
     let mut status = StatusLine::new();
     let ended = coordinator.run(&shutdown, &mut |state: &State| status.update(|| line(state)));
     status.clear();
-    leaderboard(coordinator.state(), &mut telemetry::stdout())?;
+    let mut out = telemetry::stdout();
+    leaderboard(coordinator.state(), &mut out)?;
     ended?;
+    comparison(&Layout::new(folder), coordinator.state(), &mut out)?;
     tracing::info!(
         folder = %folder.display(),
         "the study has ended; `longshore sweep best` writes the best configuration, `longshore sweep report` draws the study"

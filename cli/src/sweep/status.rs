@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use common::ExitCode;
 use serde_json::json;
-use sweep::{Direction, Origin, Setting, State, Trial, TrialStatus, ask_to_stop};
+use sweep::{Direction, Layout, Origin, Setting, State, Trial, TrialStatus, ask_to_stop, held_out};
 
 use super::add_trial::state;
 
@@ -43,6 +43,7 @@ pub fn run(arguments: &StatusArguments) -> anyhow::Result<ExitCode> {
     } else {
         writeln!(out, "{}", line(&state))?;
         leaderboard(&state, &mut out)?;
+        comparison(&Layout::new(&arguments.folder), &state, &mut out)?;
     }
     Ok(ExitCode::Success)
 }
@@ -81,6 +82,10 @@ pub fn line(state: &State) -> String {
         || "no result yet".to_owned(),
         |best| format!("best {} (trial {})", value(state, best), best.number),
     );
+    if !state.held_out.is_empty() {
+        let running = state.running().len();
+        return format!("the best trial and the baseline run on held-out seeds: {running} running | {best}");
+    }
     let left = left(state).map_or_else(String::new, |minutes| format!(" | about {minutes:.0} min left"));
     format!(
         "trials {}{of}: {} | {best} | {:.1} min{left}",
@@ -147,6 +152,32 @@ pub fn leaderboard(state: &State, out: &mut impl Write) -> std::io::Result<()> {
             trial.number,
             why.unwrap_or("no reason is known"),
             setting(trial)
+        )?;
+    }
+    Ok(())
+}
+
+/// The comparison with the baseline on held-out seeds, where it was made.
+///
+/// # Errors
+/// Where `out` cannot be written.
+pub fn comparison(layout: &Layout, state: &State, out: &mut impl Write) -> std::io::Result<()> {
+    let rows = match held_out(layout, state) {
+        Ok(rows) => rows,
+        Err(why) => return writeln!(out, "the comparison on held-out seeds cannot be shown: {why}"),
+    };
+    for row in rows {
+        let number = |value: f64| format!("{value:.4}");
+        let baseline =
+            row.baseline.map_or_else(String::new, |value| format!(", baseline {}", number(value.mean)));
+        writeln!(
+            out,
+            "held-out seeds: {}: best {}{baseline}, difference {} [{}, {}]",
+            row.what,
+            number(row.best.mean),
+            number(row.difference.mean),
+            number(row.difference.low),
+            number(row.difference.high),
         )?;
     }
     Ok(())

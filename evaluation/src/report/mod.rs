@@ -10,7 +10,7 @@ mod timeline;
 use std::fmt::Write as _;
 
 use common::trajectory::Scenario;
-use drawing::{STYLE_SHEET, Style, escape, plain};
+use drawing::{Style, escape, html_page, plain};
 use page::Page;
 pub use page::{Explained, ReportInput};
 
@@ -43,19 +43,8 @@ impl Page<'_> {
             body.push_str("</section>");
         }
         self.explained(&mut body);
-        format!(
-            "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/>\
-             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\
-             <title>{title}</title><style>{css}</style></head><body>\
-             <header><h1>{title}</h1><button id=\"theme\">light / dark</button></header>\
-             <nav>{links}</nav><main>{method}{legend}{body}</main>\
-             <script>//<![CDATA[\n{script}//]]></script></body></html>\n",
-            css = [STYLE_SHEET, include_str!("page.css")].concat(),
-            script = include_str!("page.js"),
-            links = self.links(),
-            method = self.method(),
-            legend = self.legend(),
-        )
+        let body = [self.method(), self.legend(), body].concat();
+        html_page(&title, &self.links(), &body, include_str!("legend.js"))
     }
 
     fn links(&self) -> String {

@@ -44,7 +44,9 @@ pub fn root() -> PathBuf {
 }
 
 pub fn study(text: &str) -> Study {
-    Study::parse(text, "test.toml").unwrap()
+    let config = root().join("configs/train/slots.toml");
+    let content = std::fs::read_to_string(&config).unwrap();
+    Study::parse(text, "test.toml", [(config.display().to_string(), content)].into()).unwrap()
 }
 
 pub fn open(folder: &Path, text: Option<&str>) -> Result<Coordinator, SweepError> {

@@ -1,5 +1,3 @@
-"use strict";
-const root = document.documentElement;
 const boxes = [...document.querySelectorAll(".legend input")];
 const show = (box) => {
   for (const mark of document.querySelectorAll(`svg .s${box.value}`)) mark.classList.toggle("off", !box.checked);
@@ -10,8 +8,3 @@ document.getElementById("all").onclick = () => choose(() => true);
 document.getElementById("none").onclick = () => choose(() => false);
 document.getElementById("strongest").onclick = () => choose((box) => box.defaultChecked);
 boxes.forEach(show);
-if (["#dark", "#light"].includes(location.hash)) root.dataset.theme = location.hash.slice(1);
-document.getElementById("theme").onclick = () => {
-  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-  root.dataset.theme = dark ? "light" : "dark";
-};

@@ -1,0 +1,189 @@
+//! The pictures of a report.
+
+use drawing::{
+    Axis, Element, ParallelLine, Row, Series, Spot, Style, Value, line_chart, parallel_coordinates,
+    row_chart, scatter,
+};
+
+use super::tables::short;
+use crate::importance::importances;
+use crate::space::Range;
+use crate::state::{State, Trial};
+use crate::study_file::Direction;
+
+/// Trials whose lines have colours.
+const COLOURED: usize = 6;
+
+fn figure(chart: &Element, caption: &str) -> String {
+    format!("<figure>{chart}<figcaption>{caption}</figcaption></figure>")
+}
+
+/// How a trial looks: the best ones in colour, the others grey.
+fn styles(state: &State) -> Vec<(&Trial, Style)> {
+    let ranked = state.ranking().into_iter().map(|number| &state.trials[number as usize]);
+    ranked
+        .enumerate()
+        .map(|(place, trial)| {
+            let name =
+                if trial.number == 0 { "the baseline".to_owned() } else { format!("trial {}", trial.number) };
+            let mut style = Style::new(place, name);
+            style.strong = trial.number == 0;
+            style.soft = place >= COLOURED && trial.number != 0;
+            (trial, style)
+        })
+        .collect()
+}
+
+fn signed(state: &State, value: f64) -> f64 {
+    if state.study.objectives[0].direction == Direction::Minimise { value } else { -value }
+}
+
+/// Learning curves, and the best trial so far.
+pub(super) fn curves(state: &State) -> String {
+    let objective = &state.study.objectives[0];
+    let series: Vec<Series> = styles(state)
+        .into_iter()
+        .filter_map(|(trial, style)| {
+            let run = trial.runs.get(&0)?;
+            let points: Vec<(f64, Value)> = run
+                .points
+                .iter()
+                .filter_map(|(spent, values)| {
+                    Some((*spent as f64, Value::exact(*values.get(&objective.metric)?)))
+                })
+                .collect();
+            (points.len() > 1).then_some(Series { style, points, marked: false })
+        })
+        .collect();
+    let mut charts = String::new();
+    if !series.is_empty() {
+        let all = || series.iter().flat_map(|one| &one.points);
+        let last = all().map(|(spent, _)| *spent).fold(1.0, f64::max);
+        let y = fitted(&objective.metric, all().map(|(_, value)| value.mean));
+        let chart = line_chart("First seed of each trial", &Axis::between("spent", 0.0, last), &y, &series);
+        charts += &figure(
+            &chart,
+            "The best trials are coloured, the baseline is bold. A line ends where its trial was ended.",
+        );
+    }
+    let best = best_so_far(state);
+    if best.len() > 1 {
+        let last = best.last().map_or(1.0, |(trial, _)| *trial);
+        let y = fitted(&objective.metric, best.iter().map(|(_, value)| value.mean));
+        let style = Style { strong: true, ..Style::new(0, "best so far".to_owned()) };
+        let series = [Series { style, points: best, marked: false }];
+        let chart = line_chart("Best first rung so far", &Axis::between("trial", 1.0, last), &y, &series);
+        charts += &figure(&chart, "By what trials came to at the first rung, which all of them complete.");
+    }
+    if charts.is_empty() { charts } else { format!("<div class=\"charts\">{charts}</div>") }
+}
+
+fn best_so_far(state: &State) -> Vec<(f64, Value)> {
+    let mut best = f64::INFINITY;
+    let mut points = Vec::new();
+    for trial in state.trials.iter().skip(1) {
+        let Some(outcome) = trial.outcomes.first() else { continue };
+        best = best.min(outcome.objectives[0]);
+        points.push((trial.number as f64, Value::exact(signed(state, best))));
+    }
+    points
+}
+
+/// An axis that holds most of the values: a few bad trials would press all others together.
+fn fitted(label: &str, values: impl Iterator<Item = f64>) -> Axis {
+    let mut values: Vec<f64> = values.filter(|value| value.is_finite()).collect();
+    values.sort_by(f64::total_cmp);
+    let at =
+        |part: f64| values.get(((values.len().max(1) - 1) as f64 * part) as usize).copied().unwrap_or(0.0);
+    let (low, high) = (at(0.0), at(0.9).max(at(0.5)));
+    let margin = ((high - low) * 0.08).max(1e-9);
+    Axis::between(label, low - margin, high + margin)
+}
+
+/// Importance, slices and parallel coordinates.
+pub(super) fn parameters(state: &State) -> String {
+    let important = importances(state);
+    let mut charts = String::new();
+    if !important.is_empty() {
+        let rows: Vec<Row> = important
+            .iter()
+            .enumerate()
+            .map(|(place, (key, part))| Row {
+                style: Style::new(place, key.clone()),
+                value: Value::exact(*part),
+            })
+            .collect();
+        let most = important.iter().map(|(_, part)| *part).fold(0.01, f64::max);
+        let chart = row_chart("Importance", &Axis::between("part of the variance", 0.0, most * 1.05), &rows);
+        charts += &figure(
+            &chart,
+            "fANOVA: the part of the variance of the first rung's objective that a parameter explains by itself; the rest is \
+             interaction and noise.",
+        );
+    }
+    let styles = styles(state);
+    for (place, parameter) in state.study.space.parameters.iter().enumerate() {
+        charts.extend(slice(state, place, &parameter.key, &styles));
+    }
+    let parallel = parallel(state, &styles).map_or_else(String::new, |chart| {
+        figure(&chart, "Every trial as a line; the best ones are coloured.")
+    });
+    if charts.is_empty() && parallel.is_empty() {
+        return String::new();
+    }
+    format!("<div class=\"charts\">{charts}</div>{parallel}")
+}
+
+/// The objective by the value of one parameter.
+fn slice(state: &State, place: usize, key: &str, styles: &[(&Trial, Style)]) -> Option<String> {
+    let spots: Vec<Spot> = styles
+        .iter()
+        .filter_map(|(trial, style)| {
+            let outcome = trial.outcomes.first()?;
+            let x = state.study.space.places(&trial.setting)[place]?;
+            Some(Spot {
+                style: style.clone(),
+                x: Value::exact(x),
+                y: Value::exact(signed(state, outcome.objectives[0])),
+            })
+        })
+        .collect();
+    if spots.len() < 2 {
+        return None;
+    }
+    let range = &state.study.space.parameters[place].range;
+    let [below, above] = ends(range);
+    let scale = match range {
+        Range::LogUniform(..) | Range::LogInteger(..) => ", log",
+        _ => "",
+    };
+    let x = Axis::between(&format!("{below} to {above}{scale}"), 0.0, 1.0);
+    let y = fitted(&state.study.objectives[0].metric, spots.iter().map(|spot| spot.y.mean));
+    Some(figure(
+        &scatter(short(key), &x, &y, &spots),
+        "The first rung's objective; the axis runs over the range.",
+    ))
+}
+
+/// What lies at the ends of a range.
+fn ends(range: &Range) -> [String; 2] {
+    [0.0, 1.0].map(|place| crate::space::plain_text(&range.at(place)))
+}
+
+fn parallel(state: &State, styles: &[(&Trial, Style)]) -> Option<Element> {
+    let space = &state.study.space;
+    if space.dimensions() < 2 {
+        return None;
+    }
+    let scales: Vec<(String, [String; 2])> = space
+        .parameters
+        .iter()
+        .map(|parameter| (short(&parameter.key).to_owned(), ends(&parameter.range)))
+        .collect();
+    let lines: Vec<ParallelLine> = styles
+        .iter()
+        .filter(|(trial, _)| !trial.setting.is_empty())
+        .map(|(trial, style)| ParallelLine { style: style.clone(), places: space.places(&trial.setting) })
+        .collect();
+    Some(parallel_coordinates("Settings", &scales, &lines))
+}
