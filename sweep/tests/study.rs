@@ -137,3 +137,25 @@ fn a_journal_that_was_read_again_suggests_the_same() {
     }
     assert_eq!(suggested.len(), 9);
 }
+
+#[test]
+fn the_report_is_one_page_with_everything_on_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let epochs = "[parameters.\"learner.epochs\"]\nchoice = [2, 4]";
+    let coordinator = run(folder.path(), &text(epochs, &format!("{RACE}\n[held_out]\nseeds = 2")));
+    let page = sweep::report(&sweep::Layout::new(folder.path()), coordinator.state());
+    let parsed = roxmltree::Document::parse_with_options(
+        &page,
+        roxmltree::ParsingOptions { allow_dtd: true, ..roxmltree::ParsingOptions::default() },
+    );
+    let parsed = parsed.unwrap();
+    let sections: Vec<&str> = parsed.descendants().filter_map(|node| node.attribute("id")).collect();
+    for id in ["trials", "held-out", "curves", "parameters", "rungs", "failures"] {
+        assert!(sections.contains(&id), "{id}: {sections:?}");
+    }
+    // Trials with `epochs = 4` diverge: their last lines are shown.
+    assert!(page.contains("the loss is not finite") && page.contains("exit status 9"));
+    assert!(!page.contains("NaN"));
+    let links = parsed.descendants().filter_map(|node| node.attribute("href").or(node.attribute("src")));
+    assert!(links.into_iter().all(|link| link.starts_with('#')));
+}

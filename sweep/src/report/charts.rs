@@ -1,7 +1,7 @@
 //! The pictures of a report.
 
 use drawing::{
-    Axis, Element, ParallelLine, Row, Series, Spot, Style, Value, line_chart, parallel_coordinates,
+    Axis, Element, ParallelLine, Row, Scale, Series, Spot, Style, Value, line_chart, parallel_coordinates,
     row_chart, scatter,
 };
 
@@ -9,6 +9,7 @@ use super::tables::short;
 use crate::importance::importances;
 use crate::space::Range;
 use crate::state::{State, Trial};
+use crate::study::Program;
 use crate::study_file::Direction;
 
 /// Trials whose lines have colours.
@@ -41,6 +42,10 @@ fn signed(state: &State, value: f64) -> f64 {
 /// Learning curves, and the best trial so far.
 pub(super) fn curves(state: &State) -> String {
     let objective = &state.study.objectives[0];
+    let spent = match state.study.program {
+        Program::Train { .. } => "environment steps",
+        Program::Evaluate { .. } => "episodes",
+    };
     let series: Vec<Series> = styles(state)
         .into_iter()
         .filter_map(|(trial, style)| {
@@ -60,7 +65,7 @@ pub(super) fn curves(state: &State) -> String {
         let all = || series.iter().flat_map(|one| &one.points);
         let last = all().map(|(spent, _)| *spent).fold(1.0, f64::max);
         let y = fitted(&objective.metric, all().map(|(_, value)| value.mean));
-        let chart = line_chart("First seed of each trial", &Axis::between("spent", 0.0, last), &y, &series);
+        let chart = line_chart("First seed of each trial", &Axis::between(spent, 0.0, last), &y, &series);
         charts += &figure(
             &chart,
             "The best trials are coloured, the baseline is bold. A line ends where its trial was ended.",
@@ -126,7 +131,10 @@ pub(super) fn parameters(state: &State) -> String {
         charts.extend(slice(state, place, &parameter.key, &styles));
     }
     let parallel = parallel(state, &styles).map_or_else(String::new, |chart| {
-        figure(&chart, "Every trial as a line; the best ones are coloured.")
+        // As wide as its scales need, where they are few.
+        let width = 160 * state.study.space.dimensions();
+        let chart = figure(&chart, "Every trial as a line; the best ones are coloured.");
+        format!("<div style=\"max-width: {width}px\">{chart}</div>")
     });
     if charts.is_empty() && parallel.is_empty() {
         return String::new();
@@ -136,14 +144,14 @@ pub(super) fn parameters(state: &State) -> String {
 
 /// The objective by the value of one parameter.
 fn slice(state: &State, place: usize, key: &str, styles: &[(&Trial, Style)]) -> Option<String> {
+    let range = &state.study.space.parameters[place].range;
     let spots: Vec<Spot> = styles
         .iter()
         .filter_map(|(trial, style)| {
             let outcome = trial.outcomes.first()?;
-            let x = state.study.space.places(&trial.setting)[place]?;
             Some(Spot {
                 style: style.clone(),
-                x: Value::exact(x),
+                x: Value::exact(across(range, trial.setting.get(key)?)?),
                 y: Value::exact(signed(state, outcome.objectives[0])),
             })
         })
@@ -151,18 +159,37 @@ fn slice(state: &State, place: usize, key: &str, styles: &[(&Trial, Style)]) -> 
     if spots.len() < 2 {
         return None;
     }
-    let range = &state.study.space.parameters[place].range;
-    let [below, above] = ends(range);
-    let scale = match range {
-        Range::LogUniform(..) | Range::LogInteger(..) => ", log",
-        _ => "",
-    };
-    let x = Axis::between(&format!("{below} to {above}{scale}"), 0.0, 1.0);
     let y = fitted(&state.study.objectives[0].metric, spots.iter().map(|spot| spot.y.mean));
-    Some(figure(
-        &scatter(short(key), &x, &y, &spots),
-        "The first rung's objective; the axis runs over the range.",
-    ))
+    let chart = scatter(short(key), &axis(range), &y, &spots);
+    Some(figure(&chart, "What trials came to at the first rung."))
+}
+
+/// Where a value lies on the axis of its range; words by their number.
+fn across(range: &Range, value: &serde_json::Value) -> Option<f64> {
+    match range {
+        Range::Choice(words) => {
+            Some(words.iter().position(|word| crate::space::same(word, value))? as f64 + 1.0)
+        }
+        _ => value.as_f64(),
+    }
+}
+
+fn axis(range: &Range) -> Axis {
+    match range {
+        Range::Uniform(low, high) => Axis::between("", *low, *high),
+        Range::Integer(low, high) => Axis::between("", *low as f64 - 0.5, *high as f64 + 0.5),
+        Range::LogUniform(low, high) => Axis::around("log", Scale::Log, false, [*low, *high].into_iter()),
+        Range::LogInteger(low, high) => {
+            Axis::around("log", Scale::Log, false, [*low as f64, *high as f64].into_iter())
+        }
+        Range::Choice(words) => {
+            let numbered = words.iter().enumerate();
+            let names: Vec<String> = numbered
+                .map(|(place, word)| format!("{}: {}", place + 1, crate::space::plain_text(word)))
+                .collect();
+            Axis::between(&names.join(", "), 0.5, words.len() as f64 + 0.5)
+        }
+    }
 }
 
 /// What lies at the ends of a range.
