@@ -80,6 +80,7 @@ impl Coordinator {
             }
             (None, None) => return Err(no_study(&folder)),
         };
+        state.study.check_place(executor.cores())?;
         durable::atomic_write(&place.layout.study(), state.study.text.as_bytes())?;
         forget_stop(&place.layout);
         let sampler = Sampler::new(&state.study.sampler, state.study.seed);
@@ -310,7 +311,7 @@ impl Coordinator {
     /// The lowest GPUs that no running job has; `None` where runs don't ask for any.
     fn free_gpus(&self) -> Option<Vec<u32>> {
         let resources = &self.state.study.resources;
-        let wanted = resources.gpus_per_run as usize;
+        let wanted = if self.executor.chooses_gpus() { 0 } else { resources.gpus_per_run as usize };
         let taken: Vec<u32> = self
             .state
             .running()

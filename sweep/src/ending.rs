@@ -17,6 +17,8 @@ const LONGEST_LINE: usize = 500;
 pub(crate) fn ended(status: &JobStatus, was_stopped: bool, log: &Path) -> End {
     let code = match status {
         JobStatus::Ended(code) => *code,
+        // It was taken out of a queue, or ended the hard way: it goes on from its checkpoint.
+        JobStatus::Gone if was_stopped => return End::Paused,
         JobStatus::Running | JobStatus::Gone => {
             return End::Lost {
                 why: "its process is gone and left no exit status: it was killed".to_owned(),

@@ -53,6 +53,14 @@ pub enum SweepError {
     /// What a person asked for cannot be done.
     #[error("{0}")]
     Request(String),
+    /// A program that starts or watches runs.
+    #[error("{tool}: {message}")]
+    Tool {
+        /// Its name.
+        tool: &'static str,
+        /// What it said.
+        message: String,
+    },
     /// The coordinator was told to end.
     #[error("stopped; `longshore sweep resume {}` goes on", folder.display())]
     Interrupted {
@@ -76,6 +84,7 @@ impl ExitStatus for SweepError {
             SweepError::NoStudy { .. } => ExitCode::Input,
             SweepError::Io { source, .. } => ExitCode::of_full_disk(source).unwrap_or(ExitCode::Failure),
             SweepError::Changed { .. } | SweepError::Request(_) => ExitCode::Config,
+            SweepError::Tool { .. } => ExitCode::Unreachable,
             SweepError::Interrupted { .. } => ExitCode::Interrupted,
         }
     }

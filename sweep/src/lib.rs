@@ -35,7 +35,7 @@ mod study_file;
 pub use coordinator::Coordinator;
 pub use entry::{End, Entry, Origin, RunId, Values};
 pub use error::SweepError;
-pub use executor::{Executor, JobStatus, LocalExecutor};
+pub use executor::{Executor, JobStatus, LocalExecutor, SlurmExecutor};
 pub use held_out::{Comparison, held_out};
 pub use importance::importances;
 pub use job::{Job, Place};

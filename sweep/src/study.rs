@@ -139,6 +139,27 @@ impl Study {
         })
     }
 
+    /// Refuses a study that asks for more than a place has; `cores`: those of the place, `None` where runs wait in a queue.
+    ///
+    /// # Errors
+    /// [`SweepError::Config`].
+    pub fn check_place(&self, cores: Option<u32>) -> Result<(), SweepError> {
+        let Resources { cores: wanted, cores_per_run, .. } = self.resources;
+        let message = match cores {
+            Some(there) if wanted > there => {
+                format!("key `resources.cores`: is {wanted}; this machine has {there}")
+            }
+            Some(there) if cores_per_run > there => {
+                format!("key `resources.cores_per_run`: is {cores_per_run}; this machine has {there}")
+            }
+            None if wanted == 0 => {
+                "key `resources.cores`: is 0, all of this machine, but runs wait in a queue: give the cores of all runs together".to_owned()
+            }
+            _ => return Ok(()),
+        };
+        Err(ConfigError::Invalid { origin: format!("study `{}`", self.name), message }.into())
+    }
+
     /// Runs at once: as many as there are cores and GPUs for.
     #[must_use]
     pub fn runs_at_once(&self) -> usize {

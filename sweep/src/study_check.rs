@@ -7,7 +7,7 @@ use configuration::{Config, ConfigError};
 
 use crate::SweepError;
 use crate::space::{Space, toml_text};
-use crate::study::{Configs, Program, Rung, available_cores};
+use crate::study::{Configs, Program, Rung};
 use crate::study_file::{EvaluateProgram, RacingRule, RungFile, SamplerKind, StudyFile, TrainProgram};
 
 /// Keys and what is wrong with them.
@@ -83,15 +83,10 @@ fn check_sampler(file: &StudyFile, faults: &mut Faults) {
 
 fn check_resources(file: &StudyFile, faults: &mut Faults) {
     let own = &file.resources;
-    let there = available_cores();
-    if own.cores > there {
-        faults.push("resources.cores", &format!("is {}; this machine has {there}", own.cores));
-    }
-    let cores = if own.cores == 0 { there } else { own.cores };
-    if own.cores_per_run > cores {
+    if own.cores > 0 && own.cores_per_run > own.cores {
         faults.push(
             "resources.cores_per_run",
-            &format!("is {}, more than the {cores} of all runs together", own.cores_per_run),
+            &format!("is {}, more than the {} of all runs together", own.cores_per_run, own.cores),
         );
     }
     if own.gpus_per_run > own.gpus {

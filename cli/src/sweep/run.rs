@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use common::ExitCode;
-use sweep::{Coordinator, Layout, LocalExecutor, Place, State, Study};
+use sweep::{Coordinator, Executor, Layout, LocalExecutor, Place, SlurmExecutor, State, Study};
 use telemetry::StatusLine;
 
 use super::status::{comparison, leaderboard, line};
@@ -41,6 +41,36 @@ pub struct RunsArguments {
     /// The program that runs execute, with the arguments of `longshore`; this program itself when it is not given.
     #[arg(long, value_name = "FILE")]
     pub program: Option<PathBuf>,
+    /// Where runs run.
+    #[arg(long, value_enum, default_value_t = On::Local)]
+    pub on: On,
+    /// With `--on slurm`: an argument of `sbatch`, e.g. `--sbatch=--partition=cpu`; may be given many times.
+    #[arg(long, value_name = "ARGUMENT", allow_hyphen_values = true)]
+    pub sbatch: Vec<String>,
+}
+
+/// Where runs run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum On {
+    /// As processes of this machine.
+    Local,
+    /// As batch jobs of a Slurm cluster whose nodes share the study's folder.
+    Slurm,
+}
+
+impl RunsArguments {
+    /// What starts the runs of a study.
+    fn executor(&self, study: &Study) -> Box<dyn Executor> {
+        let resources = &study.resources;
+        match self.on {
+            On::Local => Box::<LocalExecutor>::default(),
+            On::Slurm => Box::new(SlurmExecutor::new(
+                resources.cores_per_run,
+                resources.gpus_per_run,
+                self.sbatch.clone(),
+            )),
+        }
+    }
 }
 
 /// Runs a study to its end.
@@ -49,6 +79,7 @@ pub struct RunsArguments {
 /// Those of the study.
 pub fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
     let study = Study::load(&arguments.study)?;
+    study.check_place(arguments.runs.executor(&study).cores())?;
     if arguments.check {
         use std::io::Write as _;
         writeln!(
@@ -84,7 +115,11 @@ fn coordinate(folder: &Path, study: Option<Study>, runs: &RunsArguments) -> anyh
         working: std::env::current_dir().context("cannot find the working folder")?,
         layout: Layout::new(folder),
     };
-    let mut coordinator = Coordinator::open(place, study, Box::<LocalExecutor>::default())?;
+    let known = match &study {
+        Some(study) => study.clone(),
+        None => super::add_trial::state(folder)?.study,
+    };
+    let mut coordinator = Coordinator::open(place, study, runs.executor(&known))?;
     tracing::info!(
         study = coordinator.state().study.name,
         seed = coordinator.state().study.seed.0,

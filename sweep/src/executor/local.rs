@@ -13,6 +13,7 @@ use super::{Executor, JobStatus};
 use crate::SweepError;
 use crate::entry::RunId;
 use crate::job::Job;
+use crate::study::available_cores;
 
 /// A script notes its process id first thing; one that has none after this long never began.
 const TO_BEGIN: Duration = Duration::from_secs(5);
@@ -72,6 +73,14 @@ impl Executor for LocalExecutor {
             // One that has ended in the meantime is what was wanted.
             let _ = kill_process_group(group, Signal::TERM);
         }
+    }
+
+    fn cores(&self) -> Option<u32> {
+        Some(available_cores())
+    }
+
+    fn chooses_gpus(&self) -> bool {
+        false
     }
 }
 

@@ -2,8 +2,10 @@
 //! coordinator can go on with it.
 
 mod local;
+mod slurm;
 
 pub use local::LocalExecutor;
+pub use slurm::SlurmExecutor;
 
 use crate::SweepError;
 use crate::job::Job;
@@ -35,4 +37,10 @@ pub trait Executor {
 
     /// Asks a job to end in order: a training leaves a checkpoint.
     fn stop(&mut self, job: &Job);
+
+    /// The cores that all jobs together can have; `None` where jobs wait in a queue of their own.
+    fn cores(&self) -> Option<u32>;
+
+    /// Whether the place itself gives each job its GPUs.
+    fn chooses_gpus(&self) -> bool;
 }
