@@ -8,7 +8,7 @@
 //! - [`measure_ranks`] starts several such processes on one graph;
 //! - [`cuts()`] says what cutting graphs takes and what a cut costs.
 //!
-//! [`replay`] is about another part: the replay service beside its peer.
+//! [`replay`] and [`sweep`] are about other parts: the replay service and studies beside their peers.
 
 mod community;
 mod compare;
@@ -22,6 +22,7 @@ mod measure;
 mod picture;
 mod ranks;
 pub mod replay;
+pub mod sweep;
 mod typed;
 mod work;
 

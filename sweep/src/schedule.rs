@@ -1,7 +1,6 @@
 //! What to do next: a function of the state alone. It decides; the coordinator writes the decision down and then acts.
 
 use crate::entry::{Entry, Origin, RunId};
-use crate::outcome::{Outcome, best_first};
 use crate::sampler::{Sampler, Suggestion};
 use crate::space::Setting;
 use crate::state::{Run, RunStatus, State, Trial, TrialStatus};
@@ -95,10 +94,8 @@ fn settled_race(state: &State) -> Option<Entry> {
 
 /// The trials that have completed a rung, the best first, without the baseline.
 fn at_rung(state: &State, rung: usize) -> Vec<&Trial> {
-    let is_there = |trial: &&Trial| trial.origin != Origin::Baseline && trial.outcomes.len() > rung;
-    let there: Vec<&Trial> = state.trials.iter().filter(is_there).collect();
-    let outcomes: Vec<&Outcome> = there.iter().map(|trial| &trial.outcomes[rung]).collect();
-    best_first(&outcomes).into_iter().map(|place| there[place]).collect()
+    let there = state.at_rung(rung).into_iter().map(|number| &state.trials[number as usize]);
+    there.filter(|trial| trial.origin != Origin::Baseline).collect()
 }
 
 /// By successive halving the best trial of the highest rung that may go on. `no_more`: no new trials will come.
@@ -126,7 +123,7 @@ fn promotion(state: &State, no_more: bool) -> Option<Entry> {
 
 /// Whether a trial may still complete this rung.
 fn is_coming(state: &State, rung: usize) -> bool {
-    state.trials.iter().filter(|trial| trial.origin != Origin::Baseline).any(|trial| {
+    state.active().filter(|trial| trial.origin != Origin::Baseline).any(|trial| {
         let status = state.status(trial);
         let is_on_its_way = matches!(status, TrialStatus::Running | TrialStatus::Waiting);
         is_on_its_way && trial.outcomes.len() <= rung && trial.rung <= rung
@@ -136,8 +133,7 @@ fn is_coming(state: &State, rung: usize) -> bool {
 /// A run that waits for its start, of the trial that has come furthest.
 fn waiting_run(state: &State) -> Option<Step> {
     let mut trials: Vec<&Trial> = state
-        .trials
-        .iter()
+        .active()
         .filter(|trial| trial.pruned.is_none() && trial.outcomes.len() <= trial.rung)
         .filter(|trial| state.status(trial) != TrialStatus::Failed)
         .collect();
@@ -248,7 +244,7 @@ fn end(state: &State) -> Step {
             && trial.origin != Origin::Baseline
             && !matches!(state.status(trial), TrialStatus::Finished | TrialStatus::Failed)
     };
-    if let Some(trial) = state.trials.iter().find(is_left) {
+    if let Some(trial) = state.active().find(is_left) {
         return Step::Decide(Entry::Pruned { trial: trial.number, rung: trial.rung });
     }
     let best = state.best().filter(|best| best.outcomes.len() == state.study.rungs.len());

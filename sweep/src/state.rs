@@ -1,6 +1,6 @@
 //! The state of a study: a fold over its journal, and nothing else. A coordinator that was killed has the same state again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::SweepError;
 use crate::entry::{End, Entry, Origin, RunId, Values};
@@ -24,6 +24,10 @@ pub struct State {
     pub held_out: Vec<u64>,
     /// Seconds in which coordinators ran.
     pub seconds: f64,
+    /// With one objective: by rung the trials that have completed it, the best first. What a trial came to at a rung stays.
+    placed: Vec<Vec<u64>>,
+    /// Trials that have not ended: the baseline, and those that may still run.
+    active: BTreeSet<u64>,
 }
 
 /// A trial.
@@ -130,7 +134,15 @@ impl State {
     /// A study without trials.
     #[must_use]
     pub fn new(study: Study) -> Self {
-        State { study, trials: Vec::new(), held_out: Vec::new(), seconds: 0.0 }
+        let placed = vec![Vec::new(); study.rungs.len()];
+        State {
+            study,
+            trials: Vec::new(),
+            held_out: Vec::new(),
+            seconds: 0.0,
+            placed,
+            active: BTreeSet::new(),
+        }
     }
 
     /// Applies one entry.
@@ -143,6 +155,8 @@ impl State {
             Entry::Study { text, configs } => {
                 if *text != self.study.text {
                     self.study = Study::parse(text, IN_JOURNAL, configs.clone())?;
+                    self.placed = vec![Vec::new(); self.study.rungs.len()];
+                    self.trials.iter_mut().for_each(|trial| trial.outcomes.clear());
                     (0..self.trials.len()).for_each(|trial| self.settle(trial));
                 }
             }
@@ -165,13 +179,33 @@ impl State {
             let runs = BTreeMap::new();
             let trial = Trial { number, origin, setting, rung: 0, pruned: None, runs, outcomes: Vec::new() };
             self.trials.push(trial);
+            self.active.insert(number);
         }
     }
 
     fn with_trial(&mut self, number: u64, change: impl FnOnce(&mut Trial)) {
         if let Some(trial) = self.trials.get_mut(number as usize) {
             change(trial);
+            self.update_active(number);
         }
+    }
+
+    /// Takes a trial off the active ones once nothing of it runs or will.
+    fn update_active(&mut self, number: u64) {
+        let trial = &self.trials[number as usize];
+        let has_ended =
+            matches!(self.status(trial), TrialStatus::Pruned | TrialStatus::Finished | TrialStatus::Failed);
+        let runs = trial.runs.values().any(|run| matches!(run.status, RunStatus::Running(_)));
+        if has_ended && !runs {
+            self.active.remove(&number);
+        } else {
+            self.active.insert(number);
+        }
+    }
+
+    /// The trials that have not ended.
+    pub(crate) fn active(&self) -> impl Iterator<Item = &Trial> {
+        self.active.iter().map(|number| &self.trials[*number as usize])
     }
 
     fn with_run(&mut self, id: RunId, change: impl FnOnce(&mut Run)) {
@@ -218,7 +252,40 @@ impl State {
                 None => break,
             }
         }
+        let known = self.trials[number].outcomes.len();
         self.trials[number].outcomes = outcomes;
+        for rung in known..self.trials[number].outcomes.len() {
+            self.place(number as u64, rung);
+        }
+        self.update_active(number as u64);
+    }
+
+    /// Puts a trial where it belongs among those that have completed a rung.
+    fn place(&mut self, number: u64, rung: usize) {
+        let key = |number: u64| {
+            let outcome = &self.trials[number as usize].outcomes[rung];
+            (outcome.missed, outcome.objectives[0], number)
+        };
+        let own = key(number);
+        let is_before = |other: &u64| {
+            let other = key(*other);
+            other.0.total_cmp(&own.0).then(other.1.total_cmp(&own.1)).then(other.2.cmp(&own.2)).is_lt()
+        };
+        let place = self.placed[rung].partition_point(is_before);
+        self.placed[rung].insert(place, number);
+    }
+
+    /// The trials that have completed a rung, the best first.
+    #[must_use]
+    pub fn at_rung(&self, rung: usize) -> Vec<u64> {
+        if self.study.objectives.len() == 1 {
+            return self.placed[rung].clone();
+        }
+        let mut there = self.placed[rung].clone();
+        there.sort_unstable();
+        let outcomes: Vec<&Outcome> =
+            there.iter().map(|number| &self.trials[*number as usize].outcomes[rung]).collect();
+        best_first(&outcomes).into_iter().map(|place| there[place]).collect()
     }
 
     /// What a trial does.
@@ -245,12 +312,12 @@ impl State {
     /// The trials for which something is known, the best first: who got further comes first, then who did better there.
     #[must_use]
     pub fn ranking(&self) -> Vec<u64> {
-        let mut ranking = Vec::new();
-        for rung in (1..=self.study.rungs.len()).rev() {
-            let there: Vec<&Trial> =
-                self.trials.iter().filter(|trial| trial.outcomes.len() == rung).collect();
-            let outcomes: Vec<&Outcome> = there.iter().map(|trial| &trial.outcomes[rung - 1]).collect();
-            ranking.extend(best_first(&outcomes).into_iter().map(|place| there[place].number));
+        let mut ranking = Vec::with_capacity(self.trials.len());
+        for rung in (0..self.study.rungs.len()).rev() {
+            let there = self.at_rung(rung);
+            ranking.extend(
+                there.into_iter().filter(|number| self.trials[*number as usize].outcomes.len() == rung + 1),
+            );
         }
         ranking
     }
@@ -302,7 +369,7 @@ impl State {
             });
             running.collect::<Vec<_>>()
         };
-        self.trials.iter().flat_map(of_trial).collect()
+        self.active().flat_map(of_trial).collect()
     }
 
     /// A run.

@@ -83,6 +83,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
             "policy",
             "transport",
             "learner",
+            "sweep",
             "drawing",
         ],
     ),

@@ -7,6 +7,7 @@ mod partition;
 mod ranks;
 mod replay;
 mod simulator;
+mod sweep;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -64,6 +65,8 @@ pub enum Part {
     Partition(partition::PartitionArguments),
     /// The replay service: items/s, CPU time for an item and time until an insert is acknowledged, beside DeepMind Reverb.
     Replay(replay::ReplayArguments),
+    /// Samplers of studies, and a study of many trials, beside Optuna.
+    Sweep(sweep::SweepArguments),
     /// The writer's process of that comparison.
     #[command(hide = true)]
     ReplayWrite(replay::WriteArguments),
@@ -102,6 +105,7 @@ pub fn run(arguments: &BenchArguments) -> anyhow::Result<ExitCode> {
         Part::EncoderMeasure(order) => encoder::measure(order)?,
         Part::Partition(partition) => partition::compare(partition, arguments.json)?,
         Part::Replay(replay) => replay::compare(replay, arguments.json)?,
+        Part::Sweep(sweep) => sweep::compare(sweep, arguments.json)?,
         Part::ReplayWrite(order) => replay::write(order)?,
         Part::ReplaySample(order) => replay::sample(order)?,
         Part::Ranks(ranks) => ranks::compare(ranks, arguments.json)?,

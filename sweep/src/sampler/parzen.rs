@@ -16,15 +16,23 @@ enum Scale {
     Words { count: usize, likelier: f64 },
 }
 
+/// A point's place in one parameter, with the logarithm of what its kernel is divided by.
+#[derive(Clone, Copy, Debug)]
+struct Kernel {
+    center: f64,
+    log_norm: f64,
+}
+
 /// The density of some trials. A kernel is a product over the parameters; where the trial lacks one, it is uniform there.
 #[derive(Debug)]
-pub(super) struct Density<'a> {
-    points: Vec<&'a [Option<f64>]>,
+pub(super) struct Density {
+    /// Of each point its kernels, one a parameter.
+    points: Vec<Vec<Option<Kernel>>>,
     scales: Vec<Scale>,
 }
 
-impl<'a> Density<'a> {
-    pub(super) fn new(space: &Space, points: Vec<&'a [Option<f64>]>) -> Self {
+impl Density {
+    pub(super) fn new(space: &Space, points: &[Vec<Option<f64>>]) -> Self {
         let (count, dimensions) = (points.len() as f64, space.dimensions().max(1) as f64);
         // Scott's rule, as in multivariate TPE (Falkner et al. 2018; Watanabe 2023), never narrower than a hundredth or a step.
         let width = 0.2 * libm::pow(count.max(1.0), -1.0 / (dimensions + 4.0));
@@ -38,7 +46,12 @@ impl<'a> Density<'a> {
                 Scale::Numbers { width: width.max(narrowest).max(step) }
             }
         };
-        Density { points, scales: space.parameters.iter().map(|parameter| scale(&parameter.range)).collect() }
+        let scales: Vec<Scale> = space.parameters.iter().map(|parameter| scale(&parameter.range)).collect();
+        let kernel = |(scale, center): (&Scale, &Option<f64>)| {
+            center.map(|center| Kernel { center, log_norm: scale.log_norm(center) })
+        };
+        let kernels = |point: &Vec<Option<f64>>| scales.iter().zip(point).map(kernel).collect();
+        Density { points: points.iter().map(kernels).collect(), scales }
     }
 
     /// Draws a point; the kernel that covers everything is as likely as any other.
@@ -49,7 +62,7 @@ impl<'a> Density<'a> {
             .get(kernel)
             .and_then(|point| point[dimension])
         {
-            Some(center) => scale.draw(center, rng),
+            Some(kernel) => scale.draw(kernel.center, rng),
             None => rng.random(),
         };
         self.scales.iter().enumerate().map(&mut draw).collect()
@@ -57,16 +70,16 @@ impl<'a> Density<'a> {
 
     /// The logarithm of the density at `point`, over the parameters that it has.
     pub(super) fn log_at(&self, point: &[Option<f64>]) -> f64 {
-        let kernel = |center: &[Option<f64>]| -> f64 {
-            let factors = self.scales.iter().zip(center.iter().zip(point));
+        let kernel = |kernels: &Vec<Option<Kernel>>| -> f64 {
+            let factors = self.scales.iter().zip(kernels.iter().zip(point));
             factors
                 .map(|(scale, pair)| match pair {
-                    (Some(center), Some(place)) => scale.log_at(*center, *place),
+                    (Some(kernel), Some(place)) => scale.log_at(*kernel, *place),
                     _ => 0.0,
                 })
                 .sum()
         };
-        let logs: Vec<f64> = self.points.iter().map(|center| kernel(center)).chain([0.0]).collect();
+        let logs: Vec<f64> = self.points.iter().map(kernel).chain([0.0]).collect();
         let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let sum: f64 = logs.iter().map(|log| libm::exp(log - most)).sum();
         most + libm::log(sum / logs.len() as f64)
@@ -88,20 +101,28 @@ impl Scale {
         }
     }
 
-    /// The logarithm of the density (of words: times their number, so that uniform is 0).
-    fn log_at(&self, center: f64, place: f64) -> f64 {
+    /// The logarithm of what the kernel at a center is divided by.
+    fn log_norm(&self, center: f64) -> f64 {
         match self {
             Scale::Numbers { width } => {
                 let within = normal_below((1.0 - center) / width) - normal_below(-center / width);
-                let deviation = (place - center) / width;
-                -0.5 * deviation * deviation - libm::log(width * (2.0 * std::f64::consts::PI).sqrt() * within)
+                libm::log(width * (2.0 * std::f64::consts::PI).sqrt() * within)
+            }
+            Scale::Words { likelier, .. } => libm::log(likelier + OTHER_WORDS),
+        }
+    }
+
+    /// The logarithm of the density (of words: times their number, so that uniform is 0).
+    fn log_at(&self, kernel: Kernel, place: f64) -> f64 {
+        match self {
+            Scale::Numbers { width } => {
+                let deviation = (place - kernel.center) / width;
+                -0.5 * deviation * deviation - kernel.log_norm
             }
             Scale::Words { count, likelier } => {
-                let total = likelier + OTHER_WORDS;
-                let other = OTHER_WORDS / total;
                 let word = |place: f64| ((place * *count as f64) as usize).min(count - 1);
-                let own = if word(center) == word(place) { likelier / total * *count as f64 } else { 0.0 };
-                libm::log(own + other)
+                let own = if word(kernel.center) == word(place) { likelier * *count as f64 } else { 0.0 };
+                libm::log(own + OTHER_WORDS) - kernel.log_norm
             }
         }
     }

@@ -28,8 +28,8 @@ pub(super) fn point(space: &Space, known: &[Known<'_>], rng: &mut impl Rng) -> V
     let good: Vec<Vec<Option<f64>>> = (0..known.len()).filter(|&place| is_good[place]).map(places).collect();
     let newest = (0..known.len()).rev().filter(|&place| !is_good[place]).take(MOST_BAD);
     let bad: Vec<Vec<Option<f64>>> = newest.map(places).collect();
-    let good = Density::new(space, good.iter().map(Vec::as_slice).collect());
-    let bad = Density::new(space, bad.iter().map(Vec::as_slice).collect());
+    let good = Density::new(space, &good);
+    let bad = Density::new(space, &bad);
     let candidate = |_| {
         let point = good.draw(rng);
         // A candidate is judged by the parameters that count in it, at the values that it would have.
