@@ -2,6 +2,7 @@
 
 mod add_trial;
 mod best;
+mod export;
 mod reference;
 mod report;
 mod run;
@@ -35,6 +36,8 @@ pub enum SweepAction {
     Best(best::BestArguments),
     /// Draws a study as one HTML file.
     Report(report::ReportArguments),
+    /// Writes all trials as a table.
+    Export(export::ExportArguments),
     /// Asks for a trial with settings of your own.
     AddTrial(add_trial::AddTrialArguments),
     /// Ends a study's coordinator in order; `resume` goes on.
@@ -54,6 +57,7 @@ pub fn run(arguments: &SweepArguments) -> anyhow::Result<ExitCode> {
         SweepAction::Status(arguments) => status::run(arguments),
         SweepAction::Best(arguments) => best::run(arguments),
         SweepAction::Report(arguments) => report::run(arguments),
+        SweepAction::Export(arguments) => export::run(arguments),
         SweepAction::AddTrial(arguments) => add_trial::run(arguments),
         SweepAction::Stop(arguments) => status::stop(arguments),
         SweepAction::Reference => reference::run(),

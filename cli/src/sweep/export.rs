@@ -1,0 +1,111 @@
+//! `longshore sweep export`.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use common::ExitCode;
+use sweep::{Direction, State, Trial, plain_text};
+
+use super::add_trial::state;
+
+/// Writes all trials as a table for other tools (CSV), one row a trial and seed: status, parameters, and what it measured last.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  longshore sweep export sweeps/slots -o trials.csv\n\n`longshore sweep status --json` has the same as JSON."
+)]
+pub struct ExportArguments {
+    /// The folder of the study.
+    #[arg(value_name = "FOLDER")]
+    pub folder: PathBuf,
+    /// The table to write.
+    #[arg(short, long, value_name = "FILE.csv", default_value = "trials.csv")]
+    pub output: PathBuf,
+}
+
+/// Reads and writes.
+///
+/// # Errors
+/// Where the folder holds no study, or the file cannot be written.
+pub fn run(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
+    let path = &arguments.output;
+    durable::check_writable(path).with_context(|| format!("--output {}", path.display()))?;
+    let state = state(&arguments.folder)?;
+    durable::atomic_write(path, table(&state).as_bytes())
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    tracing::info!(file = %path.display(), trials = state.trials.len(), "the trials are written");
+    Ok(ExitCode::Success)
+}
+
+fn table(state: &State) -> String {
+    let parameters: Vec<&str> =
+        state.study.space.parameters.iter().map(|parameter| parameter.key.as_str()).collect();
+    let metrics = state.study.metrics();
+    let head = ["trial", "origin", "status", "rungs", "seed", "attempts", "spent"];
+    let objectives: Vec<String> =
+        state.study.objectives.iter().map(|objective| format!("objective:{}", objective.metric)).collect();
+    let names = head.into_iter().chain(parameters.iter().copied()).chain(metrics.iter().copied());
+    let mut text = row(names.map(str::to_owned).chain(objectives));
+    for trial in &state.trials {
+        for (seed, run) in &trial.runs {
+            let last = run.points.last().map(|(_, values)| values);
+            let cells = [
+                trial.number.to_string(),
+                word(&trial.origin),
+                word(&state.status(trial)),
+                trial.outcomes.len().to_string(),
+                (seed + 1).to_string(),
+                run.attempts.to_string(),
+                run.spent().to_string(),
+            ];
+            let set =
+                parameters.iter().map(|key| trial.setting.get(*key).map_or_else(String::new, plain_text));
+            let measured = metrics.iter().map(|name| {
+                last.and_then(|values| values.get(*name)).map_or_else(String::new, f64::to_string)
+            });
+            text.push_str(&row(cells.into_iter().chain(set).chain(measured).chain(outcomes(state, trial))));
+        }
+    }
+    text
+}
+
+/// What the trial came to at its last rung, a cell an objective.
+fn outcomes(state: &State, trial: &Trial) -> Vec<String> {
+    let cell = |(place, objective): (usize, &sweep::Objective)| {
+        let sign = if objective.direction == Direction::Minimise { 1.0 } else { -1.0 };
+        trial
+            .outcomes
+            .last()
+            .map_or_else(String::new, |outcome| (sign * outcome.objectives[place]).to_string())
+    };
+    state.study.objectives.iter().enumerate().map(cell).collect()
+}
+
+fn word(value: &impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// A row of CSV (RFC 4180).
+fn row(cells: impl Iterator<Item = String>) -> String {
+    let mut text = String::new();
+    for (place, cell) in cells.enumerate() {
+        let comma = if place == 0 { "" } else { "," };
+        if cell.contains([',', '"', '\n']) {
+            let _ = write!(text, "{comma}\"{}\"", cell.replace('"', "\"\""));
+        } else {
+            let _ = write!(text, "{comma}{cell}");
+        }
+    }
+    text + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_with_commas_are_quoted() {
+        let cells = ["a", "b,c", "say \"d\""].map(str::to_owned);
+        assert_eq!(row(cells.into_iter()), "a,\"b,c\",\"say \"\"d\"\"\"\n");
+    }
+}
