@@ -1,7 +1,8 @@
 //! What may change in a study that has begun.
 
 use crate::SweepError;
-use crate::study::{Program, Study};
+use crate::program::Program;
+use crate::study::Study;
 
 /// Refuses a change that would make trials mean something else. Ranges may grow, parameters be added, and what says how long and how
 /// the study goes on may change.
@@ -11,7 +12,8 @@ pub(crate) fn check_amendment(old: &Study, new: &Study) -> Result<(), SweepError
         Err(SweepError::Changed { origin: format!("study `{}`, which has begun", old.name), message })
     };
     if old.name != new.name {
-        return wrong("name", &format!("is `{}` in a folder of study `{}`", new.name, old.name));
+        let message = format!("key `name`: is `{}`; give another folder with --folder", new.name);
+        return Err(SweepError::Changed { origin: format!("the folder of study `{}`", old.name), message });
     }
     if old.seed != new.seed {
         return wrong("seed", "may not change");

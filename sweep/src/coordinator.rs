@@ -15,11 +15,13 @@ use crate::executor::{Executor, JobStatus};
 use crate::job::{Job, Place};
 use crate::journal::Journal;
 use crate::measure::{Measures, of_evaluation};
+use crate::program::Program;
 use crate::requests::{Requests, forget_stop, requests};
 use crate::sampler::Sampler;
 use crate::schedule::{Step, is_spent, next};
-use crate::state::{Run, State, TrialStatus};
-use crate::study::{Program, Study};
+use crate::state::State;
+use crate::study::{HELD_OUT_SEEDS, Study};
+use crate::trial::{Run, TrialStatus};
 
 /// Time between two looks at the runs.
 const LOOK: Duration = Duration::from_millis(200);
@@ -113,9 +115,13 @@ impl Coordinator {
         loop {
             let requests = requests(&self.place.layout);
             if shutdown.is_triggered() || requests.stop {
-                return self.drain();
+                self.drain()?;
+                return Err(SweepError::Interrupted { folder: self.place.layout.folder.clone() });
             }
             self.observe()?;
+            if let Some(error) = self.hopeless() {
+                return self.drain().and(Err(error));
+            }
             if self.decide(&requests)? {
                 look(&self.state);
                 return Ok(());
@@ -149,6 +155,7 @@ impl Coordinator {
             let reports = self.reports(run);
             self.write(&reports)?;
             if status == JobStatus::Running {
+                self.fail_without_metric(&job)?;
                 continue;
             }
             let entries = self.end_of(&job, target, &status);
@@ -156,6 +163,16 @@ impl Coordinator {
             self.write(&entries)?;
         }
         Ok(())
+    }
+
+    /// A run that was validated and has not reported a metric of the study never will.
+    fn fail_without_metric(&mut self, job: &Job) -> Result<(), SweepError> {
+        let Some(metric) = self.measures.missing(job.run).map(str::to_owned) else { return Ok(()) };
+        let why = self.unknown_metric(job.run, &metric);
+        tracing::warn!(trial = job.run.trial, seed = job.run.seed + 1, why, "a run failed");
+        self.executor.stop(job);
+        let how = End::Failed { why, log: String::new(), again: false };
+        self.write(&[Entry::Ended { run: job.run, attempt: job.attempt, how }])
     }
 
     fn job(&self, run: RunId, attempt: u32) -> Job {
@@ -183,11 +200,12 @@ impl Coordinator {
         if how == End::Finished {
             match self.last_report(run, target) {
                 Ok(report) => entries.extend(report),
-                Err(why) => how = End::Failed { why, log: String::new() },
+                Err(why) => how = End::Failed { why, log: String::new(), again: false },
             }
         }
         let ends_early = how == End::Finished
             && matches!(self.state.study.program, Program::Evaluate { .. })
+            && u64::from(run.seed) + 1 < HELD_OUT_SEEDS
             && self.state.study.rungs.last().is_some_and(|last| target < last.spent);
         if ends_early {
             how = End::Paused;
@@ -300,7 +318,7 @@ impl Coordinator {
             }
             // The setting contradicts the configuration: no process is needed to find that out.
             Err(SweepError::Config(error)) => {
-                let how = End::Failed { why: error.to_string(), log: String::new() };
+                let how = End::Failed { why: error.to_string(), log: String::new(), again: false };
                 tracing::warn!(trial = run.trial, %error, "a run failed before it began");
                 self.write(&[started, Entry::Ended { run, attempt, how }])
             }
@@ -324,8 +342,9 @@ impl Coordinator {
 
     /// Stops runs that have spent what they were to spend, runs of trials that have ended, and, where the budget is spent, all.
     fn stop_what_should_not_run(&mut self) {
-        let is_over = is_spent(&self.state) && self.state.held_out.is_empty();
+        let is_spent = is_spent(&self.state);
         for (run, attempt, target) in self.state.running() {
+            let is_over = is_spent && u64::from(run.seed) + 1 < HELD_OUT_SEEDS;
             let trial = &self.state.trials[run.trial as usize];
             let has_ended = trial.pruned.is_some() || self.state.status(trial) == TrialStatus::Failed;
             if is_over || has_ended || self.is_idle(run, attempt, target) {
@@ -341,20 +360,29 @@ impl Coordinator {
         }
     }
 
+    /// The baseline failed and no trial has come to anything: what is wrong is wrong in all of them.
+    fn hopeless(&self) -> Option<SweepError> {
+        let baseline = self.state.trials.first()?;
+        let any = self.state.trials.iter().any(|trial| !trial.outcomes.is_empty());
+        if any || self.state.status(baseline) != TrialStatus::Failed {
+            return None;
+        }
+        let (why, log) = baseline.runs.values().find_map(|run| run.failure.clone())?;
+        let last = log.lines().last().map_or_else(String::new, |line| format!(": {line}"));
+        Some(SweepError::Baseline { why: why + &last })
+    }
+
     /// Ends all runs in order.
     fn drain(&mut self) -> Result<(), SweepError> {
         let running = self.state.running();
-        tracing::info!(
-            runs = running.len(),
-            "ending the runs in order; press Ctrl-C again to leave them running"
-        );
+        tracing::info!(runs = running.len(), "ending the runs in order");
         running.iter().for_each(|(run, attempt, _)| self.stop(*run, *attempt));
         let since = Instant::now();
         while !self.state.running().is_empty() && since.elapsed() < TO_END {
             std::thread::sleep(LOOK);
             self.observe()?;
         }
-        Err(SweepError::Interrupted { folder: self.place.layout.folder.clone() })
+        Ok(())
     }
 }
 

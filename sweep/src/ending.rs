@@ -38,8 +38,10 @@ pub(crate) fn ended(status: &JobStatus, was_stopped: bool, log: &Path) -> End {
         Some(code) => End::Failed {
             why: format!("exit status {}: {}", code as u8, code.meaning()),
             log: last_lines(log),
+            // A configuration does not mend itself.
+            again: code != ExitCode::Config,
         },
-        None => End::Failed { why: format!("exit status {code}"), log: last_lines(log) },
+        None => End::Failed { why: format!("exit status {code}"), log: last_lines(log), again: true },
     }
 }
 

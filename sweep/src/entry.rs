@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::program::Configs;
 use crate::space::Setting;
-use crate::study::Configs;
 
 /// Values of metrics, by name.
 pub type Values = BTreeMap<String, f64>;
@@ -113,6 +113,8 @@ pub enum End {
         why: String,
         /// The last lines of its log.
         log: String,
+        /// Whether another start may go better.
+        again: bool,
     },
     /// By the machine's fault: it is run again from its checkpoint.
     Lost {

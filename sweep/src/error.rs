@@ -53,6 +53,12 @@ pub enum SweepError {
     /// What a person asked for cannot be done.
     #[error("{0}")]
     Request(String),
+    /// The baseline failed before anything else came to a result.
+    #[error("the baseline failed, so every trial would: {why}")]
+    Baseline {
+        /// Why.
+        why: String,
+    },
     /// A program that starts or watches runs.
     #[error("{tool}: {message}")]
     Tool {
@@ -84,6 +90,7 @@ impl ExitStatus for SweepError {
             SweepError::NoStudy { .. } => ExitCode::Input,
             SweepError::Io { source, .. } => ExitCode::of_full_disk(source).unwrap_or(ExitCode::Failure),
             SweepError::Changed { .. } | SweepError::Request(_) => ExitCode::Config,
+            SweepError::Baseline { .. } => ExitCode::Failure,
             SweepError::Tool { .. } => ExitCode::Unreachable,
             SweepError::Interrupted { .. } => ExitCode::Interrupted,
         }

@@ -7,9 +7,10 @@ use crate::entry::RunId;
 use crate::layout::Layout;
 use crate::measure::own_points;
 use crate::outcome::of_run;
+use crate::program::Program;
 use crate::state::State;
 use crate::statistics::mean_of;
-use crate::study::{HELD_OUT_SEEDS, Program};
+use crate::study::HELD_OUT_SEEDS;
 use crate::study_file::Direction;
 
 /// One row of the comparison.

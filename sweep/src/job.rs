@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use crate::SweepError;
 use crate::entry::RunId;
 use crate::layout::Layout;
+use crate::program::Program;
 use crate::state::State;
-use crate::study::{HELD_OUT_SEEDS, Program, Study};
+use crate::study::{HELD_OUT_SEEDS, Study};
 
 /// A start of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]

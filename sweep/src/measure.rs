@@ -10,15 +10,20 @@ use serde_json::{Map, Value};
 use crate::entry::{RunId, Values};
 use crate::job::{OWN_RESULTS, results_file, results_of_limit};
 use crate::layout::Layout;
+use crate::program::Program;
 use crate::state::State;
-use crate::study::Program;
 
 /// Reads what runs report, each line once.
 #[derive(Debug, Default)]
 pub(crate) struct Measures {
     /// Bytes of `metrics.jsonl` that were read, by run.
     read: HashMap<RunId, u64>,
+    /// Metrics of the study that a run has not reported, and whether it was validated.
+    missing: HashMap<RunId, (Vec<String>, bool)>,
 }
+
+/// A name that begins so is reported by validations.
+const OF_VALIDATIONS: &str = "\"eval/";
 
 impl Measures {
     /// What a training has reported since the last time: what it had spent, and the metrics of the study.
@@ -30,7 +35,19 @@ impl Measures {
         let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
         *read += whole.len() as u64;
         let wanted = state.study.metrics();
+        let all = || (wanted.iter().map(|name| (*name).to_owned()).collect(), false);
+        let (missing, was_validated) = self.missing.entry(run).or_insert_with(all);
+        missing.retain(|name| !whole.contains(&format!("\"{name}\":")));
+        *was_validated |= whole.contains(OF_VALIDATIONS);
         whole.lines().filter_map(|line| point(line, &wanted)).collect()
+    }
+}
+
+impl Measures {
+    /// A metric that a run never reports: it was validated, and the metric was not there.
+    pub(crate) fn missing(&self, run: RunId) -> Option<&str> {
+        let (missing, was_validated) = self.missing.get(&run)?;
+        missing.first().filter(|_| *was_validated).map(String::as_str)
     }
 }
 
@@ -87,7 +104,7 @@ pub(crate) fn of_evaluation(layout: &Layout, state: &State, run: RunId) -> Resul
             }
             None => own.len() as f64,
         };
-        values.insert(constraint.metric.clone(), total / bound);
+        values.insert(state.study.constraint_key(number), total / bound);
     }
     Ok(values)
 }

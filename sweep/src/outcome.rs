@@ -28,8 +28,9 @@ pub fn of_run(study: &Study, points: &[(u64, Values)], spent: u64) -> Option<Out
             Take::Best => values.min_by(f64::total_cmp),
         }
     };
-    let missed = study.constraints.iter().map(|constraint| {
-        let value = within.iter().rev().find_map(|(_, values)| values.get(&constraint.metric))?;
+    let missed = study.constraints.iter().enumerate().map(|(number, constraint)| {
+        let key = study.constraint_key(number);
+        let value = within.iter().rev().find_map(|(_, values)| values.get(&key))?;
         Some(((value - constraint.at_most) / constraint.at_most.abs().max(1e-9)).max(0.0))
     });
     Some(Outcome {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::faults::Faults;
 use crate::space::{Parameter, Range, Space, same};
-use crate::study_check::Faults;
 use crate::study_file::{Condition, ParameterFile};
 
 /// The space of these parameters, each behind the one that its condition names.

@@ -1,11 +1,13 @@
 //! What to do next: a function of the state alone. It decides; the coordinator writes the decision down and then acts.
 
 use crate::entry::{Entry, Origin, RunId};
+use crate::program::Program;
 use crate::sampler::{Sampler, Suggestion};
 use crate::space::Setting;
-use crate::state::{Run, RunStatus, State, Trial, TrialStatus};
+use crate::state::State;
 use crate::study::HELD_OUT_SEEDS;
 use crate::study_file::RacingRule;
+use crate::trial::{Run, RunStatus, Trial, TrialStatus};
 
 /// What to do next.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,9 +32,6 @@ pub fn next(state: &State, sampler: &mut Sampler, free: usize, asked: &[Setting]
     if let Some(entry) = settled_race(state) {
         return Step::Decide(entry);
     }
-    if let Some(step) = comparison(state, free) {
-        return step;
-    }
     let is_spent = is_spent(state);
     if free > 0 && !is_spent {
         if let Some(start) = waiting_run(state) {
@@ -52,10 +51,11 @@ pub fn next(state: &State, sampler: &mut Sampler, free: usize, asked: &[Setting]
             NewTrial::Wait => {}
         }
     }
-    if !state.running().is_empty() || (free == 0 && !is_spent) {
+    let runs_a_trial = state.running().iter().any(|(run, ..)| u64::from(run.seed) + 1 < HELD_OUT_SEEDS);
+    if runs_a_trial || (free == 0 && !is_spent) {
         return Step::Wait;
     }
-    end(state)
+    end(state, free, is_spent)
 }
 
 /// Whether the budget allows no more runs.
@@ -215,13 +215,13 @@ fn has_settled(state: &State) -> bool {
 fn comparison(state: &State, free: usize) -> Option<Step> {
     let held_out = state.study.held_out.filter(|_| !state.held_out.is_empty())?;
     let target = match &state.study.program {
-        crate::study::Program::Train { .. } => state.study.rungs.last()?.spent,
-        crate::study::Program::Evaluate { .. } => u64::from(held_out.seeds),
+        Program::Train { .. } => state.study.rungs.last()?.spent,
+        Program::Evaluate { .. } => u64::from(held_out.seeds),
     };
     let seeds = match &state.study.program {
-        crate::study::Program::Train { .. } => held_out.seeds,
+        Program::Train { .. } => held_out.seeds,
         // One run plays them all, and the baseline beside the trial.
-        crate::study::Program::Evaluate { .. } => 1,
+        Program::Evaluate { .. } => 1,
     };
     let runs = state.held_out.iter().flat_map(|trial| {
         (0..seeds).map(|seed| RunId { trial: *trial, seed: HELD_OUT_SEEDS as u32 - 1 + seed })
@@ -237,25 +237,25 @@ fn comparison(state: &State, free: usize) -> Option<Step> {
     Some(if is_running { Step::Wait } else { Step::Done })
 }
 
-/// What is left when nothing runs and nothing will: trials that nobody promoted have ended, and the comparison begins.
-fn end(state: &State) -> Step {
+/// What is left when no trial runs and none will: trials that nobody promoted have ended, unless it was the budget that ended them, and the
+/// best one is compared with the baseline.
+fn end(state: &State, free: usize, is_spent: bool) -> Step {
     let is_left = |trial: &&Trial| {
         trial.pruned.is_none()
             && trial.origin != Origin::Baseline
             && !matches!(state.status(trial), TrialStatus::Finished | TrialStatus::Failed)
     };
-    if let Some(trial) = state.active().find(is_left) {
+    if !is_spent && let Some(trial) = state.active().find(is_left) {
         return Step::Decide(Entry::Pruned { trial: trial.number, rung: trial.rung });
     }
     let best = state.best().filter(|best| best.outcomes.len() == state.study.rungs.len());
-    match best {
-        Some(best) if state.study.held_out.is_some() && state.held_out.is_empty() => {
-            let trials = match &state.study.program {
-                crate::study::Program::Train { .. } => vec![0, best.number],
-                crate::study::Program::Evaluate { .. } => vec![best.number],
-            };
-            Step::Decide(Entry::HeldOut { trials })
-        }
-        _ => Step::Done,
+    let (Some(best), Some(_)) = (best, state.study.held_out) else { return Step::Done };
+    let trials = match &state.study.program {
+        Program::Train { .. } => vec![0, best.number],
+        Program::Evaluate { .. } => vec![best.number],
+    };
+    if state.held_out != trials {
+        return Step::Decide(Entry::HeldOut { trials });
     }
+    comparison(state, free).unwrap_or(Step::Done)
 }

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::SweepError;
-use crate::entry::{End, Entry, Origin, RunId, Values};
+use crate::entry::{End, Entry, Origin, RunId};
 use crate::journal::Timed;
 use crate::outcome::{Outcome, best_first, mean, of_run};
 use crate::sampler::Known;
 use crate::space::Setting;
 use crate::study::{HELD_OUT_SEEDS, Study};
+use crate::trial::{Run, RunStatus, Trial, TrialStatus};
 
 /// What the study's file is called in errors.
 const IN_JOURNAL: &str = "the study's file in its journal";
@@ -28,88 +29,6 @@ pub struct State {
     placed: Vec<Vec<u64>>,
     /// Trials that have not ended: the baseline, and those that may still run.
     active: BTreeSet<u64>,
-}
-
-/// A trial.
-#[derive(Clone, Debug)]
-pub struct Trial {
-    /// Its number.
-    pub number: u64,
-    /// Who chose it.
-    pub origin: Origin,
-    /// What it sets.
-    pub setting: Setting,
-    /// The rung up to which it may go.
-    pub rung: usize,
-    /// The rung at which it was ended, if it was.
-    pub pruned: Option<usize>,
-    /// Its runs, by number of the seed.
-    pub runs: BTreeMap<u32, Run>,
-    /// What it came to at each rung that it has completed.
-    pub outcomes: Vec<Outcome>,
-}
-
-/// A run of a trial with one seed.
-#[derive(Clone, Debug, Default)]
-pub struct Run {
-    /// How often it was started.
-    pub attempts: u32,
-    /// How often it failed.
-    pub failures: u32,
-    /// How often it was lost.
-    pub losses: u32,
-    /// What it reported, by what it had spent.
-    pub points: Vec<(u64, Values)>,
-    /// What it does now.
-    pub status: RunStatus,
-    /// The last failure: why, and the end of the log.
-    pub failure: Option<(String, String)>,
-}
-
-/// What a run does.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum RunStatus {
-    /// It waits for its start, or for going on.
-    #[default]
-    Waiting,
-    /// It runs until it has spent this.
-    Running(u64),
-    /// It has spent all that a run spends.
-    Finished,
-    /// It failed too often.
-    Failed,
-}
-
-/// What a trial does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TrialStatus {
-    /// None of its runs runs; one will.
-    Waiting,
-    /// A run runs.
-    Running,
-    /// It has completed a rung and may be promoted.
-    Paused,
-    /// It was ended early.
-    Pruned,
-    /// It has completed the last rung.
-    Finished,
-    /// A run of it failed too often.
-    Failed,
-}
-
-impl Run {
-    /// What it has spent, as far as it reported.
-    #[must_use]
-    pub fn spent(&self) -> u64 {
-        self.points.last().map_or(0, |(spent, _)| *spent)
-    }
-
-    /// Whether it has spent so much.
-    #[must_use]
-    pub fn has_spent(&self, spent: u64) -> bool {
-        self.status == RunStatus::Finished || self.spent() >= spent
-    }
 }
 
 impl State {
@@ -223,10 +142,10 @@ impl State {
             run.status = match how {
                 End::Finished => RunStatus::Finished,
                 End::Paused => RunStatus::Waiting,
-                End::Failed { why, log } => {
+                End::Failed { why, log, again } => {
                     run.failures += 1;
                     run.failure = Some((why.clone(), log.clone()));
-                    if run.failures > retries { RunStatus::Failed } else { RunStatus::Waiting }
+                    if run.failures > retries || !again { RunStatus::Failed } else { RunStatus::Waiting }
                 }
                 End::Lost { why } => {
                     run.losses += 1;
@@ -376,14 +295,5 @@ impl State {
     #[must_use]
     pub fn run(&self, id: RunId) -> Option<&Run> {
         self.trials.get(id.trial as usize)?.runs.get(&id.seed)
-    }
-}
-
-impl Run {
-    /// Notes a report, each point once: a coordinator that was killed may read one again.
-    fn report(&mut self, spent: u64, values: &Values) {
-        if self.points.last().is_none_or(|(last, _)| *last < spent) {
-            self.points.push((spent, values.clone()));
-        }
     }
 }

@@ -1,14 +1,15 @@
 //! A study file that was read and judged: what the rest of the crate works with.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use common::RunSeed;
 use configuration::{Config, ConfigError};
 
+use crate::faults::Faults;
 use crate::parameters::space_of;
+use crate::program::{Configs, Program, Rung};
 use crate::space::{Setting, Space};
-use crate::study_check::{Faults, check_program, check_rungs, check_start, check_wishes};
+use crate::study_check::{check_program, check_rungs, check_start, check_wishes};
 use crate::study_file::{Budget, Constraint, HeldOut, Objective, Resources, SamplerFile, StudyFile};
 use crate::{RacingFile, SweepError};
 
@@ -16,9 +17,6 @@ use crate::{RacingFile, SweepError};
 const LARGEST_FILE: u64 = 4 << 20;
 /// Training seeds of the comparison at the end begin here; those of trials begin at 1.
 pub const HELD_OUT_SEEDS: u64 = 1001;
-
-/// The texts of configurations, by their paths.
-pub type Configs = BTreeMap<String, String>;
 
 /// A study.
 #[derive(Clone, Debug)]
@@ -55,40 +53,6 @@ pub struct Study {
     pub held_out: Option<HeldOut>,
 }
 
-/// What a trial runs.
-#[derive(Clone, Debug)]
-pub enum Program {
-    /// It trains a policy.
-    Train {
-        /// The configuration that trials share.
-        config: String,
-        /// Settings of all trials.
-        set: Vec<String>,
-        /// Environment steps of a whole training.
-        steps: u64,
-    },
-    /// It plays a rule.
-    Evaluate {
-        /// What the rule is played on.
-        configs: Vec<String>,
-        /// Settings of all trials.
-        set: Vec<String>,
-        /// The scheduler with parameters in braces.
-        scheduler: String,
-        /// The scheduler to beat.
-        baseline: String,
-    },
-}
-
-/// What a trial has spent at a decision.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rung {
-    /// Environment steps of each run, or episodes of each configuration and load.
-    pub spent: u64,
-    /// Runs, a seed each.
-    pub seeds: u32,
-}
-
 impl Study {
     /// Reads a study file and the configurations that it names.
     ///
@@ -97,6 +61,7 @@ impl Study {
     pub fn load(path: &Path) -> Result<Self, SweepError> {
         let text = read(path)?;
         let origin = path.display().to_string();
+        refuse_unquoted(&text, &origin)?;
         let file: StudyFile = configuration::parse_as(&text, &origin)?;
         let train = file.train.iter().map(|train| &train.config);
         let evaluate = file.evaluate.iter().flat_map(|evaluate| &evaluate.configs);
@@ -181,6 +146,16 @@ impl Study {
         names
     }
 
+    /// What the value of a constraint is called in the journal. An evaluation measures it otherwise than an objective of the same name.
+    #[must_use]
+    pub fn constraint_key(&self, number: usize) -> String {
+        let metric = &self.constraints[number].metric;
+        match self.program {
+            Program::Train { .. } => metric.clone(),
+            Program::Evaluate { .. } => format!("constraint {number}: {metric}"),
+        }
+    }
+
     /// The configuration of a training trial.
     ///
     /// # Errors
@@ -207,6 +182,24 @@ impl Study {
         });
         Some(filled)
     }
+}
+
+/// `[parameters.learner.epochs]` is a table in a table; what is meant is `[parameters."learner.epochs"]`.
+fn refuse_unquoted(text: &str, origin: &str) -> Result<(), ConfigError> {
+    let Ok(table) = text.parse::<toml::Table>() else { return Ok(()) };
+    let parameters = table.get("parameters").and_then(toml::Value::as_table).into_iter().flatten();
+    for (key, value) in parameters {
+        let within = value.as_table().into_iter().flatten();
+        if let Some((inner, _)) =
+            within.into_iter().find(|(inner, value)| value.is_table() && *inner != "only_if")
+        {
+            let message = format!(
+                "key `parameters.{key}.{inner}`: a key with dots is quoted: [parameters.\"{key}.{inner}\"]"
+            );
+            return Err(ConfigError::Invalid { origin: origin.to_owned(), message });
+        }
+    }
+    Ok(())
 }
 
 fn read(path: &Path) -> Result<String, ConfigError> {

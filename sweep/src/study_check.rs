@@ -6,26 +6,10 @@ use common::trajectory::Scenario;
 use configuration::{Config, ConfigError};
 
 use crate::SweepError;
+use crate::faults::Faults;
+use crate::program::{Configs, Program, Rung};
 use crate::space::{Space, toml_text};
-use crate::study::{Configs, Program, Rung};
 use crate::study_file::{EvaluateProgram, RacingRule, RungFile, SamplerKind, StudyFile, TrainProgram};
-
-/// Keys and what is wrong with them.
-#[derive(Debug, Default)]
-pub(crate) struct Faults(Vec<String>);
-
-impl Faults {
-    pub(crate) fn push(&mut self, key: &str, message: &str) {
-        self.0.push(format!("key `{key}`: {message}"));
-    }
-
-    pub(crate) fn into_result(self, origin: &str) -> Result<(), SweepError> {
-        if self.0.is_empty() {
-            return Ok(());
-        }
-        Err(ConfigError::Invalid { origin: origin.to_owned(), message: self.0.join("; ") }.into())
-    }
-}
 
 /// Objectives, constraints, sampler, budget and resources.
 pub(crate) fn check_wishes(file: &StudyFile, faults: &mut Faults) {
@@ -184,6 +168,16 @@ fn training(
         faults.push("parameters", "holds `seed` or `name`, which a study sets itself: `racing.rungs` say how many seeds a trial has");
     }
     for parameter in &space.parameters {
+        let key = &parameter.key;
+        if train.set.iter().any(|setting| setting.split('=').next().map(str::trim) == Some(key.as_str())) {
+            faults.push(&format!("parameters.{key}"), "is in `train.set`, too; give it in one of the two");
+        }
+        if key == "learner.budget_steps" {
+            faults.push(
+                &format!("parameters.{key}"),
+                "is no parameter: `racing.rungs` say how long trials train; set it in `train.set`",
+            );
+        }
         let ends = [0.0, 1.0].map(|place| toml_text(&parameter.range.at(place)));
         let wrong = ends.iter().find_map(|value| wrong_value(text, train, &parameter.key, value));
         wrong.iter().for_each(|wrong| faults.push(&format!("parameters.{}", parameter.key), wrong));

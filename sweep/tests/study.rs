@@ -62,9 +62,27 @@ fn what_fails_by_itself_is_told_from_what_the_machine_ended() {
 fn a_metric_that_no_run_reports_is_named_beside_those_that_they_do() {
     let folder = tempfile::tempdir().unwrap();
     let wrong = text("", "[budget]\ntrials = 1").replace("eval/score", "eval/scor");
-    let coordinator = run(folder.path(), &wrong);
-    let (why, _) = coordinator.state().trials[0].runs[&0].failure.clone().unwrap();
-    assert!(why.contains("never reported metric `eval/scor`; it reported `eval/score`"), "{why}");
+    let mut coordinator = open(folder.path(), Some(&wrong)).unwrap();
+    let error = coordinator.run(&Shutdown::new(), &mut |_: &State| {}).unwrap_err().to_string();
+    // The baseline failed, so no trial is wasted on it.
+    let expected = "the baseline failed, so every trial would: it never reported metric `eval/scor`; it reported `eval/score`";
+    assert_eq!(error, expected);
+    assert!(coordinator.state().trials[0].runs[&0].attempts == 1);
+}
+
+#[test]
+fn a_study_that_has_ended_goes_on_when_its_budget_grows() {
+    let folder = tempfile::tempdir().unwrap();
+    let few = text("", "[budget]\ntrials = 2\n[held_out]\nseeds = 2");
+    drop(run(folder.path(), &few));
+    let more = few.replace("trials = 2", "trials = 8");
+    let coordinator = run(folder.path(), &more);
+    let state = coordinator.state();
+    assert_eq!(state.trials.len(), 9);
+    assert!(state.trials.iter().all(|trial| state.status(trial) == TrialStatus::Finished));
+    // Whoever is best now is compared, whoever was before.
+    assert_eq!(state.held_out, [0, state.best().unwrap().number]);
+    assert_eq!(sweep::held_out(&sweep::Layout::new(folder.path()), state).unwrap().len(), 1);
 }
 
 #[test]

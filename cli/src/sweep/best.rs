@@ -8,7 +8,7 @@ use common::ExitCode;
 use sweep::{Layout, Program, State, SweepError, Trial, dominates};
 
 use super::add_trial::state;
-use super::status::value;
+use super::status::{comparison, value};
 
 /// Shows the best trial, or writes its configuration as a file that `longshore train -c` takes.
 #[derive(Debug, clap::Args)]
@@ -47,9 +47,13 @@ pub fn run(arguments: &BestArguments) -> anyhow::Result<ExitCode> {
     if let Some(scheduler) = state.study.scheduler_of(&trial.setting) {
         writeln!(out, "  scheduler {scheduler}")?;
     }
+    if let Some(baseline) = state.trials.first().filter(|baseline| !baseline.outcomes.is_empty()) {
+        writeln!(out, "the baseline: {}", value(&state, baseline))?;
+    }
+    comparison(&Layout::new(&arguments.folder), &state, &mut out)?;
     if arguments.trial.is_none() && state.study.objectives.len() > 1 {
         let front = front(&state);
-        writeln!(out, "no trial is better in everything than one of: {front}")?;
+        writeln!(out, "on the front (no trial is better in everything): trials {front}; 0 is the baseline")?;
     }
     if let Some(path) = &arguments.output {
         write(&state, trial, arguments, path)?;
@@ -92,7 +96,7 @@ fn write(
     arguments: &BestArguments,
     path: &std::path::Path,
 ) -> anyhow::Result<()> {
-    let Program::Train { .. } = state.study.program else {
+    let Program::Train { set, .. } = &state.study.program else {
         return Err(SweepError::Request(
             "the study evaluates a rule, which has no configuration of its own; give the scheduler's name to `longshore evaluate`".to_owned(),
         )
@@ -101,15 +105,17 @@ fn write(
     let source = Layout::new(&arguments.folder).config(trial.number);
     let text =
         std::fs::read_to_string(&source).with_context(|| format!("cannot read {}", source.display()))?;
+    // What all trials had beside the base is not what a person would train with: a shorter training, for example.
+    let beside =
+        if set.is_empty() { String::new() } else { format!("# All trials had: {}\n", set.join(" ")) };
     let head =
         format!("# Trial {} of study `{}`: {}.\n", trial.number, state.study.name, value(state, trial));
-    durable::atomic_write(path, (head + &text).as_bytes())
+    durable::atomic_write(path, (head + &beside + &text).as_bytes())
         .with_context(|| format!("cannot write {}", path.display()))?;
-    writeln!(
-        telemetry::stdout(),
-        "wrote {}; `longshore train -c {}` trains it",
-        path.display(),
-        path.display()
-    )?;
+    let mut out = telemetry::stdout();
+    writeln!(out, "wrote {}; `longshore train -c {}` trains it", path.display(), path.display())?;
+    if !set.is_empty() {
+        writeln!(out, "it holds what the study set for all trials, too: see the second line of the file")?;
+    }
     Ok(())
 }

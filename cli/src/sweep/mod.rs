@@ -5,6 +5,7 @@ mod best;
 mod export;
 mod reference;
 mod report;
+mod rules;
 mod run;
 mod status;
 

@@ -79,6 +79,7 @@ impl RunsArguments {
 /// Those of the study.
 pub fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
     let study = Study::load(&arguments.study)?;
+    super::rules::check(&study)?;
     study.check_place(arguments.runs.executor(&study).cores())?;
     if arguments.check {
         use std::io::Write as _;

@@ -5,12 +5,16 @@ use std::path::PathBuf;
 
 use common::ExitCode;
 use serde_json::json;
-use sweep::{Direction, Layout, Origin, Setting, State, Trial, TrialStatus, ask_to_stop, held_out};
+use sweep::{
+    Direction, HELD_OUT_SEEDS, Layout, Origin, Setting, State, Trial, TrialStatus, ask_to_stop, held_out,
+};
 
 use super::add_trial::state;
 
 /// Trials of the leaderboard.
 const SHOWN: usize = 10;
+/// Lines of the log of a trial that failed.
+const LAST_LINES: usize = 3;
 
 /// A study's folder.
 #[derive(Debug, clap::Args)]
@@ -54,6 +58,11 @@ pub fn run(arguments: &StatusArguments) -> anyhow::Result<ExitCode> {
 /// Where the folder holds no study or cannot be written.
 pub fn stop(arguments: &FolderArguments) -> anyhow::Result<ExitCode> {
     state(&arguments.folder)?;
+    // Who gets the lock is alone.
+    if durable::FolderLock::take(&arguments.folder).is_ok() {
+        writeln!(telemetry::stdout(), "no coordinator runs this study")?;
+        return Ok(ExitCode::Success);
+    }
     ask_to_stop(&arguments.folder)?;
     writeln!(telemetry::stdout(), "asked the coordinator to end; runs leave checkpoints first")?;
     Ok(ExitCode::Success)
@@ -82,17 +91,26 @@ pub fn line(state: &State) -> String {
         || "no result yet".to_owned(),
         |best| format!("best {} (trial {})", value(state, best), best.number),
     );
-    if !state.held_out.is_empty() {
-        let running = state.running().len();
+    let running = state.running().len();
+    if running > 0 && state.running().iter().all(|(run, ..)| u64::from(run.seed) + 1 >= HELD_OUT_SEEDS) {
         return format!("the best trial and the baseline run on held-out seeds: {running} running | {best}");
     }
-    let left = left(state).map_or_else(String::new, |minutes| format!(" | about {minutes:.0} min left"));
+    let left = left(state)
+        .filter(|_| !has_ended(state))
+        .map_or_else(String::new, |minutes| format!(" | about {minutes:.0} min left"));
     format!(
-        "trials {}{of}: {} | {best} | {:.1} min{left}",
+        "trials {}{of}: {} | {best} | {:.1} min{left}{}",
         chosen.len(),
         if counted.is_empty() { "none yet".to_owned() } else { counted.join(", ") },
         state.seconds / 60.0,
+        if has_ended(state) { " | ended" } else { "" },
     )
+}
+
+/// Whether a coordinator would find nothing to do.
+fn has_ended(state: &State) -> bool {
+    let mut sampler = sweep::Sampler::new(&state.study.sampler, state.study.seed);
+    sweep::next(state, &mut sampler, 1, &[]) == sweep::Step::Done
 }
 
 /// Minutes that are left, from the part of the budget that is used.
@@ -144,15 +162,24 @@ pub fn leaderboard(state: &State, out: &mut impl Write) -> std::io::Result<()> {
             setting(trial),
         )?;
     }
-    for trial in state.trials.iter().filter(|trial| state.status(trial) == TrialStatus::Failed) {
-        let why = trial.runs.values().find_map(|run| run.failure.as_ref()).map(|(why, _)| why.as_str());
+    for (run, attempt, target) in state.running() {
+        let spent = state.run(run).map_or(0, sweep::Run::spent);
         writeln!(
             out,
-            "trial {} failed: {}; {}",
-            trial.number,
-            why.unwrap_or("no reason is known"),
-            setting(trial)
+            "running: trial {}, seed {}: {spent} of {target} (start {attempt})",
+            run.trial,
+            run.seed + 1
         )?;
+    }
+    for trial in state.trials.iter().filter(|trial| state.status(trial) == TrialStatus::Failed) {
+        let failure = trial.runs.values().find_map(|run| run.failure.as_ref());
+        let (why, log) =
+            failure.map_or(("no reason is known", ""), |(why, log)| (why.as_str(), log.as_str()));
+        writeln!(out, "trial {} failed: {why}; {}", trial.number, setting(trial))?;
+        let lines: Vec<&str> = log.lines().collect();
+        for line in &lines[lines.len().saturating_sub(LAST_LINES)..] {
+            writeln!(out, "    {}", common::name::printable(line))?;
+        }
     }
     Ok(())
 }
@@ -168,13 +195,20 @@ pub fn comparison(layout: &Layout, state: &State, out: &mut impl Write) -> std::
     };
     for row in rows {
         let number = |value: f64| format!("{value:.4}");
-        let baseline =
-            row.baseline.map_or_else(String::new, |value| format!(", baseline {}", number(value.mean)));
+        let baseline = row.baseline.map_or(row.best.mean - row.difference.mean, |value| value.mean);
+        let sign = if row.less_is_better { 1.0 } else { -1.0 };
+        let (low, high) = (sign * row.difference.low, sign * row.difference.high);
+        let verdict = match (low.max(high) < 0.0, low.min(high) > 0.0) {
+            (true, _) => "better than the baseline",
+            (_, true) => "worse than the baseline",
+            _ => "no difference is shown",
+        };
         writeln!(
             out,
-            "held-out seeds: {}: best {}{baseline}, difference {} [{}, {}]",
+            "held-out seeds: {}: best {}, baseline {}, difference {} [{}, {}]: {verdict}",
             row.what,
             number(row.best.mean),
+            number(baseline),
             number(row.difference.mean),
             number(row.difference.low),
             number(row.difference.high),
@@ -233,6 +267,7 @@ fn as_json(state: &State) -> serde_json::Value {
                     "spent": run.spent(),
                     "values": run.points.last().map(|(_, values)| values),
                     "failure": run.failure.as_ref().map(|(why, _)| why),
+                    "log": run.failure.as_ref().map(|(_, log)| log),
                 })
             })
             .collect();
@@ -243,12 +278,15 @@ fn as_json(state: &State) -> serde_json::Value {
             "rung": trial.outcomes.len(),
             "setting": trial.setting,
             "objectives": trial.outcomes.last().map(|outcome| &outcome.objectives),
-            "missed": trial.outcomes.last().map(|outcome| outcome.missed),
+            "missed": trial.outcomes.last().map(|outcome| outcome.missed + 0.0),
             "runs": runs,
         })
     };
     json!({
         "study": state.study.name,
+        "ended": has_ended(state),
+        "objectives": state.study.objectives,
+        "budget": state.study.budget,
         "minutes": state.seconds / 60.0,
         "best": state.best().map(|best| best.number),
         "trials": state.trials.iter().map(trial).collect::<Vec<_>>(),

@@ -7,10 +7,11 @@ use drawing::{
 
 use super::tables::short;
 use crate::importance::importances;
+use crate::program::Program;
 use crate::space::Range;
-use crate::state::{State, Trial};
-use crate::study::Program;
+use crate::state::State;
 use crate::study_file::Direction;
+use crate::trial::Trial;
 
 /// Trials whose lines have colours.
 const COLOURED: usize = 6;
@@ -22,17 +23,16 @@ fn figure(chart: &Element, caption: &str) -> String {
 /// How a trial looks: the best ones in colour, the others grey.
 fn styles(state: &State) -> Vec<(&Trial, Style)> {
     let ranked = state.ranking().into_iter().map(|number| &state.trials[number as usize]);
-    ranked
-        .enumerate()
-        .map(|(place, trial)| {
-            let name =
-                if trial.number == 0 { "the baseline".to_owned() } else { format!("trial {}", trial.number) };
-            let mut style = Style::new(place, name);
-            style.strong = trial.number == 0;
-            style.soft = place >= COLOURED && trial.number != 0;
-            (trial, style)
-        })
-        .collect()
+    ranked.enumerate().map(|(place, trial)| (trial, style(place, trial))).collect()
+}
+
+/// How the trial at a place of the ranking looks.
+pub(super) fn style(place: usize, trial: &Trial) -> Style {
+    let name = if trial.number == 0 { "the baseline".to_owned() } else { format!("trial {}", trial.number) };
+    let mut style = Style::new(place, name);
+    style.strong = trial.number == 0;
+    style.soft = place >= COLOURED && trial.number != 0;
+    style
 }
 
 fn signed(state: &State, value: f64) -> f64 {
@@ -100,7 +100,8 @@ fn fitted(label: &str, values: impl Iterator<Item = f64>) -> Axis {
     values.sort_by(f64::total_cmp);
     let at =
         |part: f64| values.get(((values.len().max(1) - 1) as f64 * part) as usize).copied().unwrap_or(0.0);
-    let (low, high) = (at(0.0), at(0.9).max(at(0.5)));
+    let (low, most, all) = (at(0.0), at(0.9).max(at(0.5)), at(1.0));
+    let high = if all - low <= 4.0 * (most - low) { all } else { most };
     let margin = ((high - low) * 0.08).max(1e-9);
     Axis::between(label, low - margin, high + margin)
 }

@@ -7,8 +7,9 @@ use drawing::{escape, html_page};
 
 use crate::held_out::held_out;
 use crate::layout::Layout;
-use crate::state::{State, TrialStatus};
-use crate::study::Program;
+use crate::program::Program;
+use crate::state::State;
+use crate::trial::TrialStatus;
 
 /// The page of a study.
 #[must_use]

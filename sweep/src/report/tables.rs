@@ -4,9 +4,10 @@ use drawing::{Value, escape};
 
 use crate::held_out::Comparison;
 use crate::outcome::of_run;
-use crate::state::{State, Trial, TrialStatus};
+use crate::state::State;
 use crate::statistics::mean_of;
 use crate::study_file::Direction;
+use crate::trial::{Trial, TrialStatus};
 
 /// Trials of the leaderboard.
 const SHOWN: usize = 20;
@@ -18,7 +19,7 @@ pub(super) fn leaderboard(state: &State) -> String {
         .iter()
         .enumerate()
         .filter(|(place, _)| *place < SHOWN || Some(*place) == baseline)
-        .map(|(place, number)| row(state, place + 1, &state.trials[*number as usize]))
+        .map(|(place, number)| row(state, place, &state.trials[*number as usize]))
         .collect();
     let objectives: String = state
         .study
@@ -47,7 +48,7 @@ pub(super) fn short(key: &str) -> &str {
     parts.get(1).or(parts.first()).map_or(key, |place| &key[place + 1..])
 }
 
-fn row(state: &State, rank: usize, trial: &Trial) -> String {
+fn row(state: &State, place: usize, trial: &Trial) -> String {
     let objectives: String = (0..state.study.objectives.len())
         .map(|objective| format!("<td>{}</td>", interval(&over_seeds(state, trial, objective))))
         .collect();
@@ -62,11 +63,15 @@ fn row(state: &State, rank: usize, trial: &Trial) -> String {
             format!("<td>{}</td>", escape(&value))
         })
         .collect();
+    let style = super::charts::style(place, trial);
+    let sample =
+        if style.soft { String::new() } else { format!("<span class=\"sample\">{}</span>", style.sample()) };
     let name = if trial.number == 0 { "baseline".to_owned() } else { trial.number.to_string() };
     let missed = trial.outcomes.last().map_or(0.0, |outcome| outcome.missed);
     let status = super::word(&state.status(trial)) + if missed > 0.0 { ", over a limit" } else { "" };
     format!(
-        "<tr><td>{rank}</td><td>{name}</td><td>{status}</td><td>{}</td>{objectives}{parameters}</tr>",
+        "<tr><td>{}{sample}</td><td>{name}</td><td>{status}</td><td>{}</td>{objectives}{parameters}</tr>",
+        place + 1,
         trial.outcomes.len()
     )
 }
