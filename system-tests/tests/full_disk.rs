@@ -1,11 +1,9 @@
 //! A disk that is full when a run, results or a report are written: the file is named, and nothing is called damaged.
 
 #![allow(clippy::unwrap_used, reason = "a test says by its panic what failed")]
-#![allow(clippy::print_stderr, reason = "what is not tried is told to whoever reads the test's output")]
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use system_tests::{SmallDisk, programs, root, run};
 
@@ -80,6 +78,6 @@ fn results_reports_samples_and_keys_on_a_full_disk_name_the_file() {
     full(&run("longshore", &["trace", "inspect", events, "--svg", &path("a.svg")]), "/disk/a.svg");
     full(&run("longshore", &["keygen", &path("keys")]), "/disk/keys");
     // Half a file would take what little there may be.
-    let left: Vec<_> = fs::read_dir(&disk.0).unwrap().flatten().map(|entry| entry.file_name()).collect();
+    let left: Vec<_> = fs::read_dir(disk.path()).unwrap().flatten().map(|entry| entry.file_name()).collect();
     assert!(left.iter().all(|name| !name.to_string_lossy().ends_with(".tmp")), "{left:?}");
 }

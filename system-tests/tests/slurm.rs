@@ -25,7 +25,7 @@ impl Cluster {
         let is_there = |program: &&str| {
             ["/usr/sbin", "/usr/bin"].iter().any(|folder| Path::new(folder).join(program).exists())
         };
-        if !programs.iter().all(|program| is_there(&program)) {
+        if !programs.iter().all(is_there) {
             eprintln!("SKIPPED: Slurm is not installed; apt-get install slurm-wlm munge");
             return None;
         }

@@ -80,7 +80,7 @@ fn check(folder: &Path, trials: usize) {
     for (place, timed) in entries.iter().enumerate() {
         match &timed.entry {
             Entry::Ended { run, how: End::Finished, .. } => {
-                assert!(finished.insert(*run, place).is_none(), "{run:?}")
+                assert!(finished.insert(*run, place).is_none(), "{run:?}");
             }
             Entry::Started { run, attempt, .. } => {
                 assert!(!finished.contains_key(run), "{run:?} is run twice");
