@@ -5,16 +5,13 @@ use drawing::{
     row_chart, scatter,
 };
 
-use super::tables::short;
+use super::look::{short, style};
 use crate::importance::importances;
 use crate::program::Program;
 use crate::space::Range;
 use crate::state::State;
 use crate::study_file::Direction;
 use crate::trial::Trial;
-
-/// Trials whose lines have colours.
-const COLOURED: usize = 6;
 
 fn figure(chart: &Element, caption: &str) -> String {
     format!("<figure>{chart}<figcaption>{caption}</figcaption></figure>")
@@ -24,15 +21,6 @@ fn figure(chart: &Element, caption: &str) -> String {
 fn styles(state: &State) -> Vec<(&Trial, Style)> {
     let ranked = state.ranking().into_iter().map(|number| &state.trials[number as usize]);
     ranked.enumerate().map(|(place, trial)| (trial, style(place, trial))).collect()
-}
-
-/// How the trial at a place of the ranking looks.
-pub(super) fn style(place: usize, trial: &Trial) -> Style {
-    let name = if trial.number == 0 { "the baseline".to_owned() } else { format!("trial {}", trial.number) };
-    let mut style = Style::new(place, name);
-    style.strong = trial.number == 0;
-    style.soft = place >= COLOURED && trial.number != 0;
-    style
 }
 
 fn signed(state: &State, value: f64) -> f64 {

@@ -1,6 +1,7 @@
 //! A study as one HTML file: who leads, how trials learnt, which parameters matter, what was ended when, and what it cost.
 
 mod charts;
+mod look;
 mod tables;
 
 use drawing::{escape, html_page};

@@ -2,6 +2,7 @@
 
 use drawing::{Value, escape};
 
+use super::look::{short, style};
 use crate::held_out::Comparison;
 use crate::outcome::of_run;
 use crate::state::State;
@@ -41,13 +42,6 @@ pub(super) fn leaderboard(state: &State) -> String {
     )
 }
 
-/// The last part of a key.
-pub(super) fn short(key: &str) -> &str {
-    let parts: Vec<usize> = key.rmatch_indices('.').map(|(place, _)| place).collect();
-    // `learner.learning_rate.from` is `learning_rate.from`.
-    parts.get(1).or(parts.first()).map_or(key, |place| &key[place + 1..])
-}
-
 fn row(state: &State, place: usize, trial: &Trial) -> String {
     let objectives: String = (0..state.study.objectives.len())
         .map(|objective| format!("<td>{}</td>", interval(&over_seeds(state, trial, objective))))
@@ -63,7 +57,7 @@ fn row(state: &State, place: usize, trial: &Trial) -> String {
             format!("<td>{}</td>", escape(&value))
         })
         .collect();
-    let style = super::charts::style(place, trial);
+    let style = style(place, trial);
     let sample =
         if style.soft { String::new() } else { format!("<span class=\"sample\">{}</span>", style.sample()) };
     let name = if trial.number == 0 { "baseline".to_owned() } else { trial.number.to_string() };
