@@ -2,11 +2,12 @@
 
 use crate::entry::{Entry, Origin, RunId};
 use crate::program::Program;
-use crate::sampler::{Sampler, Suggestion};
+use crate::sampler::Sampler;
 use crate::space::Setting;
 use crate::state::State;
 use crate::study::HELD_OUT_SEEDS;
 use crate::study_file::RacingRule;
+use crate::suggestion::Suggestion;
 use crate::trial::{Run, RunStatus, Trial, TrialStatus};
 
 /// What to do next.

@@ -6,9 +6,9 @@ use crate::SweepError;
 use crate::entry::{End, Entry, Origin, RunId};
 use crate::journal::Timed;
 use crate::outcome::{Outcome, best_first, mean, of_run};
-use crate::sampler::Known;
 use crate::space::Setting;
 use crate::study::{HELD_OUT_SEEDS, Study};
+use crate::suggestion::Known;
 use crate::trial::{Run, RunStatus, Trial, TrialStatus};
 
 /// What the study's file is called in errors.

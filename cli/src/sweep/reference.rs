@@ -19,3 +19,16 @@ pub fn run() -> anyhow::Result<ExitCode> {
     write!(telemetry::stdout(), "{}", configuration::reference_of::<StudyFile>(HEAD))?;
     Ok(ExitCode::Success)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_in_docs_is_the_one_that_is_printed() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/study-file.md");
+        let page = std::fs::read_to_string(path).unwrap_or_default();
+        // `longshore sweep reference > docs/study-file.md` brings it up to date.
+        assert_eq!(page, configuration::reference_of::<StudyFile>(HEAD));
+    }
+}

@@ -22,3 +22,8 @@ pub(super) fn short(key: &str) -> &str {
     // `learner.learning_rate.from` is `learning_rate.from`.
     parts.get(1).or(parts.first()).map_or(key, |place| &key[place + 1..])
 }
+
+/// A choice as it stands in a study file.
+pub(super) fn word(choice: &impl serde::Serialize) -> String {
+    serde_json::to_value(choice).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}

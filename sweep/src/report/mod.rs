@@ -5,6 +5,7 @@ mod look;
 mod tables;
 
 use drawing::{escape, html_page};
+use look::word;
 
 use crate::held_out::held_out;
 use crate::layout::Layout;
@@ -73,9 +74,4 @@ fn method(state: &State) -> String {
         state.spent(),
         if matches!(study.program, Program::Train { .. }) { "environment steps" } else { "episodes" },
     )
-}
-
-/// A choice as it stands in a study file.
-fn word(choice: &impl serde::Serialize) -> String {
-    serde_json::to_value(choice).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }

@@ -2,7 +2,7 @@
 
 use drawing::{Value, escape};
 
-use super::look::{short, style};
+use super::look::{short, style, word};
 use crate::held_out::Comparison;
 use crate::outcome::of_run;
 use crate::state::State;
@@ -62,7 +62,7 @@ fn row(state: &State, place: usize, trial: &Trial) -> String {
         if style.soft { String::new() } else { format!("<span class=\"sample\">{}</span>", style.sample()) };
     let name = if trial.number == 0 { "baseline".to_owned() } else { trial.number.to_string() };
     let missed = trial.outcomes.last().map_or(0.0, |outcome| outcome.missed);
-    let status = super::word(&state.status(trial)) + if missed > 0.0 { ", over a limit" } else { "" };
+    let status = word(&state.status(trial)) + if missed > 0.0 { ", over a limit" } else { "" };
     format!(
         "<tr><td>{}{sample}</td><td>{name}</td><td>{status}</td><td>{}</td>{objectives}{parameters}</tr>",
         place + 1,

@@ -11,8 +11,8 @@ use std::rc::Rc;
 use cmaes::{CMAESOptions, DVector};
 use common::RunSeed;
 
-use super::{Known, Suggestion};
 use crate::space::Space;
+use crate::suggestion::{Known, Suggestion};
 
 /// Width of the first generation, of a cube with edges of 1.
 const FIRST_WIDTH: f64 = 0.25;

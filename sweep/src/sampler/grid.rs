@@ -1,7 +1,7 @@
 //! Every combination, in the order of an odometer whose last parameter turns fastest.
 
-use super::Suggestion;
 use crate::space::{Setting, Space};
+use crate::suggestion::Suggestion;
 
 /// The first combination that `is_new`. A range without steps, or with more values than `points`, has `points` places, its ends
 /// included.

@@ -4,9 +4,9 @@
 
 use rand::Rng;
 
-use super::Known;
 use super::parzen::Density;
 use crate::space::Space;
+use crate::suggestion::Known;
 
 /// Points that are compared.
 const CANDIDATES: usize = 48;
