@@ -20,7 +20,7 @@ use crate::requests::{Requests, forget_stop, requests};
 use crate::sampler::Sampler;
 use crate::schedule::{Step, is_spent, next};
 use crate::state::State;
-use crate::study::{HELD_OUT_SEEDS, Study};
+use crate::study::Study;
 use crate::trial::{Run, TrialStatus};
 
 /// Time between two looks at the runs.
@@ -205,7 +205,7 @@ impl Coordinator {
         }
         let ends_early = how == End::Finished
             && matches!(self.state.study.program, Program::Evaluate { .. })
-            && u64::from(run.seed) + 1 < HELD_OUT_SEEDS
+            && !run.is_held_out()
             && self.state.study.rungs.last().is_some_and(|last| target < last.spent);
         if ends_early {
             how = End::Paused;
@@ -344,7 +344,7 @@ impl Coordinator {
     fn stop_what_should_not_run(&mut self) {
         let is_spent = is_spent(&self.state);
         for (run, attempt, target) in self.state.running() {
-            let is_over = is_spent && u64::from(run.seed) + 1 < HELD_OUT_SEEDS;
+            let is_over = is_spent && !run.is_held_out();
             let trial = &self.state.trials[run.trial as usize];
             let has_ended = trial.pruned.is_some() || self.state.status(trial) == TrialStatus::Failed;
             if is_over || has_ended || self.is_idle(run, attempt, target) {

@@ -19,6 +19,23 @@ pub struct RunId {
     pub seed: u32,
 }
 
+/// Number of the first seed of the comparison at the end; trials have those before it.
+const FIRST_HELD_OUT: u32 = 1000;
+
+impl RunId {
+    /// Run `number` of a trial in the comparison at the end.
+    #[must_use]
+    pub fn held_out(trial: u64, number: u32) -> Self {
+        RunId { trial, seed: FIRST_HELD_OUT + number }
+    }
+
+    /// Whether it is one of the comparison at the end.
+    #[must_use]
+    pub fn is_held_out(self) -> bool {
+        self.seed >= FIRST_HELD_OUT
+    }
+}
+
 /// One entry of the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "entry", rename_all = "snake_case")]

@@ -10,7 +10,6 @@ use crate::outcome::of_run;
 use crate::program::Program;
 use crate::state::State;
 use crate::statistics::mean_of;
-use crate::study::HELD_OUT_SEEDS;
 use crate::study_file::Direction;
 
 /// One row of the comparison.
@@ -28,6 +27,29 @@ pub struct Comparison {
     pub less_is_better: bool,
 }
 
+impl Comparison {
+    /// Whether the best trial is better than the baseline: true, false, or `None` where the interval holds 0.
+    #[must_use]
+    pub fn is_better(&self) -> Option<bool> {
+        let Value { low, high, .. } = self.difference;
+        match (low > 0.0, high < 0.0) {
+            (true, _) => Some(!self.less_is_better),
+            (_, true) => Some(self.less_is_better),
+            _ => None,
+        }
+    }
+
+    /// The same in words.
+    #[must_use]
+    pub fn verdict(&self) -> &'static str {
+        match self.is_better() {
+            Some(true) => "better than the baseline",
+            Some(false) => "worse than the baseline",
+            None => "no difference is shown",
+        }
+    }
+}
+
 /// The comparison, as far as its runs have ended; `Err`: why it cannot be made.
 ///
 /// # Errors
@@ -42,12 +64,11 @@ pub fn held_out(layout: &Layout, state: &State) -> Result<Vec<Comparison>, Strin
 
 fn of_trainings(state: &State, baseline: u64, best: u64) -> Vec<Comparison> {
     let Some(last) = state.study.rungs.last() else { return Vec::new() };
-    let outcomes = |trial: u64, seed: u32| {
-        let run = state.run(RunId { trial, seed }).filter(|run| run.has_spent(last.spent))?;
+    let outcomes = |trial: u64, number: u32| {
+        let run = state.run(RunId::held_out(trial, number)).filter(|run| run.has_spent(last.spent))?;
         of_run(&state.study, &run.points, last.spent)
     };
-    let first = HELD_OUT_SEEDS as u32 - 1;
-    let seeds = first..first + state.study.held_out.map_or(0, |held_out| held_out.seeds);
+    let seeds = 0..state.study.held_out.map_or(0, |held_out| held_out.seeds);
     // Only seeds of which both are there.
     let pairs: Vec<_> =
         seeds.filter_map(|seed| Some((outcomes(best, seed)?, outcomes(baseline, seed)?))).collect();
@@ -74,7 +95,7 @@ fn of_trainings(state: &State, baseline: u64, best: u64) -> Vec<Comparison> {
 }
 
 fn of_evaluations(layout: &Layout, state: &State, best: u64) -> Result<Vec<Comparison>, String> {
-    let run = RunId { trial: best, seed: HELD_OUT_SEEDS as u32 - 1 };
+    let run = RunId::held_out(best, 0);
     if !state.run(run).is_some_and(|run| run.status == crate::RunStatus::Finished) {
         return Ok(Vec::new());
     }

@@ -8,7 +8,7 @@ use crate::entry::RunId;
 use crate::layout::Layout;
 use crate::program::Program;
 use crate::state::State;
-use crate::study::{HELD_OUT_SEEDS, Study};
+use crate::study::Study;
 
 /// A start of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,7 +123,7 @@ fn evaluations(place: &Place, state: &State, run: RunId, target: u64) -> Result<
             durable::atomic_write(&path, state.study.configs[config].as_bytes())?;
         }
     }
-    let is_held_out = u64::from(run.seed) + 1 >= HELD_OUT_SEEDS;
+    let is_held_out = run.is_held_out();
     let own = state.study.scheduler_of(&state.trials[run.trial as usize].setting).unwrap_or_default();
     // At the end the baseline plays beside the trial, so that the results hold paired differences.
     let own = if is_held_out { vec![own, baseline.clone()] } else { vec![own] };

@@ -53,7 +53,7 @@ pub use sampler::Sampler;
 pub use schedule::{Step, is_spent, next};
 pub use space::{Parameter, Range, Setting, Space, plain_text, toml_text};
 pub use state::State;
-pub use study::{HELD_OUT_SEEDS, Study};
+pub use study::Study;
 pub use study_file::*;
 pub use suggestion::{Known, Suggestion};
 pub use trial::{Run, RunStatus, Trial, TrialStatus};

@@ -2,7 +2,7 @@
 
 use crate::entry::Values;
 use crate::study::Study;
-use crate::study_file::{Direction, Objective, Take};
+use crate::study_file::{Objective, Take};
 
 /// What a trial came to at a rung.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,7 +20,7 @@ pub fn of_run(study: &Study, points: &[(u64, Values)], spent: u64) -> Option<Out
     let end = points.iter().position(|(at, _)| *at >= spent).map_or(points.len(), |place| place + 1);
     let within = &points[..end];
     let objective = |objective: &Objective| {
-        let sign = if objective.direction == Direction::Minimise { 1.0 } else { -1.0 };
+        let sign = objective.direction.sign();
         let mut values =
             within.iter().filter_map(|(_, values)| values.get(&objective.metric)).map(|value| value * sign);
         match objective.take {

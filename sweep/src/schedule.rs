@@ -5,7 +5,6 @@ use crate::program::Program;
 use crate::sampler::Sampler;
 use crate::space::Setting;
 use crate::state::State;
-use crate::study::HELD_OUT_SEEDS;
 use crate::study_file::RacingRule;
 use crate::suggestion::Suggestion;
 use crate::trial::{Run, RunStatus, Trial, TrialStatus};
@@ -52,7 +51,7 @@ pub fn next(state: &State, sampler: &mut Sampler, free: usize, asked: &[Setting]
             NewTrial::Wait => {}
         }
     }
-    let runs_a_trial = state.running().iter().any(|(run, ..)| u64::from(run.seed) + 1 < HELD_OUT_SEEDS);
+    let runs_a_trial = state.running().iter().any(|(run, ..)| !run.is_held_out());
     if runs_a_trial || (free == 0 && !is_spent) {
         return Step::Wait;
     }
@@ -224,9 +223,8 @@ fn comparison(state: &State, free: usize) -> Option<Step> {
         // One run plays them all, and the baseline beside the trial.
         Program::Evaluate { .. } => 1,
     };
-    let runs = state.held_out.iter().flat_map(|trial| {
-        (0..seeds).map(|seed| RunId { trial: *trial, seed: HELD_OUT_SEEDS as u32 - 1 + seed })
-    });
+    let runs =
+        state.held_out.iter().flat_map(|trial| (0..seeds).map(|number| RunId::held_out(*trial, number)));
     let mut is_running = false;
     for run in runs {
         match state.run(run).map(|one| (one.status, Run::has_spent(one, target))) {

@@ -7,7 +7,7 @@ use crate::entry::{End, Entry, Origin, RunId};
 use crate::journal::Timed;
 use crate::outcome::{Outcome, best_first, mean, of_run};
 use crate::space::Setting;
-use crate::study::{HELD_OUT_SEEDS, Study};
+use crate::study::Study;
 use crate::suggestion::Known;
 use crate::trial::{Run, RunStatus, Trial, TrialStatus};
 
@@ -211,7 +211,10 @@ impl State {
     #[must_use]
     pub fn status(&self, trial: &Trial) -> TrialStatus {
         let is = |status: fn(&RunStatus) -> bool| {
-            trial.runs.iter().any(|(seed, run)| u64::from(*seed) + 1 < HELD_OUT_SEEDS && status(&run.status))
+            trial.runs.iter().any(|(seed, run)| {
+                let id = RunId { trial: trial.number, seed: *seed };
+                !id.is_held_out() && status(&run.status)
+            })
         };
         if is(|status| *status == RunStatus::Failed) {
             TrialStatus::Failed
@@ -291,7 +294,7 @@ impl State {
         self.active().flat_map(of_trial).collect()
     }
 
-    /// A run.
+    /// The run with this trial and seed, once it was started.
     #[must_use]
     pub fn run(&self, id: RunId) -> Option<&Run> {
         self.trials.get(id.trial as usize)?.runs.get(&id.seed)

@@ -15,8 +15,6 @@ use crate::{RacingFile, SweepError};
 
 /// Bytes; a study has a few hundred.
 const LARGEST_FILE: u64 = 4 << 20;
-/// Training seeds of the comparison at the end begin here; those of trials begin at 1.
-pub const HELD_OUT_SEEDS: u64 = 1001;
 
 /// A study.
 #[derive(Clone, Debug)]

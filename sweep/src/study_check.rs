@@ -33,7 +33,7 @@ pub(crate) fn check_wishes(file: &StudyFile, faults: &mut Faults) {
             );
         }
     }
-    let Some(budget) = Some(&file.budget) else { return };
+    let budget = &file.budget;
     if budget.trials.is_none() && budget.minutes.is_none() && budget.steps.is_none() {
         faults.push("budget", "has no end; give `trials`, `minutes` or, with `train`, `steps`");
     }

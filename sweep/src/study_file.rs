@@ -150,10 +150,21 @@ pub struct Objective {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
-    /// Less.
+    /// Smaller values are better.
     Minimise,
-    /// More.
+    /// Larger values are better.
     Maximise,
+}
+
+impl Direction {
+    /// The factor with which less is better: 1, or −1 where more is.
+    #[must_use]
+    pub fn sign(self) -> f64 {
+        match self {
+            Direction::Minimise => 1.0,
+            Direction::Maximise => -1.0,
+        }
+    }
 }
 
 /// Which of a run's values counts.
@@ -163,7 +174,7 @@ pub enum Take {
     /// The best so far: that of the checkpoint that a training keeps.
     #[default]
     Best,
-    /// The newest.
+    /// That of the newest report.
     Last,
 }
 
@@ -186,7 +197,7 @@ pub struct Constraint {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SamplerFile {
-    /// The method.
+    /// The method by which settings are chosen.
     #[garde(skip)]
     pub kind: SamplerKind,
     /// `tpe`: trials drawn at random before the model counts.
@@ -212,7 +223,7 @@ impl Default for SamplerFile {
 pub enum SamplerKind {
     /// Every combination, in order.
     Grid,
-    /// Independent draws.
+    /// Draws that know nothing of each other.
     Random,
     /// A scrambled Sobol sequence: draws that leave no gaps.
     Sobol,
@@ -251,7 +262,7 @@ impl Default for RacingFile {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RacingRule {
-    /// All.
+    /// All trials go on; nobody is ended early.
     #[default]
     None,
     /// Those among the best `1 / one_in` of the rung, whenever a core is free (ASHA, Li et al. 2020).

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use common::ExitCode;
-use sweep::{Direction, State, Trial, plain_text};
+use sweep::{State, Trial, plain_text};
 
 use super::add_trial::state;
 
@@ -72,7 +72,7 @@ fn table(state: &State) -> String {
 /// What the trial came to at its last rung, a cell an objective.
 fn outcomes(state: &State, trial: &Trial) -> Vec<String> {
     let cell = |(place, objective): (usize, &sweep::Objective)| {
-        let sign = if objective.direction == Direction::Minimise { 1.0 } else { -1.0 };
+        let sign = objective.direction.sign();
         trial
             .outcomes
             .last()

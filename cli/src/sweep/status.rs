@@ -5,9 +5,7 @@ use std::path::PathBuf;
 
 use common::ExitCode;
 use serde_json::json;
-use sweep::{
-    Direction, HELD_OUT_SEEDS, Layout, Origin, Setting, State, Trial, TrialStatus, ask_to_stop, held_out,
-};
+use sweep::{Layout, Origin, Setting, State, Trial, TrialStatus, ask_to_stop, held_out};
 
 use super::add_trial::state;
 
@@ -92,7 +90,7 @@ pub fn line(state: &State) -> String {
         |best| format!("best {} (trial {})", value(state, best), best.number),
     );
     let running = state.running().len();
-    if running > 0 && state.running().iter().all(|(run, ..)| u64::from(run.seed) + 1 >= HELD_OUT_SEEDS) {
+    if running > 0 && state.running().iter().all(|(run, ..)| run.is_held_out()) {
         return format!("the best trial and the baseline run on held-out seeds: {running} running | {best}");
     }
     let left = left(state)
@@ -196,22 +194,16 @@ pub fn comparison(layout: &Layout, state: &State, out: &mut impl Write) -> std::
     for row in rows {
         let number = |value: f64| format!("{value:.4}");
         let baseline = row.baseline.map_or(row.best.mean - row.difference.mean, |value| value.mean);
-        let sign = if row.less_is_better { 1.0 } else { -1.0 };
-        let (low, high) = (sign * row.difference.low, sign * row.difference.high);
-        let verdict = match (low.max(high) < 0.0, low.min(high) > 0.0) {
-            (true, _) => "better than the baseline",
-            (_, true) => "worse than the baseline",
-            _ => "no difference is shown",
-        };
         writeln!(
             out,
-            "held-out seeds: {}: best {}, baseline {}, difference {} [{}, {}]: {verdict}",
+            "held-out seeds: {}: best {}, baseline {}, difference {} [{}, {}]: {}",
             row.what,
             number(row.best.mean),
             number(baseline),
             number(row.difference.mean),
             number(row.difference.low),
             number(row.difference.high),
+            row.verdict(),
         )?;
     }
     Ok(())
@@ -243,7 +235,7 @@ fn shown(setting: &Setting) -> String {
 pub fn value(state: &State, trial: &Trial) -> String {
     let Some(outcome) = trial.outcomes.last() else { return "–".to_owned() };
     let objective = |(objective, value): (&sweep::Objective, &f64)| {
-        let sign = if objective.direction == Direction::Minimise { 1.0 } else { -1.0 };
+        let sign = objective.direction.sign();
         format!("{:.4}", sign * value)
     };
     let values: Vec<String> = state.study.objectives.iter().zip(&outcome.objectives).map(objective).collect();

@@ -10,7 +10,6 @@ use crate::importance::importances;
 use crate::program::Program;
 use crate::space::Range;
 use crate::state::State;
-use crate::study_file::Direction;
 use crate::trial::Trial;
 
 fn figure(chart: &Element, caption: &str) -> String {
@@ -24,7 +23,7 @@ fn styles(state: &State) -> Vec<(&Trial, Style)> {
 }
 
 fn signed(state: &State, value: f64) -> f64 {
-    if state.study.objectives[0].direction == Direction::Minimise { value } else { -value }
+    state.study.objectives[0].direction.sign() * value
 }
 
 /// Learning curves, and the best trial so far.

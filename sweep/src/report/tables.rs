@@ -7,7 +7,6 @@ use crate::held_out::Comparison;
 use crate::outcome::of_run;
 use crate::state::State;
 use crate::statistics::mean_of;
-use crate::study_file::Direction;
 use crate::trial::{Trial, TrialStatus};
 
 /// Trials of the leaderboard.
@@ -75,7 +74,7 @@ pub(super) fn over_seeds(state: &State, trial: &Trial, objective: usize) -> Valu
     let Some(rung) = trial.outcomes.len().checked_sub(1).map(|place| state.study.rungs[place]) else {
         return Value::exact(f64::NAN);
     };
-    let sign = if state.study.objectives[objective].direction == Direction::Minimise { 1.0 } else { -1.0 };
+    let sign = state.study.objectives[objective].direction.sign();
     let of_seed = |seed: u32| {
         let outcome = of_run(&state.study, &trial.runs.get(&seed)?.points, rung.spent)?;
         Some(sign * outcome.objectives[objective])
@@ -97,13 +96,12 @@ pub(super) fn comparison(state: &State, rows: &[Comparison]) -> String {
     }
     let best = state.held_out.last().copied().unwrap_or_default();
     let row = |row: &Comparison| {
-        let sign = if row.less_is_better { 1.0 } else { -1.0 };
-        let (low, high) = (sign * row.difference.low, sign * row.difference.high);
-        let (class, verdict) = match (low.max(high) < 0.0, low.min(high) > 0.0) {
-            (true, _) => ("good", "better than the baseline"),
-            (_, true) => ("bad", "worse than the baseline"),
-            _ => ("soft", "no difference is shown"),
+        let class = match row.is_better() {
+            Some(true) => "good",
+            Some(false) => "bad",
+            None => "soft",
         };
+        let verdict = row.verdict();
         let baseline = row.baseline.as_ref().map_or_else(|| "–".to_owned(), interval);
         format!(
             "<tr><td>{}</td><td>{}</td><td>{baseline}</td><td>{}</td><td class=\"{class}\">{verdict}</td></tr>",
