@@ -16,6 +16,7 @@ use crate::{run_report, services};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  longshore train\n  longshore train -c configs/train/azure2019.toml\n  \
                   longshore train --set learner.entropy_cost.from=0.03 --run-folder runs/entropy\n  \
+                  longshore train --copy-from runs/slots --set learner.learning_rate.from=0.001 --run-folder runs/slower\n  \
                   longshore train --run-folder runs/slots --resume")]
 pub struct TrainArguments {
     /// The configuration; `configs/train/slots.toml` when it is not given, with `--resume` the run folder's own.
@@ -30,6 +31,10 @@ pub struct TrainArguments {
     /// A checkpoint or run folder whose weights a fresh run starts from.
     #[arg(long, value_name = "RUN")]
     pub init_from: Option<PathBuf>,
+    /// A checkpoint or run folder that a fresh run goes on from as a copy: weights, optimisers, scales and steps. The configuration may
+    /// differ in everything but what shapes networks. Where the run folder holds checkpoints of its own, it goes on from those.
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["init_from", "resume"])]
+    pub copy_from: Option<PathBuf>,
     /// Teaches the policy to decide as this scheduler does, instead of learning from its own play: a start for a later run with
     /// `--init-from`. The same as `--set learner.imitate=SCHEDULER`.
     #[arg(long, value_name = "SCHEDULER")]
@@ -80,9 +85,13 @@ pub fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
     if let Some(path) = &arguments.init_from {
         learner::check_init_from(path, &config)?;
     }
+    if let Some(path) = &arguments.copy_from {
+        learner::check_copy_from(path, &config)?;
+    }
     let options = LearnerOptions {
         run_folder: run_folder.clone(),
         init_from: arguments.init_from.clone(),
+        copy_from: arguments.copy_from.clone(),
         device: learner::device(&config.learner, 0, None)?,
         meeting: None,
     };

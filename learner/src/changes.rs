@@ -83,12 +83,15 @@ const SHAPE: [&str; 19] = [
 /// The keys that give networks another shape, in their order.
 #[must_use]
 pub(crate) fn changes_of_shape(before: &Config, now: &Config) -> Vec<Change> {
-    let is_shape = |key: &str| {
-        SHAPE.iter().any(|shape| {
-            key.strip_prefix(shape).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-        })
-    };
-    forbidden_changes(before, now).into_iter().filter(|change| is_shape(&change.key)).collect()
+    forbidden_changes(before, now).into_iter().filter(|change| is_of_shape(&change.key)).collect()
+}
+
+/// Whether a key says of what shape networks are, or what their outputs mean: it stays when a run goes on from a checkpoint of another.
+#[must_use]
+pub fn is_of_shape(key: &str) -> bool {
+    SHAPE.iter().any(|shape| {
+        key.strip_prefix(shape).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    })
 }
 
 fn may_change(key: &str) -> bool {

@@ -15,14 +15,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::LearnerError;
 use crate::adam::Adam;
-use crate::changes::changes_of_shape;
 use crate::multipliers::Multipliers;
 use crate::scale::Scales;
 use crate::update::Updater;
 
-const STATE: &str = "learner.json";
+pub(crate) const STATE: &str = "learner.json";
 /// The policy that is validated and played.
-const POLICY: &str = "policy.safetensors";
+pub(crate) const POLICY: &str = "policy.safetensors";
 /// The policy that learns, where the other is the running mean of its weights.
 const LEARNING_POLICY: &str = "learning_policy.safetensors";
 
@@ -155,6 +154,12 @@ pub(crate) fn holds_checkpoint(run_folder: &Path) -> bool {
     !numbers(&run_folder.join("checkpoints")).is_empty()
 }
 
+/// The newest checkpoint of a run folder.
+pub(crate) fn newest_checkpoint(run_folder: &Path) -> Option<PathBuf> {
+    let folder = run_folder.join("checkpoints");
+    numbers(&folder).last().map(|number| folder.join(folder_name(*number)))
+}
+
 /// The versions whose checkpoints lie in `folder`, ascending.
 fn numbers(folder: &Path) -> Vec<u64> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
@@ -204,7 +209,8 @@ pub(crate) fn contents(
     Ok(files)
 }
 
-fn open(folder: &Path, updater: &mut Updater) -> Result<Progress, LearnerError> {
+/// Restores the checkpoint in `folder`.
+pub(crate) fn open(folder: &Path, updater: &mut Updater) -> Result<Progress, LearnerError> {
     let checkpoint = Checkpoint::open(folder)?;
     restore_from(|name| Ok(checkpoint.file(name)?), updater).map_err(|error| match error {
         LearnerError::State(error) => {
@@ -245,48 +251,6 @@ pub(crate) fn restore_from<'a>(
     updater.rounds = progress.rounds;
     updater.scales = progress.scales.clone();
     Ok(progress)
-}
-
-/// Refuses to start a run of `config` from the networks of another run, `path`, that have another shape.
-///
-/// # Errors
-/// [`LearnerError::Policy`], which names the keys.
-pub fn check_init_from(path: &Path, config: &Config) -> Result<(), LearnerError> {
-    let checkpoint = Checkpoint::open(&policy::find_checkpoint(path)?)?;
-    let theirs = &checkpoint.manifest.config;
-    let networks = |config: &Config| {
-        let policy = &config.policy;
-        let sizes = (policy.width, policy.heads, policy.layers, policy.value_layers);
-        let kinds = (policy.encoder, config.learner.algorithm);
-        (schema_of(config), sizes, kinds)
-    };
-    if networks(theirs) == networks(config) {
-        return Ok(());
-    }
-    let changes = changes_of_shape(theirs, config);
-    let changes: Vec<String> = changes.iter().map(ToString::to_string).collect();
-    let message = format!(
-        "its networks have another shape than this run's: {}; give these keys the values of that run",
-        changes.join("; ")
-    );
-    Err(policy::PolicyError::Checkpoint { path: path.to_owned(), message }.into())
-}
-
-/// Starts from another run's networks, and from the scales that their outputs are in.
-///
-/// # Errors
-/// [`LearnerError::Policy`] where they are damaged or of another shape.
-pub fn init_from(path: &Path, updater: &mut Updater) -> Result<(), LearnerError> {
-    let checkpoint = Checkpoint::open(&policy::find_checkpoint(path)?)?;
-    for network in [&updater.networks.policy, updater.networks.kept_policy()] {
-        network.parameters().read_bytes(checkpoint.file(POLICY)?)?;
-    }
-    updater.networks.value.parameters().read_bytes(checkpoint.file("value.safetensors")?)?;
-    // Values are in units of the return scale.
-    let progress: Progress = serde_json::from_slice(checkpoint.file(STATE)?).map_err(LearnerError::State)?;
-    updater.scales = progress.scales;
-    tracing::info!(checkpoint = %checkpoint.folder().display(), "starts from these weights");
-    Ok(())
 }
 
 #[cfg(test)]

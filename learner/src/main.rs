@@ -40,6 +40,9 @@ struct Arguments {
     /// A checkpoint or run folder whose weights a fresh run starts from.
     #[arg(long, value_name = "RUN")]
     init_from: Option<PathBuf>,
+    /// A checkpoint or run folder that a fresh run goes on from as a copy: weights, optimisers, scales and steps.
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["init_from", "resume"])]
+    copy_from: Option<PathBuf>,
     /// Only goes on with the run in the run folder: an error where it holds no checkpoint.
     #[arg(long, conflicts_with = "init_from")]
     resume: bool,
@@ -105,7 +108,13 @@ impl Arguments {
         };
         policy::set_threads(config.learner.threads_of_rank());
         let links = Links::of_learner(&config.transport)?;
-        let options = LearnerOptions { run_folder, init_from: self.init_from.clone(), device, meeting };
+        let options = LearnerOptions {
+            run_folder,
+            init_from: self.init_from.clone(),
+            copy_from: self.copy_from.clone(),
+            device,
+            meeting,
+        };
         let summary = learner::run(&Arc::new(config), &options, &links, &readiness, shutdown)?;
         if summary.finished { Ok(common::ExitCode::Success) } else { Err(LearnerError::Interrupted.into()) }
     }

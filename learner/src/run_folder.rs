@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::LearnerError;
 use crate::changes::forbidden_changes;
 use crate::checkpoints::holds_checkpoint;
+use crate::other_runs::CopiedFrom;
 
 /// Newest layout of `run.json`.
 const RECORD_LAYOUT: u32 = 2;
@@ -33,6 +34,9 @@ pub struct RunRecord {
     pub seed: RunSeed,
     /// Commit that the learner was built from.
     pub revision: String,
+    /// The checkpoint that the run went on from, where it began as a copy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copied_from: Option<CopiedFrom>,
 }
 
 /// An open run folder; no other learner can open it meanwhile.
@@ -72,9 +76,7 @@ impl RunFolder {
             .run
             .parse()
             .map_err(|error| LearnerError::Config(format!("{}: key `run`: {error}", file.display())))?;
-        let text = serde_json::to_vec_pretty(&record)
-            .map_err(|error| LearnerError::Config(format!("{}: {error}", file.display())))?;
-        atomic_write(&file, &text)?;
+        write_record(&file, &record)?;
         Ok(RunFolder { path: path.to_owned(), record, run, _lock: lock })
     }
 
@@ -85,6 +87,15 @@ impl RunFolder {
     /// [`LearnerError::File`], [`LearnerError::Durable`].
     pub fn keep(&self, config: &Config) -> Result<(), LearnerError> {
         write_config(&self.path, self.record.token, config)
+    }
+
+    /// Notes which checkpoint the run goes on from.
+    ///
+    /// # Errors
+    /// [`LearnerError::Durable`].
+    pub(crate) fn note_copy(&mut self, from: CopiedFrom) -> Result<(), LearnerError> {
+        self.record.copied_from = Some(from);
+        write_record(&self.path.join("run.json"), &self.record)
     }
 
     /// Path of the folder.
@@ -133,6 +144,12 @@ pub fn check_run_folder(path: &Path, config: &Config, init_from: Option<&Path>) 
     Err(LearnerError::OtherRun { folder: path.display().to_string(), changes })
 }
 
+fn write_record(file: &Path, record: &RunRecord) -> Result<(), LearnerError> {
+    let text = serde_json::to_vec_pretty(record)
+        .map_err(|error| LearnerError::Config(format!("{}: {error}", file.display())))?;
+    Ok(atomic_write(file, &text)?)
+}
+
 fn write_config(path: &Path, token: FencingToken, config: &Config) -> Result<(), LearnerError> {
     let effective = toml::to_string(config)
         .map_err(|error| LearnerError::Config(format!("the configuration cannot be written: {error}")))?;
@@ -150,6 +167,7 @@ fn new_record(config: &Config) -> RunRecord {
         token: FencingToken(0),
         seed: config.seed,
         revision: String::new(),
+        copied_from: None,
     }
 }
 

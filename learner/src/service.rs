@@ -15,9 +15,10 @@ use transport::{LearnerIdentity, LinkOptions, Links, TrajectorySampler, WeightsP
 
 use crate::LearnerError;
 use crate::batch::Batch;
-use crate::checkpoints::{Checkpoints, Progress, check_init_from, contents, init_from};
+use crate::checkpoints::{Checkpoints, Progress, contents};
 use crate::feed::{Feed, Window};
 use crate::multipliers::Multipliers;
+use crate::other_runs::{check_init_from, copy_from, init_from};
 use crate::pace::Pace;
 use crate::ranks::{Meeting, OtherRanks};
 use crate::run_folder::RunFolder;
@@ -44,6 +45,8 @@ pub struct LearnerOptions {
     pub run_folder: PathBuf,
     /// A checkpoint or run whose weights a fresh run starts from.
     pub init_from: Option<PathBuf>,
+    /// A checkpoint or run that a fresh run goes on from as a copy.
+    pub copy_from: Option<PathBuf>,
     /// What rank 0 computes on: [`crate::device`].
     pub device: Device,
     /// Where ranks meet that were started from outside; this is rank 0.
@@ -106,14 +109,19 @@ impl Service {
         readiness: Readiness,
         shutdown: &Shutdown,
     ) -> Result<Self, LearnerError> {
-        let folder = RunFolder::open(&options.run_folder, config, options.init_from.as_deref())?;
+        let mut folder = RunFolder::open(&options.run_folder, config, options.init_from.as_deref())?;
         let schema = schema_of(config);
         let mut updater = Updater::new(&schema, config, options.device);
         let checkpoints = Checkpoints::new(folder.path(), folder.run(), folder.token(), config);
-        let restored = checkpoints.restore(&mut updater)?;
+        let mut restored = checkpoints.restore(&mut updater)?;
         if let (None, Some(path)) = (&restored, &options.init_from) {
             check_init_from(path, config)?;
             init_from(path, &mut updater)?;
+        }
+        if let (None, Some(path)) = (&restored, &options.copy_from) {
+            let (progress, from) = copy_from(path, config, &mut updater)?;
+            folder.note_copy(from)?;
+            restored = Some(progress);
         }
         let progress = restored.unwrap_or_else(|| Progress {
             multipliers: Multipliers::new(&config.reward),

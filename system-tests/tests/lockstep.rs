@@ -24,6 +24,7 @@ fn train(config: &Arc<Config>, folder: &Path) {
     let options = LearnerOptions {
         run_folder: folder.to_owned(),
         init_from: None,
+        copy_from: None,
         device: learner::device(&config.learner, 0, None).unwrap(),
         meeting: None,
     };
