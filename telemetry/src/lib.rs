@@ -7,6 +7,7 @@
 
 mod error;
 mod health;
+mod hparams;
 mod logging;
 mod metrics_log;
 mod output;
@@ -20,6 +21,7 @@ mod throttle;
 pub use common::Shutdown;
 pub use error::TelemetryError;
 pub use health::HealthServer;
+pub use hparams::SessionStatus;
 pub use logging::{LogFormat, set_up_logging};
 pub use metrics_log::MetricsLog;
 pub use output::{Output, OutputError, is_cut_short, is_of_output, stdout};

@@ -9,7 +9,7 @@ use prost::Message;
 
 use crate::TelemetryError;
 
-// The fields of TensorFlow's `event.proto` and `summary.proto` that scalars need, with their numbers there.
+// The fields of TensorFlow's `event.proto` and `summary.proto` that scalars and hyperparameters need, with their numbers there.
 #[derive(Clone, PartialEq, Message)]
 struct Event {
     #[prost(double, tag = "1")]
@@ -41,12 +41,52 @@ struct Summary {
     value: Vec<Value>,
 }
 
+/// A value of a summary: a scalar, or what a plugin of TensorBoard reads.
 #[derive(Clone, PartialEq, Message)]
-struct Value {
+pub(crate) struct Value {
     #[prost(string, tag = "1")]
-    tag: String,
+    pub(crate) tag: String,
     #[prost(float, optional, tag = "2")]
-    simple_value: Option<f32>,
+    pub(crate) simple_value: Option<f32>,
+    #[prost(message, optional, tag = "8")]
+    pub(crate) tensor: Option<Tensor>,
+    #[prost(message, optional, tag = "9")]
+    pub(crate) metadata: Option<Metadata>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Tensor {
+    /// `DataType` of TensorFlow; 1: float.
+    #[prost(int32, tag = "1")]
+    pub(crate) dtype: i32,
+    #[prost(message, optional, tag = "2")]
+    pub(crate) shape: Option<Shape>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Shape {
+    #[prost(message, repeated, tag = "2")]
+    pub(crate) dimensions: Vec<Dimension>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Dimension {
+    #[prost(int64, tag = "1")]
+    pub(crate) size: i64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Metadata {
+    #[prost(message, optional, tag = "1")]
+    pub(crate) plugin: Option<Plugin>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Plugin {
+    #[prost(string, tag = "1")]
+    pub(crate) name: String,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) content: Vec<u8>,
 }
 
 /// One event file. TensorBoard merges those of a folder, so each start of a run opens a fresh one.
@@ -98,10 +138,21 @@ impl EventFile {
         step: u64,
         values: &[(&str, f64)],
     ) -> Result<(), TelemetryError> {
-        let value = values
-            .iter()
-            .map(|(name, value)| Value { tag: (*name).to_owned(), simple_value: Some(*value as f32) })
-            .collect();
+        let scalar = |(name, value): &(&str, f64)| Value {
+            tag: (*name).to_owned(),
+            simple_value: Some(*value as f32),
+            ..Value::default()
+        };
+        self.summary(wall_time, step, values.iter().map(scalar).collect())
+    }
+
+    /// Writes values of one step.
+    pub(crate) fn summary(
+        &mut self,
+        wall_time: f64,
+        step: u64,
+        value: Vec<Value>,
+    ) -> Result<(), TelemetryError> {
         self.append(&Event {
             wall_time,
             step: event_step(step),
