@@ -3,6 +3,7 @@
 use crate::SweepError;
 use crate::program::Program;
 use crate::study::Study;
+use crate::study_file::RacingRule;
 
 /// Refuses a change that would make trials mean something else. Ranges may grow, parameters be added, and what says how long and how
 /// the study goes on may change.
@@ -36,6 +37,10 @@ pub(crate) fn check_amendment(old: &Study, new: &Study) -> Result<(), SweepError
     }
     if old.rungs != new.rungs {
         return wrong("racing.rungs", "may not change: trials have been judged at them");
+    }
+    let is_population = |study: &Study| study.racing.rule == RacingRule::Population;
+    if is_population(old) != is_population(new) {
+        return wrong("racing.rule", "may not change to or from \"population\"");
     }
     for parameter in &old.space.parameters {
         let key = format!("parameters.{}", parameter.key);

@@ -9,12 +9,14 @@ use durable::FolderLock;
 
 use crate::SweepError;
 use crate::amend::check_amendment;
+use crate::copies::{check_copy, keep_checkpoint};
 use crate::ending::ended;
 use crate::entry::{End, Entry, RunId};
 use crate::executor::{Executor, JobStatus};
 use crate::job::{Job, Place};
 use crate::journal::Journal;
 use crate::measure::{Measures, of_evaluation};
+use crate::optuna::Optuna;
 use crate::program::Program;
 use crate::requests::{Requests, forget_stop, requests};
 use crate::sampler::Sampler;
@@ -85,7 +87,10 @@ impl Coordinator {
         state.study.check_place(executor.cores())?;
         durable::atomic_write(&place.layout.study(), state.study.text.as_bytes())?;
         forget_stop(&place.layout);
-        let sampler = Sampler::new(&state.study.sampler, state.study.seed);
+        let mut sampler = Sampler::new(&state.study.sampler, state.study.seed);
+        if let Some(storage) = state.study.storage() {
+            sampler.ask_optuna(Optuna::join(&state.study, &storage, &place.python, &place.layout)?);
+        }
         Ok(Coordinator {
             place,
             state,
@@ -122,7 +127,9 @@ impl Coordinator {
             if let Some(error) = self.hopeless() {
                 return self.drain().and(Err(error));
             }
-            if self.decide(&requests)? {
+            let has_ended = self.decide(&requests)?;
+            self.sampler.follow(&self.state)?;
+            if has_ended {
                 look(&self.state);
                 return Ok(());
             }
@@ -153,6 +160,9 @@ impl Coordinator {
             // Before the last reports are read: a run that ends in between has reported everything.
             let status = self.executor.poll(&job)?;
             let reports = self.reports(run);
+            if !reports.is_empty() && self.is_first_of_copy(run) && self.fail_wrong_copy(&job)? {
+                continue;
+            }
             self.write(&reports)?;
             if status == JobStatus::Running {
                 self.fail_without_metric(&job)?;
@@ -168,7 +178,23 @@ impl Coordinator {
     /// A run that was validated and has not reported a metric of the study never will.
     fn fail_without_metric(&mut self, job: &Job) -> Result<(), SweepError> {
         let Some(metric) = self.measures.missing(job.run).map(str::to_owned) else { return Ok(()) };
-        let why = self.unknown_metric(job.run, &metric);
+        self.fail(job, self.unknown_metric(job.run, &metric))
+    }
+
+    fn is_first_of_copy(&self, run: RunId) -> bool {
+        self.state.trials[run.trial as usize].copied_from.is_some()
+            && self.state.run(run).is_none_or(|one| one.points.is_empty())
+    }
+
+    /// Ends a copy that went on from another checkpoint, or with other settings, than it was to; false where all is right.
+    fn fail_wrong_copy(&mut self, job: &Job) -> Result<bool, SweepError> {
+        let Err(why) = check_copy(&self.place.layout, &self.state, job.run) else { return Ok(false) };
+        self.fail(job, why)?;
+        Ok(true)
+    }
+
+    /// Ends a run that can come to nothing.
+    fn fail(&mut self, job: &Job, why: String) -> Result<(), SweepError> {
         tracing::warn!(trial = job.run.trial, seed = job.run.seed + 1, why, "a run failed");
         self.executor.stop(job);
         let how = End::Failed { why, log: String::new(), again: false };
@@ -260,8 +286,14 @@ impl Coordinator {
             let at_once = self.state.study.runs_at_once();
             let busy = running.iter().filter(|(run, attempt, target)| !self.is_idle(*run, *attempt, *target));
             let free = at_once.saturating_sub(busy.count());
-            match next(&self.state, &mut self.sampler, free, &asked) {
-                Step::Decide(entry) => self.write(&[entry])?,
+            match next(&self.state, &mut self.sampler, free, &asked)? {
+                Step::Decide(entry) => {
+                    if let Entry::Trial { copied_from: Some(from), .. } = &entry {
+                        // The trial that is copied waits until this is written down.
+                        keep_checkpoint(&self.place.layout, *from)?;
+                    }
+                    self.write(&[entry])?;
+                }
                 Step::Wait => return Ok(false),
                 Step::Done => return Ok(true),
                 Step::Start { run, target } => {

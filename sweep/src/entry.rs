@@ -55,6 +55,9 @@ pub enum Entry {
         origin: Origin,
         /// What it sets.
         setting: Setting,
+        /// Where it goes on from, where it is a copy.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        copied_from: Option<CopiedFrom>,
     },
     /// A trial may spend what the rung says.
     Promoted {
@@ -114,6 +117,17 @@ pub enum Origin {
     Person,
     /// The sampler.
     Sampler,
+    /// Population-based training: a copy of a stronger trial with settings changed a little.
+    Copy,
+}
+
+/// Where a copied trial goes on from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopiedFrom {
+    /// Number of the stronger trial.
+    pub trial: u64,
+    /// Index of the rung that both have completed.
+    pub rung: usize,
 }
 
 /// How a run ended.

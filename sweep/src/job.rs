@@ -28,6 +28,8 @@ pub struct Job {
 pub struct Place {
     /// The program `longshore`.
     pub program: PathBuf,
+    /// The Python that has Optuna, for a study whose sampler it is.
+    pub python: PathBuf,
     /// The folder that paths in configurations are relative to.
     pub working: PathBuf,
     /// The study's folder.
@@ -84,8 +86,11 @@ fn training(place: &Place, state: &State, run: RunId) -> Result<String, SweepErr
     if !config.exists() {
         write_config(&state.study, state.trials[run.trial as usize].setting.clone(), run.trial, &config)?;
     }
+    let copied_from = state.trials[run.trial as usize].copied_from;
+    let from = copied_from
+        .map_or_else(String::new, |from| format!(" --copy-from {}", quoted(&place.layout.copied(from))));
     Ok(format!(
-        "{} train -c {} --run-folder {} --no-report --set seed={}",
+        "{} train -c {} --run-folder {} --no-report --set seed={}{from}",
         quoted(&place.program),
         quoted(&config),
         quoted(&place.layout.run(run)),

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::entry::RunId;
+use crate::entry::{CopiedFrom, RunId};
 
 /// A study's folder:
 ///
@@ -14,6 +14,7 @@ use crate::entry::RunId;
 /// requests/             what people ask of a running coordinator
 /// trials/0007/config.toml       the configuration of trial 7
 /// trials/0007/seed-2/           the run folder of its training with seed 2, or the results of its evaluation
+/// trials/0007/checkpoint-2/     its checkpoint at the second rung, where a population goes on from copies of it
 /// trials/0007/jobs/seed-2.3.sh  what the third start of that run executes; beside it .log, .pid and .exit
 /// ```
 #[derive(Clone, Debug)]
@@ -63,6 +64,12 @@ impl Layout {
     #[must_use]
     pub fn run(&self, run: RunId) -> PathBuf {
         self.trial(run.trial).join(format!("seed-{}", run.seed + 1))
+    }
+
+    /// The checkpoint that copies of a trial go on from.
+    #[must_use]
+    pub fn copied(&self, from: CopiedFrom) -> PathBuf {
+        self.trial(from.trial).join(format!("checkpoint-{}", from.rung + 1))
     }
 
     /// A file of a start of a run: its script, log, process id or exit status.

@@ -23,7 +23,9 @@ fn number(setting: &Setting, key: &str) -> f64 {
 fn least(sampler: &mut Sampler, space: &Space, trials: usize, function: impl Fn(&Setting) -> f64) -> f64 {
     let mut tried: Vec<(Setting, f64)> = Vec::new();
     for _ in 0..trials {
-        let Suggestion::Setting(setting) = sampler.suggest(space, &known(&tried)) else { break };
+        let Suggestion::Setting(setting) = sampler.suggest(space, &known(&tried), None).unwrap() else {
+            break;
+        };
         let value = function(&setting);
         tried.push((setting, value));
     }
@@ -107,9 +109,9 @@ fn the_same_history_gives_the_same_suggestion_whoever_asks() {
         let mut tried: Vec<(Setting, f64)> = Vec::new();
         for _ in 0..25 {
             let told = known(&tried);
-            let suggestion = lasting.suggest(&space, &told);
+            let suggestion = lasting.suggest(&space, &told, None).unwrap();
             // One that was just made, as by a coordinator that was started again.
-            assert_eq!(sampler(kind, 7).suggest(&space, &told), suggestion, "{kind:?}");
+            assert_eq!(sampler(kind, 7).suggest(&space, &told, None).unwrap(), suggestion, "{kind:?}");
             let Suggestion::Setting(setting) = suggestion else { panic!("{kind:?} ends") };
             let value = branin(&setting);
             tried.push((setting, value));
@@ -127,7 +129,7 @@ fn running_trials_are_not_suggested_again() {
         for _ in 0..6 {
             let running: Vec<Known<'_>> =
                 settings.iter().map(|setting| Known { setting, rank: None, is_suggested: true }).collect();
-            let Suggestion::Setting(setting) = sampler.suggest(&space, &running) else {
+            let Suggestion::Setting(setting) = sampler.suggest(&space, &running, None).unwrap() else {
                 panic!("{kind:?} ends")
             };
             assert!(!settings.contains(&setting), "{kind:?}");
@@ -135,7 +137,7 @@ fn running_trials_are_not_suggested_again() {
         }
         let all: Vec<Known<'_>> =
             settings.iter().map(|setting| Known { setting, rank: None, is_suggested: true }).collect();
-        assert_eq!(sampler.suggest(&space, &all), Suggestion::Exhausted, "{kind:?}");
+        assert_eq!(sampler.suggest(&space, &all, None).unwrap(), Suggestion::Exhausted, "{kind:?}");
     }
 }
 
@@ -143,7 +145,7 @@ fn running_trials_are_not_suggested_again() {
 fn a_grid_has_every_combination_once() {
     let mut tried: Vec<(Setting, f64)> = Vec::new();
     let mut grid = sampler(SamplerKind::Grid, 1);
-    while let Suggestion::Setting(setting) = grid.suggest(&mixed_space(), &known(&tried)) {
+    while let Suggestion::Setting(setting) = grid.suggest(&mixed_space(), &known(&tried), None).unwrap() {
         tried.push((setting, 0.0));
     }
     // Five counts without a rate; with it five rates for each.
@@ -159,7 +161,7 @@ fn a_generation_waits_for_the_one_before() {
     for _ in 0..6 {
         let running: Vec<Known<'_>> =
             settings.iter().map(|setting| Known { setting, rank: None, is_suggested: true }).collect();
-        let Suggestion::Setting(setting) = cma_es.suggest(&space, &running) else {
+        let Suggestion::Setting(setting) = cma_es.suggest(&space, &running, None).unwrap() else {
             panic!("a generation has six")
         };
         settings.push(setting);
@@ -169,8 +171,8 @@ fn a_generation_waits_for_the_one_before() {
         let one = |(place, setting)| Known { setting, rank: rank(place), is_suggested: true };
         settings.iter().enumerate().map(one).collect()
     };
-    assert_eq!(cma_es.suggest(&space, &ranked(None)), Suggestion::Wait);
-    assert!(matches!(cma_es.suggest(&space, &ranked(Some(5))), Suggestion::Setting(_)));
+    assert_eq!(cma_es.suggest(&space, &ranked(None), None).unwrap(), Suggestion::Wait);
+    assert!(matches!(cma_es.suggest(&space, &ranked(Some(5)), None).unwrap(), Suggestion::Setting(_)));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What to do next: a function of the state alone. It decides; the coordinator writes the decision down and then acts.
 
+use crate::SweepError;
 use crate::entry::{Entry, Origin, RunId};
 use crate::program::Program;
 use crate::sampler::Sampler;
@@ -28,24 +29,32 @@ pub enum Step {
 }
 
 /// The next step; `free`: how many runs may start; `asked`: settings that people asked for and that are no trials yet.
-pub fn next(state: &State, sampler: &mut Sampler, free: usize, asked: &[Setting]) -> Step {
+///
+/// # Errors
+/// That of a sampler that is another program.
+pub fn next(
+    state: &State,
+    sampler: &mut Sampler,
+    free: usize,
+    asked: &[Setting],
+) -> Result<Step, SweepError> {
     if let Some(entry) = settled_race(state) {
-        return Step::Decide(entry);
+        return Ok(Step::Decide(entry));
     }
     let is_spent = is_spent(state);
     if free > 0 && !is_spent {
         if let Some(start) = waiting_run(state) {
-            return start;
+            return Ok(start);
         }
         if let Some(entry) = promotion(state, false) {
-            return Step::Decide(entry);
+            return Ok(Step::Decide(entry));
         }
-        match new_trial(state, sampler, asked) {
-            NewTrial::Trial(entry) => return Step::Decide(entry),
+        match new_trial(state, sampler, asked)? {
+            NewTrial::Trial(entry) => return Ok(Step::Decide(entry)),
             NewTrial::None => {
                 // No trial will come any more: who is best of a rung that nobody else will reach goes on.
-                if let Some(entry) = promotion(state, true) {
-                    return Step::Decide(entry);
+                if let Some(entry) = promotion(state, true).or_else(|| generation(state)) {
+                    return Ok(Step::Decide(entry));
                 }
             }
             NewTrial::Wait => {}
@@ -53,9 +62,9 @@ pub fn next(state: &State, sampler: &mut Sampler, free: usize, asked: &[Setting]
     }
     let runs_a_trial = state.running().iter().any(|(run, ..)| !run.is_held_out());
     if runs_a_trial || (free == 0 && !is_spent) {
-        return Step::Wait;
+        return Ok(Step::Wait);
     }
-    end(state, free, is_spent)
+    Ok(end(state, free, is_spent))
 }
 
 /// Whether the budget allows no more runs.
@@ -81,7 +90,7 @@ fn settled_race(state: &State) -> Option<Entry> {
         match racing.rule {
             _ if trial.origin == Origin::Baseline => goes_on(),
             RacingRule::None => goes_on(),
-            RacingRule::SuccessiveHalving => None,
+            RacingRule::SuccessiveHalving | RacingRule::Population => None,
             RacingRule::Median => {
                 let others = at_rung(state, rung);
                 let place = others.iter().position(|other| other.number == number)?;
@@ -119,6 +128,12 @@ fn promotion(state: &State, no_more: bool) -> Option<Entry> {
         }
     }
     None
+}
+
+/// In a population, what happens at a rung that all trials have completed.
+fn generation(state: &State) -> Option<Entry> {
+    let is_population = state.study.racing.rule == RacingRule::Population;
+    is_population.then(|| crate::population::decision(state)).flatten()
 }
 
 /// Whether a trial may still complete this rung.
@@ -159,35 +174,37 @@ enum NewTrial {
     None,
 }
 
-fn new_trial(state: &State, sampler: &mut Sampler, asked: &[Setting]) -> NewTrial {
+fn new_trial(state: &State, sampler: &mut Sampler, asked: &[Setting]) -> Result<NewTrial, SweepError> {
     let number = state.trials.len() as u64;
     if number == 0 {
-        return NewTrial::Trial(Entry::Trial { trial: 0, origin: Origin::Baseline, setting: Setting::new() });
+        return Ok(NewTrial::Trial(new(0, Origin::Baseline, Setting::new())));
     }
     let space = &state.study.space;
     let by_person = |given: &Setting| {
-        let setting = space.completed(given, &sampler.filler(space, number));
-        NewTrial::Trial(Entry::Trial { trial: number, origin: Origin::Person, setting })
+        NewTrial::Trial(new(number, Origin::Person, space.completed(given, &sampler.filler(space, number))))
     };
     // What people ask for is tried whatever the budget of trials says.
     if let Some(given) = asked.first() {
-        return by_person(given);
+        return Ok(by_person(given));
     }
     let own = number - 1;
     if state.study.budget.trials.is_some_and(|trials| own >= trials) || has_settled(state) {
-        return NewTrial::None;
+        return Ok(NewTrial::None);
     }
     let first: Vec<&Setting> = state.study.start.iter().filter(|given| !was_tried(state, given)).collect();
     if let Some(given) = first.first() {
-        return by_person(given);
+        return Ok(by_person(given));
     }
-    match sampler.suggest(space, &state.known()) {
-        Suggestion::Setting(setting) => {
-            NewTrial::Trial(Entry::Trial { trial: number, origin: Origin::Sampler, setting })
-        }
+    Ok(match sampler.suggest(space, &state.known(), state.study.budget.trials)? {
+        Suggestion::Setting(setting) => NewTrial::Trial(new(number, Origin::Sampler, setting)),
         Suggestion::Wait => NewTrial::Wait,
         Suggestion::Exhausted => NewTrial::None,
-    }
+    })
+}
+
+/// A trial that begins from nothing.
+fn new(trial: u64, origin: Origin, setting: Setting) -> Entry {
+    Entry::Trial { trial, origin, setting, copied_from: None }
 }
 
 /// Whether a person's trial has all that a setting gives.

@@ -75,6 +75,23 @@ impl Range {
         }
     }
 
+    /// A number times `factor`, within the range; a whole number by at least one. What is no number stays.
+    #[must_use]
+    pub fn scaled(&self, value: &Value, factor: f64) -> Value {
+        let Some(number) = number(value) else { return value.clone() };
+        match self {
+            Range::Uniform(low, high) | Range::LogUniform(low, high) => {
+                Value::from(rounded(number * factor).clamp(*low, *high))
+            }
+            Range::Integer(low, high) | Range::LogInteger(low, high) => {
+                let step = ((number * factor).round() - number).abs().max(1.0);
+                let scaled = number + if factor > 1.0 { step } else { -step };
+                Value::from((scaled as i64).clamp(*low, *high))
+            }
+            Range::Choice(_) => value.clone(),
+        }
+    }
+
     /// The place of a value, from 0 to 1; `None` where it is not in the range.
     #[must_use]
     pub fn place(&self, value: &Value) -> Option<f64> {

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::SweepError;
-use crate::entry::{End, Entry, Origin, RunId};
+use crate::entry::{CopiedFrom, End, Entry, Origin, RunId};
 use crate::journal::Timed;
 use crate::outcome::{Outcome, best_first, mean, of_run};
 use crate::space::Setting;
 use crate::study::Study;
+use crate::study_file::RacingRule;
 use crate::suggestion::Known;
 use crate::trial::{Run, RunStatus, Trial, TrialStatus};
 
@@ -79,7 +80,9 @@ impl State {
                     (0..self.trials.len()).for_each(|trial| self.settle(trial));
                 }
             }
-            Entry::Trial { trial, origin, setting } => self.add_trial(*trial, *origin, setting.clone()),
+            Entry::Trial { trial, origin, setting, copied_from } => {
+                self.add_trial(*trial, *origin, setting.clone(), *copied_from);
+            }
             Entry::Promoted { trial, rung } => self.with_trial(*trial, |trial| trial.rung = *rung),
             Entry::Pruned { trial, rung } => self.with_trial(*trial, |trial| trial.pruned = Some(*rung)),
             Entry::HeldOut { trials } => self.held_out.clone_from(trials),
@@ -93,13 +96,23 @@ impl State {
         Ok(())
     }
 
-    fn add_trial(&mut self, number: u64, origin: Origin, setting: Setting) {
-        if number as usize == self.trials.len() {
-            let runs = BTreeMap::new();
-            let trial = Trial { number, origin, setting, rung: 0, pruned: None, runs, outcomes: Vec::new() };
-            self.trials.push(trial);
-            self.active.insert(number);
+    fn add_trial(&mut self, number: u64, origin: Origin, setting: Setting, copied_from: Option<CopiedFrom>) {
+        if number as usize != self.trials.len() {
+            return;
         }
+        let trial = Trial {
+            number,
+            origin,
+            setting,
+            copied_from,
+            rung: copied_from.map_or(0, |from| from.rung + 1),
+            pruned: None,
+            runs: BTreeMap::new(),
+            outcomes: Vec::new(),
+        };
+        self.trials.push(trial);
+        self.active.insert(number);
+        self.settle(number as usize);
     }
 
     fn with_trial(&mut self, number: u64, change: impl FnOnce(&mut Trial)) {
@@ -159,11 +172,15 @@ impl State {
     /// Finds what a trial came to at the rungs that it has completed by now.
     fn settle(&mut self, number: usize) {
         let Some(trial) = self.trials.get(number) else { return };
-        let mut outcomes = Vec::new();
-        for rung in &self.study.rungs {
+        let mut outcomes = self.inherited(trial);
+        let rungs = &self.study.rungs;
+        for (place, rung) in rungs.iter().enumerate().skip(outcomes.len()) {
+            // In a population a trial is judged by what it did since the last time: before that it may have been another.
+            let is_population = self.study.racing.rule == RacingRule::Population;
+            let since = if is_population && place > 0 { rungs[place - 1].spent } else { 0 };
             let of_seed = |seed: u32| {
                 let run = trial.runs.get(&seed).filter(|run| run.has_spent(rung.spent))?;
-                of_run(&self.study, &run.points, rung.spent)
+                of_run(&self.study, run.points_since(since), rung.spent)
             };
             let runs: Option<Vec<Outcome>> = (0..rung.seeds).map(of_seed).collect();
             match runs.and_then(|runs| mean(&runs)) {
@@ -177,6 +194,13 @@ impl State {
             self.place(number as u64, rung);
         }
         self.update_active(number as u64);
+    }
+
+    /// What the trial that `trial` is a copy of came to, up to the rung at which it was copied.
+    fn inherited(&self, trial: &Trial) -> Vec<Outcome> {
+        let Some(from) = trial.copied_from else { return Vec::new() };
+        let source = self.trials.get(from.trial as usize).map_or(&[][..], |source| &source.outcomes);
+        source.iter().take(from.rung + 1).cloned().collect()
     }
 
     /// Puts a trial where it belongs among those that have completed a rung.

@@ -9,8 +9,11 @@ use crate::faults::Faults;
 use crate::parameters::space_of;
 use crate::program::{Configs, Program, Rung};
 use crate::space::{Setting, Space};
+use crate::storage::Storage;
 use crate::study_check::{check_program, check_rungs, check_start, check_wishes};
-use crate::study_file::{Budget, Constraint, HeldOut, Objective, Resources, SamplerFile, StudyFile};
+use crate::study_file::{
+    Budget, Constraint, HeldOut, Objective, Resources, SamplerFile, SamplerKind, StudyFile,
+};
 use crate::{RacingFile, SweepError};
 
 /// Bytes; a study has a few hundred.
@@ -100,6 +103,13 @@ impl Study {
             start: file.start,
             held_out: file.held_out,
         })
+    }
+
+    /// Where the study of Optuna lies that suggests settings, if one does.
+    pub(crate) fn storage(&self) -> Option<Storage> {
+        let text = self.sampler.storage.as_ref().filter(|_| self.sampler.kind == SamplerKind::Optuna)?;
+        // It was checked when the study was read.
+        Storage::parse(text).ok()
     }
 
     /// Refuses a study that asks for more than a place has; `cores`: those of the place, `None` where runs wait in a queue.

@@ -9,7 +9,10 @@ use crate::SweepError;
 use crate::faults::Faults;
 use crate::program::{Configs, Program, Rung};
 use crate::space::{Space, toml_text};
-use crate::study_file::{EvaluateProgram, RacingRule, RungFile, SamplerKind, StudyFile, TrainProgram};
+use crate::storage::Storage;
+use crate::study_file::{
+    EvaluateProgram, OptunaSampler, RacingRule, RungFile, SamplerKind, StudyFile, TrainProgram,
+};
 
 /// Objectives, constraints, sampler, budget and resources.
 pub(crate) fn check_wishes(file: &StudyFile, faults: &mut Faults) {
@@ -44,11 +47,63 @@ pub(crate) fn check_wishes(file: &StudyFile, faults: &mut Faults) {
         );
     }
     check_sampler(file, faults);
+    check_population(file, faults);
     check_resources(file, faults);
 }
 
+/// What population-based training needs.
+fn check_population(file: &StudyFile, faults: &mut Faults) {
+    if file.racing.rule != RacingRule::Population {
+        return;
+    }
+    if file.train.is_none() {
+        faults.push(
+            "racing.rule",
+            "is \"population\", which copies checkpoints of [train]; take \"successive_halving\"",
+        );
+    }
+    if file.budget.trials.is_none() {
+        faults.push(
+            "budget.trials",
+            "is missing; with racing.rule = \"population\" it says how many trials live at once",
+        );
+    }
+    if let Some(place) = file.racing.rungs.iter().position(|rung| rung.seeds > 1) {
+        faults.push(
+            &format!("racing.rungs[{place}].seeds"),
+            "is more than 1; a population has one run a trial, for a copy goes on from one checkpoint",
+        );
+    }
+    if file.held_out.is_some() {
+        faults.push(
+            "held_out",
+            "trains the best setting from the start, but what a population came to is a policy whose settings changed while it learnt; \
+             leave it out, and compare policies with `longshore compare`",
+        );
+    }
+}
+
 fn check_sampler(file: &StudyFile, faults: &mut Faults) {
-    if file.sampler.kind != SamplerKind::CmaEs {
+    let sampler = &file.sampler;
+    let is_optuna = sampler.kind == SamplerKind::Optuna;
+    match &sampler.storage {
+        None if is_optuna => faults.push(
+            "sampler.storage",
+            "is missing; with kind = \"optuna\" it says where the study lies, e.g. \"sqlite:///optuna.db\"",
+        ),
+        Some(_) if !is_optuna => faults.push("sampler.storage", "is for kind = \"optuna\" only"),
+        Some(text) => {
+            Storage::parse(text).err().iter().for_each(|wrong| faults.push("sampler.storage", wrong));
+        }
+        None => {}
+    }
+    if sampler.optuna_sampler != OptunaSampler::Tpe && !is_optuna {
+        faults.push("sampler.optuna_sampler", "is for kind = \"optuna\" only");
+    }
+    if sampler.population != 0 && sampler.kind != SamplerKind::CmaEs {
+        faults.push("sampler.population", "is for kind = \"cma_es\" only");
+    }
+    if sampler.kind != SamplerKind::CmaEs {
         return;
     }
     if file.racing.rule != RacingRule::None {

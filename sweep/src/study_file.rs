@@ -209,11 +209,25 @@ pub struct SamplerFile {
     /// `cma_es`: trials of a generation; 0: 4 + 3 ln(parameters).
     #[garde(range(max = 1000))]
     pub population: u32,
+    /// `optuna`: where its study lies: an address without password, e.g. `sqlite:///optuna.db` or `postgresql+psycopg://user@host/name`, or the
+    /// path of a file that holds the address.
+    #[garde(inner(length(min = 1)))]
+    pub storage: Option<String>,
+    /// `optuna`: which of its samplers.
+    #[garde(skip)]
+    pub optuna_sampler: OptunaSampler,
 }
 
 impl Default for SamplerFile {
     fn default() -> Self {
-        SamplerFile { kind: SamplerKind::Tpe, random_trials: 10, grid_points: 5, population: 0 }
+        SamplerFile {
+            kind: SamplerKind::Tpe,
+            random_trials: 10,
+            grid_points: 5,
+            population: 0,
+            storage: None,
+            optuna_sampler: OptunaSampler::Tpe,
+        }
     }
 }
 
@@ -232,6 +246,23 @@ pub enum SamplerKind {
     Tpe,
     /// Evolution of a normal distribution; for ten and more numbers and many trials.
     CmaEs,
+    /// A study of Optuna, which coordinators on several machines can share.
+    Optuna,
+}
+
+/// A sampler of Optuna.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OptunaSampler {
+    /// Its tree-structured Parzen estimator, with all parameters together.
+    #[default]
+    Tpe,
+    /// A Gaussian process (needs PyTorch in Python).
+    Gp,
+    /// CMA-ES (needs `cmaes` in Python).
+    CmaEs,
+    /// Draws that know nothing of each other.
+    Random,
 }
 
 /// How weak trials are ended early.
@@ -241,12 +272,18 @@ pub struct RacingFile {
     /// Which trials go on at the end of a rung.
     #[garde(skip)]
     pub rule: RacingRule,
-    /// `successive_halving`: one in this many goes on.
+    /// `successive_halving`: one in this many goes on. `population`: one in this many is replaced.
     #[garde(range(min = 2, max = 100))]
     pub one_in: u32,
     /// `median`: so many trials go on before any is ended.
     #[garde(range(min = 1, max = 10_000))]
     pub free_trials: u32,
+    /// `population`: a number of a copied trial is multiplied with this or divided by it.
+    #[garde(range(min = 1.001, max = 100.0))]
+    pub perturb: f64,
+    /// `population`: the probability with which a parameter of a copied trial is drawn anew instead.
+    #[garde(range(min = 0.0, max = 1.0))]
+    pub redraw: f64,
     /// What a trial spends until each decision, ascending. Where there is none: the whole budget of a training with one seed.
     #[garde(length(max = 32), dive)]
     pub rungs: Vec<RungFile>,
@@ -254,7 +291,14 @@ pub struct RacingFile {
 
 impl Default for RacingFile {
     fn default() -> Self {
-        RacingFile { rule: RacingRule::None, one_in: 3, free_trials: 5, rungs: Vec::new() }
+        RacingFile {
+            rule: RacingRule::None,
+            one_in: 3,
+            free_trials: 5,
+            perturb: 1.25,
+            redraw: 0.25,
+            rungs: Vec::new(),
+        }
     }
 }
 
@@ -269,6 +313,9 @@ pub enum RacingRule {
     SuccessiveHalving,
     /// Those not worse than the median of the rung so far.
     Median,
+    /// All but the weakest, which are replaced by copies of the strongest that go on, from their checkpoints, with settings changed a
+    /// little (population-based training, Jaderberg et al. 2017).
+    Population,
 }
 
 /// What a trial has spent at a decision.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::entry::{Origin, Values};
+use crate::entry::{CopiedFrom, Origin, Values};
 use crate::outcome::Outcome;
 use crate::space::Setting;
 
@@ -15,6 +15,8 @@ pub struct Trial {
     pub origin: Origin,
     /// What it sets.
     pub setting: Setting,
+    /// Where it goes on from, where it is a copy.
+    pub copied_from: Option<CopiedFrom>,
     /// The rung up to which it may go.
     pub rung: usize,
     /// The rung at which it was ended, if it was.
@@ -85,6 +87,12 @@ impl Run {
     #[must_use]
     pub fn has_spent(&self, spent: u64) -> bool {
         self.status == RunStatus::Finished || self.spent() >= spent
+    }
+
+    /// The reports from the first that has spent more than `since`; where there is none, the last one.
+    pub(crate) fn points_since(&self, since: u64) -> &[(u64, Values)] {
+        let first = self.points.partition_point(|(spent, _)| *spent <= since);
+        &self.points[first.min(self.points.len().saturating_sub(1))..]
     }
 
     /// Notes a report, each point once: a coordinator that was killed may read one again.

@@ -146,10 +146,10 @@ fn a_journal_that_was_read_again_suggests_the_same() {
     let entries = read_journal(folder.path()).unwrap();
     let mut suggested = BTreeSet::new();
     for (place, timed) in entries.iter().enumerate() {
-        let Entry::Trial { origin: Origin::Sampler, setting, trial } = &timed.entry else { continue };
+        let Entry::Trial { origin: Origin::Sampler, setting, trial, .. } = &timed.entry else { continue };
         let state = State::of(&entries[..place]).unwrap().unwrap();
         let mut sampler = sweep::Sampler::new(&state.study.sampler, state.study.seed);
-        let again = sampler.suggest(&state.study.space, &state.known());
+        let again = sampler.suggest(&state.study.space, &state.known(), None).unwrap();
         assert_eq!(again, sweep::Suggestion::Setting(setting.clone()), "trial {trial}");
         suggested.insert(trial);
     }

@@ -88,10 +88,10 @@ fn check(folder: &Path, trials: usize) {
                 assert!(before.is_none_or(|before| before <= *attempt));
             }
             // The sampler suggests from the journal before a trial what it suggested then, bit for bit.
-            Entry::Trial { origin: Origin::Sampler, setting, trial } => {
+            Entry::Trial { origin: Origin::Sampler, setting, trial, .. } => {
                 let before = State::of(&entries[..place]).unwrap().unwrap();
                 let mut sampler = Sampler::new(&before.study.sampler, before.study.seed);
-                let again = sampler.suggest(&before.study.space, &before.known());
+                let again = sampler.suggest(&before.study.space, &before.known(), None).unwrap();
                 assert_eq!(again, Suggestion::Setting(setting.clone()), "trial {trial}");
             }
             _ => {}

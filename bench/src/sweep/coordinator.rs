@@ -40,7 +40,7 @@ pub fn growth(folder: &Path, trials: usize) -> anyhow::Result<Growth> {
     let mut asks = Vec::with_capacity(trials);
     loop {
         let asked = Instant::now();
-        let step = next(&state, &mut sampler, 1, &[]);
+        let step = next(&state, &mut sampler, 1, &[])?;
         let entries = match step {
             Step::Done | Step::Wait => break,
             Step::Decide(entry) => vec![entry],

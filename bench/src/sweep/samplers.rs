@@ -64,7 +64,7 @@ fn search(function: Function, kind: SamplerKind, trials: usize, seed: u64) -> Ve
             .zip(&ranks)
             .map(|((setting, _), rank)| Known { setting, rank: Some(*rank), is_suggested: true })
             .collect();
-        let Suggestion::Setting(setting) = sampler.suggest(&space, &known) else { break };
+        let Ok(Suggestion::Setting(setting)) = sampler.suggest(&space, &known, None) else { break };
         let value = function.regret(&setting);
         // The new trial moves all that are worse by one.
         let rank = tried.iter().filter(|(_, other)| *other <= value).count() as u32;

@@ -8,7 +8,7 @@ use common::ExitCode;
 use sweep::{Layout, Program, State, SweepError, Trial, dominates};
 
 use super::add_trial::state;
-use super::status::{comparison, value};
+use super::status::{as_json, comparison, value};
 
 /// Shows the best trial, or writes its configuration as a file that `longshore train -c` takes.
 #[derive(Debug, clap::Args)]
@@ -23,6 +23,9 @@ pub struct BestArguments {
     /// The configuration to write.
     #[arg(short, long, value_name = "FILE.toml")]
     pub output: Option<PathBuf>,
+    /// One JSON object: the trial.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Shows or writes.
@@ -33,6 +36,15 @@ pub fn run(arguments: &BestArguments) -> anyhow::Result<ExitCode> {
     let state = state(&arguments.folder)?;
     let trial = chosen(&state, arguments.trial)?;
     let mut out = telemetry::stdout();
+    if arguments.json {
+        let mut all = as_json(&Layout::new(&arguments.folder), &state);
+        writeln!(out, "{}", all["trials"][trial.number as usize].take())?;
+        return arguments
+            .output
+            .as_ref()
+            .map_or(Ok(()), |path| write(&state, trial, arguments, path))
+            .map(|()| ExitCode::Success);
+    }
     writeln!(
         out,
         "trial {}: {} after rung {} of {}",
@@ -44,6 +56,7 @@ pub fn run(arguments: &BestArguments) -> anyhow::Result<ExitCode> {
     for (key, value) in &trial.setting {
         writeln!(out, "  {key} = {value}")?;
     }
+    lineage(&state, trial, &mut out)?;
     if let Some(scheduler) = state.study.scheduler_of(&trial.setting) {
         writeln!(out, "  scheduler {scheduler}")?;
     }
@@ -59,6 +72,27 @@ pub fn run(arguments: &BestArguments) -> anyhow::Result<ExitCode> {
         write(&state, trial, arguments, path)?;
     }
     Ok(ExitCode::Success)
+}
+
+/// Of a copy, what it and those before it went on from, and where its policy is.
+fn lineage(state: &State, trial: &Trial, out: &mut impl std::io::Write) -> std::io::Result<()> {
+    let mut copy = trial;
+    while let Some(from) = copy.copied_from {
+        let source = &state.trials[from.trial as usize];
+        let set: Vec<String> = source.setting.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        writeln!(
+            out,
+            "  until {} steps it was trial {}: {}",
+            state.study.rungs[from.rung].spent,
+            from.trial,
+            set.join(" ")
+        )?;
+        copy = source;
+    }
+    if state.study.racing.rule == sweep::RacingRule::Population {
+        writeln!(out, "  its policy: trials/{:04}/seed-1 in the folder of the study", trial.number)?;
+    }
+    Ok(())
 }
 
 fn chosen(state: &State, number: Option<u64>) -> Result<&Trial, SweepError> {
@@ -112,6 +146,9 @@ fn write(
         format!("# Trial {} of study `{}`: {}.\n", trial.number, state.study.name, value(state, trial));
     durable::atomic_write(path, (head + &beside + &text).as_bytes())
         .with_context(|| format!("cannot write {}", path.display()))?;
+    if arguments.json {
+        return Ok(());
+    }
     let mut out = telemetry::stdout();
     writeln!(out, "wrote {}; `longshore train -c {}` trains it", path.display(), path.display())?;
     if !set.is_empty() {

@@ -3,6 +3,7 @@
 mod add_trial;
 mod best;
 mod export;
+mod import;
 mod reference;
 mod report;
 mod rules;
@@ -37,8 +38,10 @@ pub enum SweepAction {
     Best(best::BestArguments),
     /// Draws a study as one HTML file.
     Report(report::ReportArguments),
-    /// Writes all trials as a table.
+    /// Writes a study for other tools: a table, TensorBoard, W&B, Optuna.
     Export(export::ExportArguments),
+    /// Makes a study file of a study of Optuna or W&B.
+    Import(import::ImportArguments),
     /// Asks for a trial with settings of your own.
     AddTrial(add_trial::AddTrialArguments),
     /// Ends a study's coordinator in order; `resume` goes on.
@@ -59,6 +62,7 @@ pub fn run(arguments: &SweepArguments) -> anyhow::Result<ExitCode> {
         SweepAction::Best(arguments) => best::run(arguments),
         SweepAction::Report(arguments) => report::run(arguments),
         SweepAction::Export(arguments) => export::run(arguments),
+        SweepAction::Import(arguments) => import::run(arguments),
         SweepAction::AddTrial(arguments) => add_trial::run(arguments),
         SweepAction::Stop(arguments) => status::stop(arguments),
         SweepAction::Reference => reference::run(),

@@ -1,17 +1,36 @@
-//! Whether the schedulers and metrics of a study that evaluates exist.
+//! What a study file says about other crates: schedulers and metrics that must exist, keys that a copied training may not change.
 
 use common::nearest;
 use common::trajectory::Scenario;
 use configuration::ConfigError;
 use evaluation::METRICS;
-use sweep::{Program, Study};
+use sweep::{Program, RacingRule, Study};
 
-/// Refuses schedulers and metrics that do not exist, before a run is wasted on them.
+/// Refuses what would only show in a run.
 ///
 /// # Errors
-/// The key, what is unknown, and what comes near.
+/// The key, what is wrong or unknown, and what comes near.
 pub fn check(study: &Study) -> anyhow::Result<()> {
-    let Program::Evaluate { baseline, .. } = &study.program else { return Ok(()) };
+    match &study.program {
+        Program::Train { .. } => shapes(study),
+        Program::Evaluate { baseline, .. } => names(study, baseline),
+    }
+}
+
+/// A copy goes on with the networks of what it is a copy of.
+fn shapes(study: &Study) -> anyhow::Result<()> {
+    let is_population = study.racing.rule == RacingRule::Population;
+    let mut parameters = study.space.parameters.iter().filter(|_| is_population);
+    let Some(parameter) = parameters.find(|parameter| learner::is_of_shape(&parameter.key)) else {
+        return Ok(());
+    };
+    let why = "shapes networks or says what their outputs mean, and a copy goes on with the same networks; leave it out, or take \
+               racing.rule = \"successive_halving\"";
+    Err(invalid(&format!("parameters.{}", parameter.key), why).into())
+}
+
+/// Schedulers and metrics must exist.
+fn names(study: &Study, baseline: &str) -> anyhow::Result<()> {
     scheduler("evaluate.baseline", baseline)?;
     let dimensions = study.space.dimensions();
     for place in 0..dimensions {

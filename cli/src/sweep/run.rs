@@ -1,13 +1,14 @@
 //! `longshore sweep run` and `resume`.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use common::ExitCode;
-use sweep::{Coordinator, Executor, Layout, LocalExecutor, Place, SlurmExecutor, State, Study};
+use sweep::{Coordinator, Executor, Layout, LocalExecutor, Place, SamplerKind, SlurmExecutor, State, Study};
 use telemetry::StatusLine;
 
-use super::status::{comparison, leaderboard, line};
+use super::status::{as_json, comparison, leaderboard, line};
 
 /// Runs the study of a file, in `sweeps/NAME`. Given again, the study goes on; with a file that has changed, as the file says now.
 #[derive(Debug, clap::Args)]
@@ -41,6 +42,12 @@ pub struct RunsArguments {
     /// The program that runs execute, with the arguments of `longshore`; this program itself when it is not given.
     #[arg(long, value_name = "FILE")]
     pub program: Option<PathBuf>,
+    /// With `sampler.kind = "optuna"`: the Python that has Optuna.
+    #[arg(long, value_name = "FILE", default_value = "python3")]
+    pub python: PathBuf,
+    /// One JSON object on stdout at the end: every trial, as `longshore sweep status --json` has it.
+    #[arg(long)]
+    pub json: bool,
     /// Where runs run.
     #[arg(long, value_enum, default_value_t = On::Local)]
     pub on: On,
@@ -82,7 +89,6 @@ pub fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
     super::rules::check(&study)?;
     study.check_place(arguments.runs.executor(&study).cores())?;
     if arguments.check {
-        use std::io::Write as _;
         writeln!(
             telemetry::stdout(),
             "{}: right; study `{}`, {} parameters, {} runs at once",
@@ -113,6 +119,7 @@ fn coordinate(folder: &Path, study: Option<Study>, runs: &RunsArguments) -> anyh
     };
     let place = Place {
         program,
+        python: runs.python.clone(),
         working: std::env::current_dir().context("cannot find the working folder")?,
         layout: Layout::new(folder),
     };
@@ -133,12 +140,30 @@ fn coordinate(folder: &Path, study: Option<Study>, runs: &RunsArguments) -> anyh
     let ended = coordinator.run(&shutdown, &mut |state: &State| status.update(|| line(state)));
     status.clear();
     let mut out = telemetry::stdout();
-    leaderboard(coordinator.state(), &mut out)?;
-    ended?;
-    comparison(&Layout::new(folder), coordinator.state(), &mut out)?;
+    if runs.json {
+        writeln!(out, "{}", as_json(&Layout::new(folder), coordinator.state()))?;
+        ended?;
+    } else {
+        leaderboard(coordinator.state(), &mut out)?;
+        ended?;
+        comparison(&Layout::new(folder), coordinator.state(), &mut out)?;
+    }
+    say_where_settings_ended(coordinator.state());
     tracing::info!(
         folder = %folder.display(),
         "the study has ended; `longshore sweep best` writes the best configuration, `longshore sweep report` draws the study"
     );
     Ok(ExitCode::Success)
+}
+
+/// A grid, or a small space, can be used up before the budget is.
+fn say_where_settings_ended(state: &State) {
+    let tried = state.trials.len().saturating_sub(1) as u64;
+    let Some(trials) = state.study.budget.trials.filter(|trials| tried < *trials) else { return };
+    let why = match state.study.sampler.kind {
+        _ if sweep::is_spent(state) => return,
+        SamplerKind::Optuna => "other coordinators had the rest",
+        _ => "no setting is left, or trials brought no gain",
+    };
+    tracing::info!(tried, trials, why, "there were fewer trials than the budget allows");
 }

@@ -41,7 +41,7 @@ pub fn run(arguments: &StatusArguments) -> anyhow::Result<ExitCode> {
     let state = state(&arguments.folder)?;
     let mut out = telemetry::stdout();
     if arguments.json {
-        writeln!(out, "{}", as_json(&state))?;
+        writeln!(out, "{}", as_json(&Layout::new(&arguments.folder), &state))?;
     } else {
         writeln!(out, "{}", line(&state))?;
         leaderboard(&state, &mut out)?;
@@ -84,7 +84,10 @@ pub fn line(state: &State) -> String {
         .filter(|(count, _)| *count > 0)
         .map(|(count, name)| format!("{count} {name}"))
         .collect();
-    let of = state.study.budget.trials.map_or_else(String::new, |trials| format!(" of {trials}"));
+    // A population goes on with copies of its trials.
+    let is_population = state.study.racing.rule == sweep::RacingRule::Population;
+    let trials = state.study.budget.trials.filter(|_| !is_population);
+    let of = trials.map_or_else(String::new, |trials| format!(" of {trials}"));
     let best = state.best().map_or_else(
         || "no result yet".to_owned(),
         |best| format!("best {} (trial {})", value(state, best), best.number),
@@ -108,7 +111,7 @@ pub fn line(state: &State) -> String {
 /// Whether a coordinator would find nothing to do.
 fn has_ended(state: &State) -> bool {
     let mut sampler = sweep::Sampler::new(&state.study.sampler, state.study.seed);
-    sweep::next(state, &mut sampler, 1, &[]) == sweep::Step::Done
+    matches!(sweep::next(state, &mut sampler, 1, &[]), Ok(sweep::Step::Done))
 }
 
 /// Minutes that are left, from the part of the budget that is used.
@@ -117,7 +120,8 @@ fn left(state: &State) -> Option<f64> {
     let minutes = state.seconds / 60.0;
     let by_time = budget.minutes.map(|all| (all - minutes).max(0.0));
     let ended = state.trials.iter().filter(|trial| !trial.outcomes.is_empty()).count();
-    let by_trials = budget.trials.filter(|_| ended >= 3).map(|trials| {
+    let is_population = state.study.racing.rule == sweep::RacingRule::Population;
+    let by_trials = budget.trials.filter(|_| ended >= 3 && !is_population).map(|trials| {
         let part = ended as f64 / (trials + 1) as f64;
         (minutes / part - minutes).max(0.0)
     });
@@ -223,8 +227,12 @@ fn words(status: TrialStatus) -> &'static str {
 fn setting(trial: &Trial) -> String {
     match trial.origin {
         Origin::Baseline => "the baseline".to_owned(),
-        _ => shown(&trial.setting),
+        _ => shown(&trial.setting) + &trial.copied_from.map_or_else(String::new, copied),
     }
+}
+
+fn copied(from: sweep::CopiedFrom) -> String {
+    format!(" (from trial {} at rung {})", from.trial, from.rung + 1)
 }
 
 fn shown(setting: &Setting) -> String {
@@ -247,7 +255,8 @@ pub fn value(state: &State, trial: &Trial) -> String {
     format!("{}{missed}", values.join(", "))
 }
 
-fn as_json(state: &State) -> serde_json::Value {
+/// Everything about a study.
+pub fn as_json(layout: &Layout, state: &State) -> serde_json::Value {
     let trial = |trial: &Trial| {
         let runs: Vec<serde_json::Value> = trial
             .runs
@@ -266,6 +275,7 @@ fn as_json(state: &State) -> serde_json::Value {
         json!({
             "trial": trial.number,
             "origin": trial.origin,
+            "copied_from": trial.copied_from,
             "status": state.status(trial),
             "rung": trial.outcomes.len(),
             "setting": trial.setting,
@@ -281,6 +291,18 @@ fn as_json(state: &State) -> serde_json::Value {
         "budget": state.study.budget,
         "minutes": state.seconds / 60.0,
         "best": state.best().map(|best| best.number),
+        "held_out": held_out(layout, state).unwrap_or_default().iter().map(compared).collect::<Vec<_>>(),
         "trials": state.trials.iter().map(trial).collect::<Vec<_>>(),
+    })
+}
+
+fn compared(row: &sweep::Comparison) -> serde_json::Value {
+    let value = |value: drawing::Value| json!({ "mean": value.mean, "low": value.low, "high": value.high });
+    json!({
+        "what": row.what,
+        "best": value(row.best),
+        "baseline": row.baseline.map(value),
+        "difference": value(row.difference),
+        "is_better": row.is_better(),
     })
 }

@@ -11,7 +11,10 @@ use rand::Rng;
 
 pub use cma_es::CmaEs;
 
+use crate::SweepError;
+use crate::optuna::Optuna;
 use crate::space::{Setting, Space};
+use crate::state::State;
 use crate::study_file::{SamplerFile, SamplerKind};
 use crate::suggestion::{Known, Suggestion};
 
@@ -24,20 +27,51 @@ pub struct Sampler {
     config: SamplerFile,
     seed: RunSeed,
     cma_es: CmaEs,
+    optuna: Option<Optuna>,
 }
 
 impl Sampler {
     /// The sampler of a study with this seed.
     #[must_use]
     pub fn new(config: &SamplerFile, seed: RunSeed) -> Self {
-        Sampler { config: config.clone(), seed, cma_es: CmaEs::new(seed) }
+        Sampler { config: config.clone(), seed, cma_es: CmaEs::new(seed), optuna: None }
     }
 
-    /// A setting that no trial has; `known`: all trials so far, in their order.
-    pub fn suggest(&mut self, space: &Space, known: &[Known<'_>]) -> Suggestion {
+    /// Suggests from now on what this study of Optuna does.
+    pub(crate) fn ask_optuna(&mut self, optuna: Optuna) {
+        self.optuna = Some(optuna);
+    }
+
+    /// Tells Optuna, where it suggests, what trials came to.
+    ///
+    /// # Errors
+    /// [`SweepError::Tool`].
+    pub(crate) fn follow(&mut self, state: &State) -> Result<(), SweepError> {
+        self.optuna.as_mut().map_or(Ok(()), |optuna| optuna.follow(state))
+    }
+
+    /// A setting that no trial has; `known`: all trials so far, in their order. `budget`: trials that the study may have.
+    ///
+    /// # Errors
+    /// [`SweepError::Tool`] where Optuna suggests, and cannot.
+    pub fn suggest(
+        &mut self,
+        space: &Space,
+        known: &[Known<'_>],
+        budget: Option<u64>,
+    ) -> Result<Suggestion, SweepError> {
         let number = known.iter().filter(|trial| trial.is_suggested).count() as u64;
+        match &mut self.optuna {
+            Some(optuna) => optuna.suggest(number, budget),
+            None => Ok(self.own_suggestion(space, known, number)),
+        }
+    }
+
+    fn own_suggestion(&mut self, space: &Space, known: &[Known<'_>], number: u64) -> Suggestion {
         let is_new = |setting: &Setting| known.iter().all(|trial| trial.setting != setting);
         match self.config.kind {
+            // Who only looks at a study does not ask.
+            SamplerKind::Optuna => Suggestion::Exhausted,
             SamplerKind::Grid => grid::next(space, self.config.grid_points, is_new),
             SamplerKind::CmaEs => self.cma_es.suggest(space, self.config.population, known),
             SamplerKind::Random | SamplerKind::Sobol | SamplerKind::Tpe => {

@@ -50,8 +50,12 @@ pub fn study(text: &str) -> Study {
 }
 
 pub fn open(folder: &Path, text: Option<&str>) -> Result<Coordinator, SweepError> {
-    let place =
-        Place { program: root().join("sweep/tests/trial.sh"), working: root(), layout: Layout::new(folder) };
+    let place = Place {
+        program: root().join("sweep/tests/trial.sh"),
+        python: "python3".into(),
+        working: root(),
+        layout: Layout::new(folder),
+    };
     Coordinator::open(place, text.map(study), Box::<LocalExecutor>::default())
 }
 

@@ -1,43 +1,11 @@
-//! `longshore sweep export`.
+//! All trials as a table.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
 
-use anyhow::Context as _;
-use common::ExitCode;
 use sweep::{State, Trial, plain_text};
 
-use super::add_trial::state;
-
-/// Writes all trials as a table for other tools (CSV), one row a trial and seed: status, parameters, and what it measured last.
-#[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Example:\n  longshore sweep export sweeps/slots -o trials.csv\n\n`longshore sweep status --json` has the same as JSON."
-)]
-pub struct ExportArguments {
-    /// The folder of the study.
-    #[arg(value_name = "FOLDER")]
-    pub folder: PathBuf,
-    /// The table to write.
-    #[arg(short, long, value_name = "FILE.csv", default_value = "trials.csv")]
-    pub output: PathBuf,
-}
-
-/// Reads and writes.
-///
-/// # Errors
-/// Where the folder holds no study, or the file cannot be written.
-pub fn run(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
-    let path = &arguments.output;
-    durable::check_writable(path).with_context(|| format!("--output {}", path.display()))?;
-    let state = state(&arguments.folder)?;
-    durable::atomic_write(path, table(&state).as_bytes())
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    tracing::info!(file = %path.display(), trials = state.trials.len(), "the trials are written");
-    Ok(ExitCode::Success)
-}
-
-fn table(state: &State) -> String {
+/// The table (CSV), one row a trial and seed: status, parameters, and what it measured last.
+pub(super) fn table(state: &State) -> String {
     let parameters: Vec<&str> =
         state.study.space.parameters.iter().map(|parameter| parameter.key.as_str()).collect();
     let metrics = state.study.metrics();
