@@ -7,7 +7,10 @@ use crate::study_file::RacingRule;
 
 /// Refuses a change that would make trials mean something else. Ranges may grow, parameters be added, and what says how long and how
 /// the study goes on may change.
-pub(crate) fn check_amendment(old: &Study, new: &Study) -> Result<(), SweepError> {
+///
+/// # Errors
+/// [`SweepError::Changed`]: the key, and what to do instead.
+pub fn check_amendment(old: &Study, new: &Study) -> Result<(), SweepError> {
     let wrong = |key: &str, why: &str| {
         let message = format!("key `{key}`: {why}; give the study another name to begin another one");
         Err(SweepError::Changed { origin: format!("study `{}`, which has begun", old.name), message })

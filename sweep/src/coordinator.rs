@@ -62,6 +62,7 @@ impl Coordinator {
             return Err(SweepError::NoStudy { folder, source });
         }
         std::fs::create_dir_all(&folder).map_err(|source| SweepError::io("create", &folder, source))?;
+        place.layout.check_own()?;
         let lock = FolderLock::take(&folder)?;
         let (mut journal, entries) = Journal::open(&folder)?;
         let state = State::of(&entries)?;

@@ -29,7 +29,10 @@ pub(crate) fn ended(status: &JobStatus, was_stopped: bool, log: &Path) -> End {
     match meaning {
         Some(ExitCode::Success) => End::Finished,
         Some(ExitCode::Interrupted) if was_stopped => End::Paused,
-        Some(code @ (ExitCode::Interrupted | ExitCode::Locked | ExitCode::Storage)) => {
+        Some(ExitCode::Interrupted) => End::Lost {
+            why: "it was told to end, and not by this coordinator; it left a checkpoint".to_owned(),
+        },
+        Some(code @ (ExitCode::Locked | ExitCode::Storage)) => {
             End::Lost { why: format!("exit status {}: {}", code as u8, code.meaning()) }
         }
         // The signal that tells to end can come before the program listens for it.

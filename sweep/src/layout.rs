@@ -2,7 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::SweepError;
 use crate::entry::{CopiedFrom, RunId};
+
+/// What lies in a study's folder before there is a journal, where a coordinator was killed at its very beginning, or people asked early.
+const OWN: [&str; 5] = ["lock", "owner", "requests", "study.toml", "trials"];
 
 /// A study's folder:
 ///
@@ -11,6 +15,7 @@ use crate::entry::{CopiedFrom, RunId};
 /// lock                  held by the coordinator
 /// journal/              everything that was decided and reported
 /// configs/0.toml        what evaluations are played on
+/// owner                 where Optuna suggests: the name of this folder's coordinator there
 /// requests/             what people ask of a running coordinator
 /// trials/0007/config.toml       the configuration of trial 7
 /// trials/0007/seed-2/           the run folder of its training with seed 2, or the results of its evaluation
@@ -28,6 +33,24 @@ impl Layout {
     #[must_use]
     pub fn new(folder: &Path) -> Self {
         Layout { folder: std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()) }
+    }
+
+    /// Refuses a folder that holds something else than a study.
+    ///
+    /// # Errors
+    /// [`SweepError::Request`], which names it; [`SweepError::Io`].
+    pub(crate) fn check_own(&self) -> Result<(), SweepError> {
+        let entries =
+            std::fs::read_dir(&self.folder).map_err(|source| SweepError::io("read", &self.folder, source))?;
+        let mut names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let is_study = self.folder.join("journal").is_dir();
+        match names.find(|name| !is_study && !OWN.contains(&name.as_str())) {
+            Some(name) => Err(SweepError::Request(format!(
+                "{} holds `{name}`, and no study; give an empty folder with --folder",
+                self.folder.display()
+            ))),
+            None => Ok(()),
+        }
     }
 
     /// The study file as it is now.

@@ -41,6 +41,7 @@ mod study_file;
 mod suggestion;
 mod trial;
 
+pub use amend::check_amendment;
 pub use coordinator::Coordinator;
 pub use entry::{CopiedFrom, End, Entry, Origin, RunId, Values};
 pub use error::SweepError;

@@ -231,6 +231,17 @@ impl Space {
             if parameter.range.place(value).is_none() {
                 return Err(format!("`{key}` is {value}; it must be {}", parameter.range.words()));
             }
+            if let Some((other, values)) = &parameter.only_if
+                && let Some(own) = setting.get(&self.parameters[*other].key)
+                && !values.iter().any(|one| same(one, own))
+            {
+                let all: Vec<String> = values.iter().map(Value::to_string).collect();
+                return Err(format!(
+                    "`{key}` counts only where `{}` is {}, and that is {own}",
+                    self.parameters[*other].key,
+                    all.join(" or ")
+                ));
+            }
         }
         Ok(())
     }
@@ -335,6 +346,8 @@ mod tests {
         let wrong = |key: &str, value: Value| space.check(&[(key.to_owned(), value)].into()).unwrap_err();
         assert!(wrong("b", json!(4)).contains("`b` is 4; it must be a whole number from 1 to 3"));
         assert!(wrong("bb", json!(4)).contains("`bb` is no parameter of the study"));
+        let contradiction = space.check(&given).unwrap_err();
+        assert_eq!(contradiction, "`b` counts only where `a` is \"x\", and that is \"y\"");
     }
 
     #[test]

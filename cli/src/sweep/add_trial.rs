@@ -27,7 +27,13 @@ pub struct AddTrialArguments {
 /// What is no parameter, or no value of it.
 pub fn run(arguments: &AddTrialArguments) -> anyhow::Result<ExitCode> {
     let state = state(&arguments.folder)?;
-    let setting: Setting = arguments.settings.iter().map(|text| parsed(text)).collect::<Result<_, _>>()?;
+    let mut setting = Setting::new();
+    for text in &arguments.settings {
+        let (key, value) = parsed(text)?;
+        if setting.insert(key.clone(), value).is_some() {
+            return Err(SweepError::Request(format!("`{key}` is given twice; give it once")).into());
+        }
+    }
     state.study.space.check(&setting).map_err(SweepError::Request)?;
     ask_for_trial(&arguments.folder, &setting)?;
     writeln!(telemetry::stdout(), "asked for a trial; a coordinator of the study takes it up")?;

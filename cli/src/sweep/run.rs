@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use common::ExitCode;
-use sweep::{Coordinator, Executor, Layout, LocalExecutor, Place, SamplerKind, SlurmExecutor, State, Study};
+use sweep::{
+    Coordinator, Executor, Layout, LocalExecutor, Place, SamplerKind, SlurmExecutor, State, Study,
+    check_amendment,
+};
 use telemetry::StatusLine;
 
 use super::status::{as_json, comparison, leaderboard, line};
@@ -19,7 +22,7 @@ pub struct RunArguments {
     /// Where the study lives; `sweeps/NAME` when it is not given.
     #[arg(long, value_name = "FOLDER")]
     pub folder: Option<PathBuf>,
-    /// Only reads the file, and says whether it is right.
+    /// Only reads the file, and says whether it is right, also beside the study that the folder holds.
     #[arg(long)]
     pub check: bool,
     #[command(flatten)]
@@ -88,7 +91,11 @@ pub fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
     let study = Study::load(&arguments.study)?;
     super::rules::check(&study)?;
     study.check_place(arguments.runs.executor(&study).cores())?;
+    let folder = arguments.folder.clone().unwrap_or_else(|| Path::new("sweeps").join(&study.name));
     if arguments.check {
+        if folder.join("journal").is_dir() {
+            check_amendment(&super::add_trial::state(&folder)?.study, &study)?;
+        }
         writeln!(
             telemetry::stdout(),
             "{}: right; study `{}`, {} parameters, {} runs at once",
@@ -99,7 +106,6 @@ pub fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
         )?;
         return Ok(ExitCode::Success);
     }
-    let folder = arguments.folder.clone().unwrap_or_else(|| Path::new("sweeps").join(&study.name));
     coordinate(&folder, Some(study), &arguments.runs)
 }
 

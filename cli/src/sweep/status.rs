@@ -168,7 +168,9 @@ pub fn leaderboard(state: &State, out: &mut impl Write) -> std::io::Result<()> {
         let spent = state.run(run).map_or(0, sweep::Run::spent);
         writeln!(
             out,
-            "running: trial {}, seed {}: {spent} of {target} (start {attempt})",
+            "running: trial {}, seed {}: {spent} of {target} (start {attempt}; trials/{:04}/jobs/seed-{}.{attempt}.log)",
+            run.trial,
+            run.seed + 1,
             run.trial,
             run.seed + 1
         )?;

@@ -136,7 +136,8 @@ fn stepped(key: &str, low: f64, high: f64, step: f64, notes: &mut Vec<String>) -
     if step == 1.0 && low.fract() == 0.0 && high.fract() == 0.0 {
         return Range::Integer(low as i64, high as i64);
     }
-    let count = ((high - low) / step).floor();
+    // A step that is left off by rounding counts.
+    let count = ((high - low) / step + 1e-9).floor();
     if step > 0.0 && (0.0..MOST_STEPS).contains(&count) {
         // Without the noise of a sum of steps.
         let value = |place: usize| ((low + place as f64 * step) * 1e9).round() / 1e9;

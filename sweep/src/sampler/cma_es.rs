@@ -14,8 +14,8 @@ use common::RunSeed;
 use crate::space::Space;
 use crate::suggestion::{Known, Suggestion};
 
-/// Width of the first generation, of a cube with edges of 1.
-const FIRST_WIDTH: f64 = 0.25;
+/// Width of the first generation, of a cube with edges of 1: the border is three widths from the middle (as in Optuna).
+const FIRST_WIDTH: f64 = 1.0 / 6.0;
 
 /// The sampler with the points of the current generation.
 #[derive(Debug)]
