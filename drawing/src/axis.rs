@@ -29,6 +29,8 @@ pub struct Axis {
     pub percent: bool,
     low: f64,
     high: f64,
+    /// What is written beside the axis, where it is not for the axis to choose.
+    written: Vec<(f64, String)>,
 }
 
 impl Axis {
@@ -48,7 +50,7 @@ impl Axis {
             Scale::Linear => (0.0, if high > 0.0 { high * 1.05 } else { 1.0 }),
             Scale::Log => (low / 1.08, (high * 1.08).max(low * 1.5)),
         };
-        Axis { label: label.to_owned(), scale, percent, low, high }
+        Axis { label: label.to_owned(), scale, percent, low, high, written: Vec::new() }
     }
 
     /// An axis that holds these values with their intervals, but for a few that would press all others together.
@@ -75,7 +77,16 @@ impl Axis {
     #[must_use]
     pub fn between(label: &str, low: f64, high: f64) -> Self {
         let high = if high > low { high } else { low + 1.0 };
-        Axis { label: label.to_owned(), scale: Scale::Linear, percent: false, low, high }
+        let (scale, written) = (Scale::Linear, Vec::new());
+        Axis { label: label.to_owned(), scale, percent: false, low, high, written }
+    }
+
+    /// An axis of few values, ascending, each with its name.
+    #[must_use]
+    pub fn named(label: &str, values: Vec<(f64, String)>) -> Self {
+        let end = |value: Option<&(f64, String)>| value.map_or(0.0, |(value, _)| *value);
+        let (low, high) = (end(values.first()) - 0.5, end(values.last()) + 0.5);
+        Axis { written: values, ..Axis::between(label, low, high) }
     }
 
     /// Where a value lies, 0 to 1; beyond the ends it lies at them.
@@ -123,6 +134,9 @@ impl Axis {
     /// Values that are written beside the axis, with their text; ascending. A linear axis has about `count`.
     #[must_use]
     pub fn ticks(&self, count: u32) -> Vec<(f64, String)> {
+        if !self.written.is_empty() {
+            return self.written.clone();
+        }
         let values = match self.scale {
             Scale::Linear => self.linear_ticks(count),
             Scale::Log => self.log_ticks(),
@@ -215,6 +229,13 @@ mod tests {
 
     fn texts(axis: &Axis) -> Vec<String> {
         axis.ticks(5).into_iter().map(|(_, text)| text).collect()
+    }
+
+    #[test]
+    fn names_stand_where_their_values_lie() {
+        let axis = Axis::named("", vec![(1.0, "one".to_owned()), (2.0, "two".to_owned())]);
+        assert_eq!(axis.ticks(5), [(1.0, "one".to_owned()), (2.0, "two".to_owned())]);
+        assert_eq!((axis.place(1.0), axis.place(2.0)), (0.25, 0.75));
     }
 
     #[test]

@@ -1,12 +1,14 @@
 """Optuna on the functions of bench/src/sweep/functions.rs, and with many trials; prints one JSON object a line.
 
 search FUNCTION TRIALS SEEDS: what TPE and CMA-ES find.
-growth STORAGE TRIALS: what trials cost; STORAGE is a URL or, ending in .log, a journal file.
+growth STORAGE TRIALS [ASKED]: what trials cost; STORAGE is a URL or, ending in .log, a journal file. With ASKED only the last so many are
+asked for and timed, and those before them are added as they would be.
 """
 
 import json
 import math
 import os
+import random
 import resource
 import sys
 import time
@@ -88,11 +90,22 @@ def open_storage(url):
     return url
 
 
-def growth(url, trials):
+def added(trials):
+    """Ended trials as random search would leave them."""
+    draw = random.Random(1)
+    distribution = optuna.distributions.FloatDistribution(0.05, 0.95)
+    for _ in range(trials):
+        point = {f"x{i}": draw.uniform(0.05, 0.95) for i in range(6)}
+        value = sum((x - 0.3) ** 2 for x in point.values())
+        yield optuna.trial.create_trial(params=point, distributions=dict.fromkeys(point, distribution), value=value)
+
+
+def growth(url, trials, asked_for):
     began = time.monotonic()
     study = optuna.create_study(storage=open_storage(url), sampler=optuna.samplers.TPESampler(seed=1), study_name="growth")
+    study.add_trials(list(added(trials - asked_for)))
     asks = []
-    for _ in range(trials):
+    for _ in range(asked_for):
         asked = time.monotonic()
         trial = study.ask()
         point = [trial.suggest_float(f"x{i}", 0.05, 0.95) for i in range(6)]
@@ -126,4 +139,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "search":
         search(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
     else:
-        growth(sys.argv[2], int(sys.argv[3]))
+        growth(sys.argv[2], int(sys.argv[3]), int(sys.argv[-1]))

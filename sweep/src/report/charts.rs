@@ -12,6 +12,11 @@ use crate::space::Range;
 use crate::state::State;
 use crate::trial::Trial;
 
+/// Most values of an axis that are written one by one.
+const NAMED: usize = 8;
+/// Letters of a name on an axis.
+const LONGEST_NAME: usize = 12;
+
 fn figure(chart: &Element, caption: &str) -> String {
     format!("<figure>{chart}<figcaption>{caption}</figcaption></figure>")
 }
@@ -67,7 +72,31 @@ pub(super) fn curves(state: &State) -> String {
         let chart = line_chart("Best first rung so far", &Axis::between("trial", 1.0, last), &y, &series);
         charts += &figure(&chart, "By what trials came to at the first rung, which all of them complete.");
     }
+    charts.extend(front(state));
     if charts.is_empty() { charts } else { format!("<div class=\"charts\">{charts}</div>") }
+}
+
+/// The first two objectives of trials that went all the way.
+fn front(state: &State) -> Option<String> {
+    let [first, second, ..] = state.study.objectives.as_slice() else { return None };
+    let whole = |(trial, style): (&Trial, Style)| {
+        let outcome = trial.outcomes.get(state.study.rungs.len() - 1)?;
+        let value = |place: usize| {
+            Value::exact(state.study.objectives[place].direction.sign() * outcome.objectives[place])
+        };
+        Some(Spot { style, x: value(0), y: value(1) })
+    };
+    let spots: Vec<Spot> = styles(state).into_iter().filter_map(whole).collect();
+    if spots.len() < 2 {
+        return None;
+    }
+    let x = fitted(&first.metric, spots.iter().map(|spot| spot.x.mean));
+    let y = fitted(&second.metric, spots.iter().map(|spot| spot.y.mean));
+    let chart = scatter("Two objectives", &x, &y, &spots);
+    Some(figure(
+        &chart,
+        "Trials that went all the way; `longshore sweep best` names those that none is better than in everything.",
+    ))
 }
 
 fn best_so_far(state: &State) -> Vec<(f64, Value)> {
@@ -165,19 +194,31 @@ fn across(range: &Range, value: &serde_json::Value) -> Option<f64> {
 fn axis(range: &Range) -> Axis {
     match range {
         Range::Uniform(low, high) => Axis::between("", *low, *high),
+        Range::Integer(low, high) if high.abs_diff(*low) < NAMED as u64 => {
+            Axis::named("", (*low..=*high).map(|value| (value as f64, value.to_string())).collect())
+        }
         Range::Integer(low, high) => Axis::between("", *low as f64 - 0.5, *high as f64 + 0.5),
         Range::LogUniform(low, high) => Axis::around("log", Scale::Log, false, [*low, *high].into_iter()),
         Range::LogInteger(low, high) => {
             Axis::around("log", Scale::Log, false, [*low as f64, *high as f64].into_iter())
         }
+        Range::Choice(words) if words.len() <= NAMED => {
+            let named = words.iter().enumerate().map(|(place, word)| (place as f64 + 1.0, shortened(word)));
+            Axis::named("", named.collect())
+        }
         Range::Choice(words) => {
-            let numbered = words.iter().enumerate();
-            let names: Vec<String> = numbered
-                .map(|(place, word)| format!("{}: {}", place + 1, crate::space::plain_text(word)))
-                .collect();
-            Axis::between(&names.join(", "), 0.5, words.len() as f64 + 0.5)
+            Axis::between(&format!("number of the choice, of {}", words.len()), 0.5, words.len() as f64 + 0.5)
         }
     }
+}
+
+/// A word that has room beside others.
+fn shortened(word: &serde_json::Value) -> String {
+    let text = crate::space::plain_text(word);
+    if text.chars().count() <= LONGEST_NAME {
+        return text;
+    }
+    text.chars().take(LONGEST_NAME - 1).chain(['…']).collect()
 }
 
 /// What lies at the ends of a range.
