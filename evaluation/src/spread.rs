@@ -109,14 +109,22 @@ impl Player<'_> {
         let next = AtomicUsize::new(0);
         let (sender, receiver) = channel();
         std::thread::scope(|scope| {
-            for _ in 0..self.grid.thread_count().min(work.len()) {
-                let (sender, next) = (sender.clone(), &next);
-                scope.spawn(move || self.serve(work, makers, next, &sender));
-            }
+            let threads: Vec<_> = (0..self.grid.thread_count().min(work.len()))
+                .map(|_| {
+                    let (sender, next) = (sender.clone(), &next);
+                    scope.spawn(move || self.serve(work, makers, next, &sender))
+                })
+                .collect();
             drop(sender);
             let result = tally.receive(&receiver);
             // Those that still play end at their next sign of life.
             self.failed.store(result.is_err(), Ordering::Relaxed);
+            // A scope waits for the closures only. What libtorch keeps of a thread must be gone before the process ends.
+            for thread in threads {
+                if let Err(panic) = thread.join() {
+                    std::panic::resume_unwind(panic);
+                }
+            }
             result
         })?;
         if self.stop.is_triggered() { Err(EvaluationError::Interrupted) } else { Ok(()) }

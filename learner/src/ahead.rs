@@ -16,8 +16,13 @@ pub(crate) fn one_ahead<Order: Sync, Made: Send, Error>(
         return std::thread::scope(|scope| {
             let (sender, made) = sync_channel(0);
             // The thread ends when the receiver is dropped.
-            scope.spawn(move || orders.iter().try_for_each(|order| sender.send(make(order))));
-            orders.iter().zip(made).try_for_each(|(order, made)| done(order, made))
+            let maker = scope.spawn(move || orders.iter().try_for_each(|order| sender.send(make(order))));
+            let result = orders.iter().zip(made).try_for_each(|(order, made)| done(order, made));
+            // A scope waits for the closure only. What libtorch keeps of a thread must be gone before the process ends.
+            if let Err(panic) = maker.join() {
+                std::panic::resume_unwind(panic);
+            }
+            result
         });
     };
     done(only, make(only))

@@ -12,7 +12,9 @@ use crate::study_file::RacingRule;
 /// [`SweepError::Changed`]: the key, and what to do instead.
 pub fn check_amendment(old: &Study, new: &Study) -> Result<(), SweepError> {
     let wrong = |key: &str, why: &str| {
-        let message = format!("key `{key}`: {why}; give the study another name to begin another one");
+        let message = format!(
+            "key `{key}`: {why}; to begin another study, give it another name, or another folder with --folder"
+        );
         Err(SweepError::Changed { origin: format!("study `{}`, which has begun", old.name), message })
     };
     if old.name != new.name {

@@ -19,7 +19,7 @@ pub struct Comparison {
     pub what: String,
     /// Of the best trial.
     pub best: Value,
-    /// Of the baseline, where it is known by itself.
+    /// Of the baseline.
     pub baseline: Option<Value>,
     /// The mean of the paired differences, best less baseline.
     pub difference: Value,
@@ -107,11 +107,11 @@ fn of_evaluations(layout: &Layout, state: &State, best: u64) -> Result<Vec<Compa
             let own = differences.filter(|one| one.get("metric").and_then(Json::as_str) == Some(metric));
             let text = |name: &str| point.get(name).and_then(Json::as_str).unwrap_or_default().to_owned();
             let load = point.get("load").and_then(Json::as_f64).unwrap_or(f64::NAN);
-            rows.extend(own.map(|difference| Comparison {
+            rows.extend(own.map(value).map(|difference| Comparison {
                 what: format!("{metric}, {} at {load}%", text("workload")),
                 best: point.get(metric).map_or(Value::exact(f64::NAN), value),
-                baseline: None,
-                difference: value(difference),
+                baseline: point.get(metric).map(|own| Value::exact(value(own).mean - difference.mean)),
+                difference,
                 less_is_better: objective.direction == Direction::Minimise,
             }));
         }

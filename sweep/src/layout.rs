@@ -6,7 +6,7 @@ use crate::SweepError;
 use crate::entry::{CopiedFrom, RunId};
 
 /// What lies in a study's folder before there is a journal, where a coordinator was killed at its very beginning, or people asked early.
-const OWN: [&str; 5] = ["lock", "owner", "requests", "study.toml", "trials"];
+const OWN: [&str; 6] = ["lock", "owner", "python", "requests", "study.toml", "trials"];
 
 /// A study's folder:
 ///
@@ -16,6 +16,7 @@ const OWN: [&str; 5] = ["lock", "owner", "requests", "study.toml", "trials"];
 /// journal/              everything that was decided and reported
 /// configs/0.toml        what evaluations are played on
 /// owner                 where Optuna suggests: the name of this folder's coordinator there
+/// python                the Python that has Optuna
 /// requests/             what people ask of a running coordinator
 /// trials/0007/config.toml       the configuration of trial 7
 /// trials/0007/seed-2/           the run folder of its training with seed 2, or the results of its evaluation

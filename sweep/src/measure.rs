@@ -20,6 +20,8 @@ pub(crate) struct Measures {
     read: HashMap<RunId, u64>,
     /// Metrics of the study that a run has not reported, and whether it was validated.
     missing: HashMap<RunId, (Vec<String>, bool)>,
+    /// The newest values of a run since its last report: metrics can stand in different lines, some in more lines than others.
+    gathered: HashMap<RunId, Values>,
 }
 
 /// A name that begins so is reported by validations.
@@ -39,7 +41,15 @@ impl Measures {
         let (missing, was_validated) = self.missing.entry(run).or_insert_with(all);
         missing.retain(|name| !whole.contains(&format!("\"{name}\":")));
         *was_validated |= whole.contains(OF_VALIDATIONS);
-        whole.lines().filter_map(|line| point(line, &wanted)).collect()
+        let gathered = self.gathered.entry(run).or_default();
+        let lines = whole.lines().filter_map(|line| point(line, &wanted));
+        lines
+            .filter_map(|(spent, values)| {
+                gathered.extend(values);
+                // A report is made where the last of the metrics has come.
+                (gathered.len() == wanted.len()).then(|| (spent, std::mem::take(gathered)))
+            })
+            .collect()
     }
 }
 
@@ -157,4 +167,43 @@ fn geometric_mean(points: &[Point], metric: &str) -> Result<f64, String> {
     }
     let logarithms: f64 = values.iter().map(|value| libm::log(*value)).sum();
     Ok(libm::exp(logarithms / values.len().max(1) as f64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::study::Study;
+
+    #[test]
+    fn metrics_of_different_lines_are_one_report_where_the_last_of_them_has_come() {
+        let text = "schema = 1\nname = \"t\"\nseed = 1\n[train]\nconfig = \"c\"\n[parameters.\"learner.epochs\"]\ninteger = [1, 3]\n\
+                    [[objectives]]\nmetric = \"eval/score\"\ndirection = \"minimise\"\n\
+                    [[constraints]]\nmetric = \"train/entropy\"\nat_most = 2.0\n[budget]\ntrials = 3\n";
+        let config = "schema = 1\nname = \"t\"\nseed = 3\n[simulator]\nscenario = \"slots\"\n";
+        let study = Study::parse(text, "test", [("c".to_owned(), config.to_owned())].into()).unwrap();
+        let state = State::new(study);
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(folder.path());
+        let run = RunId { trial: 0, seed: 0 };
+        let path = layout.run(run).join("metrics.jsonl");
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let lines = [
+            r#"{"step":10,"train/entropy":1.5,"train/loss":3}"#,
+            r#"{"step":20,"train/entropy":1.4}"#,
+            r#"{"step":20,"eval/score":0.5}"#,
+            r#"{"step":30,"train/entropy":1.3}"#,
+        ];
+        std::fs::write(&path, lines.join("\n") + "\n").unwrap();
+        let mut measures = Measures::default();
+        let report = |entropy: f64, score: f64| -> Values {
+            [("train/entropy".to_owned(), entropy), ("eval/score".to_owned(), score)].into()
+        };
+        assert_eq!(measures.of_training(&layout, &state, run), [(20, report(1.4, 0.5))]);
+        assert!(measures.missing(run).is_none());
+        // What was gathered counts with what comes later, also where it is read anew.
+        std::fs::write(&path, lines.join("\n") + "\n{\"step\":30,\"eval/score\":0.4}\n").unwrap();
+        assert_eq!(measures.of_training(&layout, &state, run), [(30, report(1.3, 0.4))]);
+        let again = Measures::default().of_training(&layout, &state, run);
+        assert_eq!(again, [(20, report(1.4, 0.5)), (30, report(1.3, 0.4))]);
+    }
 }

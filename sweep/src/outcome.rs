@@ -1,6 +1,7 @@
 //! What a trial came to, and which of several is better.
 
 use crate::entry::Values;
+use crate::program::Program;
 use crate::study::Study;
 use crate::study_file::{Objective, Take};
 
@@ -13,24 +14,32 @@ pub struct Outcome {
     pub missed: f64,
 }
 
-/// What one run measured up to `spent`; `None` where it has not reported every metric yet.
+/// What one run measured up to `spent`; `None` where it has reported nothing yet. All figures are of one report: what a trial came to
+/// is something that it was.
 #[must_use]
 pub fn of_run(study: &Study, points: &[(u64, Values)], spent: u64) -> Option<Outcome> {
     // Up to the first report that has spent as much.
     let end = points.iter().position(|(at, _)| *at >= spent).map_or(points.len(), |place| place + 1);
-    let within = &points[..end];
-    let objective = |objective: &Objective| {
-        let sign = objective.direction.sign();
-        let mut values =
-            within.iter().filter_map(|(_, values)| values.get(&objective.metric)).map(|value| value * sign);
-        match objective.take {
-            Take::Last => values.next_back(),
-            Take::Best => values.min_by(f64::total_cmp),
+    let mut reports = points[..end].iter().filter_map(|(_, values)| of_report(study, values));
+    // An evaluation that plays more episodes has measured the same again, and better.
+    let is_training = matches!(study.program, Program::Train { .. });
+    match study.objectives.first()?.take {
+        Take::Best if is_training => {
+            let key = |outcome: &Outcome| (outcome.missed, outcome.objectives[0]);
+            reports.min_by(|one, other| {
+                let (one, other) = (key(one), key(other));
+                one.0.total_cmp(&other.0).then(one.1.total_cmp(&other.1))
+            })
         }
-    };
+        Take::Best | Take::Last => reports.next_back(),
+    }
+}
+
+/// What one report says; `None` where a metric is missing.
+fn of_report(study: &Study, values: &Values) -> Option<Outcome> {
+    let objective = |objective: &Objective| Some(values.get(&objective.metric)? * objective.direction.sign());
     let missed = study.constraints.iter().enumerate().map(|(number, constraint)| {
-        let key = study.constraint_key(number);
-        let value = within.iter().rev().find_map(|(_, values)| values.get(&key))?;
+        let value = values.get(&study.constraint_key(number))?;
         Some(((value - constraint.at_most) / constraint.at_most.abs().max(1e-9)).max(0.0))
     });
     Some(Outcome {
@@ -123,6 +132,44 @@ mod tests {
 
     fn outcome(objectives: &[f64], missed: f64) -> Outcome {
         Outcome { objectives: objectives.to_vec(), missed }
+    }
+
+    fn study(program: &str, more: &str) -> Study {
+        let config = "schema = 1\nname = \"t\"\nseed = 3\n[simulator]\nscenario = \"serverless\"\n";
+        let text = format!(
+            "schema = 1\nname = \"t\"\nseed = 1\n{program}\n[[objectives]]\nmetric = \"a\"\ndirection = \"minimise\"\n\
+             [budget]\ntrials = 3\n{more}"
+        );
+        Study::parse(&text, "test", [("c".to_owned(), config.to_owned())].into()).unwrap()
+    }
+
+    fn points(values: &[(u64, &[(&str, f64)])]) -> Vec<(u64, Values)> {
+        let values = values.iter().map(|(spent, values)| {
+            (*spent, values.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect())
+        });
+        values.collect()
+    }
+
+    #[test]
+    fn all_figures_of_a_training_are_of_its_best_report_that_holds_the_constraints() {
+        let train = "[train]\nconfig = \"c\"\n[parameters.\"learner.epochs\"]\ninteger = [1, 3]";
+        let more = "[[objectives]]\nmetric = \"b\"\ndirection = \"maximise\"\n[[constraints]]\nmetric = \"c\"\nat_most = 2.0\n";
+        let reports = points(&[
+            (10, &[("a", 1.0), ("b", 5.0), ("c", 3.0)]),
+            (20, &[("a", 2.0), ("b", 6.0), ("c", 1.0)]),
+            (30, &[("a", 3.0), ("b", 9.0), ("c", 1.0)]),
+            (40, &[("a", 0.1), ("b", 0.0), ("c", 0.0)]),
+        ]);
+        assert_eq!(of_run(&study(train, more), &reports, 30), Some(outcome(&[2.0, -6.0], 0.0)));
+        assert_eq!(of_run(&study(train, more), &reports, 10), Some(outcome(&[1.0, -5.0], 0.5)));
+    }
+
+    #[test]
+    fn an_evaluation_counts_with_the_most_episodes() {
+        let evaluate = "[evaluate]\nconfigs = [\"c\"]\nscheduler = \"sjf+reserve_{n}\"\nbaseline = \"sjf\"\n\
+                        [parameters.n]\ninteger = [1, 3]\n[racing]\nrungs = [{ episodes = 1 }, { episodes = 2 }]";
+        let reports = points(&[(1, &[("a", 1.0)]), (2, &[("a", 1.5)])]);
+        assert_eq!(of_run(&study(evaluate, ""), &reports, 2), Some(outcome(&[1.5], 0.0)));
     }
 
     #[test]

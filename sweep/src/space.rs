@@ -224,9 +224,12 @@ impl Space {
             let Some(parameter) = self.parameters.iter().find(|one| &one.key == key) else {
                 let known = self.parameters.iter().map(|parameter| parameter.key.as_str());
                 let close = common::nearest(key, known.clone());
-                let all: Vec<&str> = known.collect();
-                let hint = if close.is_empty() { all.join("`, `") } else { close.join("` or `") };
-                return Err(format!("`{key}` is no parameter of the study; its parameters are `{hint}`"));
+                let hint = if close.is_empty() {
+                    format!("its parameters are `{}`", known.collect::<Vec<_>>().join("`, `"))
+                } else {
+                    format!("did you mean `{}`?", close.join("` or `"))
+                };
+                return Err(format!("`{key}` is no parameter of the study; {hint}"));
             };
             if parameter.range.place(value).is_none() {
                 return Err(format!("`{key}` is {value}; it must be {}", parameter.range.words()));

@@ -14,6 +14,9 @@ use crate::study_file::{
     EvaluateProgram, OptunaSampler, RacingRule, RungFile, SamplerKind, StudyFile, TrainProgram,
 };
 
+/// Fewest episodes of the comparison at the end.
+const FEWEST_EPISODES: u32 = 10;
+
 /// Objectives, constraints, sampler, budget and resources.
 pub(crate) fn check_wishes(file: &StudyFile, faults: &mut Faults) {
     match (&file.train, &file.evaluate) {
@@ -44,6 +47,12 @@ pub(crate) fn check_wishes(file: &StudyFile, faults: &mut Faults) {
         faults.push(
             "budget.steps",
             "counts environment steps of [train]; an [evaluate] study ends by `trials` or `minutes`",
+        );
+    }
+    if file.evaluate.is_some() && file.held_out.is_some_and(|held_out| held_out.seeds < FEWEST_EPISODES) {
+        faults.push(
+            "held_out.seeds",
+            &format!("is less than {FEWEST_EPISODES}; with [evaluate] it counts episodes, and an interval of fewer means nothing (take 30 or more)"),
         );
     }
     check_sampler(file, faults);

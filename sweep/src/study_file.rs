@@ -140,7 +140,8 @@ pub struct Objective {
     /// Which way is better.
     #[garde(skip)]
     pub direction: Direction,
-    /// Which of the values that a training run reports counts.
+    /// Which of the reports of a training counts: that which is best in the first objective, or the newest. All objectives and constraints
+    /// are taken from one report; of an evaluation it is the newest.
     #[serde(default)]
     #[garde(skip)]
     pub take: Take,
@@ -151,8 +152,10 @@ pub struct Objective {
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// Smaller values are better.
+    #[serde(alias = "minimize")]
     Minimise,
     /// Larger values are better.
+    #[serde(alias = "maximize")]
     Maximise,
 }
 
@@ -171,10 +174,10 @@ impl Direction {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Take {
-    /// The best so far: that of the checkpoint that a training keeps.
+    /// The best so far, as the checkpoint that a training keeps.
     #[default]
     Best,
-    /// That of the newest report.
+    /// The newest.
     Last,
 }
 
@@ -182,7 +185,7 @@ pub enum Take {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Constraint {
-    /// As for an objective; the newest value counts.
+    /// As for an objective.
     #[garde(length(min = 1))]
     pub metric: String,
     /// The most that it may be; with `of` a multiple of what that scheduler has.
@@ -345,7 +348,7 @@ pub struct Budget {
     /// Trials; those of `start` count, the baseline does not.
     #[garde(inner(range(min = 1, max = 1_000_000)))]
     pub trials: Option<u64>,
-    /// Minutes in which a coordinator ran; what runs then is stopped.
+    /// Minutes in which a coordinator ran; what runs then is stopped. The comparison at the end comes on top.
     #[garde(inner(range(min = 0.01, max = 1e6)))]
     pub minutes: Option<f64>,
     /// `train`: environment steps of all runs.

@@ -92,7 +92,7 @@ fn a_study_that_is_written_for_wandb_reads_as_the_same() {
                       [parameters.\"learner.entropy_cost.from\"]\nuniform = [0.0, 0.1]";
     let before = common::study(&text(parameters, "[budget]\ntrials = 9"));
     let (yaml, notes) = to_wandb(&before).unwrap();
-    assert!(notes.is_empty(), "{notes:?}");
+    assert_eq!(notes.len(), 1, "{notes:?}");
     let draft = from_wandb(&yaml, "back.yaml", "configs/train/slots.toml", 60_000).unwrap();
     let after = study(&draft.text());
     let mut ranges: Vec<_> = before.space.parameters.iter().map(|one| (&one.key, &one.range)).collect();

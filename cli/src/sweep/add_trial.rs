@@ -36,7 +36,16 @@ pub fn run(arguments: &AddTrialArguments) -> anyhow::Result<ExitCode> {
     }
     state.study.space.check(&setting).map_err(SweepError::Request)?;
     ask_for_trial(&arguments.folder, &setting)?;
-    writeln!(telemetry::stdout(), "asked for a trial; a coordinator of the study takes it up")?;
+    let folder = arguments.folder.display();
+    // Who gets the lock is alone.
+    if durable::FolderLock::take(&arguments.folder).is_ok() {
+        writeln!(
+            telemetry::stdout(),
+            "asked for a trial; no coordinator runs: `longshore sweep resume {folder}` takes it up"
+        )?;
+    } else {
+        writeln!(telemetry::stdout(), "asked for a trial; the coordinator takes it up")?;
+    }
     Ok(ExitCode::Success)
 }
 

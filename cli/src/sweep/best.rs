@@ -56,7 +56,7 @@ pub fn run(arguments: &BestArguments) -> anyhow::Result<ExitCode> {
     for (key, value) in &trial.setting {
         writeln!(out, "  {key} = {value}")?;
     }
-    lineage(&state, trial, &mut out)?;
+    lineage(&Layout::new(&arguments.folder), &state, trial, &mut out)?;
     if let Some(scheduler) = state.study.scheduler_of(&trial.setting) {
         writeln!(out, "  scheduler {scheduler}")?;
     }
@@ -75,7 +75,12 @@ pub fn run(arguments: &BestArguments) -> anyhow::Result<ExitCode> {
 }
 
 /// Of a copy, what it and those before it went on from, and where its policy is.
-fn lineage(state: &State, trial: &Trial, out: &mut impl std::io::Write) -> std::io::Result<()> {
+fn lineage(
+    layout: &Layout,
+    state: &State,
+    trial: &Trial,
+    out: &mut impl std::io::Write,
+) -> std::io::Result<()> {
     let mut copy = trial;
     while let Some(from) = copy.copied_from {
         let source = &state.trials[from.trial as usize];
@@ -90,7 +95,8 @@ fn lineage(state: &State, trial: &Trial, out: &mut impl std::io::Write) -> std::
         copy = source;
     }
     if state.study.racing.rule == sweep::RacingRule::Population {
-        writeln!(out, "  its policy: trials/{:04}/seed-1 in the folder of the study", trial.number)?;
+        let run = layout.run(sweep::RunId { trial: trial.number, seed: 0 });
+        writeln!(out, "  its policy, which no fixed setting may reproduce: {}", run.display())?;
     }
     Ok(())
 }

@@ -107,6 +107,9 @@ pub fn run(arguments: &ImportArguments) -> anyhow::Result<ExitCode> {
 
 /// Writes the study file, and says what of it does not go with the configuration.
 fn write(draft: &Draft, output: &Path) -> anyhow::Result<ExitCode> {
+    if output.is_file() {
+        anyhow::bail!("{} exists; name another file with --output, or remove it", output.display());
+    }
     durable::check_writable(output).with_context(|| format!("--output {}", output.display()))?;
     durable::atomic_write(output, draft.text().as_bytes())
         .with_context(|| format!("cannot write {}", output.display()))?;

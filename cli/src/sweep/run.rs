@@ -45,9 +45,9 @@ pub struct RunsArguments {
     /// The program that runs execute, with the arguments of `longshore`; this program itself when it is not given.
     #[arg(long, value_name = "FILE")]
     pub program: Option<PathBuf>,
-    /// With `sampler.kind = "optuna"`: the Python that has Optuna.
-    #[arg(long, value_name = "FILE", default_value = "python3")]
-    pub python: PathBuf,
+    /// With `sampler.kind = "optuna"`: the Python that has Optuna; the one of the last time, else `python3`, when it is not given.
+    #[arg(long, value_name = "FILE")]
+    pub python: Option<PathBuf>,
     /// One JSON object on stdout at the end: every trial, as `longshore sweep status --json` has it.
     #[arg(long)]
     pub json: bool,
@@ -125,7 +125,7 @@ fn coordinate(folder: &Path, study: Option<Study>, runs: &RunsArguments) -> anyh
     };
     let place = Place {
         program,
-        python: runs.python.clone(),
+        python: python(folder, runs)?,
         working: std::env::current_dir().context("cannot find the working folder")?,
         layout: Layout::new(folder),
     };
@@ -160,6 +160,18 @@ fn coordinate(folder: &Path, study: Option<Study>, runs: &RunsArguments) -> anyh
         "the study has ended; `longshore sweep best` writes the best configuration, `longshore sweep report` draws the study"
     );
     Ok(ExitCode::Success)
+}
+
+/// The Python that is given, and is remembered in the study's folder; else the one that was.
+fn python(folder: &Path, runs: &RunsArguments) -> anyhow::Result<PathBuf> {
+    let kept = folder.join("python");
+    if let Some(python) = &runs.python {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        durable::atomic_write(&kept, python.as_os_str().as_encoded_bytes())?;
+        return Ok(python.clone());
+    }
+    Ok(std::fs::read_to_string(&kept)
+        .map_or_else(|_| PathBuf::from("python3"), |path| PathBuf::from(path.trim())))
 }
 
 /// A grid, or a small space, can be used up before the budget is.

@@ -44,6 +44,13 @@ pub fn run(arguments: &StatusArguments) -> anyhow::Result<ExitCode> {
         writeln!(out, "{}", as_json(&Layout::new(&arguments.folder), &state))?;
     } else {
         writeln!(out, "{}", line(&state))?;
+        if !has_ended(&state) && durable::FolderLock::take(&arguments.folder).is_ok() {
+            writeln!(
+                out,
+                "no coordinator runs this study; `longshore sweep resume {}` goes on",
+                arguments.folder.display()
+            )?;
+        }
         leaderboard(&state, &mut out)?;
         comparison(&Layout::new(&arguments.folder), &state, &mut out)?;
     }
@@ -120,8 +127,9 @@ fn left(state: &State) -> Option<f64> {
     let minutes = state.seconds / 60.0;
     let by_time = budget.minutes.map(|all| (all - minutes).max(0.0));
     let ended = state.trials.iter().filter(|trial| !trial.outcomes.is_empty()).count();
-    let is_population = state.study.racing.rule == sweep::RacingRule::Population;
-    let by_trials = budget.trials.filter(|_| ended >= 3 && !is_population).map(|trials| {
+    // In a race trials come back, and nobody knows how many.
+    let is_race = state.study.racing.rule != sweep::RacingRule::None;
+    let by_trials = budget.trials.filter(|_| ended >= 3 && !is_race).map(|trials| {
         let part = ended as f64 / (trials + 1) as f64;
         (minutes / part - minutes).max(0.0)
     });

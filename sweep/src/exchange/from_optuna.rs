@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::draft::Draft;
+use super::from_wandb::stepped;
 use crate::SweepError;
 use crate::space::{Range, Setting, same};
 use crate::storage::Storage;
@@ -70,7 +71,8 @@ fn draft(imported: &Imported<'_>, found: Found) -> Result<Draft, String> {
         return Err("has no trial yet, so nothing says what its parameters are".to_owned());
     }
     let mut notes = vec![
-        format!("Its best trials come first, as [[start]]: what they came to was measured elsewhere."),
+        "Its best trials come first, as [[start]]: what they came to was measured elsewhere. They count in `budget.trials`."
+            .to_owned(),
         "Optuna does not keep which parameters depend on which: add `only_if` where they do.".to_owned(),
     ];
     let mut parameters = Vec::new();
@@ -100,18 +102,27 @@ fn draft(imported: &Imported<'_>, found: Found) -> Result<Draft, String> {
         objectives: imported.metrics.iter().cloned().zip(found.directions).collect(),
         sampler: SamplerKind::Tpe,
         halving: None,
-        trials: found.trials.len().max(start.len() + 1) as u64,
+        trials: found.trials.len().max(2 * start.len()) as u64,
         start,
     })
+}
+
+/// Whole numbers as such, where a range is one of them.
+fn whole(range: Range, is_whole: bool) -> Range {
+    match range {
+        Range::Choice(values) if is_whole => {
+            let whole = values.iter().filter_map(Value::as_f64).map(|value| Value::from(value as i64));
+            Range::Choice(whole.collect())
+        }
+        Range::Uniform(low, high) if is_whole => Range::Integer(low as i64, high as i64),
+        range => range,
+    }
 }
 
 /// One range that holds all values of a parameter: Optuna has a distribution a trial.
 fn united(key: &str, distributions: &[Distribution], notes: &mut Vec<String>) -> Result<Range, String> {
     let last = distributions.last().ok_or_else(|| format!("parameter `{key}` has no distribution"))?;
     let alike = distributions.iter().filter(|one| one.kind == last.kind);
-    if last.step.is_some_and(|step| step != 1.0) {
-        notes.push(format!("`{key}`: its steps are left out."));
-    }
     if last.kind == "choice" {
         let mut values: Vec<Value> = Vec::new();
         for value in alike.flat_map(|one| &one.values) {
@@ -124,7 +135,11 @@ fn united(key: &str, distributions: &[Distribution], notes: &mut Vec<String>) ->
     let all: Vec<f64> = alike.flat_map(|one| one.values.iter().filter_map(Value::as_f64)).collect();
     let low = all.iter().copied().fold(f64::INFINITY, f64::min);
     let high = all.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let step = last.step.filter(|step| *step != 1.0 && !last.kind.starts_with("log"));
     match last.kind.as_str() {
+        "integer" | "uniform" if step.is_some() => {
+            Ok(whole(stepped(key, low, high, step.unwrap_or(1.0), notes), last.kind == "integer"))
+        }
         "uniform" => Ok(Range::Uniform(low, high)),
         "log_uniform" => Ok(Range::LogUniform(low, high)),
         "integer" => Ok(Range::Integer(low as i64, high as i64)),

@@ -37,7 +37,15 @@ pub fn from_wandb(text: &str, origin: &str, config: &str, steps: u64) -> Result<
     let parameters = parameters.ok_or("key `parameters`: is missing; a sweep varies at least one")?;
     read_parameters("", parameters, &mut draft)?;
     if let Some(early) = file.get("early_terminate") {
+        let own = draft.set.iter().find(|(key, _)| key == "learner.budget_steps");
+        let steps = own.and_then(|(_, value)| value.as_u64()).unwrap_or(steps);
         draft.halving = Some(halving(early, steps, &mut draft.notes)?);
+    }
+    if file.get("metric").is_none() {
+        draft.notes.push("It names no metric; `eval/score` is minimised.".to_owned());
+    }
+    if !file.contains_key("run_cap") {
+        draft.notes.push(format!("It has no end; `budget.trials` is {TRIALS}."));
     }
     let program = file.get("program").and_then(Value::as_str).filter(|program| *program != "longshore");
     if let Some(program) = program {
@@ -119,7 +127,10 @@ fn range(key: &str, parameter: &Map<String, Value>, notes: &mut Vec<String>) -> 
         "q_uniform" => stepped(key, low, high, step, notes),
         // Its ends are exponents of e.
         "log_uniform" => Range::LogUniform(libm::exp(low), libm::exp(high)),
-        "q_log_uniform_values" if step == 1.0 && low.fract() == 0.0 && high.fract() == 0.0 => {
+        "q_log_uniform_values" if [low, high, step].iter().all(|number| number.fract() == 0.0) => {
+            if step > 1.0 {
+                notes.push(format!("`{key}`: its steps of {step} are left out."));
+            }
             Range::LogInteger(low as i64, high as i64)
         }
         "q_log_uniform_values" => {
@@ -132,7 +143,7 @@ fn range(key: &str, parameter: &Map<String, Value>, notes: &mut Vec<String>) -> 
 }
 
 /// A range with steps: whole numbers, a choice where there are few, else one without.
-fn stepped(key: &str, low: f64, high: f64, step: f64, notes: &mut Vec<String>) -> Range {
+pub(super) fn stepped(key: &str, low: f64, high: f64, step: f64, notes: &mut Vec<String>) -> Range {
     if step == 1.0 && low.fract() == 0.0 && high.fract() == 0.0 {
         return Range::Integer(low as i64, high as i64);
     }

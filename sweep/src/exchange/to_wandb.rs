@@ -8,7 +8,8 @@ use crate::study::Study;
 use crate::study_file::{Direction, RacingRule, SamplerKind};
 
 /// Turns the arguments of W&B's agent, `key=value`, into those of `longshore train`.
-const COMMAND: &str = "for setting in \"$@\"; do set -- \"$@\" --set \"$setting\"; shift; done; exec longshore train -c \"$CONFIG\" \"$@\"";
+const COMMAND: &str = "for setting in \"$@\"; do set -- \"$@\" --set \"$setting\"; shift; done; \
+                       exec longshore train -c \"$CONFIG\" --no-report --run-folder \"runs/${WANDB_RUN_ID:-sweep-$$}\" \"$@\"";
 
 /// The sweep file, and what it cannot say.
 ///
@@ -18,7 +19,10 @@ pub fn to_wandb(study: &Study) -> Result<(String, Vec<String>), String> {
     let Program::Train { config, set, .. } = &study.program else {
         return Err("the study evaluates a rule, which W&B's agent cannot; export it as a table".to_owned());
     };
-    let mut notes = Vec::new();
+    let mut notes = vec![format!(
+        "`{}` is in the TensorBoard files of each run: W&B learns of it when they are synced",
+        study.objectives[0].metric
+    )];
     let mut parameters = serde_json::Map::new();
     for parameter in &study.space.parameters {
         if parameter.only_if.is_some() {
@@ -52,6 +56,9 @@ pub fn to_wandb(study: &Study) -> Result<(String, Vec<String>), String> {
     });
     if let Some(trials) = study.budget.trials {
         file["run_cap"] = json!(trials);
+    }
+    if matches!(study.racing.rule, RacingRule::Population | RacingRule::Median) {
+        notes.push("racing is left out: W&B has hyperband only".to_owned());
     }
     if study.racing.rule == RacingRule::SuccessiveHalving {
         file["early_terminate"] = json!({ "type": "hyperband", "eta": study.racing.one_in, "s": study.rungs.len() - 1, "max_iter": 27 });

@@ -117,7 +117,8 @@ impl Optuna {
             "values": last.map(values),
             "constraints": last.filter(|_| !state.study.constraints.is_empty()).map(|outcome| outcome.missed),
             "setting": trial.setting,
-            "reports": trial.outcomes.iter().map(|outcome| values(outcome)[0]).collect::<Vec<_>>(),
+            // What a copy inherited was measured with other settings.
+            "reports": trial.outcomes.iter().skip(trial.copied_from.map_or(0, |from| from.rung + 1)).map(|outcome| values(outcome)[0]).collect::<Vec<_>>(),
         }))?;
         self.open.remove(&trial.number);
         Ok(())

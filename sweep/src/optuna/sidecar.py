@@ -12,6 +12,7 @@ asked for gets the same answer, what was told stays as it was.
 """
 
 import json
+import os
 import sys
 import time
 import warnings
@@ -31,7 +32,8 @@ try:
 except ImportError as error:
     fail(f"{sys.executable} has no Optuna ({error}); install it with `{sys.executable} -m pip install optuna`, or give --python")
 
-warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+# What is told a second time after a kill, and what is called experimental, is meant.
+warnings.simplefilter("ignore")
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 STATES = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
 
@@ -74,6 +76,18 @@ def parameters_of(space, draw):
     return setting
 
 
+def loaded(storage, study):
+    """A study that is there."""
+    path = storage.removeprefix("sqlite:///")
+    if path != storage and not os.path.exists(path):
+        raise ValueError(f"there is no file {path}")
+    try:
+        return optuna.load_study(storage=storage, study_name=study)
+    except KeyError:
+        names = ", ".join(f"`{name}`" for name in optuna.get_all_study_names(storage)) or "none"
+        raise ValueError(f"there is no study `{study}`; the storage has {names}") from None
+
+
 def created(storage, study, directions):
     """The study, made where it is not there. Two that begin at once make the same tables, and one of them is refused: it tries again."""
     for left in reversed(range(10)):
@@ -96,7 +110,7 @@ class Sidecar:
             if own != names:
                 raise ValueError(f"study `{study}` there has the directions {own}, this one has {names}")
         else:
-            self.study = optuna.load_study(storage=storage, study_name=study)
+            self.study = loaded(storage, study)
         own = (trial for trial in self.study.get_trials(deepcopy=False) if trial.user_attrs.get(OWNER) == owner)
         self.trials = {trial.user_attrs[NAME]: trial._trial_id for trial in own if NAME in trial.user_attrs}
         self.live = {}

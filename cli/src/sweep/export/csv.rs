@@ -9,7 +9,7 @@ pub(super) fn table(state: &State) -> String {
     let parameters: Vec<&str> =
         state.study.space.parameters.iter().map(|parameter| parameter.key.as_str()).collect();
     let metrics = state.study.metrics();
-    let head = ["trial", "origin", "status", "rungs", "seed", "attempts", "spent"];
+    let head = ["trial", "origin", "copied_from", "status", "rungs", "seed", "attempts", "spent"];
     let objectives: Vec<String> =
         state.study.objectives.iter().map(|objective| format!("objective:{}", objective.metric)).collect();
     let names = head.into_iter().chain(parameters.iter().copied()).chain(metrics.iter().copied());
@@ -20,6 +20,7 @@ pub(super) fn table(state: &State) -> String {
             let cells = [
                 trial.number.to_string(),
                 word(&trial.origin),
+                trial.copied_from.map_or_else(String::new, |from| from.trial.to_string()),
                 word(&state.status(trial)),
                 trial.outcomes.len().to_string(),
                 (seed + 1).to_string(),
