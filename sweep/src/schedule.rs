@@ -119,9 +119,9 @@ fn promotion(state: &State, no_more: bool) -> Option<Entry> {
         let is_complete = no_more && !is_coming(state, rung);
         let quota = if is_complete { there.len().div_ceil(one_in) } else { there.len() / one_in };
         let may_go_on = |trial: &&&Trial| trial.rung == rung && trial.pruned.is_none();
-        // Who was promoted before counts even where others have overtaken it since.
+        // Who was promoted before counts, even where others have overtaken it since; in the end the best go on all the same.
         let promoted = there.iter().filter(|trial| trial.rung > rung).count();
-        if promoted < quota
+        if (promoted < quota || is_complete)
             && let Some(trial) = there.iter().take(quota).find(may_go_on)
         {
             return Some(Entry::Promoted { trial: trial.number, rung: rung + 1 });
