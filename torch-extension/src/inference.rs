@@ -170,8 +170,13 @@ pub struct SortedEdges {
 }
 
 impl SortedEdges {
-    /// Forgets all edges; those to come have `feature_width` features.
+    /// Forgets all edges and nodes; the edges to come have `feature_width` features.
     pub fn clear(&mut self, feature_width: usize) {
+        // What was sorted had features of another width: it must not be applied any more.
+        self.offsets.clear();
+        self.sources.clear();
+        self.relations.clear();
+        self.features.clear();
         self.pushed.clear();
         self.pushed_features.clear();
         self.feature_width = feature_width;
@@ -216,5 +221,22 @@ impl SortedEdges {
 
     fn nodes(&self) -> usize {
         self.offsets.len().saturating_sub(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "every node has a row")]
+    fn edges_that_were_cleared_and_not_sorted_again_are_not_applied() {
+        let mut edges = SortedEdges::default();
+        edges.clear(1);
+        edges.push(0, 1, 0, &[0.5]);
+        edges.sort(2);
+        edges.clear(64);
+        let attention = GraphAttention::new(1, 64, vec![0.0; 2], vec![0.0; 65 * 2]);
+        attention.apply(&edges, &[0.0; 4], &[0.0; 4], &mut [0.0; 4]);
     }
 }
