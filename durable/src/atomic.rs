@@ -5,6 +5,9 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{CWD, RenameFlags};
+use rustix::io::Errno;
+
 use crate::error::{DurableError, at};
 
 /// Writes `bytes` to the file at `path`, replacing its content; the folder must exist. When it returns, the content survives a
@@ -92,8 +95,9 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), DurableError> {
 /// folder is replaced.
 ///
 /// # Errors
-/// [`DurableError::Fill`] with `fill`'s error, else [`DurableError::Io`]; then the old folder is still there (or,
-/// after a crash between the two renames that a replacement needs, next to it under a name that ends in `.old`).
+/// [`DurableError::Fill`] with `fill`'s error, else [`DurableError::Io`]; then the old folder is still there (or, on a file system that
+/// cannot exchange two folders, after a crash between the two renames that a replacement then needs, next to it under a name
+/// that ends in `.old`).
 pub fn atomic_folder<E>(path: &Path, fill: impl FnOnce(&Path) -> Result<(), E>) -> Result<(), DurableError>
 where
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -124,11 +128,27 @@ fn replace_folder(temporary: &Path, path: &Path) -> Result<(), DurableError> {
     if !path.exists() {
         return fs::rename(temporary, path).map_err(at("rename to", path));
     }
+    match exchange(temporary, path) {
+        // What was there has the temporary name now, and is removed once the new one is durable.
+        Ok(()) => return sync_folder(parent(path)).and_then(|()| remove_folder(temporary)),
+        Err(error) if cannot_exchange(error) => {}
+        Err(error) => return Err(at("replace", path)(error.into())),
+    }
     let old = with_suffix(path, ".old");
     remove_folder(&old)?;
     fs::rename(path, &old).map_err(at("rename", path))?;
     fs::rename(temporary, path).map_err(at("rename to", path))?;
     remove_folder(&old)
+}
+
+/// Gives each of two folders the name of the other, in one step: at no moment is one of the names without a folder.
+fn exchange(one: &Path, other: &Path) -> Result<(), Errno> {
+    rustix::fs::renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)
+}
+
+/// Whether the kernel or the file system knows no exchange.
+fn cannot_exchange(error: Errno) -> bool {
+    matches!(error, Errno::INVAL | Errno::NOSYS | Errno::NOTSUP)
 }
 
 fn sync_tree(folder: &Path) -> Result<(), DurableError> {
@@ -171,6 +191,33 @@ fn parent(path: &Path) -> &Path {
 mod tests {
     use super::*;
     use common::ExitStatus as _;
+
+    #[test]
+    fn a_folder_that_is_replaced_is_there_at_every_moment() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("best");
+        let write = |text: String| {
+            atomic_folder(&path, |folder| write_file(&folder.join("weights"), text.as_bytes()))
+        };
+        write("0".to_owned()).unwrap();
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let watcher = scope.spawn(|| {
+                let mut looks = 0;
+                while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                    // It can be exchanged between the opening of the folder and that of the file, not be gone.
+                    assert!(path.is_dir());
+                    looks += 1;
+                }
+                looks
+            });
+            (1..200).for_each(|number| write(number.to_string()).unwrap());
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
+            assert!(watcher.join().unwrap() > 0);
+        });
+        assert_eq!(fs::read_to_string(path.join("weights")).unwrap(), "199");
+        assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 1, "nothing else stays");
+    }
 
     #[test]
     fn a_file_is_replaced_and_no_temporary_stays() {
