@@ -335,7 +335,7 @@ fn no_link_and_no_disk_goes_by_the_time_of_day() {
 
 #[test]
 fn only_identities_are_drawn_from_the_system() {
-    let may = ["actor", "learner", "transport"];
+    let may = ["actor", "learner", "sweep", "transport"];
     let others: Vec<&str> = crates().into_iter().filter(|krate| !may.contains(krate)).collect();
     no_source_names(&others, &["rand::random", "rand::rng(", "OsRng", "from_os_rng"]);
 }
