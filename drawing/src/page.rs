@@ -1,4 +1,9 @@
-//! A page of HTML that needs no network: light and dark, with the style sheet of the charts.
+//! A page of HTML that needs no network: light and dark, with the style sheet of the charts. A browser runs no script in it but its own,
+//! and loads nothing: what a results folder holds can be of anybody.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use common::ids::Digest;
 
 use crate::{STYLE_SHEET, escape};
 
@@ -7,14 +12,17 @@ use crate::{STYLE_SHEET, escape};
 #[must_use]
 pub fn html_page(title: &str, links: &str, body: &str, script: &str) -> String {
     let title = escape(title);
+    let script = format!("//<![CDATA[\n{}{script}//]]>", include_str!("page.js"));
+    let hash = STANDARD.encode(Digest::of(script.as_bytes()).0);
+    let policy = format!("default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{hash}'");
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/>\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\"/>\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\
          <title>{title}</title><style>{STYLE_SHEET}{css}</style></head><body>\
          <header><h1>{title}</h1><button id=\"theme\">light / dark</button></header>\
          <nav>{links}</nav><main>{body}</main>\
-         <script>//<![CDATA[\n{theme}{script}//]]></script></body></html>\n",
+         <script>{script}</script></body></html>\n",
         css = include_str!("page.css"),
-        theme = include_str!("page.js"),
     )
 }
