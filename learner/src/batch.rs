@@ -12,6 +12,7 @@ use transport::wire;
 use crate::LearnerError;
 use crate::ranks::KIND_HEADER;
 use crate::scale::Condition;
+use crate::trust::check_numbers;
 
 /// The place of urgency in the arrivals to come.
 const URGENCY: usize = 1;
@@ -84,21 +85,13 @@ impl Decoded {
         }
         let states =
             StateGraphDecoder::decode_all(schema, states, count).map_err(|error| fail(error.to_string()))?;
-        let mut moments = body.steps.iter().map(|step| &step.moment).chain(&body.after);
-        let is_finite = |moment: &Moment| {
-            moment.to_come.as_flattened().iter().chain([&moment.urgency]).all(|total| total.is_finite())
-        };
-        if !moments.all(is_finite) {
-            return Err(fail("a demand that is not finite".to_owned()));
-        }
+        check_numbers(&body, &states).map_err(fail)?;
         for (step, state) in body.steps.iter().zip(&states) {
             let possible = match step.choice {
                 Choice::Wait => state.may_wait,
                 Choice::Act(option) => option < state.options,
             };
-            let numbers = [step.weighted_reward, step.discount, step.log_probability];
-            let numbers = numbers.iter().all(|number| number.is_finite());
-            if !possible || !numbers || state.is_forced() {
+            if !possible || state.is_forced() {
                 return Err(fail(format!(
                     "the decision at {} is not possible in its state",
                     step.moment.time
@@ -134,6 +127,11 @@ impl Decoded {
         let header = wire::unseal(KIND_HEADER, header).map_err(transport::TransportError::from)?;
         let body = wire::decode_body(body).map_err(transport::TransportError::from)?;
         Self::new(schema, &header, body, states)
+    }
+
+    /// Whether each step has the returns of its group.
+    pub(crate) fn has_groups(&self) -> bool {
+        self.body.steps.iter().all(|step| step.group.is_some())
     }
 
     /// Steps in it.

@@ -83,6 +83,7 @@ impl Checkpoints {
     /// [`LearnerError::Policy`] when the disk refuses.
     pub fn save(&self, updater: &Updater, progress: &Progress, is_best: bool) -> Result<(), LearnerError> {
         let files = contents(updater, progress)?;
+        check_restorable(&files)?;
         let manifest = Manifest {
             schema: 1,
             run: self.run.to_string(),
@@ -207,6 +208,22 @@ pub(crate) fn contents(
         files.push((LEARNING_POLICY, updater.networks.policy.parameters().to_bytes(&[])?));
     }
     Ok(files)
+}
+
+/// Refuses what could not be restored: a state that does not read back, or tensors that are not finite.
+fn check_restorable(files: &[(&str, Vec<u8>)]) -> Result<(), LearnerError> {
+    for (name, bytes) in files {
+        let is_sound = if *name == STATE {
+            // A number that is not finite has no JSON, and reads back as an error.
+            serde_json::from_slice::<Progress>(bytes).is_ok()
+        } else {
+            decode_tensors(bytes)?.iter().all(|(_, tensor)| tensor.isfinite().all().int64_value(&[]) != 0)
+        };
+        if !is_sound {
+            return Err(LearnerError::NotRestorable { file: (*name).to_owned() });
+        }
+    }
+    Ok(())
 }
 
 /// Restores the checkpoint in `folder`.
@@ -344,6 +361,29 @@ mod tests {
         for words in ["schema abababab", &here[..8], "train it again"] {
             assert!(error.to_string().contains(words), "{error}");
         }
+    }
+
+    #[test]
+    fn what_could_not_be_restored_is_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, updater) = updater(1);
+        let checkpoints = Checkpoints::new(folder.path(), RunId([1; 16]), FencingToken(1), &config);
+        checkpoints.save(&updater, &Progress { version: 1, ..Progress::default() }, true).unwrap();
+        let progress = Progress { version: 2, validation: Some(1.0), ..Progress::default() };
+        let broken = Progress { wall_seconds: f64::NAN, ..progress.clone() };
+        let error = checkpoints.save(&updater, &broken, true).unwrap_err();
+        assert!(error.to_string().contains("learner.json"), "{error}");
+        let _ = tch::no_grad(|| {
+            updater.networks.value.parameters().values().shallow_clone().f_fill_(f64::INFINITY)
+        });
+        let error = checkpoints.save(&updater, &progress, true).unwrap_err();
+        assert!(error.to_string().contains("not finite"), "{error}");
+        assert_eq!(error.exit_code(), common::ExitCode::Diverged);
+        assert_eq!(checkpoints.numbers(), [1]);
+        assert_eq!(
+            Checkpoint::open(&folder.path().join("checkpoints/best")).unwrap().manifest.version.number,
+            1
+        );
     }
 
     #[test]

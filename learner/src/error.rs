@@ -144,6 +144,15 @@ pub enum LearnerError {
         /// What is wrong.
         message: String,
     },
+    /// A checkpoint could not be restored.
+    #[error(
+        "training diverged: {file} of the checkpoint would hold numbers that are not finite, so it is not written; go on from the \
+         newest one with a lower learner.learning_rate"
+    )]
+    NotRestorable {
+        /// The file.
+        file: String,
+    },
     /// A file of the run folder could not be read or written.
     #[error("{path}: {source}")]
     File {
@@ -192,7 +201,9 @@ impl ExitStatus for LearnerError {
             | LearnerError::OtherRun { .. }
             | LearnerError::HoldsRun { .. }
             | LearnerError::NothingToDecide { .. } => ExitCode::Config,
-            LearnerError::Diverged { .. } | LearnerError::NotFinite { .. } => ExitCode::Diverged,
+            LearnerError::Diverged { .. }
+            | LearnerError::NotFinite { .. }
+            | LearnerError::NotRestorable { .. } => ExitCode::Diverged,
             LearnerError::Validation(error) => policy::exit_code_within(error).unwrap_or(error.exit_code()),
             LearnerError::Interrupted => ExitCode::Interrupted,
             LearnerError::Simulator(_) => ExitCode::Input,

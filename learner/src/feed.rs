@@ -2,14 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use common::ids::PolicyVersion;
-use configuration::{Config, FRESH_TABLE, Mode, REPLAYED_TABLE, SamplerConfig};
+use common::ids::{ActorId, PolicyVersion};
+use configuration::{Advantage, Config, FRESH_TABLE, Mode, REPLAYED_TABLE, SamplerConfig};
 use state_graph::Schema;
 use transport::{Block, SampledItem, Selector, TrajectorySampler, TransportError, wire};
 
 use crate::LearnerError;
 use crate::batch::{Batch, Decoded, Source};
 use crate::ranks::encode;
+use crate::suspects::Suspects;
 
 /// Longest wait for an answer of the shards before control returns to the caller.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -20,6 +21,9 @@ const EMPTY_FOR: Duration = Duration::from_secs(8);
 const EMPTY_TURNS: u32 = 8;
 /// How often the learner logs that no trajectory arrives.
 const QUIET_FOR: Duration = Duration::from_secs(9);
+
+/// Actors with numbers below this have counts of their own.
+const NAMED_ACTORS: u64 = 256;
 
 /// Trajectories without a decision since the last one with a decision.
 #[derive(Clone, Copy, Debug)]
@@ -35,8 +39,10 @@ pub struct Dropped {
     pub lagging: u64,
     /// Played with a version that an earlier life of the learner published after the checkpoint that this one restored.
     pub fenced: u64,
-    /// Could not be read.
+    /// Could not be read, or held what no honest actor sends.
     pub damaged: u64,
+    /// Unread, of actors that have sent many such.
+    pub put_off: u64,
 }
 
 /// The versions from which the learner accepts trajectories.
@@ -96,6 +102,10 @@ pub struct Feed {
     importance_exponent: f64,
     /// Whether the replayed table samples by priority.
     prioritises: bool,
+    /// Whether each step must have the returns of its group.
+    needs_groups: bool,
+    /// Actors whose trajectories were damaged.
+    suspects: Suspects,
     /// What was dropped so far.
     pub dropped: Dropped,
 }
@@ -121,6 +131,8 @@ impl Feed {
             encoded: None,
             importance_exponent: learner.importance_exponent,
             prioritises: learner.replayed_share > 0.0 && samples_by_priority(config),
+            needs_groups: learner.played_group().is_some() && learner.advantage == Advantage::Group,
+            suspects: Suspects::default(),
             dropped: Dropped::default(),
         }
     }
@@ -220,12 +232,22 @@ impl Feed {
                 Verdict::Lagging => {
                     // Replayed items are expected to grow old: that is no loss.
                     self.dropped.lagging += u64::from(!replayed);
+                    if !replayed {
+                        count_dropped("lagging", item.header.actor);
+                    }
                     continue;
                 }
                 Verdict::Fenced => {
                     self.dropped.fenced += 1;
+                    count_dropped("fenced", item.header.actor);
                     continue;
                 }
+            }
+            let actor = item.header.actor;
+            if self.suspects.is_put_off(actor, Instant::now()) {
+                self.dropped.put_off += 1;
+                count_dropped("put_off", actor);
+                continue;
             }
             match self.decode(item, (weight / largest) as f32) {
                 Ok(decoded) if decoded.is_empty() => {
@@ -237,7 +259,11 @@ impl Feed {
                 }
                 Err(error) => {
                     self.dropped.damaged += 1;
+                    count_dropped("damaged", actor);
                     tracing::warn!(%error, "dropped");
+                    if self.suspects.has_sent_damage(actor, Instant::now()) {
+                        tracing::warn!(%actor, "many trajectories of this actor were damaged; the next ones are dropped unread for a while");
+                    }
                 }
             }
         }
@@ -277,11 +303,23 @@ impl Feed {
         let steps = wire::decode_body(&body).map_err(TransportError::from)?;
         let source = Source { shard: item.shard, key: item.key };
         let decoded = Decoded::new(&self.schema, &header, steps, &states)?.sampled(source, weight);
+        if self.needs_groups && !decoded.has_groups() {
+            let message = "a step has no return of its group, and learner.advantage is \"group\"".to_owned();
+            return Err(LearnerError::Trajectory { actor: header.actor, message });
+        }
         if let Some(encoded) = &mut self.encoded {
             encoded.push(encode(weight, &header, &body, &states)?);
         }
         Ok(decoded)
     }
+}
+
+/// Counts a dropped trajectory in Prometheus.
+fn count_dropped(reason: &'static str, actor: ActorId) {
+    // Any key holder can make up names of actors; so many have a count of their own.
+    let actor = if actor.0 < NAMED_ACTORS { actor.to_string() } else { "other".to_owned() };
+    metrics::counter!("longshore_dropped_trajectories_total", "reason" => reason, "actor" => actor)
+        .increment(1);
 }
 
 fn samples_by_priority(config: &Config) -> bool {

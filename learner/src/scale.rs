@@ -15,9 +15,10 @@ pub struct RunningRms {
 }
 
 impl RunningRms {
-    /// Takes the values of one batch in.
+    /// Takes the values of one batch in, those that are finite: another would stay for good.
     pub fn update(&mut self, values: impl Iterator<Item = f32>) {
         let (sum, count) = values
+            .filter(|value| value.is_finite())
             .fold((0.0, 0_u64), |(sum, count), value| (sum + f64::from(value) * f64::from(value), count + 1));
         if count > 0 {
             self.mean_square = DECAY * self.mean_square + (1.0 - DECAY) * sum / count as f64;
@@ -114,10 +115,10 @@ pub struct RunningTypical {
 }
 
 impl RunningTypical {
-    /// Takes the positive values of one batch in.
+    /// Takes the positive values of one batch in, those that are finite.
     pub fn update(&mut self, values: impl Iterator<Item = f32>) {
         let (sum, count) = values
-            .filter(|value| *value > 0.0)
+            .filter(|value| *value > 0.0 && value.is_finite())
             .fold((0.0, 0_u64), |(sum, count), value| (sum + f64::from(value).ln(), count + 1));
         if count > 0 {
             self.mean_logarithm = DECAY * self.mean_logarithm + (1.0 - DECAY) * sum / count as f64;

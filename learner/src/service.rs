@@ -373,6 +373,7 @@ impl Service {
             ("data/dropped_lagging", dropped.lagging as f64),
             ("data/dropped_fenced", dropped.fenced as f64),
             ("data/dropped_damaged", dropped.damaged as f64),
+            ("data/dropped_put_off", dropped.put_off as f64),
         ];
         values.extend(fit.explained().map(|explained| ("train/explained_variance", explained)));
         values.extend(self.pace.figures());

@@ -13,6 +13,9 @@ const COUNTS: usize = NODE_TYPES + EDGE_TYPES + 1;
 /// Largest count that is accepted in a state. A larger count means that the bytes are damaged.
 const MAX_COUNT: u32 = 100_000_000;
 
+/// Most bytes that the states of one trajectory may take in memory: states that repeat the one before are 46 bytes on the wire.
+const MAX_DECODED_BYTES: usize = 512 << 20;
+
 /// Why bytes cannot be decoded into states.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StateGraphError {
@@ -42,6 +45,12 @@ pub enum StateGraphError {
         /// The number of nodes, edges or options that the bytes announce.
         count: u32,
     },
+    /// The states together are larger than those of any trajectory.
+    #[error("state {state} makes the states larger than {MAX_DECODED_BYTES} bytes")]
+    TooMuch {
+        /// Index of the state, counted from 0.
+        state: usize,
+    },
     /// An index points outside its table.
     #[error("state {state} has an index outside its table")]
     BadIndex {
@@ -53,7 +62,7 @@ pub enum StateGraphError {
     Count {
         /// Number of states that the caller announced.
         expected: usize,
-        /// Number of states that the bytes hold.
+        /// Number of states that were read; there are more bytes where it is the announced one.
         found: usize,
     },
 }
@@ -121,6 +130,8 @@ impl StateGraphEncoder {
 pub struct StateGraphDecoder<'a> {
     bytes: &'a [u8],
     state: usize,
+    /// Bytes that all states may still take.
+    budget: usize,
 }
 
 impl<'a> StateGraphDecoder<'a> {
@@ -133,13 +144,13 @@ impl<'a> StateGraphDecoder<'a> {
         bytes: &'a [u8],
         count: usize,
     ) -> Result<Vec<StateGraph>, StateGraphError> {
-        let mut decoder = StateGraphDecoder { bytes, state: 0 };
+        let mut decoder = StateGraphDecoder { bytes, state: 0, budget: MAX_DECODED_BYTES };
         let mut states: Vec<StateGraph> = Vec::new();
-        while !decoder.bytes.is_empty() {
+        while !decoder.bytes.is_empty() && states.len() < count {
             let next = decoder.next_state(schema, states.last())?;
             states.push(next);
         }
-        if states.len() != count {
+        if states.len() != count || !decoder.bytes.is_empty() {
             return Err(StateGraphError::Count { expected: count, found: states.len() });
         }
         Ok(states)
@@ -164,6 +175,7 @@ impl<'a> StateGraphDecoder<'a> {
         let mask = u32::from_le_bytes([mask[0], mask[1], mask[2], mask[3]]);
         let mut state = self.read_counts()?;
         state.may_wait = mask & MAY_WAIT != 0;
+        self.spend(&state, schema)?;
         let before = previous.map(|previous| (previous, previous.sections(schema)));
         for (section, range) in state.sections(schema).into_iter().enumerate() {
             if mask & (1 << section) == 0 {
@@ -185,6 +197,15 @@ impl<'a> StateGraphDecoder<'a> {
         }
         self.state += 1;
         Ok(state)
+    }
+
+    /// Takes what a state with these counts needs off the budget, before anything is allocated for it.
+    fn spend(&mut self, state: &StateGraph, schema: &Schema) -> Result<(), StateGraphError> {
+        let features = state.sections(schema).last().map_or(0, |section| section.end);
+        let needed = 4 * (features + index_count(state)) + size_of::<StateGraph>();
+        self.budget =
+            self.budget.checked_sub(needed).ok_or(StateGraphError::TooMuch { state: self.state })?;
+        Ok(())
     }
 
     fn read_counts(&mut self) -> Result<StateGraph, StateGraphError> {
@@ -209,8 +230,7 @@ impl<'a> StateGraphDecoder<'a> {
         mask: u32,
         previous: Option<&StateGraph>,
     ) -> Result<Vec<u32>, StateGraphError> {
-        let edges: usize = state.edges.iter().map(|&count| count as usize).sum();
-        let length = 2 * edges + 3 * state.options as usize;
+        let length = index_count(state);
         if mask & SAME_INDICES == 0 {
             let bytes = self.take(length * 4)?;
             return Ok(bytes.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect());
@@ -219,6 +239,11 @@ impl<'a> StateGraphDecoder<'a> {
         let missing = StateGraphError::NothingToShare { state: self.state, section: SECTIONS };
         Ok(shared.ok_or(missing)?.indices.clone())
     }
+}
+
+fn index_count(state: &StateGraph) -> usize {
+    let edges: usize = state.edges.iter().map(|&count| count as usize).sum();
+    2 * edges + 3 * state.options as usize
 }
 
 fn indices_fit(state: &StateGraph, schema: &Schema) -> bool {
@@ -277,6 +302,21 @@ mod tests {
             bytes.truncate(cut % bytes.len());
             prop_assert!(StateGraphDecoder::decode_all(&schema, &bytes, 3).is_err());
         }
+    }
+
+    #[test]
+    fn states_that_repeat_a_large_one_are_read_only_as_far_as_memory_allows() {
+        let schema = slots::schema();
+        let mut encoder = StateGraphEncoder::default();
+        (0..2).for_each(|_| encoder.push(&schema, state(20_000, 0.0)));
+        let mut bytes = encoder.finish();
+        let repeated = bytes[bytes.len() - 4 - 4 * COUNTS..].to_vec();
+        (0..10_000).for_each(|_| bytes.extend_from_slice(&repeated));
+        let error = StateGraphDecoder::decode_all(&schema, &bytes, 10_002).unwrap_err();
+        assert!(matches!(error, StateGraphError::TooMuch { state } if state < 2000), "{error}");
+        // More than was announced is not read at all.
+        let error = StateGraphDecoder::decode_all(&schema, &bytes, 2).unwrap_err();
+        assert_eq!(error, StateGraphError::Count { expected: 2, found: 2 });
     }
 
     #[test]

@@ -9,7 +9,7 @@ const PROBE_BYTES: usize = 4 << 10;
 /// Smaller blocks (in bytes) stay as they are: compressing them costs more than sending them.
 const MIN_BYTES: usize = 8 << 10;
 /// Most bytes that a block may promise, so that a hostile promise allocates no more.
-const MAX_RAW_BYTES: u64 = 4 << 30;
+const MAX_RAW_BYTES: u64 = 512 << 20;
 /// LZ4 makes at most so many bytes out of one: a larger promise is false.
 const MAX_RATIO: u64 = 255;
 
