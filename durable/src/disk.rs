@@ -74,13 +74,15 @@ pub trait DiskFile: Send {
 #[derive(Debug)]
 pub struct FolderDisk {
     folder: PathBuf,
+    /// The folder itself, open: where a process has no file descriptor left, its names can still be made durable.
+    opened: Option<File>,
 }
 
 impl FolderDisk {
     /// A disk in this folder, which must exist.
     #[must_use]
     pub fn new(folder: &Path) -> Self {
-        FolderDisk { folder: folder.to_owned() }
+        FolderDisk { folder: folder.to_owned(), opened: File::open(folder).ok() }
     }
 }
 
@@ -124,7 +126,10 @@ impl Disk for FolderDisk {
     }
 
     fn sync(&self) -> Result<(), DurableError> {
-        sync_folder(&self.folder)
+        match &self.opened {
+            Some(folder) => folder.sync_all().map_err(at("sync", &self.folder)),
+            None => sync_folder(&self.folder),
+        }
     }
 }
 

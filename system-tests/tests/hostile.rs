@@ -255,6 +255,43 @@ fn a_shard_on_loopback_serves_on_whatever_comes() {
     field.check(memory);
 }
 
+/// More than the limit that a shell begins with.
+const CONNECTIONS: usize = 1300;
+
+#[test]
+fn connections_that_say_nothing_end_no_shard() {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let wanted = 2 * CONNECTIONS as u64;
+    if limit.maximum.is_some_and(|most| most < wanted) {
+        eprintln!("SKIPPED: this machine allows fewer than {wanted} file descriptors");
+        return;
+    }
+    let limited_to = |most: u64| {
+        let limit = rustix::process::Rlimit { current: Some(most), maximum: limit.maximum };
+        rustix::process::setrlimit(rustix::process::Resource::Nofile, limit).unwrap();
+    };
+    // The shard inherits what a shell begins with; this process needs as many as it opens.
+    limited_to(1024);
+    let folder = tempfile::tempdir().unwrap();
+    let plain = transport(TransportConfig::default(), Role::Actor);
+    let mut field = Field::new(folder.path(), "", [&plain; 2]);
+    limited_to(wanted);
+    let address = field.shard.endpoint().as_str().strip_prefix("tcp://").unwrap().to_owned();
+    let memory = field.service.memory();
+    let mut open = Vec::new();
+    for number in 0..CONNECTIONS {
+        open.push(TcpStream::connect(&address).unwrap());
+        if number % 100 == 0 {
+            field.traffic.turn();
+        }
+    }
+    field.check(memory);
+    // Also a shard's log still finds a descriptor, for a new segment for example.
+    assert!(!field.service.log().contains("Too many open files"), "{}", field.service.log());
+    drop(open);
+    field.check(memory);
+}
+
 #[test]
 fn a_shard_with_keys_hears_no_stranger_and_serves_on_whatever_an_actor_sends() {
     let folder = tempfile::tempdir().unwrap();

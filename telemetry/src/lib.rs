@@ -5,6 +5,7 @@
 //! Nothing here knows what is measured: callers name their metrics (`docs/metrics.md` lists them) and give the text of
 //! the status line.
 
+mod descriptors;
 mod error;
 mod health;
 mod hparams;

@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 
 use common::{ExitCode, ExitStatus};
 
+use crate::descriptors::raise_descriptor_limit;
 use crate::logging::{LogFormat, log_once, set_up_logging};
 use crate::output::{is_cut_short, of_output, stdout};
 use crate::signals::survive_file_limit;
@@ -54,6 +55,7 @@ pub trait Program: clap::Parser {
 #[must_use]
 pub fn run_program<P: Program>() -> std::process::ExitCode {
     survive_file_limit();
+    raise_descriptor_limit();
     let result = match P::try_parse() {
         Ok(program) => run(&program).and_then(|code| flushed(Ok(()), code)),
         Err(error) if error.use_stderr() => {

@@ -1,0 +1,11 @@
+//! How many file descriptors a process may have: each connection of a peer takes one.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Raises the limit as far as it may be raised. Shells begin with 1024, which a thousand connections use up; the higher limit is one that the
+/// machine allows without asking anybody.
+pub(crate) fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    // Where it cannot be raised it stays as it is, and what it is too low for says so.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}
