@@ -144,7 +144,7 @@ pub enum LearnerError {
         /// What is wrong.
         message: String,
     },
-    /// A checkpoint could not be restored.
+    /// A checkpoint was not written, because it could not be restored.
     #[error(
         "training diverged: {file} of the checkpoint would hold numbers that are not finite, so it is not written; go on from the \
          newest one with a lower learner.learning_rate"

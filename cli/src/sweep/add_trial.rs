@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use common::ExitCode;
 use serde_json::Value;
-use sweep::{Setting, State, SweepError, ask_for_trial, read_journal};
+use sweep::{Setting, SweepError, ask_for_trial};
+
+use super::folder::{has_coordinator, state};
 
 /// Asks for a trial with settings of your own; what they leave out is drawn. A running coordinator takes it up at once, else the next one.
 #[derive(Debug, clap::Args)]
@@ -37,28 +39,15 @@ pub fn run(arguments: &AddTrialArguments) -> anyhow::Result<ExitCode> {
     state.study.space.check(&setting).map_err(SweepError::Request)?;
     ask_for_trial(&arguments.folder, &setting)?;
     let folder = arguments.folder.display();
-    // Who gets the lock is alone.
-    if durable::FolderLock::take(&arguments.folder).is_ok() {
+    if has_coordinator(&arguments.folder) {
+        writeln!(telemetry::stdout(), "asked for a trial; the coordinator takes it up")?;
+    } else {
         writeln!(
             telemetry::stdout(),
             "asked for a trial; no coordinator runs: `longshore sweep resume {folder}` takes it up"
         )?;
-    } else {
-        writeln!(telemetry::stdout(), "asked for a trial; the coordinator takes it up")?;
     }
     Ok(ExitCode::Success)
-}
-
-/// The state of the study in a folder.
-///
-/// # Errors
-/// Where it holds none.
-pub fn state(folder: &std::path::Path) -> Result<State, SweepError> {
-    let entries = read_journal(folder)?;
-    State::of(&entries)?.ok_or_else(|| SweepError::NoStudy {
-        folder: folder.to_owned(),
-        source: std::io::Error::from(std::io::ErrorKind::NotFound),
-    })
 }
 
 fn parsed(text: &str) -> Result<(String, Value), SweepError> {

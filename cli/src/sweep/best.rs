@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use common::ExitCode;
 use sweep::{Layout, Program, State, SweepError, Trial, dominates};
 
-use super::add_trial::state;
+use super::folder::state;
 use super::status::{as_json, comparison, value};
 
 /// Shows the best trial, or writes its configuration as a file that `longshore train -c` takes.
@@ -39,11 +39,10 @@ pub fn run(arguments: &BestArguments) -> anyhow::Result<ExitCode> {
     if arguments.json {
         let mut all = as_json(&Layout::new(&arguments.folder), &state);
         writeln!(out, "{}", all["trials"][trial.number as usize].take())?;
-        return arguments
-            .output
-            .as_ref()
-            .map_or(Ok(()), |path| write(&state, trial, arguments, path))
-            .map(|()| ExitCode::Success);
+        if let Some(path) = &arguments.output {
+            write(&state, trial, arguments, path)?;
+        }
+        return Ok(ExitCode::Success);
     }
     writeln!(
         out,

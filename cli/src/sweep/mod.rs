@@ -3,6 +3,7 @@
 mod add_trial;
 mod best;
 mod export;
+mod folder;
 mod import;
 mod reference;
 mod report;

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use common::ExitCode;
 use sweep::Layout;
 
-use super::add_trial::state;
+use super::folder::state;
 
 /// Draws a study as one HTML file that needs no network: who leads, how trials learnt, which parameters matter, what was ended when.
 #[derive(Debug, clap::Args)]

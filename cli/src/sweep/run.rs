@@ -94,7 +94,7 @@ pub fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
     let folder = arguments.folder.clone().unwrap_or_else(|| Path::new("sweeps").join(&study.name));
     if arguments.check {
         if folder.join("journal").is_dir() {
-            check_amendment(&super::add_trial::state(&folder)?.study, &study)?;
+            check_amendment(&super::folder::state(&folder)?.study, &study)?;
         }
         writeln!(
             telemetry::stdout(),
@@ -131,7 +131,7 @@ fn coordinate(folder: &Path, study: Option<Study>, runs: &RunsArguments) -> anyh
     };
     let known = match &study {
         Some(study) => study.clone(),
-        None => super::add_trial::state(folder)?.study,
+        None => super::folder::state(folder)?.study,
     };
     let mut coordinator = Coordinator::open(place, study, runs.executor(&known))?;
     tracing::info!(

@@ -7,7 +7,7 @@ use common::ExitCode;
 use serde_json::json;
 use sweep::{Layout, Origin, Setting, State, Trial, TrialStatus, ask_to_stop, held_out};
 
-use super::add_trial::state;
+use super::folder::{has_coordinator, state};
 
 /// Trials of the leaderboard.
 const SHOWN: usize = 10;
@@ -44,7 +44,7 @@ pub fn run(arguments: &StatusArguments) -> anyhow::Result<ExitCode> {
         writeln!(out, "{}", as_json(&Layout::new(&arguments.folder), &state))?;
     } else {
         writeln!(out, "{}", line(&state))?;
-        if !has_ended(&state) && durable::FolderLock::take(&arguments.folder).is_ok() {
+        if !has_ended(&state) && !has_coordinator(&arguments.folder) {
             writeln!(
                 out,
                 "no coordinator runs this study; `longshore sweep resume {}` goes on",
@@ -63,8 +63,7 @@ pub fn run(arguments: &StatusArguments) -> anyhow::Result<ExitCode> {
 /// Where the folder holds no study or cannot be written.
 pub fn stop(arguments: &FolderArguments) -> anyhow::Result<ExitCode> {
     state(&arguments.folder)?;
-    // Who gets the lock is alone.
-    if durable::FolderLock::take(&arguments.folder).is_ok() {
+    if !has_coordinator(&arguments.folder) {
         writeln!(telemetry::stdout(), "no coordinator runs this study")?;
         return Ok(ExitCode::Success);
     }

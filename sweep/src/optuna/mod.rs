@@ -3,7 +3,7 @@
 
 mod sidecar;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ use sidecar::{Sidecar, wrong};
 pub struct Optuna {
     sidecar: Sidecar,
     /// Trials that are not over there yet, by number, with their names there and how many rungs were reported.
-    open: HashMap<u64, (String, usize)>,
+    open: BTreeMap<u64, (String, usize)>,
     /// Trials that were looked at; the first `seen` have a name.
     seen: usize,
     /// Of those, suggestions.
@@ -54,7 +54,7 @@ impl Optuna {
             "space": space_of(&study.space),
             "owner": owner,
         }))?;
-        Ok(Optuna { sidecar, open: HashMap::new(), seen: 0, suggested: 0 })
+        Ok(Optuna { sidecar, open: BTreeMap::new(), seen: 0, suggested: 0 })
     }
 
     /// The next setting. Asked again before the answer was written down, it is the same.
@@ -87,8 +87,7 @@ impl Optuna {
             self.open.extend(name.map(|name| (trial.number, (name, 0))));
         }
         self.seen = state.trials.len();
-        let mut numbers: Vec<u64> = self.open.keys().copied().collect();
-        numbers.sort_unstable();
+        let numbers: Vec<u64> = self.open.keys().copied().collect();
         numbers.into_iter().try_for_each(|number| self.tell(state, &state.trials[number as usize]))
     }
 
@@ -110,6 +109,10 @@ impl Optuna {
             TrialStatus::Waiting | TrialStatus::Running | TrialStatus::Paused => return Ok(()),
         };
         let last = trial.outcomes.last();
+        // What a copy inherited was measured with other settings.
+        let inherited = trial.copied_from.map_or(0, |from| from.rung + 1);
+        let reports: Vec<f64> =
+            trial.outcomes.iter().skip(inherited).map(|outcome| values(outcome)[0]).collect();
         self.sidecar.ask(&json!({
             "do": "tell",
             "name": name,
@@ -117,8 +120,7 @@ impl Optuna {
             "values": last.map(values),
             "constraints": last.filter(|_| !state.study.constraints.is_empty()).map(|outcome| outcome.missed),
             "setting": trial.setting,
-            // What a copy inherited was measured with other settings.
-            "reports": trial.outcomes.iter().skip(trial.copied_from.map_or(0, |from| from.rung + 1)).map(|outcome| values(outcome)[0]).collect::<Vec<_>>(),
+            "reports": reports,
         }))?;
         self.open.remove(&trial.number);
         Ok(())

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use common::ExitCode;
 use sweep::{Layout, State, SweepError, export_to_optuna, to_wandb};
 
-use super::add_trial::state;
+use super::folder::state;
 
 /// Writes a study for other tools.
 #[derive(Debug, clap::Args)]
@@ -55,22 +55,27 @@ pub enum To {
 /// Where the folder holds no study, or the output cannot be written.
 pub fn run(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
     let state = state(&arguments.folder)?;
-    let default = match arguments.to {
-        To::Csv => "trials.csv",
-        To::Tensorboard => "hparams",
-        To::Wandb => "sweep.yaml",
+    let path_or = |default: &str| arguments.output.clone().unwrap_or_else(|| PathBuf::from(default));
+    let path = match arguments.to {
         To::Optuna => return to_optuna(arguments, &state),
-    };
-    let path = arguments.output.clone().unwrap_or_else(|| PathBuf::from(default));
-    match arguments.to {
-        To::Tensorboard => tensorboard::write(&state, &path)?,
+        To::Csv => {
+            let path = path_or("trials.csv");
+            write(&path, &csv::table(&state))?;
+            path
+        }
+        To::Tensorboard => {
+            let path = path_or("hparams");
+            tensorboard::write(&state, &path)?;
+            path
+        }
         To::Wandb => {
+            let path = path_or("sweep.yaml");
             let (text, notes) = to_wandb(&state.study).map_err(SweepError::Request)?;
             notes.iter().for_each(|note| tracing::warn!(note, "a sweep file cannot say all of the study"));
             write(&path, &text)?;
+            path
         }
-        To::Csv | To::Optuna => write(&path, &csv::table(&state))?,
-    }
+    };
     tracing::info!(path = %path.display(), trials = state.trials.len(), "the study is written");
     Ok(ExitCode::Success)
 }

@@ -18,15 +18,14 @@ pub(super) fn write(state: &State, folder: &Path) -> anyhow::Result<()> {
         for (seed, run) in &trial.runs {
             let group = format!("trial-{:04}", trial.number);
             let name = format!("{group}/seed-{}", seed + 1);
-            let points = run.points.iter().map(|(spent, values)| (*spent, values));
             let mut events = EventFile::create(&folder.join(&name), 0)?;
             events
                 .hparams(now(), &group, &settings(trial), status(run.status))
                 .with_context(|| format!("cannot write {name}"))?;
-            for (spent, values) in points {
+            for (spent, values) in &run.points {
                 let values: Vec<(&str, f64)> =
                     values.iter().map(|(key, value)| (key.as_str(), *value)).collect();
-                events.scalars(now(), spent, &values)?;
+                events.scalars(now(), *spent, &values)?;
             }
         }
     }
