@@ -1,196 +1,44 @@
-//! `/healthz`, `/readyz` and `/metrics` of a service.
+//! Whether a service can do its work.
 
-use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
-use axum::routing::get;
-use axum::{Json, Router};
-use common::Shutdown;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-
-use crate::TelemetryError;
-use crate::readiness::Readiness;
-
-const MAX_CONNECTIONS: usize = 32;
-const UPKEEP: Duration = Duration::from_secs(5);
-/// A connection is closed when its request and answer take longer.
-const DEADLINE: Duration = Duration::from_secs(5);
-
-/// Answers health checks on a thread of its own until shutdown (or until it is dropped).
-#[derive(Debug)]
-pub struct HealthServer {
-    address: SocketAddr,
-    ended: Arc<tokio::sync::Notify>,
+/// What a service still lacks before it can do its work: named conditions, each met or with a reason why not.
+#[derive(Clone, Debug, Default)]
+pub struct Readiness {
+    conditions: Arc<Mutex<BTreeMap<&'static str, Option<String>>>>,
 }
 
-impl HealthServer {
-    /// Listens on `address` (`host:port`; port 0 picks a free one). `/metrics` shows every metric of the process.
-    ///
-    /// # Errors
-    /// [`TelemetryError::Listen`]; [`TelemetryError::Process`].
-    pub fn start(address: &str, readiness: Readiness, shutdown: Shutdown) -> Result<Self, TelemetryError> {
-        let fail = |error: std::io::Error| TelemetryError::Process {
-            what: "the health server",
-            message: error.to_string(),
-        };
-        let metrics = recorder()?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(fail)?;
-        let listener = runtime
-            .block_on(TcpListener::bind(address))
-            .map_err(|source| TelemetryError::Listen { address: address.to_owned(), source })?;
-        let address = listener.local_addr().map_err(fail)?;
-        let ended = Arc::new(tokio::sync::Notify::new());
-        let end = Arc::clone(&ended);
-        let sources = Sources { metrics, readiness };
-        let serve = move || runtime.block_on(serve(listener, sources, shutdown, end));
-        std::thread::Builder::new().name("health".to_owned()).spawn(serve).map_err(fail)?;
-        tracing::info!(%address, "answering /healthz, /readyz and /metrics");
-        Ok(HealthServer { address, ended })
-    }
-
-    /// Where it listens.
+impl Readiness {
+    /// No conditions: ready.
     #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-}
-
-impl Drop for HealthServer {
-    fn drop(&mut self) {
-        self.ended.notify_one();
-    }
-}
-
-/// The process's one registry of metrics, installed when the first service asks for it.
-fn recorder() -> Result<PrometheusHandle, TelemetryError> {
-    static RECORDER: OnceLock<Result<PrometheusHandle, String>> = OnceLock::new();
-    RECORDER
-        .get_or_init(|| PrometheusBuilder::new().install_recorder().map_err(|error| error.to_string()))
-        .clone()
-        .map_err(|message| TelemetryError::Process { what: "the registry of metrics", message })
-}
-
-/// What the answers are made of.
-#[derive(Clone)]
-struct Sources {
-    metrics: PrometheusHandle,
-    readiness: Readiness,
-}
-
-fn routes(sources: Sources) -> Router {
-    Router::new()
-        .route("/healthz", get(async || "alive\n"))
-        .route("/readyz", get(readyz))
-        .route("/metrics", get(metrics))
-        .fallback(async || (StatusCode::NOT_FOUND, "there are /healthz, /readyz and /metrics\n"))
-        .with_state(sources)
-}
-
-async fn readyz(State(sources): State<Sources>) -> impl IntoResponse {
-    let reasons = sources.readiness.reasons();
-    let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(serde_json::json!({ "ready": reasons.is_empty(), "reasons": reasons })))
-}
-
-async fn metrics(State(sources): State<Sources>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], sources.metrics.render())
-}
-
-async fn serve(listener: TcpListener, sources: Sources, shutdown: Shutdown, end: Arc<tokio::sync::Notify>) {
-    let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let upkeep_of = sources.metrics.clone();
-    let mut upkeep = tokio::time::interval(UPKEEP);
-    let routes = routes(sources);
-    while !shutdown.is_triggered() {
-        tokio::select! {
-            () = end.notified() => return,
-            _ = upkeep.tick() => upkeep_of.run_upkeep(),
-            Ok((stream, _)) = listener.accept() => {
-                // When all are busy the connection is closed: a health check that waits says nothing of use.
-                let Ok(permit) = Arc::clone(&connections).try_acquire_owned() else { continue };
-                let routes = routes.clone();
-                tokio::spawn(async move {
-                    answer(stream, routes).await;
-                    drop(permit);
-                });
-            }
-        }
-    }
-}
-
-/// Answers one request; a peer that is slow to send it is disconnected.
-async fn answer(stream: TcpStream, routes: Router) {
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(DEADLINE)
-        .keep_alive(false)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
-    match tokio::time::timeout(DEADLINE, connection).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!(%error, "a health check failed"),
-        Err(_) => tracing::debug!("a health check took too long"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::{Read as _, Write as _};
-
-    use super::*;
-    use common::ExitStatus as _;
-
-    fn get(address: SocketAddr, path: &str) -> String {
-        let mut stream = std::net::TcpStream::connect(address).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        text
+    pub fn new() -> Self {
+        Self::default()
     }
 
-    #[test]
-    fn a_service_tells_its_health_its_lacks_and_its_metrics() {
-        let readiness = Readiness::new();
-        readiness.unmet("learner", "no learner has claimed this shard");
-        let server = HealthServer::start("127.0.0.1:0", readiness.clone(), Shutdown::new()).unwrap();
-        metrics::counter!("longshore_test_total").increment(3);
-        assert!(get(server.address(), "/healthz").starts_with("HTTP/1.1 200"));
-        let lacking = get(server.address(), "/readyz");
-        assert!(
-            lacking.starts_with("HTTP/1.1 503") && lacking.contains("no learner has claimed"),
-            "{lacking}"
-        );
-        readiness.met("learner");
-        assert!(get(server.address(), "/readyz").starts_with("HTTP/1.1 200"));
-        assert!(get(server.address(), "/metrics").contains("longshore_test_total 3"));
-        assert!(get(server.address(), "/nothing").starts_with("HTTP/1.1 404"));
+    /// Says that `condition` is met.
+    pub fn met(&self, condition: &'static str) {
+        self.set(condition, None);
     }
 
-    #[test]
-    fn a_request_that_is_none_is_refused_and_the_next_one_answered() {
-        let server = HealthServer::start("127.0.0.1:0", Readiness::new(), Shutdown::new()).unwrap();
-        let mut stream = std::net::TcpStream::connect(server.address()).unwrap();
-        stream.write_all(b"\xff\xfe\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
-        assert!(get(server.address(), "/healthz").starts_with("HTTP/1.1 200"));
+    /// Says why `condition` is not met.
+    pub fn unmet(&self, condition: &'static str, reason: impl Into<String>) {
+        self.set(condition, Some(reason.into()));
     }
 
-    #[test]
-    fn an_address_in_use_is_named() {
-        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = taken.local_addr().unwrap().to_string();
-        let error = HealthServer::start(&address, Readiness::new(), Shutdown::new()).unwrap_err();
-        assert!(error.to_string().contains(&address), "{error}");
-        assert_eq!(error.exit_code(), common::ExitCode::Config);
+    /// Whether every condition is met.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.reasons().is_empty()
+    }
+
+    fn set(&self, condition: &'static str, reason: Option<String>) {
+        self.conditions.lock().unwrap_or_else(PoisonError::into_inner).insert(condition, reason);
+    }
+
+    /// The conditions that are not met, each with its reason.
+    pub(crate) fn reasons(&self) -> BTreeMap<&'static str, String> {
+        let conditions = self.conditions.lock().unwrap_or_else(PoisonError::into_inner);
+        conditions.iter().filter_map(|(name, reason)| Some((*name, reason.clone()?))).collect()
     }
 }

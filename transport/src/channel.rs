@@ -43,6 +43,8 @@ enum State {
 
 /// Peers answer within milliseconds. One that has not answered for this long is reported as silent.
 const UNUSUAL: Duration = Duration::from_secs(1);
+/// How often a port that does not open yet is tried again.
+const OPENING_PERIOD: Duration = Duration::from_millis(20);
 /// How often a peer that is not ready is asked again.
 const NOT_READY_PERIOD: Duration = Duration::from_millis(200);
 
@@ -163,6 +165,10 @@ impl<P: Port> Channel<P> {
         if !self.port.is_open() {
             self.port.open()?;
         }
+        if !self.port.is_open() {
+            self.state = State::Closed(now + OPENING_PERIOD);
+            return Ok(());
+        }
         let hello = wire::encode(&Message::Hello(self.hello.clone()))?;
         self.send_frames(vec![hello.into()], now);
         self.state = State::Greeting;
@@ -223,7 +229,8 @@ impl<P: Port> Channel<P> {
         } else if !matches!(self.state, State::Waiting(_))
             && let Some(waited) = self.complaint.due(now)
         {
-            tracing::warn!(endpoint = %self.endpoint, ?waited, "the {} is unreachable, retrying", self.server);
+            let obstacle = self.port.obstacle().unwrap_or("it does not answer");
+            tracing::warn!(endpoint = %self.endpoint, ?waited, "the {} is unreachable, retrying: {obstacle}", self.server);
         }
         Ok(None)
     }

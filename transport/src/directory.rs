@@ -4,15 +4,18 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use configuration::LinkAddress;
 
-use crate::endpoint::{addresses_of, endpoint_of};
+use crate::endpoint::endpoint_of;
+use crate::lookup::Lookup;
 use crate::{Endpoint, TransportError};
 
 /// How often names are looked up again.
 const PERIOD: Duration = Duration::from_secs(10);
+/// How long the names are waited for each time; one that takes longer counts when it is found.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The shards of a configured list. A host name with several addresses stands for a shard at each address. A name with one
 /// address, or with none yet, stays a name, so that a service that moves is found again. A thread looks the names up every ten
@@ -29,7 +32,7 @@ struct Shared {
     version: AtomicU64,
 }
 
-type Lookup = Box<dyn FnMut(&Endpoint) -> Vec<SocketAddr> + Send>;
+type Begin = Box<dyn FnMut(&Endpoint) -> Lookup + Send>;
 
 impl ShardDirectory {
     /// A directory of shards that never move.
@@ -44,12 +47,13 @@ impl ShardDirectory {
     /// # Errors
     /// [`TransportError::Thread`].
     pub fn watch(addresses: &[LinkAddress]) -> Result<Self, TransportError> {
-        Self::watch_with(addresses.iter().map(Endpoint::from).collect(), PERIOD, Box::new(addresses_of))
+        Self::watch_with(addresses.iter().map(Endpoint::from).collect(), PERIOD, Box::new(Lookup::begin))
     }
 
-    fn watch_with(listed: Vec<Endpoint>, period: Duration, lookup: Lookup) -> Result<Self, TransportError> {
+    fn watch_with(listed: Vec<Endpoint>, period: Duration, begin: Begin) -> Result<Self, TransportError> {
         let movable = listed.iter().any(Endpoint::is_name);
-        let mut watcher = Watcher { listed, lookup, last: Vec::new(), many: HashSet::new() };
+        let running = listed.iter().map(|_| None).collect();
+        let mut watcher = Watcher { listed, begin, running, last: Vec::new(), many: HashSet::new() };
         let directory = ShardDirectory::fixed(watcher.look_up());
         if movable {
             let shared = Arc::downgrade(&directory.shared);
@@ -78,7 +82,9 @@ impl ShardDirectory {
 
 struct Watcher {
     listed: Vec<Endpoint>,
-    lookup: Lookup,
+    begin: Begin,
+    /// The lookup of each entry that goes on.
+    running: Vec<Option<Lookup>>,
     /// The shards of each entry of the list, as last found.
     last: Vec<Vec<Endpoint>>,
     /// Entries that have stood for several shards: their shards are named by address from then on.
@@ -103,8 +109,7 @@ impl Watcher {
 
     fn look_up(&mut self) -> Vec<Endpoint> {
         self.last.resize(self.listed.len(), Vec::new());
-        for (place, endpoint) in self.listed.iter().enumerate() {
-            let mut found = (self.lookup)(endpoint);
+        for (place, mut found) in self.addresses().into_iter().enumerate() {
             found.sort_unstable();
             found.dedup();
             if found.len() > 1 {
@@ -115,19 +120,34 @@ impl Watcher {
                     self.last[place] = found.into_iter().map(endpoint_of).collect();
                 }
             } else {
-                self.last[place] = vec![endpoint.clone()];
+                self.last[place] = vec![self.listed[place].clone()];
             }
         }
         self.last.concat()
+    }
+
+    /// The addresses of each entry as far as they are found in time: one name must not delay the others.
+    fn addresses(&mut self) -> Vec<Vec<SocketAddr>> {
+        for (running, endpoint) in self.running.iter_mut().zip(&self.listed) {
+            running.get_or_insert_with(|| (self.begin)(endpoint));
+        }
+        let deadline = Instant::now() + PATIENCE;
+        let each = self.running.iter_mut().map(|running| {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let found = running.as_mut().and_then(|lookup| lookup.found(left)).map(<[_]>::to_vec);
+            if found.is_some() {
+                *running = None;
+            }
+            found.unwrap_or_default()
+        });
+        each.collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::VecDeque;
-    use std::time::Instant;
-
     use super::*;
+    use std::collections::VecDeque;
 
     fn addresses(hosts: &[u8]) -> Vec<SocketAddr> {
         hosts.iter().map(|host| SocketAddr::from(([10, 0, 0, *host], 7000))).collect()
@@ -141,7 +161,7 @@ mod tests {
     fn watch(answers: &[&[u8]]) -> ShardDirectory {
         let mut answers: VecDeque<_> = answers.iter().map(|hosts| addresses(hosts)).collect();
         let lookup = move |_: &Endpoint| {
-            if answers.len() > 1 { answers.pop_front().unwrap() } else { answers[0].clone() }
+            Lookup::done(if answers.len() > 1 { answers.pop_front().unwrap() } else { answers[0].clone() })
         };
         let listed = vec!["tcp://replay:7000".parse().unwrap()];
         ShardDirectory::watch_with(listed, Duration::from_millis(5), Box::new(lookup)).unwrap()
@@ -168,6 +188,18 @@ mod tests {
         }
         // One is left, and it is known by its address as before.
         assert_eq!(texts(&seen), ["tcp://10.0.0.3:7000"]);
+    }
+
+    #[test]
+    fn a_name_that_nobody_answers_delays_no_other() {
+        let listed = ["tcp://lost:7000", "tcp://replay:7000"].map(|text| text.parse().unwrap());
+        let begin = |endpoint: &Endpoint| match endpoint.as_str() {
+            "tcp://lost:7000" => Lookup::stuck(),
+            _ => Lookup::done(addresses(&[1, 2])),
+        };
+        let directory = ShardDirectory::watch_with(listed.into(), PERIOD, Box::new(begin)).unwrap();
+        let expected = ["tcp://lost:7000", "tcp://10.0.0.1:7000", "tcp://10.0.0.2:7000"];
+        assert_eq!(texts(&directory.shards()), expected);
     }
 
     #[test]

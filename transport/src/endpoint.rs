@@ -3,12 +3,16 @@
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::str::FromStr;
+use std::time::Duration;
 
 use configuration::{Host, HostPort, LinkAddress};
 
 use crate::TransportError;
+use crate::lookup::Lookup;
 
 const TCP: &str = "tcp://";
+/// How long a name that is to be bound may take to be resolved.
+const BIND_PATIENCE: Duration = Duration::from_secs(10);
 
 /// `tcp://HOST:PORT` (a bind may say `*` for the port), or `inproc://NAME` within a process.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -43,13 +47,9 @@ impl Endpoint {
         self.parsed().is_none_or(|address| address.host.is_loopback())
     }
 
-    /// Whether it can only be reached by IPv6. A name with addresses of both families is reached by IPv4.
+    /// Whether it is an IPv6 address.
     pub(crate) fn is_ipv6(&self) -> bool {
-        match self.parsed() {
-            Some(HostPort { host: Host::Address(address), .. }) => address.is_ipv6(),
-            Some(_) => addresses_of(self).first().is_some_and(SocketAddr::is_ipv6),
-            None => false,
-        }
+        matches!(self.parsed(), Some(HostPort { host: Host::Address(address), .. }) if address.is_ipv6())
     }
 
     /// The same with an IP address instead of a name: the library binds no names.
@@ -62,7 +62,8 @@ impl Endpoint {
         }
         let message = "this host name cannot be resolved; give an address of this machine";
         let unknown = || TransportError::Address { text: self.0.clone(), message };
-        let found = addresses_of(self).into_iter().next().ok_or_else(unknown)?;
+        let mut lookup = Lookup::begin(self);
+        let found = lookup.found(BIND_PATIENCE).and_then(<[_]>::first).ok_or_else(unknown)?;
         let port = self.parsed().and_then(|address| address.port);
         let port = port.map_or_else(|| "*".to_owned(), |port| port.to_string());
         let host = SocketAddr::new(found.ip(), 0).to_string();
@@ -105,7 +106,7 @@ pub(crate) fn endpoint_of(address: SocketAddr) -> Endpoint {
     Endpoint(format!("tcp://{address}"))
 }
 
-/// The current IP addresses of a host; none for addresses within the process, and for names that cannot be resolved.
+/// The current IP addresses of a host, for which this may wait long; none for addresses within the process, and for names that cannot be resolved.
 pub(crate) fn addresses_of(endpoint: &Endpoint) -> Vec<SocketAddr> {
     let Some(HostPort { host, port }) = endpoint.parsed() else { return Vec::new() };
     let port = port.unwrap_or(0);

@@ -19,6 +19,7 @@ mod error;
 mod frame;
 mod keys;
 mod links;
+mod lookup;
 mod message;
 mod options;
 mod poll;
@@ -44,7 +45,7 @@ pub use directory::ShardDirectory;
 pub use endpoint::Endpoint;
 pub use error::TransportError;
 pub use frame::Frame;
-pub use keys::{KeyPair, Keys, MadeKeys, curve_support, make_keys};
+pub use keys::{KeyPair, Keys, MadeKeys, curve_support, make_keys, write_role_folders};
 pub use links::Links;
 pub use message::{
     Ack, Announcement, Batch, Hello, Insert, Inserts, Item, MAX_BATCH_ITEMS, Message, NotReady, Pick,

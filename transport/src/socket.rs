@@ -53,7 +53,7 @@ pub(crate) fn bind(
     Ok(socket)
 }
 
-/// A socket that connects to a peer of role `server`; the library connects, and reconnects, in the background.
+/// A socket that connects to a peer of role `server`, whose address is a number; the library connects, and reconnects, in the background.
 pub(crate) fn connect(
     transport: &Transport,
     kind: zmq::SocketType,
@@ -83,7 +83,6 @@ fn open(
     endpoint: &Endpoint,
 ) -> Result<zmq::Socket, zmq::Error> {
     let socket = transport.context().socket(kind)?;
-    // Only where it is needed: with this option the library prefers IPv6 addresses of a name, where the peer may not listen.
     socket.set_ipv6(endpoint.is_ipv6())?;
     socket.set_linger(millis(LINGER))?;
     socket.set_sndhwm(HIGH_WATER_MARK)?;

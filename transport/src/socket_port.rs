@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
+use crate::endpoint::endpoint_of;
+use crate::lookup::Lookup;
 use crate::message::Role;
 use crate::poll::wait;
 use crate::port::Port;
 use crate::{Endpoint, Frame, Transport, TransportError, socket};
+
+/// How often a name without an address is looked up again.
+const LOOKUP_PERIOD: Duration = Duration::from_secs(1);
 
 /// A ZeroMQ socket that connects to one server.
 pub struct SocketPort {
@@ -14,6 +19,8 @@ pub struct SocketPort {
     server: Role,
     kind: zmq::SocketType,
     socket: Option<zmq::Socket>,
+    /// The search for the address of a server that has a name.
+    lookup: Option<Lookup>,
 }
 
 impl SocketPort {
@@ -34,13 +41,29 @@ impl SocketPort {
     }
 
     fn new(transport: &Transport, endpoint: &Endpoint, server: Role, kind: zmq::SocketType) -> Self {
-        SocketPort { transport: transport.clone(), endpoint: endpoint.clone(), server, kind, socket: None }
+        let (transport, endpoint) = (transport.clone(), endpoint.clone());
+        SocketPort { transport, endpoint, server, kind, socket: None, lookup: None }
+    }
+
+    /// Where the server is now; none while its name is looked up. Each connection looks it up anew, as a server may move.
+    fn address(&mut self) -> Option<Endpoint> {
+        if !self.endpoint.is_name() {
+            return Some(self.endpoint.clone());
+        }
+        let lookup = self.lookup.get_or_insert_with(|| Lookup::begin(&self.endpoint));
+        let address = lookup.found(Duration::ZERO)?.first().map(|address| endpoint_of(*address));
+        if address.is_some() || lookup.age() >= LOOKUP_PERIOD {
+            self.lookup = None;
+        }
+        address
     }
 }
 
 impl Port for SocketPort {
     fn open(&mut self) -> Result<(), TransportError> {
-        self.socket = Some(socket::connect(&self.transport, self.kind, &self.endpoint, self.server)?);
+        if let Some(address) = self.address() {
+            self.socket = Some(socket::connect(&self.transport, self.kind, &address, self.server)?);
+        }
         Ok(())
     }
 
@@ -53,6 +76,10 @@ impl Port for SocketPort {
 
     fn is_open(&self) -> bool {
         self.socket.is_some()
+    }
+
+    fn obstacle(&self) -> Option<&'static str> {
+        self.lookup.as_ref().map(|_| "no name server gives an address for its name")
     }
 
     fn send(&mut self, frames: Vec<Frame>) -> bool {

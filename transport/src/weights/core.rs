@@ -102,8 +102,8 @@ impl<P: Port> WeightsCore<P> {
                     self.run = Some(welcome.run);
                     (self.pulled, self.is_pulling) = (None, false);
                 }
-                // Within a process a subscription does not survive its publisher.
-                ChannelEvent::Lost => self.announcements.open()?,
+                // Within a process a subscription does not survive its publisher. The next tick opens it.
+                ChannelEvent::Lost => self.announcements.close(),
                 ChannelEvent::Refused(refused) => return Err(self.learner.refusal(refused)),
                 ChannelEvent::RunFinished => self.run_finished = true,
                 ChannelEvent::Message(message, bulk) => {
