@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use common::ids::ActorId;
-use telemetry::{Failure, HealthServer, LogFormat, Program, Readiness};
+use telemetry::{Failure, Health, HealthServer, LogFormat, Program};
 use transport::Links;
 
 /// Plays simulated clusters and sends trajectories to the replay shards, until the learner ends the run.
@@ -41,14 +41,15 @@ impl Program for Arguments {
     fn run(&self) -> Result<common::ExitCode, Failure> {
         let config = configuration::load(&self.config, &self.settings)?;
         let shutdown = telemetry::shutdown_on_signals()?;
-        let _health = match &config.actor.metrics_address {
-            Some(address) => Some(HealthServer::start(address.as_str(), Readiness::new(), shutdown.clone())?),
+        let health = Health::new();
+        let _server = match &config.actor.metrics_address {
+            Some(address) => Some(HealthServer::start(address.as_str(), health.clone(), shutdown.clone())?),
             None => None,
         };
         policy::set_threads(config.actor.threads);
         let links = Links::of_actor(&config.transport)?;
         let id = ActorId(self.id.unwrap_or_else(rand::random));
-        actor::run(Arc::new(config), id, &links, &shutdown)?;
+        actor::run(Arc::new(config), id, &links, &health, &shutdown)?;
         Ok(if shutdown.is_triggered() { common::ExitCode::Interrupted } else { common::ExitCode::Success })
     }
 }

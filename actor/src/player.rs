@@ -23,6 +23,8 @@ pub struct Identity {
     pub actor: ActorId,
     /// Incarnation of the actor.
     pub incarnation: Incarnation,
+    /// Tells the episodes of the actor's lives apart; the same in every life in lockstep.
+    pub life: u64,
 }
 
 /// A trajectory ready to be sent.
@@ -110,8 +112,8 @@ impl Player {
         self.config.learner.played_group().map_or(1, |group| group.rollouts)
     }
 
-    /// Starts groups until every environment plays. The episode of a group depends only on the actor, its incarnation and the group's
-    /// number: a new incarnation must not play the episodes of the old one again.
+    /// Starts groups until every environment plays. The episode of a group depends only on the actor, its life and the group's
+    /// number: a new life must not play the episodes of the old one again.
     pub fn fill(&mut self) {
         self.start_until(self.config.actor.environments / self.rollouts());
     }
@@ -135,11 +137,10 @@ impl Player {
     }
 
     fn start_group(&mut self, first: usize) -> Group {
-        let Identity { actor, incarnation, .. } = self.identity;
+        let Identity { actor, life, .. } = self.identity;
         let number = self.next_group;
         self.next_group += 1;
-        let mine =
-            self.config.seed.episode(Stream::Training, actor.0).episode(Stream::Training, incarnation.0);
+        let mine = self.config.seed.episode(Stream::Training, actor.0).episode(Stream::Training, life);
         let episode = mine.episode(Stream::Training, number);
         for rollout in 0..self.rollouts() {
             let place = first + rollout;
@@ -258,7 +259,7 @@ mod tests {
         let config = parse(text, "test", &[]).unwrap();
         let network = PolicyNetwork::new(&schema_of(&config), &config.policy, config.seed);
         let scheduler = PolicyScheduler::new("policy", network, Behaviour::Sample).unwrap();
-        let identity = Identity { actor: ActorId(1), incarnation: Incarnation(2) };
+        let identity = Identity { actor: ActorId(1), incarnation: Incarnation(2), life: 2 };
         let episodes = Arc::new(Episodes::new(&config.simulator).unwrap());
         Player::new(Arc::new(config), identity, scheduler, episodes)
     }

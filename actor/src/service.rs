@@ -7,6 +7,7 @@ use common::ids::{ActorId, Incarnation, PolicyVersion};
 use common::{RunSeed, Shutdown};
 use configuration::{Config, Mode};
 use policy::{Behaviour, PolicyNetwork, PolicyScheduler, schema_of};
+use telemetry::Health;
 use transport::{
     ActorClient, ActorIdentity, LinkOptions, Links, Role, TransportError, WeightsFollower, WriterOptions,
     wire,
@@ -20,6 +21,9 @@ use crate::{ActorError, Counters};
 const FAREWELL: Duration = Duration::from_secs(5);
 /// How long one wait for weights lasts before the actor checks whether the run has ended.
 const WEIGHTS_WAIT: Duration = Duration::from_secs(1);
+/// The actor plays a step, or looks at its links, at least so often; else it is stuck.
+const PATIENCE: Duration = Duration::from_secs(120);
+const PLAYING: &str = "playing";
 
 /// What an actor did.
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,7 +34,7 @@ pub struct ActorSummary {
     pub episodes: u64,
 }
 
-/// Plays until the run finishes or `shutdown` is triggered.
+/// Plays until the run finishes or `shutdown` is triggered. `health` will show whether it goes on.
 ///
 /// # Errors
 /// [`ActorError`]; a shutdown or the end of the run is no error.
@@ -38,9 +42,10 @@ pub fn run(
     config: Arc<Config>,
     actor: ActorId,
     links: &Links,
+    health: &Health,
     shutdown: &Shutdown,
 ) -> Result<ActorSummary, ActorError> {
-    match Service::start(config, actor, links, shutdown).and_then(Service::play) {
+    match Service::start(config, actor, links, health, shutdown).and_then(Service::play) {
         Err(ActorError::Transport(TransportError::RunFinished | TransportError::Interrupted)) => {
             Ok(ActorSummary::default())
         }
@@ -61,6 +66,7 @@ impl Service {
         config: Arc<Config>,
         actor: ActorId,
         links: &Links,
+        health: &Health,
         shutdown: &Shutdown,
     ) -> Result<Self, ActorError> {
         let episodes = Arc::new(Episodes::new(&config.simulator)?);
@@ -84,13 +90,15 @@ impl Service {
         if links.relay && config.learner.mode == Mode::Async {
             follower.ask_shards_first();
         }
+        // Drawn, so that nobody can guess it and use up its sequence numbers.
+        let incarnation = Incarnation(rand::random());
         // A lockstep turn is a function of the seed and the turn alone; otherwise a restarted actor plays other episodes than before.
-        let incarnation = match config.learner.mode {
-            Mode::Lockstep => Incarnation(0),
-            Mode::Async => Incarnation(rand::random()),
+        let life = match config.learner.mode {
+            Mode::Lockstep => 0,
+            Mode::Async => incarnation.0,
         };
         tracing::info!(%run, %actor, %incarnation, environments = config.actor.environments, "actor plays");
-        let client = ActorClient::connect(
+        let mut client = ActorClient::connect(
             &links.transport,
             &links.shards,
             ActorIdentity { run, actor, incarnation, schema: schema.digest() },
@@ -98,7 +106,10 @@ impl Service {
             Some(follower),
             shutdown,
         )?;
-        let player = Player::new(Arc::clone(&config), Identity { actor, incarnation }, scheduler, episodes);
+        let health = health.clone();
+        client.call_on_poll(move || health.beat(PLAYING, PATIENCE));
+        let player =
+            Player::new(Arc::clone(&config), Identity { actor, incarnation, life }, scheduler, episodes);
         Ok(Service { config, player, client, shutdown: shutdown.clone(), summary: ActorSummary::default() })
     }
 
@@ -113,10 +124,9 @@ impl Service {
             | Err(ActorError::Transport(TransportError::RunFinished | TransportError::Interrupted)) => {}
             Err(error) => return Err(error),
         }
-        if !self.is_over()
-            && let Err(error) = self.client.flush(FAREWELL)
-        {
-            tracing::warn!(%error, "the last trajectories were not acknowledged");
+        // A shutdown leaves time to send what was played.
+        if let Err(error) = self.client.flush(FAREWELL) {
+            tracing::warn!(%error, dropped = self.client.spooled(), "the last trajectories were not acknowledged, and are dropped");
         }
         tracing::info!(steps = self.summary.steps, episodes = self.summary.episodes, "actor shuts down");
         Ok(self.summary)

@@ -9,7 +9,7 @@ use common::Shutdown;
 use common::ids::{ActorId, ShardId};
 use configuration::{Config, Durability, Mode};
 use learner::{LearnerOptions, LearnerSummary};
-use telemetry::{HealthServer, Readiness};
+use telemetry::{Health, HealthServer};
 use transport::Links;
 
 /// Starts every service, learns, and shuts the services down: the learner first, then the shards and actors that serve it.
@@ -21,8 +21,8 @@ pub fn train(
     options: &LearnerOptions,
     shutdown: &Shutdown,
 ) -> anyhow::Result<LearnerSummary> {
-    let readiness = Readiness::new();
-    let _health = serve_health(config, &readiness, shutdown)?;
+    let health = Health::new();
+    let _servers = serve_health(config, &health, shutdown)?;
     let links = Links::inproc(config.replay.shards, &config.transport);
     // Shards end last, because the learner and the actors use them until they have ended.
     let last = Shutdown::new();
@@ -36,7 +36,7 @@ pub fn train(
             actors.push(spawn_actor(scope, config, actor, &links, shutdown)?);
         }
         policy::set_threads(config.learner.threads_of_rank());
-        let learnt = learner::run(config, options, &links, &readiness, shutdown);
+        let learnt = learner::run(config, options, &links, &health, shutdown);
         // The end of a run is told to who is connected; who is not yet must end, too.
         shutdown.trigger();
         let played: Vec<anyhow::Result<()>> = actors.into_iter().map(join).collect();
@@ -52,11 +52,7 @@ pub fn train(
 }
 
 /// Health and metrics of this process, at each address that the configuration names: there is one registry for all services.
-fn serve_health(
-    config: &Config,
-    readiness: &Readiness,
-    shutdown: &Shutdown,
-) -> anyhow::Result<Vec<HealthServer>> {
+fn serve_health(config: &Config, health: &Health, shutdown: &Shutdown) -> anyhow::Result<Vec<HealthServer>> {
     let addresses = [
         ("learner", &config.learner.metrics_address),
         ("replay", &config.replay.metrics_address),
@@ -67,7 +63,7 @@ fn serve_health(
     // Services of machines of their own may name the same one.
     let distinct: BTreeMap<&str, &str> = given.collect();
     let start = |(address, section): (&str, &str)| {
-        HealthServer::start(address, readiness.clone(), shutdown.clone())
+        HealthServer::start(address, health.clone(), shutdown.clone())
             .with_context(|| format!("key `{section}.metrics_address`"))
     };
     distinct.into_iter().map(start).collect()
@@ -95,8 +91,8 @@ fn spawn_shard<'scope>(
     let (config, shutdown, last) = (Arc::clone(config), shutdown.clone(), last.clone());
     let (endpoint, transport) = (links.shards.shards()[shard].clone(), links.transport.clone());
     // Bound before anybody connects: inproc addresses must exist first.
-    let (shard, readiness) = (ShardId(shard as u32), Readiness::new());
-    let shard = replay::Shard::bind(&config, shard, &endpoint, &transport, readiness, Durability::Memory)?;
+    let (shard, health) = (ShardId(shard as u32), Health::new());
+    let shard = replay::Shard::bind(&config, shard, &endpoint, &transport, health, Durability::Memory)?;
     let serve = move || {
         let served = shard.serve(&last).map(|_| ()).context("a replay shard failed");
         if served.is_err() {
@@ -122,7 +118,7 @@ fn spawn_actor<'scope>(
             Mode::Lockstep => config.learner.threads,
         };
         policy::set_threads(threads);
-        let played = actor::run(config, ActorId(actor as u64), &links, &shutdown)
+        let played = actor::run(config, ActorId(actor as u64), &links, &Health::new(), &shutdown)
             .map(|_| ())
             .context("an actor failed");
         if played.is_err() {

@@ -39,7 +39,7 @@ pub struct TrajectoryHeader {
     pub first_version: PolicyVersion,
     /// Policy version at its last step.
     pub last_version: PolicyVersion,
-    /// Initial priority for prioritised sampling; infinity means the largest that the table has seen.
+    /// Initial priority for prioritised sampling; infinity means the largest that the learner has set. A larger one counts as that.
     pub priority: f32,
     /// Steps in the body.
     pub steps: u32,

@@ -61,8 +61,15 @@ pub struct Progress {
     pub preference: Option<Preference>,
 }
 
-/// The folder of a run's checkpoints.
+/// A checkpoint that is not on the disk yet.
 #[derive(Debug)]
+pub(crate) struct Snapshot {
+    manifest: Manifest,
+    files: Vec<(&'static str, Vec<u8>)>,
+}
+
+/// The folder of a run's checkpoints.
+#[derive(Clone, Debug)]
 pub struct Checkpoints {
     folder: PathBuf,
     run: RunId,
@@ -77,11 +84,11 @@ impl Checkpoints {
         Checkpoints { folder: run_folder.join("checkpoints"), run, token, config: config.clone() }
     }
 
-    /// Writes a checkpoint under its version's number, and as `best` where `is_best`; then deletes old ones.
+    /// A checkpoint in memory.
     ///
     /// # Errors
-    /// [`LearnerError::Policy`] when the disk refuses.
-    pub fn save(&self, updater: &Updater, progress: &Progress, is_best: bool) -> Result<(), LearnerError> {
+    /// [`LearnerError::NotRestorable`].
+    pub(crate) fn snapshot(&self, updater: &Updater, progress: &Progress) -> Result<Snapshot, LearnerError> {
         let files = contents(updater, progress)?;
         check_restorable(&files)?;
         let manifest = Manifest {
@@ -94,10 +101,24 @@ impl Checkpoints {
             config: self.config.clone(),
             files: std::collections::BTreeMap::new(),
         };
-        write_checkpoint(&self.folder.join(folder_name(progress.version)), manifest.clone(), &files)?;
-        if is_best {
-            write_checkpoint(&self.folder.join("best"), manifest, &files)?;
-        }
+        Ok(Snapshot { manifest, files })
+    }
+
+    /// Writes a checkpoint as the best one.
+    ///
+    /// # Errors
+    /// [`LearnerError::Policy`] when the disk refuses.
+    pub(crate) fn write_best(&self, best: &Snapshot) -> Result<(), LearnerError> {
+        Ok(write_checkpoint(&self.folder.join("best"), best.manifest.clone(), &best.files)?)
+    }
+
+    /// Writes a checkpoint under its version's number; then deletes old ones.
+    ///
+    /// # Errors
+    /// [`LearnerError::Policy`] when the disk refuses.
+    pub(crate) fn write(&self, snapshot: &Snapshot) -> Result<(), LearnerError> {
+        let Snapshot { manifest, files } = snapshot;
+        write_checkpoint(&self.folder.join(folder_name(manifest.version.number)), manifest.clone(), files)?;
         for number in superseded(&self.numbers(), self.config.learner.keep_checkpoints) {
             let old = self.folder.join(folder_name(number));
             if let Err(error) = fs::remove_dir_all(&old) {
@@ -275,6 +296,9 @@ mod tests {
     use super::*;
     use common::ExitStatus as _;
     use configuration::parse;
+    use telemetry::Health;
+
+    use crate::saving::Saver;
 
     fn updater(seed: u64) -> (Config, Updater) {
         let text = format!(
@@ -284,6 +308,15 @@ mod tests {
         let config = parse(&text, "test", &[]).unwrap();
         let updater = Updater::new(&schema_of(&config), &config, tch::Device::Cpu);
         (config, updater)
+    }
+
+    fn save(
+        checkpoints: &Checkpoints,
+        updater: &Updater,
+        progress: &Progress,
+        is_best: bool,
+    ) -> Result<(), LearnerError> {
+        Saver::new(checkpoints.clone(), Health::new()).save_at_last(updater, progress, is_best)
     }
 
     fn sum(parameters: &Parameters) -> f64 {
@@ -297,7 +330,7 @@ mod tests {
         let checkpoints = Checkpoints::new(folder.path(), RunId([1; 16]), FencingToken(1), &config);
         for version in 1..=4 {
             let progress = Progress { version, rounds: version, ..Progress::default() };
-            checkpoints.save(&first, &progress, version == 2).unwrap();
+            save(&checkpoints, &first, &progress, version == 2).unwrap();
         }
         assert_eq!(checkpoints.numbers(), vec![3, 4]);
         // The newest is truncated: it is passed over.
@@ -335,7 +368,7 @@ mod tests {
         let kept = sum(learnt.networks.kept_policy().parameters());
         assert!((kept - before - 0.25 * weights).abs() < 1e-3 * weights, "{kept} after {before}");
         let checkpoints = Checkpoints::new(folder.path(), RunId([1; 16]), FencingToken(1), &config);
-        checkpoints.save(&learnt, &Progress { version: 1, ..Progress::default() }, true).unwrap();
+        save(&checkpoints, &learnt, &Progress { version: 1, ..Progress::default() }, true).unwrap();
         let mut restored = new();
         checkpoints.restore(&mut restored).unwrap().unwrap();
         let bytes = |one: &Updater| {
@@ -350,7 +383,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (config, first) = updater(1);
         let checkpoints = Checkpoints::new(folder.path(), RunId([1; 16]), FencingToken(1), &config);
-        checkpoints.save(&first, &Progress { version: 1, ..Progress::default() }, true).unwrap();
+        save(&checkpoints, &first, &Progress { version: 1, ..Progress::default() }, true).unwrap();
         let best = folder.path().join("checkpoints/best");
         let manifest = best.join("manifest.json");
         let text = fs::read_to_string(&manifest).unwrap();
@@ -368,15 +401,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (config, updater) = updater(1);
         let checkpoints = Checkpoints::new(folder.path(), RunId([1; 16]), FencingToken(1), &config);
-        checkpoints.save(&updater, &Progress { version: 1, ..Progress::default() }, true).unwrap();
+        save(&checkpoints, &updater, &Progress { version: 1, ..Progress::default() }, true).unwrap();
         let progress = Progress { version: 2, validation: Some(1.0), ..Progress::default() };
         let broken = Progress { wall_seconds: f64::NAN, ..progress.clone() };
-        let error = checkpoints.save(&updater, &broken, true).unwrap_err();
+        let error = save(&checkpoints, &updater, &broken, true).unwrap_err();
         assert!(error.to_string().contains("learner.json"), "{error}");
         let _ = tch::no_grad(|| {
             updater.networks.value.parameters().values().shallow_clone().f_fill_(f64::INFINITY)
         });
-        let error = checkpoints.save(&updater, &progress, true).unwrap_err();
+        let error = save(&checkpoints, &updater, &progress, true).unwrap_err();
         assert!(error.to_string().contains("not finite"), "{error}");
         assert_eq!(error.exit_code(), common::ExitCode::Diverged);
         assert_eq!(checkpoints.numbers(), [1]);

@@ -176,6 +176,27 @@ impl LearnerError {
         )
     }
 
+    /// Whether the disk has refused to take something, which may pass.
+    pub(crate) fn is_of_disk(&self) -> bool {
+        matches!(
+            self,
+            LearnerError::Policy(policy::PolicyError::Write(_))
+                | LearnerError::Durable(durable::DurableError::Io { .. })
+                | LearnerError::Telemetry(telemetry::TelemetryError::Write { .. })
+                | LearnerError::File { .. }
+        )
+    }
+
+    /// Whether what was learnt is worth nothing.
+    pub(crate) fn is_divergence(&self) -> bool {
+        matches!(
+            self,
+            LearnerError::Diverged { .. }
+                | LearnerError::NotFinite { .. }
+                | LearnerError::NotRestorable { .. }
+        )
+    }
+
     /// Whether a shutdown is the cause.
     pub(crate) fn is_interruption(&self) -> bool {
         matches!(

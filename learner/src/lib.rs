@@ -20,6 +20,7 @@ mod rank_states;
 mod ranks;
 mod rewards;
 mod run_folder;
+mod saving;
 mod scale;
 mod score;
 mod service;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::{Parser, Subcommand};
 use configuration::Config;
 use learner::{LearnerError, LearnerOptions, Meeting, RankArguments, default_run_folder};
-use telemetry::{Failure, HealthServer, LogFormat, Program, Readiness, Shutdown};
+use telemetry::{Failure, Health, HealthServer, LogFormat, Program, Shutdown};
 use transport::Links;
 
 /// Learns from the trajectories in the replay shards and publishes weights to the actors.
@@ -99,11 +99,9 @@ impl Arguments {
         if self.resume {
             learner::check_resumable(&run_folder)?;
         }
-        let readiness = Readiness::new();
-        let _health = match &config.learner.metrics_address {
-            Some(address) => {
-                Some(HealthServer::start(address.as_str(), readiness.clone(), shutdown.clone())?)
-            }
+        let health = Health::new();
+        let _server = match &config.learner.metrics_address {
+            Some(address) => Some(HealthServer::start(address.as_str(), health.clone(), shutdown.clone())?),
             None => None,
         };
         policy::set_threads(config.learner.threads_of_rank());
@@ -115,7 +113,7 @@ impl Arguments {
             device,
             meeting,
         };
-        let summary = learner::run(&Arc::new(config), &options, &links, &readiness, shutdown)?;
+        let summary = learner::run(&Arc::new(config), &options, &links, &health, shutdown)?;
         if summary.finished { Ok(common::ExitCode::Success) } else { Err(LearnerError::Interrupted.into()) }
     }
 }

@@ -2,15 +2,15 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use common::Shutdown;
-use common::ids::PolicyVersion;
+use common::ids::{Incarnation, PolicyVersion};
 use common::reward::Preference;
-use configuration::{Config, RewardMode};
+use configuration::{Config, Mode, RewardMode};
 use policy::{preference_header, schema_of};
 use tch::Device;
-use telemetry::{MetricsLog, Readiness, StatusLine};
+use telemetry::{Health, MetricsLog, StatusLine};
 use transport::{LearnerIdentity, LinkOptions, Links, TrajectorySampler, WeightsPublisher};
 
 use crate::LearnerError;
@@ -22,10 +22,15 @@ use crate::other_runs::{check_init_from, copy_from, init_from};
 use crate::pace::Pace;
 use crate::ranks::{Meeting, OtherRanks};
 use crate::run_folder::RunFolder;
+use crate::saving::Saver;
 use crate::statistics::Statistics;
 use crate::update::{Round, Updater};
 use crate::validation::Validator;
 use crate::value_fit::ValueFit;
+
+/// A round, the end of a validation episode or a wait takes at most so long; else the learner is stuck.
+const PATIENCE: Duration = Duration::from_secs(600);
+const LEARNING: &str = "learning";
 
 /// The result of a learner.
 #[derive(Clone, Debug)]
@@ -62,11 +67,11 @@ pub fn run(
     config: &Arc<Config>,
     options: &LearnerOptions,
     links: &Links,
-    readiness: &Readiness,
+    health: &Health,
     shutdown: &Shutdown,
 ) -> Result<LearnerSummary, LearnerError> {
-    readiness.unmet("trajectories", "no batch has arrived yet");
-    match Service::start(config, options, links, readiness.clone(), shutdown) {
+    health.unmet("trajectories", "no batch has arrived yet");
+    match Service::start(config, options, links, health.clone(), shutdown) {
         Ok(service) => service.train(),
         // Nothing was learnt yet, so there is nothing to save.
         Err(error) if error.is_interruption() => {
@@ -79,7 +84,9 @@ pub fn run(
 struct Service {
     config: Arc<Config>,
     folder: RunFolder,
-    checkpoints: Checkpoints,
+    saver: Saver,
+    /// Whether a round has begun and is not counted yet.
+    in_round: bool,
     updater: Updater,
     /// Where there are several.
     other_ranks: Option<OtherRanks>,
@@ -94,7 +101,7 @@ struct Service {
     fit: ValueFit,
     /// The version that was validated last.
     validated: Option<u64>,
-    readiness: Readiness,
+    health: Health,
     shutdown: Shutdown,
     started: Instant,
     wall_before: f64,
@@ -106,7 +113,7 @@ impl Service {
         config: &Arc<Config>,
         options: &LearnerOptions,
         links: &Links,
-        readiness: Readiness,
+        health: Health,
         shutdown: &Shutdown,
     ) -> Result<Self, LearnerError> {
         let mut folder = RunFolder::open(&options.run_folder, config, options.init_from.as_deref())?;
@@ -136,7 +143,12 @@ impl Service {
             updater.join(group);
             other_ranks = Some(others);
         }
-        let identity = LearnerIdentity { run: folder.run(), token: folder.token(), schema: schema.digest() };
+        let identity = LearnerIdentity {
+            run: folder.run(),
+            token: folder.token(),
+            incarnation: Incarnation(rand::random()),
+            schema: schema.digest(),
+        };
         let publisher = WeightsPublisher::bind(&links.transport, &links.weights, identity)?;
         tracing::info!(
             run = %folder.run(), token = %folder.token(), seed = config.seed.0, folder = %folder.path().display(),
@@ -151,7 +163,8 @@ impl Service {
         }
         Ok(Service {
             config: Arc::clone(config),
-            checkpoints,
+            saver: Saver::new(checkpoints, health.clone()),
+            in_round: false,
             updater,
             other_ranks,
             feed,
@@ -162,7 +175,7 @@ impl Service {
             pace: Pace::new(progress.environment_steps, Instant::now()),
             fit: ValueFit::default(),
             validated: None,
-            readiness,
+            health,
             shutdown: shutdown.clone(),
             started: Instant::now(),
             wall_before: progress.wall_seconds,
@@ -177,10 +190,32 @@ impl Service {
         match trained {
             Ok(()) => {}
             // A shutdown also ends the waits inside; what was learnt until then is kept.
-            Err(error) if error.is_interruption() => self.save(false)?,
-            Err(error) => return Err(error),
+            Err(error) if error.is_interruption() => {
+                self.note_state();
+                self.saver.save_at_last(&self.updater, &self.progress, false)?;
+            }
+            Err(error) => {
+                self.save_before(&error);
+                return Err(error);
+            }
         }
         self.close()
+    }
+
+    /// Keeps what was learnt until an error that ends the learner. In lockstep a round counts as a whole or not at all.
+    fn save_before(&mut self, end: &LearnerError) {
+        let lockstep = self.config.learner.mode == Mode::Lockstep;
+        if end.is_divergence() || (self.in_round && lockstep) {
+            return;
+        }
+        self.note_state();
+        match self.saver.save_at_last(&self.updater, &self.progress, false) {
+            Ok(()) => tracing::info!(
+                steps = self.progress.environment_steps,
+                "saved what was learnt until the error that follows"
+            ),
+            Err(error) => tracing::error!(%error, "what was learnt since the newest checkpoint is lost"),
+        }
     }
 
     fn train_until_budget_is_spent(&mut self) -> Result<(), LearnerError> {
@@ -196,13 +231,15 @@ impl Service {
             self.validate_and_save()?;
         }
         while !self.is_over() {
+            self.health.beat(LEARNING, PATIENCE);
             if self.shutdown.is_triggered() {
                 return Err(LearnerError::Interrupted);
             }
             let window = self.window();
             match self.feed.next(window)? {
                 Some((batch, lag)) => {
-                    self.readiness.met("trajectories");
+                    self.health.met("trajectories");
+                    self.in_round = true;
                     let Round { statistics, priorities, fit } = self.round(&batch)?;
                     self.finish_round(&batch, lag, statistics, &fit)?;
                     self.feed.update_priorities(&batch, &priorities)?;
@@ -286,6 +323,7 @@ impl Service {
         }
         self.progress.environment_steps += batch.steps.len() as u64;
         self.progress.rounds = self.updater.rounds;
+        self.in_round = false;
         self.updater.check_outputs(batch)?;
         self.publish()?;
         metrics::counter!("longshore_learnt_steps_total").increment(batch.steps.len() as u64);
@@ -295,7 +333,7 @@ impl Service {
         self.fit.add(fit);
         self.write_metrics(&statistics, fit)?;
         let is_best = round.is_multiple_of(self.config.learner.evaluate_every) && self.validate()?;
-        if is_best || round.is_multiple_of(self.config.learner.checkpoint_every) {
+        if is_best || round.is_multiple_of(self.config.learner.checkpoint_every) || self.saver.is_due() {
             self.save(is_best)?;
         }
         self.update_status_line();
@@ -311,7 +349,9 @@ impl Service {
     fn validate(&mut self) -> Result<bool, LearnerError> {
         self.progress.validation_due = true;
         let weights = self.updater.networks.kept_policy().parameters();
-        let score = self.validator.score(weights, self.preference(), &self.shutdown)?;
+        let health = &self.health;
+        let progress = |_| health.beat(LEARNING, PATIENCE);
+        let score = self.validator.score(weights, self.preference(), &progress, &self.shutdown)?;
         self.progress.validation_due = false;
         self.validated = Some(self.progress.version);
         self.progress.preference = self.shown_preference();
@@ -328,7 +368,7 @@ impl Service {
             .chain(&multipliers)
             .map(|(name, value)| (name.as_str(), *value))
             .collect();
-        self.metrics.write(self.progress.environment_steps, &figures)?;
+        self.saver.endure_metrics(self.metrics.write(self.progress.environment_steps, &figures))?;
         self.pace.validated(score.slowdown);
         self.progress.validation = Some(score.score);
         let is_best = self.progress.best.is_none_or(|best| score.score < best);
@@ -351,9 +391,14 @@ impl Service {
     }
 
     fn save(&mut self, is_best: bool) -> Result<(), LearnerError> {
+        self.note_state();
+        self.saver.save(&self.updater, &self.progress, is_best)
+    }
+
+    /// Takes into the progress what is kept elsewhere while the learner runs.
+    fn note_state(&mut self) {
         self.progress.wall_seconds = self.wall_seconds();
         self.progress.scales = self.updater.scales.clone();
-        self.checkpoints.save(&self.updater, &self.progress, is_best)
     }
 
     fn write_metrics(&mut self, statistics: &Statistics, fit: &ValueFit) -> Result<(), LearnerError> {
@@ -377,8 +422,7 @@ impl Service {
         ];
         values.extend(fit.explained().map(|explained| ("train/explained_variance", explained)));
         values.extend(self.pace.figures());
-        self.metrics.write(self.progress.environment_steps, &values)?;
-        Ok(())
+        self.saver.endure_metrics(self.metrics.write(self.progress.environment_steps, &values))
     }
 
     fn update_status_line(&mut self) {
@@ -398,7 +442,10 @@ impl Service {
         }
         let is_best = self.validated != Some(self.progress.version) && self.validate()?;
         self.progress.finished = true;
-        self.save(is_best)?;
+        self.note_state();
+        let health = &self.health;
+        let beat = || health.beat(LEARNING, PATIENCE);
+        self.saver.save_in_the_end(&self.updater, &self.progress, is_best, &self.shutdown, beat)?;
         if self.progress.best_breaks {
             tracing::warn!(
                 "the best checkpoint does not hold its limits on the validation seeds: train longer, validate more often \

@@ -8,7 +8,7 @@ use common::{RunSeed, Shutdown, Stream};
 use configuration::{Config, RewardConfig};
 use engine::serverless::Part;
 use evaluation::{
-    Contender, EvaluationError, ServerlessPlan, SlotsPlan, evaluate_serverless, evaluate_slots,
+    Contender, EvaluationError, Progress, ServerlessPlan, SlotsPlan, evaluate_serverless, evaluate_slots,
 };
 use policy::{Behaviour, Parameters, PolicyNetwork, PolicyScheduler, schema_of};
 use workloads::Episodes;
@@ -75,7 +75,7 @@ impl Validator {
         })
     }
 
-    /// Scores the policy with these weights and this preference.
+    /// Scores the policy with these weights and this preference. `progress` is called while episodes are played.
     ///
     /// # Errors
     /// [`LearnerError::Validation`], [`LearnerError::Interrupted`].
@@ -83,6 +83,7 @@ impl Validator {
         &mut self,
         weights: &Parameters,
         preference: Preference,
+        progress: Progress<'_>,
         shutdown: &Shutdown,
     ) -> Result<Score, LearnerError> {
         let limits = self.config.reward.limits();
@@ -90,7 +91,7 @@ impl Validator {
         for name in named.chain([YARDSTICK]) {
             if !self.rules.contains_key(name) {
                 let rule = || Contender::Heuristic(name.to_owned());
-                let points = play_all(&self.config, &self.parts, rule, shutdown)?;
+                let points = play_all(&self.config, &self.parts, rule, progress, shutdown)?;
                 self.rules.insert(name.to_owned(), points);
             }
         }
@@ -99,7 +100,7 @@ impl Validator {
         let mut points = Vec::new();
         for part in &self.parts {
             let contender = Contender::Single(&mut self.scheduler);
-            points.extend(play(&self.config, part, contender, shutdown)?);
+            points.extend(play(&self.config, part, contender, progress, shutdown)?);
         }
         let (reward, rules) = (&self.config.reward, &self.rules);
         check_limits(reward, rules)?;
@@ -127,9 +128,10 @@ fn play_all<'a>(
     config: &Config,
     parts: &[ValidationPart],
     contender: impl Fn() -> Contender<'a>,
+    progress: Progress<'_>,
     shutdown: &Shutdown,
 ) -> Result<Vec<Point>, LearnerError> {
-    let points = parts.iter().map(|part| play(config, part, contender(), shutdown));
+    let points = parts.iter().map(|part| play(config, part, contender(), progress, shutdown));
     points.collect::<Result<Vec<_>, _>>().map(|points| points.concat())
 }
 
@@ -137,11 +139,12 @@ fn play(
     config: &Config,
     part: &ValidationPart,
     contender: Contender<'_>,
+    progress: Progress<'_>,
     shutdown: &Shutdown,
 ) -> Result<Vec<Point>, LearnerError> {
     match config.simulator.scenario {
-        Scenario::Slots => play_slots(config, &part.episodes, contender, shutdown),
-        Scenario::Serverless => play_serverless(config, part, contender, shutdown),
+        Scenario::Slots => play_slots(config, &part.episodes, contender, progress, shutdown),
+        Scenario::Serverless => play_serverless(config, part, contender, progress, shutdown),
     }
 }
 
@@ -149,6 +152,7 @@ fn play_slots(
     config: &Config,
     episodes: &Episodes,
     contender: Contender<'_>,
+    progress: Progress<'_>,
     shutdown: &Shutdown,
 ) -> Result<Vec<Point>, LearnerError> {
     let evaluation = &config.evaluation;
@@ -161,7 +165,7 @@ fn play_slots(
         threads: evaluation.threads,
         batch: TOGETHER.min(evaluation.validation_episodes as usize),
     };
-    let points = evaluate_slots(episodes, &mut [contender], &plan, &|_| {}, shutdown).map_err(failed)?;
+    let points = evaluate_slots(episodes, &mut [contender], &plan, progress, shutdown).map_err(failed)?;
     let point = |point: evaluation::SlotsPoint| Point {
         name: format!("load_{}_steps_{}", point.load, point.steps),
         slowdowns: vec![point.slowdown],
@@ -176,6 +180,7 @@ fn play_serverless(
     config: &Config,
     part: &ValidationPart,
     contender: Contender<'_>,
+    progress: Progress<'_>,
     shutdown: &Shutdown,
 ) -> Result<Vec<Point>, LearnerError> {
     let evaluation = &config.evaluation;
@@ -190,7 +195,7 @@ fn play_serverless(
         workload: config.name.clone(),
     };
     let records =
-        evaluate_serverless(&part.episodes, &mut [contender], &plan, &|_| {}, shutdown).map_err(failed)?;
+        evaluate_serverless(&part.episodes, &mut [contender], &plan, progress, shutdown).map_err(failed)?;
     let shown = config.reward.shown_parts().into_iter();
     let shown: Vec<(RewardPart, &str)> = shown.filter_map(|part| Some((part, metric_of(part)?))).collect();
     let point = |record: evaluation::ServerlessRecord| Point {

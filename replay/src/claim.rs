@@ -1,6 +1,6 @@
 //! Whose shard this is: the first run that claims it, and of that run's learners the one with the largest fencing token.
 
-use common::ids::{Digest, FencingToken, RunId};
+use common::ids::{Digest, FencingToken, Incarnation, RunId};
 use transport::{Hello, Refusal, Refused, Role};
 
 /// The run and the learner that a shard serves.
@@ -10,6 +10,8 @@ pub struct Claim {
     pub run: RunId,
     /// Fencing token of its newest learner.
     pub token: FencingToken,
+    /// Its incarnation; none where the claim was read from the disk.
+    pub incarnation: Option<Incarnation>,
     /// Digest of its observation and action schema.
     pub schema: Digest,
 }
@@ -35,8 +37,12 @@ pub(crate) fn claim(current: Option<Claim>, hello: &Hello) -> Result<Claim, Refu
         if token < current.token {
             return Err(old_token(current.token, token));
         }
+        let others = |known: Incarnation| hello.incarnation.is_some_and(|incarnation| incarnation != known);
+        if token == current.token && current.incarnation.is_some_and(others) {
+            return Err(refused(Refusal::OldToken, same_token(token)));
+        }
     }
-    Ok(Claim { run, token, schema: hello.schema })
+    Ok(Claim { run, token, incarnation: hello.incarnation, schema: hello.schema })
 }
 
 /// Checks that a peer belongs to the run that claimed the shard.
@@ -63,6 +69,13 @@ pub(crate) fn old_token(current: FencingToken, found: FencingToken) -> Refused {
     refused(Refusal::OldToken, message)
 }
 
+fn same_token(token: FencingToken) -> String {
+    format!(
+        "another learner with fencing token {token} has claimed this shard: two learners work on copies of one run folder; end one of \
+         them, and begin its run anew with `--copy-from`"
+    )
+}
+
 fn refused(reason: Refusal, message: String) -> Refused {
     Refused { reason, message }
 }
@@ -83,6 +96,22 @@ mod tests {
         assert_eq!(claim(Some(first), &learner(1, 4)).unwrap().token, FencingToken(4));
         assert_eq!(claim(Some(first), &learner(1, 2)).unwrap_err().reason, Refusal::OldToken);
         assert_eq!(claim(Some(first), &learner(2, 9)).unwrap_err().reason, Refusal::OtherRun);
+    }
+
+    #[test]
+    fn learners_on_copies_of_a_run_folder_do_not_share_a_shard() {
+        let life = |life| Hello { incarnation: Some(Incarnation(life)), ..learner(1, 3) };
+        let first = claim(None, &life(7)).unwrap();
+        assert_eq!(claim(Some(first), &life(7)), Ok(first));
+        let error = claim(Some(first), &life(8)).unwrap_err();
+        assert!(error.reason == Refusal::OldToken && error.message.contains("copies"), "{error:?}");
+        // A shard that was started again does not know which of them it was; the first one to come has it.
+        let read = Claim { incarnation: None, ..first };
+        let second = claim(Some(read), &life(8)).unwrap();
+        assert!(claim(Some(second), &life(7)).is_err());
+        // A learner that was started again has the next token.
+        let next = Hello { token: Some(FencingToken(4)), ..life(9) };
+        assert!(claim(Some(second), &next).is_ok());
     }
 
     #[test]

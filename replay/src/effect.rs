@@ -18,6 +18,19 @@ pub enum Effect {
     SendAfter(Outgoing),
 }
 
+/// Rough size in bytes of an effect that is no insert.
+const SMALL_BYTES: u64 = 256;
+
+impl Effect {
+    /// Rough size in bytes of what an effect keeps while it waits for the disk.
+    pub(crate) fn bytes(&self) -> u64 {
+        match self {
+            Effect::Persist(Change::Insert(item)) => item.bytes,
+            _ => SMALL_BYTES,
+        }
+    }
+}
+
 /// A change of what the shard holds.
 #[derive(Debug)]
 pub enum Change {

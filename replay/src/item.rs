@@ -60,6 +60,12 @@ impl Content {
         Content::of(insert, envelope, vec![body, states]).ok_or(no_insert)
     }
 
+    /// Bytes of the encoded steps, decompressed as their sender promises: LZ4 makes at most 255 bytes out of one.
+    pub(crate) fn body_bytes(&self) -> u64 {
+        let stored = self.body.len() as u64;
+        self.body_digest.raw.map_or(stored, |raw| raw.min(255 * stored))
+    }
+
     /// Bytes that the item takes in memory.
     pub(crate) fn bytes(&self) -> u64 {
         (self.envelope.len() + self.body.len() + self.states.len()) as u64 + OVERHEAD_BYTES

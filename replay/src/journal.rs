@@ -199,7 +199,7 @@ impl Marks {
 
     fn read_state(&mut self, bytes: &[u8]) -> Result<(), WireError> {
         let State { claim, sessions } = wire::unseal(KIND_STATE, bytes)?;
-        self.claim = claim.map(|(run, token, schema)| Claim { run, token, schema });
+        self.claim = claim.map(|(run, token, schema)| Claim { run, token, incarnation: None, schema });
         if self.claim.is_none() {
             // A run has ended here; actors of the next one begin at 0.
             self.next.clear();

@@ -4,6 +4,7 @@
 //! trajectories must survive a crash, another thread writes to the disk. Bodies and states are opaque bytes here: only
 //! headers are read, and libtorch is not linked. Shards do not know each other.
 
+mod acceptance;
 mod claim;
 mod core;
 mod effect;

@@ -7,7 +7,7 @@ use common::ExitCode;
 use common::ids::ShardId;
 use configuration::{Config, Durability, LinkAddress};
 use replay::Shard;
-use telemetry::{Failure, HealthServer, LogFormat, Program, Readiness};
+use telemetry::{Failure, Health, HealthServer, LogFormat, Program};
 use transport::{Endpoint, Role, Transport, WeightsEndpoints};
 
 /// Stores trajectories for a learner; one process a shard.
@@ -49,15 +49,13 @@ impl Program for Arguments {
         let endpoint = self.endpoint(&config)?;
         let shutdown = telemetry::shutdown_on_signals()?;
         let transport = Transport::from_config(&config.transport, Role::Replay)?;
-        let readiness = Readiness::new();
-        let _health = match &config.replay.metrics_address {
-            Some(address) => {
-                Some(HealthServer::start(address.as_str(), readiness.clone(), shutdown.clone())?)
-            }
+        let health = Health::new();
+        let _server = match &config.replay.metrics_address {
+            Some(address) => Some(HealthServer::start(address.as_str(), health.clone(), shutdown.clone())?),
             None => None,
         };
         let id = ShardId(self.shard);
-        let mut shard = Shard::bind(&config, id, &endpoint, &transport, readiness, Durability::Disk)?;
+        let mut shard = Shard::bind(&config, id, &endpoint, &transport, health, Durability::Disk)?;
         if config.transport.relay_weights {
             shard.relay_weights(&config, &transport, WeightsEndpoints::of_actors(&config.transport))?;
         }

@@ -1,13 +1,13 @@
 //! The thread that writes a shard's changes to its disk, many with one sync, and then sends what waited for them.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use common::ids::ShardId;
-use telemetry::Readiness;
+use telemetry::Health;
 use transport::ThreadSender;
 
 use crate::effect::{Effect, Outgoing};
@@ -39,6 +39,8 @@ struct Shared {
     fault: Mutex<Option<StorageError>>,
     /// The shard shuts down: the disk's thread must not wait for room on the disk.
     stopping: AtomicBool,
+    /// Bytes of the effects that were queued and not carried out yet.
+    backlog: AtomicU64,
 }
 
 impl Persistence {
@@ -47,18 +49,12 @@ impl Persistence {
         journal: Journal,
         items: Arc<Items<Content>>,
         sender: ThreadSender,
-        readiness: &Readiness,
+        health: &Health,
     ) -> Result<Self, ReplayError> {
         let shared = Arc::new(Shared::default());
         let (queue, received) = mpsc::channel();
-        let writer = Writer {
-            shard,
-            journal,
-            items,
-            sender,
-            readiness: readiness.clone(),
-            shared: Arc::clone(&shared),
-        };
+        let writer =
+            Writer { shard, journal, items, sender, health: health.clone(), shared: Arc::clone(&shared) };
         let thread = std::thread::Builder::new()
             .name(format!("disk-{shard}"))
             .spawn(move || writer.run(&received))
@@ -68,7 +64,13 @@ impl Persistence {
 
     /// Queues `effects`, which are carried out in their order.
     pub(crate) fn carry_out(&self, effects: Vec<Effect>) -> Result<(), ReplayError> {
+        self.shared.backlog.fetch_add(bytes_of(&effects), Ordering::Relaxed);
         self.queue.send(effects).or_else(|_| self.check())
+    }
+
+    /// Bytes that wait for the disk.
+    pub(crate) fn backlog(&self) -> u64 {
+        self.shared.backlog.load(Ordering::Relaxed)
     }
 
     /// Fails once the disk's thread has failed.
@@ -95,12 +97,16 @@ impl Persistence {
     }
 }
 
+fn bytes_of(effects: &[Effect]) -> u64 {
+    effects.iter().map(Effect::bytes).sum()
+}
+
 struct Writer {
     shard: ShardId,
     journal: Journal,
     items: Arc<Items<Content>>,
     sender: ThreadSender,
-    readiness: Readiness,
+    health: Health,
     shared: Arc<Shared>,
 }
 
@@ -112,12 +118,14 @@ impl Writer {
             {
                 effects.extend(more);
             }
+            let bytes = bytes_of(&effects);
             if let Err(fault) = self.carry_out(effects) {
                 tracing::error!(shard = %self.shard, %fault, "the disk has failed");
                 *self.shared.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
                 self.sender.wake();
                 return;
             }
+            self.shared.backlog.fetch_sub(bytes, Ordering::Relaxed);
         }
         // Otherwise segments that are not needed would stay until the next start.
         if let Err(error) = self.journal.clean(0, &self.items) {
@@ -165,7 +173,7 @@ impl Writer {
                 Ok(()) => {
                     if complained.is_some() {
                         tracing::info!(shard = %self.shard, "the disk has room again");
-                        self.readiness.met(DISK);
+                        self.health.met(DISK);
                     }
                     return Ok(());
                 }
@@ -175,7 +183,7 @@ impl Writer {
                 Err(error) => {
                     if complained.is_none_or(|last| last.elapsed() >= COMPLAINT_PERIOD) {
                         tracing::warn!(shard = %self.shard, %error, "nothing is acknowledged until the disk can be written; trying again");
-                        self.readiness.unmet(DISK, error.to_string());
+                        self.health.unmet(DISK, error.to_string());
                         complained = Some(Instant::now());
                     }
                     std::thread::sleep(RETRY);
@@ -199,6 +207,7 @@ impl Writer {
             ("longshore_replay_disk_bytes", storage.disk_bytes()),
             ("longshore_replay_disk_live_bytes", storage.live_bytes()),
             ("longshore_replay_segments", storage.segments() as u64),
+            ("longshore_replay_disk_backlog_bytes", self.shared.backlog.load(Ordering::Relaxed)),
         ] {
             metrics::gauge!(name, "shard" => shard.clone()).set(value as f64);
         }

@@ -9,7 +9,7 @@ use common::Shutdown;
 use common::ids::{RunId, ShardId};
 use configuration::{Config, Durability};
 use durable::{Disk, FolderDisk, FolderLock};
-use telemetry::Readiness;
+use telemetry::Health;
 use transport::{Delivery, Endpoint, LinkOptions, Received, Server, Transport, WeightsEndpoints};
 
 use crate::core::Core;
@@ -30,6 +30,8 @@ const METRICS_PERIOD: Duration = Duration::from_secs(1);
 /// After the end of a run, how long peers that still ask are told of it.
 const FAREWELL: Duration = Duration::from_millis(500);
 const CLAIMED: &str = "learner";
+/// The thread that owns the socket never waits for longer than this; else it is stuck.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a shard did until it shut down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +52,7 @@ pub struct Shard {
     core: Core,
     persistence: Option<Persistence>,
     weights: Option<WeightsRelay>,
-    readiness: Readiness,
+    health: Health,
     started: Instant,
     finished: Option<Instant>,
     // Held as long as the shard lives.
@@ -58,7 +60,7 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// Binds the shard's socket. Where the configuration does not set durability, `default` counts. `readiness` will show whether a
+    /// Binds the shard's socket. Where the configuration does not set durability, `default` counts. `health` will show whether a
     /// learner has claimed the shard.
     ///
     /// # Errors
@@ -68,19 +70,19 @@ impl Shard {
         shard: ShardId,
         endpoint: &Endpoint,
         transport: &Transport,
-        readiness: Readiness,
+        health: Health,
         default: Durability,
     ) -> Result<Self, ReplayError> {
         match config.replay.durability.unwrap_or(default) {
             Durability::Memory => {
                 tracing::info!(%shard, "trajectories are kept in memory only: replay.durability is \"memory\"");
-                Shard::on(config, shard, endpoint, transport, readiness, None)
+                Shard::on(config, shard, endpoint, transport, health, None)
             }
             Durability::Disk => {
                 let folder = config.replay.folder.join(format!("shard-{shard}"));
                 let lock = take_folder(&folder)?;
                 let disk: Arc<dyn Disk> = Arc::new(FolderDisk::new(&folder));
-                let bound = Shard::on(config, shard, endpoint, transport, readiness, Some(disk))?;
+                let bound = Shard::on(config, shard, endpoint, transport, health, Some(disk))?;
                 tracing::info!(%shard, folder = %folder.display(), "trajectories are kept on the disk");
                 Ok(Shard { _lock: Some(lock), ..bound })
             }
@@ -96,7 +98,7 @@ impl Shard {
         shard: ShardId,
         endpoint: &Endpoint,
         transport: &Transport,
-        readiness: Readiness,
+        health: Health,
         disk: Option<Arc<dyn Disk>>,
     ) -> Result<Self, ReplayError> {
         let tables = config.replay.tables_for(&config.learner);
@@ -112,10 +114,10 @@ impl Shard {
         let core = Core::new(shard, &config.replay, &tables, config.seed, remembered);
         let server = Server::bind_shard(transport, endpoint)?;
         let persistence = journal
-            .map(|journal| Persistence::start(shard, journal, core.items(), server.sender()?, &readiness))
+            .map(|journal| Persistence::start(shard, journal, core.items(), server.sender()?, &health))
             .transpose()?;
         if core.claim().is_none() {
-            readiness.unmet(CLAIMED, "no learner has claimed this shard yet");
+            health.unmet(CLAIMED, "no learner has claimed this shard yet");
         }
         tracing::info!(%shard, endpoint = %server.endpoint(), "replay shard listening");
         Ok(Shard {
@@ -124,7 +126,7 @@ impl Shard {
             core,
             persistence,
             weights: None,
-            readiness,
+            health,
             started: Instant::now(),
             finished: None,
             _lock: None,
@@ -160,6 +162,7 @@ impl Shard {
         let mut reported = Instant::now();
         let ended = |finished: Option<Instant>| finished.is_some_and(|since| since.elapsed() >= FAREWELL);
         while !shutdown.is_triggered() && !ended(self.finished) {
+            self.health.beat("serving", PATIENCE);
             self.turn()?;
             if reported.elapsed() >= METRICS_PERIOD {
                 reported = Instant::now();
@@ -171,6 +174,9 @@ impl Shard {
 
     /// Waits for a message, handles what there is, and carries out the effects.
     fn turn(&mut self) -> Result<(), ReplayError> {
+        if let Some(persistence) = &self.persistence {
+            self.core.set_disk_backlog(persistence.backlog());
+        }
         let now = self.started.elapsed();
         let patience = self.core.deadline().map_or(POLL, |deadline| deadline.saturating_sub(now).min(POLL));
         if let Received::Message(incoming) = self.server.receive(patience) {
@@ -198,7 +204,7 @@ impl Shard {
         self.core.settle(self.started.elapsed());
         self.carry_out()?;
         if self.core.claim().is_some() {
-            self.readiness.met(CLAIMED);
+            self.health.met(CLAIMED);
         }
         if self.core.is_finished() {
             self.finished.get_or_insert_with(Instant::now);

@@ -39,6 +39,8 @@ pub(crate) enum Arrival {
     Duplicate,
     /// An earlier one is missing: the actor must send from there again.
     Gap,
+    /// The actor has no credit for it.
+    NoCredit,
 }
 
 /// The sessions of all actors. Sequence numbers count without gaps, so the next one is all that deduplication needs.
@@ -85,6 +87,7 @@ impl Sessions {
         match sequence.0.cmp(&session.next) {
             std::cmp::Ordering::Less => Arrival::Duplicate,
             std::cmp::Ordering::Greater => Arrival::Gap,
+            std::cmp::Ordering::Equal if session.next >= session.limit => Arrival::NoCredit,
             std::cmp::Ordering::Equal => {
                 session.next = session.next.saturating_add(1);
                 Arrival::New
@@ -176,8 +179,18 @@ mod tests {
     fn the_last_number_of_all_is_no_way_round() {
         let sessions = Sessions::new(4);
         assert_eq!(sessions.open(KEY, SequenceNumber(u64::MAX), true), ack(u64::MAX, u64::MAX));
-        assert_eq!(sessions.arrive(KEY, SequenceNumber(u64::MAX)), Arrival::New);
+        assert_eq!(sessions.arrive(KEY, SequenceNumber(u64::MAX)), Arrival::NoCredit);
         assert_eq!(sessions.acknowledge(KEY, true), Some((ack(u64::MAX, u64::MAX), true)));
+    }
+
+    #[test]
+    fn nothing_is_taken_beyond_the_credits() {
+        let sessions = Sessions::new(2);
+        sessions.open(KEY, SequenceNumber(0), true);
+        let arrivals = [0, 1, 2].map(|sequence| sessions.arrive(KEY, SequenceNumber(sequence)));
+        assert_eq!(arrivals, [Arrival::New, Arrival::New, Arrival::NoCredit]);
+        assert_eq!(sessions.acknowledge(KEY, true), Some((ack(2, 4), true)));
+        assert_eq!(sessions.arrive(KEY, SequenceNumber(2)), Arrival::New);
     }
 
     #[test]

@@ -19,4 +19,6 @@ pub struct ShardStats {
     pub dropped: u64,
     /// Trajectories that arrived again after they had been stored.
     pub duplicates: u64,
+    /// Trajectories that were dropped because of their header, their size or a missing credit.
+    pub unfit: u64,
 }

@@ -52,7 +52,7 @@ impl Written {
         let mut writer = writer(&transport, &addresses, 1, RUN);
         for ordinal in 0..ITEMS {
             let states = vec![ordinal as u8; STATE_BYTES];
-            writer.insert(support::header(1, ordinal, 1), ordinal.to_le_bytes().to_vec(), states).unwrap();
+            writer.insert(support::header(1, ordinal, 1), support::body(ordinal), states).unwrap();
         }
         writer.flush(PATIENCE).unwrap();
         assert_eq!(sampler.sample(Selector::Table(FRESH_TABLE), 70, PATIENCE).unwrap().len(), 7);

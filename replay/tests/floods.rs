@@ -44,14 +44,9 @@ impl Flooded {
 
     /// What the core answers to `message` on a connection at once.
     fn hear(&mut self, connection: u32, message: Message) -> Vec<Message> {
-        let bulk = match &message {
-            Message::Insert(_) => vec![Frame::from(vec![1, 2, 3]), Frame::from(vec![4; 1000])],
-            _ => Vec::new(),
-        };
         self.now += Duration::from_millis(1);
         let peer = peer(connection);
-        let envelope = transport::wire::encode(&message).unwrap().into();
-        self.core.handle(Incoming { peer: peer.clone(), role: None, message, bulk, envelope }, self.now);
+        self.core.handle(incoming(connection, message), self.now);
         self.core.settle(self.now);
         let effects = self.core.take_effects().into_iter();
         let answers = effects.filter_map(|effect| match effect {
@@ -60,6 +55,17 @@ impl Flooded {
         });
         answers.filter_map(message_of).collect()
     }
+}
+
+fn incoming(connection: u32, message: Message) -> Incoming {
+    let bulk = match &message {
+        Message::Insert(insert) => [insert.body, insert.states]
+            .map(|block| Frame::from(vec![4; block.stored.length as usize]))
+            .into(),
+        _ => Vec::new(),
+    };
+    let envelope = transport::wire::encode(&message).unwrap().into();
+    Incoming { peer: peer(connection), role: None, message, bulk, envelope }
 }
 
 fn message_of(outgoing: Outgoing) -> Option<Message> {
@@ -93,6 +99,11 @@ fn actor_hello(actor: u64, life: u64, first: u64) -> Message {
 }
 
 fn insert(actor: u64, life: u64, sequence: u64) -> Message {
+    Message::Insert(trajectory(actor, life, sequence))
+}
+
+/// With one step in a body of 64 bytes, and states of 1000.
+fn trajectory(actor: u64, life: u64, sequence: u64) -> Insert {
     let version = PolicyVersion { token: FencingToken(1), number: 1 };
     let header = TrajectoryHeader {
         actor: ActorId(actor),
@@ -102,10 +113,9 @@ fn insert(actor: u64, life: u64, sequence: u64) -> Message {
         first_version: version,
         last_version: version,
         priority: f32::NAN,
-        steps: u32::MAX,
+        steps: 1,
     };
-    let (body, states) = (Block::plain(vec![1, 2, 3]).digest, Block::plain(vec![4; 1000]).digest);
-    Message::Insert(Insert { header, body, states })
+    Insert { header, body: Block::plain(vec![4; 64]).digest, states: Block::plain(vec![4; 1000]).digest }
 }
 
 #[test]
@@ -151,6 +161,67 @@ fn nobody_writes_in_the_name_of_another() {
         matches!(&answer[..], [Message::Refused(refused)] if refused.reason == Refusal::Incomplete),
         "{answer:?}"
     );
+    assert!(matches!(flooded.hear(1, insert(1, 1, 0))[..], [Message::Ack(_)]));
+    assert_eq!(flooded.core.stats().inserted, 1);
+}
+
+#[test]
+fn who_has_no_credit_is_not_stored_and_honest_actors_go_on() {
+    let mut flooded = Flooded::new();
+    flooded.hear(1, actor_hello(1, 1, 0));
+    flooded.hear(2, actor_hello(2, 1, 0));
+    let credits = u64::from(configuration::ReplayConfig::default().credits);
+    // Nothing of the answers is waited for.
+    let mut refused = 0;
+    for sequence in 0..100 * credits {
+        let before = flooded.core.stats().inserted;
+        flooded.core.handle(incoming(1, insert(1, 1, sequence.min(before))), flooded.now);
+        refused += u64::from(flooded.core.stats().inserted == before);
+    }
+    assert_eq!((flooded.core.stats().inserted, flooded.core.stats().unfit), (credits, refused));
+    assert!(matches!(flooded.hear(2, insert(2, 1, 0))[..], [Message::Ack(_)]));
+    assert_eq!(flooded.core.stats().inserted, credits + 1);
+}
+
+#[test]
+fn a_header_that_lies_and_an_item_that_is_too_large_are_dropped_and_acknowledged() {
+    let mut flooded = Flooded::new();
+    flooded.hear(1, actor_hello(1, 1, 0));
+    flooded.hear(1, insert(1, 1, 0));
+    let mut steps = trajectory(1, 1, 1);
+    steps.header.steps = u32::MAX;
+    let mut backwards = trajectory(1, 1, 2);
+    backwards.header.first_version.number = 2;
+    let mut of_a_learner_to_come = trajectory(1, 1, 3);
+    of_a_learner_to_come.header.last_version.token = FencingToken(9);
+    let most = flooded.core.tables().largest_item().unwrap().1;
+    let mut large = trajectory(1, 1, 4);
+    large.states = Block::plain(vec![4; most as usize]).digest;
+    for unfit in [steps, backwards, of_a_learner_to_come, large] {
+        let sequence = unfit.header.sequence.0;
+        let answer = flooded.hear(1, Message::Insert(unfit));
+        assert!(matches!(&answer[..], [Message::Ack(ack)] if ack.next.0 == sequence + 1), "{answer:?}");
+    }
+    let stats = flooded.core.stats();
+    assert_eq!((stats.inserted, stats.unfit, stats.evicted, stats.items), (1, 4, 0, 1));
+}
+
+#[test]
+fn a_disk_that_is_behind_stops_actors_and_nobody_else() {
+    let mut flooded = Flooded::new();
+    flooded.hear(1, actor_hello(1, 1, 0));
+    flooded.core.set_disk_backlog(u64::MAX);
+    for message in [insert(1, 1, 0), actor_hello(1, 1, 0)] {
+        let answer = flooded.hear(1, message);
+        assert!(
+            matches!(&answer[..], [Message::NotReady(why)] if why.message.contains("disk")),
+            "{answer:?}"
+        );
+    }
+    assert!(matches!(flooded.hear(1, Message::Ping(()))[..], [Message::Pong(())]));
+    assert!(matches!(flooded.hear(LEARNER, Message::Ping(()))[..], [Message::Pong(())]));
+    assert_eq!(flooded.core.stats().inserted, 0);
+    flooded.core.set_disk_backlog(0);
     assert!(matches!(flooded.hear(1, insert(1, 1, 0))[..], [Message::Ack(_)]));
     assert_eq!(flooded.core.stats().inserted, 1);
 }

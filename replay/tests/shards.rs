@@ -59,7 +59,7 @@ fn everything_arrives_once(
         let items = sampler.sample(FRESH, 500, Duration::from_millis(500)).unwrap();
         for item in items {
             let ordinal = item.header.ordinal;
-            assert_eq!(*item.body.open().unwrap(), ordinal.to_le_bytes());
+            assert_eq!(*item.body.open().unwrap(), support::body(ordinal));
             assert_eq!(*item.states.open().unwrap(), [ordinal as u8; 1000]);
             assert!(seen.insert((item.header.actor, ordinal)), "an item came twice");
         }

@@ -56,7 +56,8 @@ impl Traffic {
         let actor = ActorIdentity { run: RUN, actor: ACTOR, incarnation: LIFE, schema: SCHEMA };
         let bounds = WriterOptions { spool, spool_bytes: 1 << 30, link: options };
         let writer = ActorCore::new(shards, SocketPort::to_shards(of_actor), actor, bounds, None, 1);
-        let learner = LearnerIdentity { run: RUN, token: FencingToken(1), schema: SCHEMA };
+        let learner =
+            LearnerIdentity { run: RUN, token: FencingToken(1), incarnation: Incarnation(0), schema: SCHEMA };
         let sampler = SamplerCore::new(shards, SocketPort::to_shards(of_learner), learner, options, 2);
         Traffic {
             writer,
@@ -169,7 +170,7 @@ impl Traffic {
     }
 
     fn trajectory(&self, ordinal: u64) -> Trajectory {
-        let body = Block::plain(ordinal.to_le_bytes().to_vec());
+        let body = Block::plain(ordinal.to_le_bytes().repeat(4 * STEPS as usize));
         Trajectory { header: header(ordinal), body, states: Block::plain(states(ordinal, self.state_bytes)) }
     }
 }

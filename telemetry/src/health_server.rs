@@ -1,5 +1,6 @@
 //! `/healthz`, `/readyz` and `/metrics` of a service.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -15,11 +16,12 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
 
 use crate::TelemetryError;
-use crate::readiness::Readiness;
+use crate::health::Health;
 
+/// Connections beyond it end the oldest one: slow peers must not turn checks away.
 const MAX_CONNECTIONS: usize = 32;
 const UPKEEP: Duration = Duration::from_secs(5);
 /// A connection is closed when its request and answer take longer.
@@ -37,7 +39,7 @@ impl HealthServer {
     ///
     /// # Errors
     /// [`TelemetryError::Listen`]; [`TelemetryError::Process`].
-    pub fn start(address: &str, readiness: Readiness, shutdown: Shutdown) -> Result<Self, TelemetryError> {
+    pub fn start(address: &str, health: Health, shutdown: Shutdown) -> Result<Self, TelemetryError> {
         let fail = |error: std::io::Error| TelemetryError::Process {
             what: "the health server",
             message: error.to_string(),
@@ -50,7 +52,7 @@ impl HealthServer {
         let address = listener.local_addr().map_err(fail)?;
         let ended = Arc::new(tokio::sync::Notify::new());
         let end = Arc::clone(&ended);
-        let sources = Sources { metrics, readiness };
+        let sources = Sources { metrics, health };
         let serve = move || runtime.block_on(serve(listener, sources, shutdown, end));
         std::thread::Builder::new().name("health".to_owned()).spawn(serve).map_err(fail)?;
         tracing::info!(%address, "answering /healthz, /readyz and /metrics");
@@ -83,20 +85,30 @@ fn recorder() -> Result<PrometheusHandle, TelemetryError> {
 #[derive(Clone)]
 struct Sources {
     metrics: PrometheusHandle,
-    readiness: Readiness,
+    health: Health,
 }
 
 fn routes(sources: Sources) -> Router {
     Router::new()
-        .route("/healthz", get(async || "alive\n"))
+        .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .fallback(async || (StatusCode::NOT_FOUND, "there are /healthz, /readyz and /metrics\n"))
         .with_state(sources)
 }
 
+/// The thread that answers lives as long as the process; whether the service does its own loops say.
+async fn healthz(State(sources): State<Sources>) -> impl IntoResponse {
+    let stuck = sources.health.stuck();
+    if stuck.is_empty() {
+        return (StatusCode::OK, "alive\n".to_owned());
+    }
+    let late = stuck.iter().map(|(name, age)| format!("{name} has not gone on for {} s\n", age.as_secs()));
+    (StatusCode::SERVICE_UNAVAILABLE, late.collect())
+}
+
 async fn readyz(State(sources): State<Sources>) -> impl IntoResponse {
-    let reasons = sources.readiness.reasons();
+    let reasons = sources.health.reasons();
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(serde_json::json!({ "ready": reasons.is_empty(), "reasons": reasons })))
 }
@@ -106,7 +118,7 @@ async fn metrics(State(sources): State<Sources>) -> impl IntoResponse {
 }
 
 async fn serve(listener: TcpListener, sources: Sources, shutdown: Shutdown, end: Arc<tokio::sync::Notify>) {
-    let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut connections: VecDeque<AbortHandle> = VecDeque::new();
     let upkeep_of = sources.metrics.clone();
     let mut upkeep = tokio::time::interval(UPKEEP);
     let routes = routes(sources);
@@ -115,13 +127,11 @@ async fn serve(listener: TcpListener, sources: Sources, shutdown: Shutdown, end:
             () = end.notified() => return,
             _ = upkeep.tick() => upkeep_of.run_upkeep(),
             Ok((stream, _)) = listener.accept() => {
-                // When all are busy the connection is closed: a health check that waits says nothing of use.
-                let Ok(permit) = Arc::clone(&connections).try_acquire_owned() else { continue };
-                let routes = routes.clone();
-                tokio::spawn(async move {
-                    answer(stream, routes).await;
-                    drop(permit);
-                });
+                connections.retain(|connection| !connection.is_finished());
+                if connections.len() >= MAX_CONNECTIONS && let Some(oldest) = connections.pop_front() {
+                    oldest.abort();
+                }
+                connections.push_back(tokio::spawn(answer(stream, routes.clone())).abort_handle());
             }
         }
     }
@@ -158,9 +168,9 @@ mod tests {
 
     #[test]
     fn a_service_tells_its_health_its_lacks_and_its_metrics() {
-        let readiness = Readiness::new();
-        readiness.unmet("learner", "no learner has claimed this shard");
-        let server = HealthServer::start("127.0.0.1:0", readiness.clone(), Shutdown::new()).unwrap();
+        let health = Health::new();
+        health.unmet("learner", "no learner has claimed this shard");
+        let server = HealthServer::start("127.0.0.1:0", health.clone(), Shutdown::new()).unwrap();
         metrics::counter!("longshore_test_total").increment(3);
         assert!(get(server.address(), "/healthz").starts_with("HTTP/1.1 200"));
         let lacking = get(server.address(), "/readyz");
@@ -168,15 +178,41 @@ mod tests {
             lacking.starts_with("HTTP/1.1 503") && lacking.contains("no learner has claimed"),
             "{lacking}"
         );
-        readiness.met("learner");
+        health.met("learner");
         assert!(get(server.address(), "/readyz").starts_with("HTTP/1.1 200"));
         assert!(get(server.address(), "/metrics").contains("longshore_test_total 3"));
         assert!(get(server.address(), "/nothing").starts_with("HTTP/1.1 404"));
     }
 
     #[test]
+    fn a_loop_that_does_not_go_on_is_told_by_name() {
+        let health = Health::new();
+        let server = HealthServer::start("127.0.0.1:0", health.clone(), Shutdown::new()).unwrap();
+        health.beat("serving", Duration::from_secs(3600));
+        assert!(get(server.address(), "/healthz").starts_with("HTTP/1.1 200"));
+        health.beat("serving", Duration::ZERO);
+        std::thread::sleep(Duration::from_millis(2));
+        let late = get(server.address(), "/healthz");
+        assert!(late.starts_with("HTTP/1.1 503") && late.contains("serving has not gone on"), "{late}");
+        health.beat("serving", Duration::from_secs(3600));
+        assert!(get(server.address(), "/healthz").starts_with("HTTP/1.1 200"));
+    }
+
+    #[test]
+    fn slow_connections_turn_no_check_away() {
+        let server = HealthServer::start("127.0.0.1:0", Health::new(), Shutdown::new()).unwrap();
+        let slow: Vec<_> = (0..4 * MAX_CONNECTIONS)
+            .map(|_| std::net::TcpStream::connect(server.address()).unwrap())
+            .collect();
+        for _ in 0..10 {
+            assert!(get(server.address(), "/healthz").starts_with("HTTP/1.1 200"));
+        }
+        drop(slow);
+    }
+
+    #[test]
     fn a_request_that_is_none_is_refused_and_the_next_one_answered() {
-        let server = HealthServer::start("127.0.0.1:0", Readiness::new(), Shutdown::new()).unwrap();
+        let server = HealthServer::start("127.0.0.1:0", Health::new(), Shutdown::new()).unwrap();
         let mut stream = std::net::TcpStream::connect(server.address()).unwrap();
         stream.write_all(b"\xff\xfe\r\n\r\n").unwrap();
         let mut answer = String::new();
@@ -189,7 +225,7 @@ mod tests {
     fn an_address_in_use_is_named() {
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap().to_string();
-        let error = HealthServer::start(&address, Readiness::new(), Shutdown::new()).unwrap_err();
+        let error = HealthServer::start(&address, Health::new(), Shutdown::new()).unwrap_err();
         assert!(error.to_string().contains(&address), "{error}");
         assert_eq!(error.exit_code(), common::ExitCode::Config);
     }

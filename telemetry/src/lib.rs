@@ -7,13 +7,14 @@
 
 mod descriptors;
 mod error;
+mod growing_file;
 mod health;
+mod health_server;
 mod hparams;
 mod logging;
 mod metrics_log;
 mod output;
 mod program;
-mod readiness;
 mod signals;
 mod status_line;
 mod tensorboard;
@@ -21,13 +22,13 @@ mod throttle;
 
 pub use common::Shutdown;
 pub use error::TelemetryError;
-pub use health::HealthServer;
+pub use health::Health;
+pub use health_server::HealthServer;
 pub use hparams::SessionStatus;
 pub use logging::{LogFormat, set_up_logging};
 pub use metrics_log::MetricsLog;
 pub use output::{Output, OutputError, is_cut_short, is_of_output, stdout};
 pub use program::{Failure, Program, run_program};
-pub use readiness::Readiness;
 pub use signals::shutdown_on_signals;
 pub use status_line::StatusLine;
 pub use tensorboard::EventFile;

@@ -1,20 +1,20 @@
 //! Metrics of a run by step: JSON lines for programs, TensorBoard for eyes.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value};
 
 use crate::TelemetryError;
+use crate::growing_file::GrowingFile;
 use crate::tensorboard::{EventFile, cut_events};
 
 /// `metrics.jsonl` and `tensorboard/` in a run folder. A resumed run appends to both, so that each step appears once.
 #[derive(Debug)]
 pub struct MetricsLog {
-    path: PathBuf,
-    lines: File,
+    lines: GrowingFile,
     events: EventFile,
 }
 
@@ -31,13 +31,13 @@ impl MetricsLog {
         let folder = run_folder.join("tensorboard");
         cut_events(&folder, steps)?;
         let events = EventFile::create(&folder, steps)?;
-        Ok(MetricsLog { path, lines, events })
+        Ok(MetricsLog { lines: GrowingFile::new(path, lines)?, events })
     }
 
     /// Writes one line and one TensorBoard event. Values that are not finite are `null` in the line.
     ///
     /// # Errors
-    /// [`TelemetryError::Write`].
+    /// [`TelemetryError::Write`]; then both are written with the next ones, up to 16 MiB of each.
     pub fn write(&mut self, step: u64, values: &[(&str, f64)]) -> Result<(), TelemetryError> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         let mut object = Map::new();
@@ -47,15 +47,13 @@ impl MetricsLog {
             object.insert((*name).to_owned(), Value::from(*value));
         }
         let line = format!("{}\n", Value::Object(object));
-        self.lines
-            .write_all(line.as_bytes())
-            .map_err(|source| TelemetryError::Write { path: self.path.clone(), source })?;
-        self.events.scalars(now, step, values)
+        let written = self.lines.append(line.into_bytes());
+        written.and(self.events.scalars(now, step, values))
     }
 }
 
 fn open_lines(path: &Path, steps: u64) -> std::io::Result<File> {
-    let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
     let (mut kept, mut line) = (0, Vec::new());
     let mut reader = BufReader::new(&file);
     while reader.read_until(b'\n', &mut line)? > 0 && belongs(&line, steps) {
@@ -63,7 +61,6 @@ fn open_lines(path: &Path, steps: u64) -> std::io::Result<File> {
         line.clear();
     }
     file.set_len(kept)?;
-    file.seek(SeekFrom::End(0))?;
     Ok(file)
 }
 
@@ -75,6 +72,8 @@ fn belongs(line: &[u8], steps: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
 
     #[test]

@@ -1,13 +1,14 @@
 //! TensorBoard event files: protobuf records in TFRecord framing (length, masked CRC32C of it, data, masked CRC32C).
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufReader, Read, Write as _};
+use std::fs::OpenOptions;
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use prost::Message;
 
 use crate::TelemetryError;
+use crate::growing_file::GrowingFile;
 
 // The fields of TensorFlow's `event.proto` and `summary.proto` that scalars and hyperparameters need, with their numbers there.
 #[derive(Clone, PartialEq, Message)]
@@ -92,8 +93,7 @@ pub(crate) struct Plugin {
 /// One event file. TensorBoard merges those of a folder, so each start of a run opens a fresh one.
 #[derive(Debug)]
 pub struct EventFile {
-    path: PathBuf,
-    file: File,
+    file: GrowingFile,
 }
 
 impl EventFile {
@@ -117,7 +117,7 @@ impl EventFile {
             .write(true)
             .open(&path)
             .map_err(|source| TelemetryError::Write { path: path.clone(), source })?;
-        let mut events = EventFile { path, file };
+        let mut events = EventFile { file: GrowingFile::new(path, file)? };
         let event = Event { wall_time: now.as_secs_f64(), ..Event::default() };
         events.append(&Event { file_version: Some("brain.Event:2".to_owned()), ..event.clone() })?;
         if steps > 0 {
@@ -162,8 +162,7 @@ impl EventFile {
     }
 
     fn append(&mut self, event: &Event) -> Result<(), TelemetryError> {
-        let write = |file: &mut File| -> io::Result<()> { file.write_all(&record(&event.encode_to_vec())) };
-        write(&mut self.file).map_err(|source| TelemetryError::Write { path: self.path.clone(), source })
+        self.file.append(record(&event.encode_to_vec()))
     }
 }
 
@@ -284,7 +283,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut file = EventFile::create(folder.path(), 0).unwrap();
         file.scalars(12.5, 7, &[("loss/policy", 0.25), ("eval/slowdown_mean", f64::NAN)]).unwrap();
-        let events = read(&std::fs::read(&file.path).unwrap());
+        let events = read(&std::fs::read(&event_files(folder.path())[0]).unwrap());
         assert_eq!(events[0].file_version.as_deref(), Some("brain.Event:2"));
         assert_eq!(events[1].step, 7);
         let values = &events[1].summary.as_ref().unwrap().value;

@@ -60,7 +60,7 @@ pub struct Hello {
     pub token: Option<FencingToken>,
     /// An actor's id.
     pub actor: Option<ActorId>,
-    /// An actor's incarnation.
+    /// An actor's or a learner's incarnation.
     pub incarnation: Option<Incarnation>,
     /// Of an actor's oldest trajectory for this shard that is not acknowledged.
     pub first_sequence: SequenceNumber,

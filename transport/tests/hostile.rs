@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::Shutdown;
-use common::ids::{Digest, FencingToken, PolicyVersion, RunId, SequenceNumber};
+use common::ids::{Digest, FencingToken, Incarnation, PolicyVersion, RunId, SequenceNumber};
 use rand::rngs::StdRng;
 use rand::{Rng as _, RngCore as _, SeedableRng as _};
 use transport::{
@@ -29,7 +29,12 @@ struct Field {
 impl Field {
     fn new(of_learner: &Transport, of_actor: &Transport) -> Self {
         let any = || "tcp://127.0.0.1:*".parse::<Endpoint>().unwrap();
-        let identity = LearnerIdentity { run: RunId([1; 16]), token: FencingToken(1), schema: SCHEMA };
+        let identity = LearnerIdentity {
+            run: RunId([1; 16]),
+            token: FencingToken(1),
+            incarnation: Incarnation(0),
+            schema: SCHEMA,
+        };
         let endpoints = WeightsEndpoints { announce: any(), pull: any() };
         let publisher = WeightsPublisher::bind(of_learner, &endpoints, identity).unwrap();
         publish(&publisher, 1);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use common::ExitStatus as _;
 use common::Shutdown;
-use common::ids::{Digest, FencingToken, PolicyVersion, RunId};
+use common::ids::{Digest, FencingToken, Incarnation, PolicyVersion, RunId};
 use transport::{
     Hello, Keys, LearnerIdentity, LinkOptions, Message, Refusal, Role, Security, Transport, TransportError,
     WeightsEndpoints, WeightsFollower, WeightsPublisher, make_keys, wire,
@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 fn learner(run: u8, token: u32) -> LearnerIdentity {
     let (run, token) = (RunId([run; 16]), FencingToken(token));
-    LearnerIdentity { run, token, schema: SCHEMA }
+    LearnerIdentity { run, token, incarnation: Incarnation(0), schema: SCHEMA }
 }
 
 fn version(token: u32, number: u64) -> PolicyVersion {

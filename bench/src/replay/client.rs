@@ -227,7 +227,8 @@ fn header(ordinal: u64, steps: usize, priority: f32) -> TrajectoryHeader {
 
 fn connect_learner(shards: &[SocketAddr], token: u32, link: LinkOptions) -> Result<TrajectorySampler> {
     let transport = Transport::tcp(Security::Plain { insecure: false })?;
-    let identity = LearnerIdentity { run: RUN, token: FencingToken(token), schema: SCHEMA };
+    let identity =
+        LearnerIdentity { run: RUN, token: FencingToken(token), incarnation: Incarnation(0), schema: SCHEMA };
     Ok(TrajectorySampler::connect(&transport, &directory(shards)?, identity, link, &Shutdown::new())?)
 }
 

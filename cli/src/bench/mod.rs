@@ -131,7 +131,7 @@ impl<'a> Bench<'a> {
 
     fn player(&self) -> anyhow::Result<Player> {
         let network = PolicyNetwork::new(&schema_of(&self.config), &self.config.policy, self.config.seed);
-        let identity = Identity { actor: ActorId(0), incarnation: Incarnation(0) };
+        let identity = Identity { actor: ActorId(0), incarnation: Incarnation(0), life: 0 };
         let scheduler = PolicyScheduler::new(
             "policy",
             network,

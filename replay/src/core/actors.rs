@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::ids::PolicyVersion;
-use transport::{Frame, Insert, Inserts, Message, PeerId, Refusal, Refused, Role, Weights, wire};
+use common::ids::{ActorId, FencingToken, PolicyVersion};
+use common::trajectory::TrajectoryHeader;
+use transport::{Frame, Insert, Inserts, Message, NotReady, PeerId, Refusal, Refused, Role, Weights, wire};
 
-use super::{ACKNOWLEDGED_WITHIN, Core, PendingAck, RelayedWeights};
+use super::{ACKNOWLEDGED_WITHIN, COMPLAINT_PERIOD, Core, PendingAck, RelayedWeights};
+use crate::acceptance::{self, Unfit};
 use crate::effect::{Change, Effect, Outgoing, Reply};
 use crate::item::Content;
 use crate::sessions::{Arrival, SessionKey};
@@ -30,23 +32,51 @@ impl Core {
             let refused = Refused { reason: Refusal::Incomplete, message };
             return self.refuse(&peer, Role::Actor, refused, now);
         }
+        if self.disk_is_behind() {
+            return self.put_off(&peer);
+        }
         match self.sessions.arrive(session, insert.header.sequence) {
             Arrival::New => {
                 // Decoding has checked that there are two frames.
                 let Some((header, content)) = Content::of(insert, envelope, bulk) else { return };
-                let key = self.tables.insert(header, content.bytes(), content);
-                self.counts.inserted += 1;
-                if self.durable
-                    && let Some(item) = self.tables.items().get(&key)
-                {
-                    self.effects.push(Effect::Persist(Change::Insert(Arc::clone(&item))));
-                }
-                self.persist_departures();
+                self.insert(header, content, now);
             }
             Arrival::Duplicate => self.counts.duplicates += 1,
+            Arrival::NoCredit => return self.drop_unfit(actor, &Unfit::NoCredit, now),
             Arrival::Gap => return self.send(&peer, Message::UnknownPeer(())),
         }
         self.schedule_ack(session, peer, 1, now);
+    }
+
+    /// Stores a trajectory that is fit; one that is not is dropped and acknowledged all the same, so that its actor goes on.
+    fn insert(&mut self, header: TrajectoryHeader, content: Content, now: Duration) {
+        let token = self.claim.map_or(FencingToken(0), |claim| claim.token);
+        if let Err(unfit) = acceptance::check(&header, &content, &self.tables, token) {
+            return self.drop_unfit(header.actor, &unfit, now);
+        }
+        let key = self.tables.insert(header, content.bytes(), content);
+        self.counts.inserted += 1;
+        if self.durable
+            && let Some(item) = self.tables.items().get(&key)
+        {
+            self.effects.push(Effect::Persist(Change::Insert(Arc::clone(&item))));
+        }
+        self.persist_departures();
+    }
+
+    fn drop_unfit(&mut self, actor: ActorId, unfit: &Unfit, now: Duration) {
+        self.counts.unfit += 1;
+        metrics::counter!("longshore_replay_unfit_total", "reason" => unfit.reason()).increment(1);
+        if self.complained_of_unfit.is_none_or(|last| now.saturating_sub(last) >= COMPLAINT_PERIOD) {
+            self.complained_of_unfit = Some(now);
+            tracing::warn!(shard = %self.shard, %actor, "a trajectory is not stored: {unfit}");
+        }
+    }
+
+    /// Tells a peer that the disk must catch up first; it says hello again in a moment.
+    pub(super) fn put_off(&mut self, peer: &PeerId) {
+        let message = "its disk is behind with writing".to_owned();
+        self.send(peer, Message::NotReady(NotReady { message }));
     }
 
     /// Stores trajectories that arrived in one message; each has its own checksums.
@@ -100,6 +130,10 @@ impl Core {
     pub(super) fn acknowledge(&mut self, now: Duration) {
         if self.unacknowledged.is_empty() {
             return;
+        }
+        if self.disk_is_behind() {
+            // A ping asks again.
+            return self.unacknowledged.clear();
         }
         let may_insert = self.may_insert();
         let due = |owed: &PendingAck| {

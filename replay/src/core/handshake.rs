@@ -16,6 +16,9 @@ impl Core {
         let verdict = claim::check_role(hello, proven).and_then(|()| {
             if hello.role == Role::Learner { self.claim_for(hello) } else { self.admit(hello) }
         });
+        if hello.role == Role::Actor && self.disk_is_behind() && verdict.is_ok() {
+            return self.put_off(peer);
+        }
         let (who, ack) = match verdict {
             Ok(Some(admitted)) => admitted,
             Ok(None) => {

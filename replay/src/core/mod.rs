@@ -28,6 +28,9 @@ use crate::tables::{Items, TableStats, Tables};
 /// waits no longer than this.
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_millis(1);
 
+/// Bytes that may wait for the disk before the shard takes no more from actors.
+const DISK_BACKLOG: u64 = 128 << 20;
+
 /// The state of a shard.
 #[derive(Debug)]
 pub struct Core {
@@ -48,8 +51,12 @@ pub struct Core {
     /// Actors that wait for newer weights, and the versions that they have.
     pulls: BTreeMap<PeerId, Option<PolicyVersion>>,
     counts: Counts,
+    /// Bytes that wait for the disk.
+    disk_backlog: u64,
     /// When a refusal was last logged.
     complained: Option<Duration>,
+    /// When a trajectory that is not stored was last logged.
+    complained_of_unfit: Option<Duration>,
     finished: bool,
     rng: ChaCha8Rng,
     effects: Vec<Effect>,
@@ -79,6 +86,7 @@ struct RelayedWeights {
 struct Counts {
     inserted: u64,
     duplicates: u64,
+    unfit: u64,
 }
 
 impl Core {
@@ -105,7 +113,9 @@ impl Core {
             weights: None,
             pulls: BTreeMap::new(),
             counts: Counts::default(),
+            disk_backlog: 0,
             complained: None,
+            complained_of_unfit: None,
             finished: false,
             rng: seed.rng(Stream::Sampling, u64::from(shard.0)),
             effects: Vec::new(),
@@ -160,6 +170,16 @@ impl Core {
         self.peers.len()
     }
 
+    /// Takes how many bytes wait for the disk.
+    pub fn set_disk_backlog(&mut self, bytes: u64) {
+        self.disk_backlog = bytes;
+    }
+
+    /// Whether so much waits for the disk that no more is taken from actors.
+    fn disk_is_behind(&self) -> bool {
+        self.disk_backlog >= DISK_BACKLOG
+    }
+
     /// When [`Core::settle`] must be called even if no message arrives.
     #[must_use]
     pub fn deadline(&self) -> Option<Duration> {
@@ -202,6 +222,7 @@ impl Core {
                 self.store_several(&peer, session, &inserts, &bulk, now);
             }
             (Message::Pull(pull), Some(Peer::Actor(_))) => self.send_weights(peer, pull.have),
+            (_, Some(Peer::Actor(_))) if self.disk_is_behind() => self.send(&peer, Message::Pong(())),
             // A ping is answered with what is stored: an acknowledgement may have been lost.
             (_, Some(Peer::Actor(session))) => {
                 self.schedule_ack(session, peer, self.acknowledged_together, now);
@@ -255,7 +276,7 @@ impl Core {
     }
 
     fn may_insert(&self) -> bool {
-        self.tables.may_insert()
+        !self.disk_is_behind() && self.tables.may_insert()
     }
 
     fn finish(&mut self) {
@@ -290,6 +311,7 @@ impl Core {
             evicted: sum(|table| table.evicted),
             dropped: fresh.map_or(0, |table| table.dropped),
             duplicates: self.counts.duplicates,
+            unfit: self.counts.unfit,
         }
     }
 

@@ -8,8 +8,8 @@
 //! any other remover it selects the same item again, also within one answer, until that leaves.
 //!
 //! Priorities from peers: NaN and negative ones are refused and counted; infinity stands for the largest finite one that the
-//! table has seen (1 at first). An item whose own first priority is refused gets that largest one, as new items do in Schaul
-//! et al. 2016, so that every item is likely to be sampled once.
+//! learner has set (1 at first). An item whose own first priority is larger, or refused, gets that largest one, as new items do
+//! in Schaul et al. 2016, so that every item is likely to be sampled once.
 //!
 //! Tables are not durable: a caller that keeps trajectories on disk follows [`Tables::take_departures`], and restores them with
 //! [`Tables::restore`].
@@ -80,6 +80,12 @@ impl<C> Tables<C> {
     #[must_use]
     pub fn table(&self, name: &str) -> Option<TableIndex> {
         self.tables.iter().position(|table| table.name() == name).map(TableIndex)
+    }
+
+    /// The table that takes the smallest items, and the most bytes that an item may have to enter every table.
+    #[must_use]
+    pub fn largest_item(&self) -> Option<(&str, u64)> {
+        self.tables.iter().map(|table| (table.name(), table.largest_item())).min_by_key(|(_, bytes)| *bytes)
     }
 
     /// Stores an item of `bytes` bytes, overhead included, in every table, and removes others where it needs room; returns its key.

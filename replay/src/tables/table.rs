@@ -14,6 +14,8 @@ use super::sampler::Sampler;
 use super::stats::{PriorityCounts, TableStats};
 use super::turns::Turns;
 
+/// One item may take this part of a table's bytes: what it displaces is bounded.
+const LARGEST_PART: u64 = 4;
 /// Bytes after which one answer ends; a learner that needs more asks again.
 const MAX_BATCH_BYTES: u64 = 64 << 20;
 
@@ -29,7 +31,7 @@ pub(super) struct Table<C> {
     remover: Remover,
     limiter: RateLimiter,
     turns: Turns,
-    /// The largest finite priority so far.
+    /// The largest finite priority that the learner has set, 1 at first.
     largest: f32,
     stats: TableStats,
 }
@@ -68,6 +70,11 @@ impl<C> Table<C> {
         self.entries.contains_key(&key)
     }
 
+    /// The most bytes that an item may have.
+    pub(super) fn largest_item(&self) -> u64 {
+        self.max_bytes / LARGEST_PART
+    }
+
     /// Inserts an item; keys of items that it displaces go to `gone`.
     pub(super) fn insert(&mut self, item: &Arc<StoredItem<C>>, gone: &mut Vec<u64>) {
         self.take_in(item, gone);
@@ -82,7 +89,8 @@ impl<C> Table<C> {
 
     fn take_in(&mut self, item: &Arc<StoredItem<C>>, gone: &mut Vec<u64>) {
         let evicted = self.make_room(item.bytes, gone);
-        let priority = self.sanitise(item.header.priority).unwrap_or(self.largest);
+        // An actor may not put its trajectories before all others.
+        let priority = self.sanitise(item.header.priority).unwrap_or(self.largest).min(self.largest);
         let standing = Standing { priority, times_sampled: 0 };
         self.sampler.insert(item.key, priority);
         self.remover.insert(item.key, standing);
@@ -198,6 +206,7 @@ impl<C> Table<C> {
             if !self.contains(*key) {
                 counts.unknown += 1;
             } else if let Some(priority) = self.sanitise(*priority) {
+                self.largest = self.largest.max(priority);
                 self.set_priority(*key, priority);
                 counts.updated += 1;
             } else {
@@ -216,18 +225,14 @@ impl<C> Table<C> {
     }
 
     /// The priority that a number from a peer stands for; `None` where it is NaN or negative. Infinity stands for the largest
-    /// finite priority so far, or 1.
+    /// one.
     fn sanitise(&mut self, priority: f32) -> Option<f32> {
         if priority.is_nan() || priority < 0.0 {
             self.stats.refused_priorities += 1;
             return None;
         }
-        if priority.is_finite() {
-            self.largest = self.largest.max(priority);
-            // −0 would be ordered after all others.
-            return Some(priority.abs());
-        }
-        Some(self.largest)
+        // −0 would be ordered after all others.
+        Some(if priority.is_finite() { priority.abs() } else { self.largest })
     }
 
     pub(super) fn set_wanted(&mut self, steps: u64) {

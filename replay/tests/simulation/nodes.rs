@@ -184,7 +184,7 @@ impl ActorNode {
             priority,
             steps,
         };
-        let body = Block::plain(self.next.to_le_bytes().to_vec());
+        let body = Block::plain(body(self.next));
         let states = Block::compressed(vec![self.next as u8; 300]);
         if self.core.offer(Trajectory { header, body, states }, now).unwrap().is_none() {
             self.next += 1;
@@ -211,6 +211,11 @@ impl ActorNode {
     }
 }
 
+/// Bytes that could be those of four steps, which say the number of their trajectory.
+pub fn body(number: u64) -> Vec<u8> {
+    number.to_le_bytes().repeat(16)
+}
+
 /// A learner that asks again and again.
 pub struct LearnerNode {
     pub sampler: SamplerCore<SimulatedPort>,
@@ -220,7 +225,12 @@ pub struct LearnerNode {
 
 impl LearnerNode {
     pub fn new(life: u64) -> Self {
-        let identity = LearnerIdentity { run: RUN, token: FencingToken(life as u32), schema: SCHEMA };
+        let identity = LearnerIdentity {
+            run: RUN,
+            token: FencingToken(life as u32),
+            incarnation: Incarnation(0),
+            schema: SCHEMA,
+        };
         LearnerNode { sampler: SamplerCore::new(&directory(), port, identity, link(), life), life, asks: 0 }
     }
 

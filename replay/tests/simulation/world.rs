@@ -183,7 +183,7 @@ impl World {
             assert!(item.probability > 0.0 && item.probability <= 1.0 + 1e-9, "{}", item.probability);
             let identity = identity(&item.header);
             let body = item.body.open().unwrap();
-            assert_eq!(*body, identity.2.to_le_bytes());
+            assert_eq!(*body, crate::nodes::body(identity.2));
             assert_eq!(*item.states.open().unwrap(), [identity.2 as u8; 300]);
             if &*item.table == configuration::FRESH_TABLE {
                 assert!(self.sampled.insert(identity), "{identity:?} was sampled twice");

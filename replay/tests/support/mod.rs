@@ -11,7 +11,7 @@ use common::ids::{
 use common::trajectory::TrajectoryHeader;
 use configuration::{Config, Durability};
 use replay::{ReplaySummary, Shard};
-use telemetry::Readiness;
+use telemetry::Health;
 use transport::{
     ActorClient, ActorIdentity, Endpoint, KeyPair, Keys, LearnerIdentity, LinkOptions, Role, Security,
     ShardDirectory, TrajectorySampler, Transport, TransportError, WeightsEndpoints, WeightsFollower,
@@ -34,8 +34,8 @@ impl RunningShard {
         let config = config(settings);
         let endpoint = endpoint.parse().unwrap();
         let bind = || {
-            let (id, readiness) = (ShardId(shard), Readiness::new());
-            Shard::bind(&config, id, &endpoint, transport, readiness, Durability::Memory)
+            let (id, health) = (ShardId(shard), Health::new());
+            Shard::bind(&config, id, &endpoint, transport, health, Durability::Memory)
         };
         // The socket of a shard before it may take a moment to close.
         let mut bound = bind();
@@ -59,7 +59,7 @@ impl RunningShard {
         let config = config(settings);
         let endpoint = endpoint.parse().unwrap();
         let mut shard =
-            Shard::on(&config, ShardId(shard), &endpoint, transport, Readiness::new(), None).unwrap();
+            Shard::on(&config, ShardId(shard), &endpoint, transport, Health::new(), None).unwrap();
         shard.relay_weights(&config, transport, weights).unwrap();
         RunningShard::serve(shard)
     }
@@ -118,7 +118,7 @@ pub fn link() -> LinkOptions {
 }
 
 pub fn learner(run: RunId, token: u32) -> LearnerIdentity {
-    LearnerIdentity { run, token: FencingToken(token), schema: SCHEMA }
+    LearnerIdentity { run, token: FencingToken(token), incarnation: Incarnation(0), schema: SCHEMA }
 }
 
 pub fn sampler(transport: &Transport, shards: &[Endpoint]) -> TrajectorySampler {
@@ -168,6 +168,11 @@ pub fn header(actor: u64, ordinal: u64, version: u64) -> TrajectoryHeader {
     }
 }
 
+/// Bytes that could be those of ten steps, which say the ordinal.
+pub fn body(ordinal: u64) -> Vec<u8> {
+    ordinal.to_le_bytes().repeat(40)
+}
+
 /// An item of ten steps; `ordinal` is also in its bytes.
 pub fn insert(
     writer: &mut ActorClient,
@@ -175,7 +180,7 @@ pub fn insert(
     ordinal: u64,
     version: u64,
 ) -> Result<(), TransportError> {
-    writer.insert(header(actor, ordinal, version), ordinal.to_le_bytes().to_vec(), vec![ordinal as u8; 1000])
+    writer.insert(header(actor, ordinal, version), body(ordinal), vec![ordinal as u8; 1000])
 }
 
 pub fn wait_until(mut condition: impl FnMut() -> bool) {

@@ -8,7 +8,7 @@ use common::ExitCode;
 use common::ids::ShardId;
 use replay::Shard;
 use system_tests::{Fault, FaultyDisk};
-use telemetry::{Failure, Program, Readiness};
+use telemetry::{Failure, Health, Program};
 use transport::{Endpoint, Role, Transport};
 
 /// A shard on a disk with a fault.
@@ -30,7 +30,7 @@ impl Program for Arguments {
             .ok_or_else(|| Failure { code: ExitCode::Usage, message: "no such fault".to_owned() })?;
         let disk = Arc::new(FaultyDisk::new(&folder, fault, self.at));
         let endpoint = self.endpoint.parse::<Endpoint>()?;
-        let shard = Shard::on(&config, ShardId(0), &endpoint, &transport, Readiness::new(), Some(disk))?;
+        let shard = Shard::on(&config, ShardId(0), &endpoint, &transport, Health::new(), Some(disk))?;
         shard.serve(&telemetry::shutdown_on_signals()?)?;
         Ok(ExitCode::Success)
     }

@@ -17,12 +17,12 @@ use crate::{Endpoint, ShardDirectory, Transport, TransportError};
 
 /// Sends trajectories to the shards and keeps each until its shard has acknowledged it; follows the learner's weights where
 /// it was given a [`WeightsFollower`].
-#[derive(Debug)]
 pub struct ActorClient {
     core: ActorCore<SocketPort>,
     packing: Packing,
     complaint_period: Duration,
     driver: Driver,
+    on_poll: Option<Box<dyn Fn() + Send>>,
 }
 
 impl ActorClient {
@@ -50,8 +50,13 @@ impl ActorClient {
         };
         let make_port = SocketPort::to_shards(transport);
         let core = ActorCore::new(shards, make_port, identity, options, weights, rand::random());
-        let mut client =
-            ActorClient { core, packing, complaint_period: options.link.complaint_period, driver };
+        let mut client = ActorClient {
+            core,
+            packing,
+            complaint_period: options.link.complaint_period,
+            driver,
+            on_poll: None,
+        };
         client.poll();
         client.core.take_fault().map_or(Ok(client), Err)
     }
@@ -96,7 +101,15 @@ impl ActorClient {
     /// Takes acknowledgements and weights, sends again, reconnects; never waits. An error that it meets is returned by the
     /// next call of another method.
     pub fn poll(&mut self) {
+        if let Some(on_poll) = &self.on_poll {
+            on_poll();
+        }
         self.core.tick(self.driver.now());
+    }
+
+    /// Calls `on_poll` whenever the client looks at its links, also while it waits: its caller goes on.
+    pub fn call_on_poll(&mut self, on_poll: impl Fn() + Send + 'static) {
+        self.on_poll = Some(Box::new(on_poll));
     }
 
     /// Waits until everything is acknowledged, or the run has finished and nobody needs it any more.
@@ -173,5 +186,11 @@ impl ActorClient {
         }
         self.driver.check_shutdown()?;
         self.core.check_reached(self.driver.now())
+    }
+}
+
+impl std::fmt::Debug for ActorClient {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("ActorClient").field("core", &self.core).finish_non_exhaustive()
     }
 }

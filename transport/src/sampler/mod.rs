@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::ids::{Digest, FencingToken, PolicyVersion, RunId, ShardId};
+use common::ids::{Digest, FencingToken, Incarnation, PolicyVersion, RunId, ShardId};
 use common::trajectory::TrajectoryHeader;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
@@ -27,6 +27,8 @@ pub struct LearnerIdentity {
     pub run: RunId,
     /// Tells this life of the learner from earlier ones.
     pub token: FencingToken,
+    /// Tells it from a learner on a copy of the same run folder, which may have the same token.
+    pub incarnation: Incarnation,
     /// Digest of the observation and action schema.
     pub schema: Digest,
 }
@@ -83,7 +85,7 @@ pub struct SamplerCore<P> {
     complaint: Complaint,
     next_request: u64,
     received: Vec<Answer>,
-    /// Items of a turn that is not complete yet.
+    /// Items of a turn that is not complete yet, in the order of actors and of play.
     turn: Vec<SampledItem>,
     /// Draws which shard is asked for what does not divide.
     rng: ChaCha8Rng,
@@ -102,6 +104,7 @@ impl<P: Port> SamplerCore<P> {
         let hello = Hello {
             run: Some(identity.run),
             token: Some(identity.token),
+            incarnation: Some(identity.incarnation),
             ..Hello::new(Role::Learner, identity.schema)
         };
         SamplerCore {
@@ -246,6 +249,10 @@ impl<P: Port> SamplerCore<P> {
             Selector::Turn { version, count } => {
                 self.turn.append(items);
                 self.turn.retain(|item| item.header.last_version == version);
+                // An actor that was started again plays its turn again; each trajectory counts once.
+                let place = |item: &SampledItem| (item.header.actor, item.header.ordinal);
+                self.turn.sort_by_key(place);
+                self.turn.dedup_by_key(|item| place(item));
                 count.saturating_sub(self.turn.len()) as u64
             }
             Selector::Table(_) => {
@@ -258,10 +265,7 @@ impl<P: Port> SamplerCore<P> {
     /// What a call of `sample` returns: `items`, or the turn once it is complete.
     pub(crate) fn complete(&mut self, selector: Selector<'_>, items: Vec<SampledItem>) -> Vec<SampledItem> {
         match selector {
-            Selector::Turn { count, .. } if self.turn.len() >= count => {
-                self.turn.sort_by_key(|item| (item.header.actor, item.header.ordinal));
-                std::mem::take(&mut self.turn)
-            }
+            Selector::Turn { count, .. } if self.turn.len() >= count => std::mem::take(&mut self.turn),
             _ => items,
         }
     }

@@ -80,15 +80,16 @@ impl Spool {
         now: Duration,
         at_once: bool,
     ) -> Result<(), TransportError> {
-        if self.sent == self.unacked.len() {
+        let sendable = self.sendable();
+        if self.sent >= sendable {
             self.unsent_since = None;
             return Ok(());
         }
         let since = *self.unsent_since.get_or_insert(now);
         // Nagle's algorithm (RFC 896): with nothing unacknowledged, a small trajectory does not wait.
         let at_once = at_once || self.sent == 0 || now.saturating_sub(since) >= GATHERING;
-        while channel.is_ready() && self.sent < self.unacked.len() {
-            let together = self.small_ones();
+        while channel.is_ready() && self.sent < sendable {
+            let together = self.small_ones(sendable);
             if !together.is_full && !at_once {
                 return Ok(());
             }
@@ -105,10 +106,16 @@ impl Spool {
         Ok(())
     }
 
-    /// How many of the next trajectories are small enough to go together.
-    fn small_ones(&self) -> Together {
+    /// How many of the kept ones the shard takes: one that has restarted may take fewer than it did before.
+    fn sendable(&self) -> usize {
+        let credits = self.limit.saturating_sub(self.oldest());
+        usize::try_from(credits).unwrap_or(usize::MAX).min(self.unacked.len())
+    }
+
+    /// How many of the next trajectories, up to the place `end`, are small enough to go together.
+    fn small_ones(&self, end: usize) -> Together {
         let (mut count, mut bytes) = (0, 0);
-        for trajectory in self.unacked.range(self.sent..) {
+        for trajectory in self.unacked.range(self.sent..end) {
             let more = trajectory.bytes();
             if more > SMALL || bytes + more > TOGETHER {
                 return Together { count, is_full: true };

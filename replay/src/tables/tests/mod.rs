@@ -158,19 +158,22 @@ fn who_waits_for_one_table_is_not_held_up_by_another() {
 }
 
 #[test]
-fn bad_priorities_are_refused_and_infinite_ones_are_the_largest() {
+fn bad_priorities_are_refused_and_none_is_larger_than_the_learner_has_set() {
     let prioritised = TableConfig { sampler: SamplerConfig::Prioritised { exponent: 1.0 }, ..uniform(10) };
     let (mut tables, _, replayed) = two(queue(), prioritised);
     for priority in [2.0, f32::INFINITY, f32::NAN, -1.0, -0.0] {
         tables.insert(header(10, 0, priority), 1, ());
     }
-    assert_eq!(tables.stats().tables[1].mass, 8.0);
+    // 1 each, but the last, which is 0.
+    assert_eq!(tables.stats().tables[1].mass, 4.0);
     let counts = tables.set_priorities(replayed, &[(0, f32::NAN), (1, -3.0), (99, 1.0), (2, 5.0), (3, 0.0)]);
     assert_eq!(counts, PriorityCounts { updated: 2, unknown: 1, refused: 2 });
-    assert_eq!(tables.stats().tables[1].mass, 9.0);
+    assert_eq!(tables.stats().tables[1].mass, 7.0);
     assert_eq!(tables.stats().tables[1].refused_priorities, 4);
     tables.set_priorities(replayed, &[(3, f32::INFINITY)]);
-    assert_eq!(tables.stats().tables[1].mass, 14.0);
+    assert_eq!(tables.stats().tables[1].mass, 12.0);
+    tables.insert(header(10, 0, 1e30), 1, ());
+    assert_eq!(tables.stats().tables[1].mass, 17.0);
 }
 
 /// The bits of −0 are those of a large number.

@@ -36,6 +36,8 @@ struct Slow {
     held: Vec<Held>,
     owed: f64,
     enough: usize,
+    /// The largest priority that a learner has set, or 1.
+    largest: f32,
     counts: Counts,
 }
 
@@ -43,7 +45,7 @@ impl Slow {
     fn new(name: &str, config: &TableConfig) -> Self {
         let enough = config.min_items;
         let (config, counts) = (config.clone(), Counts::default());
-        Slow { name: name.to_owned(), config, held: Vec::new(), owed: 0.0, enough, counts }
+        Slow { name: name.to_owned(), config, held: Vec::new(), owed: 0.0, enough, largest: 1.0, counts }
     }
 
     fn limit(&self) -> Option<u32> {
@@ -68,7 +70,8 @@ impl Slow {
         gone.push(held.key);
     }
 
-    fn insert(&mut self, held: Held, restored: bool, gone: &mut Vec<u64>) {
+    fn insert(&mut self, mut held: Held, restored: bool, gone: &mut Vec<u64>) {
+        held.priority = held.priority.min(self.largest);
         let before = gone.len();
         while !self.held.is_empty()
             && (self.held.len() + 1 > self.config.max_items
@@ -306,10 +309,12 @@ proptest! {
                 Step::Prioritise { table, priority } => {
                     let key = rng.random_range(0..=next_key);
                     let counts = both.tables.set_priorities(indices[table], &[(key, priority)]);
-                    let held = both.slow[table].held.iter_mut().find(|held| held.key == key);
+                    let slow = &mut both.slow[table];
+                    let held = slow.held.iter_mut().find(|held| held.key == key);
                     prop_assert_eq!((counts.updated == 1, counts.unknown == 1), (held.is_some(), held.is_none()));
                     if let Some(held) = held {
                         held.priority = priority;
+                        slow.largest = slow.largest.max(priority);
                     }
                 }
             }
