@@ -1,4 +1,5 @@
-//! Recognises files that are not the expected text, and says what they are and what to do.
+//! Reads files that people name, with a bound on their size; recognises those that are not the expected text, and says what they are
+//! and what to do.
 
 use std::fs::{File, FileType};
 use std::io::{self, Read as _};
@@ -106,30 +107,85 @@ pub fn name_near(path: &Path, error: io::Error) -> io::Error {
 /// # Errors
 /// The system's error, or what is wrong with the file and what to do.
 pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
-    let fail = |problem: String| io::Error::new(io::ErrorKind::InvalidData, problem);
     let is_handed_over =
         path.starts_with("/dev/fd") || path.starts_with("/proc/self/fd") || path == Path::new("/dev/stdin");
     if let Some(problem) =
         problem_of_path(path).map_err(|error| name_near(path, error))?.filter(|_| !is_handed_over)
     {
-        return Err(fail(problem.to_owned()));
+        return Err(invalid(problem.to_owned()));
     }
+    let mut file = File::open(path)?;
     let mut bytes = Vec::new();
-    File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
+    (&mut file).take(LOOKED_AT as u64).read_to_end(&mut bytes)?;
     if let Some(problem) = problem_of_content(&bytes) {
-        return Err(fail(problem.to_owned()));
+        return Err(invalid(problem.to_owned()));
     }
-    if bytes.len() as u64 > most {
-        return Err(fail(format!("is larger than {} MiB, the limit for such a file", most >> 20)));
+    read_rest(&mut file, most, &mut bytes)?;
+    let text = text_of(bytes)?;
+    Ok(text.strip_prefix(BYTE_ORDER_MARK).map(str::to_owned).unwrap_or(text))
+}
+
+/// Opens a regular file of at most `most` bytes: nothing that is read from it is without an end.
+///
+/// # Errors
+/// The system's error, or what is wrong with the file and what to do.
+pub fn open_bounded(path: &Path, most: u64) -> io::Result<File> {
+    // Opening a pipe would wait for its writer.
+    if let Some(problem) = problem_of_path(path)? {
+        return Err(invalid(problem.to_owned()));
     }
-    let text = String::from_utf8(bytes).map_err(|error| {
+    let file = File::open(path)?;
+    let bytes = file.metadata()?.len();
+    if bytes > most { Err(too_large(Some(bytes), most)) } else { Ok(file) }
+}
+
+/// Reads a regular file of at most `most` bytes.
+///
+/// # Errors
+/// As [`open_bounded`].
+pub fn read_bytes(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    read_rest(&mut open_bounded(path, most)?, most, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Reads what follows `bytes`, which are the beginning of the file, so that there are at most `most` in all.
+fn read_rest(file: &mut File, most: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
+    let known = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|found| found.len());
+    if known.is_some_and(|known| known > most) {
+        return Err(too_large(known, most));
+    }
+    file.take((most + 1).saturating_sub(bytes.len() as u64)).read_to_end(bytes)?;
+    if bytes.len() as u64 > most { Err(too_large(None, most)) } else { Ok(()) }
+}
+
+/// The bytes as UTF-8.
+fn text_of(bytes: Vec<u8>) -> io::Result<String> {
+    String::from_utf8(bytes).map_err(|error| {
         let row = 1 + error.as_bytes()[..error.utf8_error().valid_up_to()]
             .iter()
             .filter(|&&byte| byte == b'\n')
             .count();
-        fail(format!("is not UTF-8 (row {row}); save it as UTF-8"))
-    })?;
-    Ok(text.strip_prefix(BYTE_ORDER_MARK).map(str::to_owned).unwrap_or(text))
+        invalid(format!("is not UTF-8 (row {row}); save it as UTF-8"))
+    })
+}
+
+/// An error of what is in a file.
+pub(crate) fn invalid(problem: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, problem)
+}
+
+/// A file has more bytes than are read of one of its kind; how many, where that is known.
+pub(crate) fn too_large(bytes: Option<u64>, most: u64) -> io::Error {
+    let has = bytes.map_or_else(String::new, |bytes| format!(": it has {bytes} bytes"));
+    invalid(format!("is larger than {}, the limit for such a file{has}", amount(most)))
+}
+
+/// A number of bytes in the largest unit that divides it.
+fn amount(bytes: u64) -> String {
+    let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let found = units.into_iter().find(|(shift, _)| bytes > 0 && bytes.is_multiple_of(1 << shift));
+    found.map_or_else(|| format!("{bytes} bytes"), |(shift, unit)| format!("{} {unit}", bytes >> shift))
 }
 
 #[cfg(test)]
@@ -170,7 +226,12 @@ mod tests {
         };
         assert_eq!(read("\u{feff}a\r\n".as_bytes()).unwrap(), "a\r\n");
         assert!(read(b"a\nb\xff").unwrap_err().to_string().contains("is not UTF-8 (row 2)"));
-        assert!(read(b"01234567890").unwrap_err().to_string().contains("is larger than"));
+        let large = read(b"01234567890").unwrap_err().to_string();
+        assert!(large.contains("is larger than 10 bytes") && large.contains("it has 11 bytes"), "{large}");
+        // A file with a hole takes no room on the disk, and would take all memory.
+        File::create(&path).unwrap().set_len(6 << 30).unwrap();
+        let huge = read_bytes(&path, 16 << 20).unwrap_err().to_string();
+        assert_eq!(huge, "is larger than 16 MiB, the limit for such a file: it has 6442450944 bytes");
         assert!(read_text(&folder, 10).unwrap_err().to_string().contains("is a folder"));
         assert!(read_text(Path::new("/dev/zero"), 10).unwrap_err().to_string().contains("is a device"));
         std::fs::remove_dir_all(&folder).unwrap();
