@@ -237,9 +237,15 @@ fn keys(config: &Config) -> Check {
         let reason = "none configured: links are plain, and bound to loopback only".to_owned();
         return Check { name: "keys", state: State::Ok, reason };
     };
+    // A machine needs the secrets of its own roles only.
+    let mut roles = Keys::roles_in(folder);
+    if roles.is_empty() {
+        roles.push(Role::Learner);
+    }
     let found: Result<Vec<Keys>, TransportError> =
-        Role::ALL.into_iter().map(|role| Keys::load(folder, role)).collect();
-    outcome("keys", found.map(|_| format!("{} holds a pair for each role", folder.display())))
+        roles.iter().map(|role| Keys::load(folder, *role)).collect();
+    let names = roles.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    outcome("keys", found.map(|_| format!("{} holds a pair for: {names}", folder.display())))
 }
 
 /// The addresses that the services of this configuration bind on this machine: shards, learner, and metrics.
