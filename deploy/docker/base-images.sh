@@ -1,11 +1,12 @@
 #!/bin/sh
-# Makes the base images that the Dockerfiles name, for machines that reach Debian's packages but no image registry:
-# `debian:bookworm-slim` by debootstrap, and `rust:1.95-slim-bookworm` from it and this machine's own toolchain.
+# Makes base images for machines that reach Debian's packages but no image registry: one with Debian, by debootstrap, and
+# one with Rust, from it and this machine's own toolchain. They have names of their own: an official tag must mean the
+# official image. The last two lines of output choose them for a build: eval "$(deploy/docker/base-images.sh)".
 # Images that are there already are left alone. Needs root (or sudo), Docker, and a Rust toolchain.
 set -eu
 
-DEBIAN_IMAGE=${DEBIAN_IMAGE:-debian:bookworm-slim}
-RUST_IMAGE=${RUST_IMAGE:-rust:1.95-slim-bookworm}
+DEBIAN_IMAGE=longshore-base:bookworm
+RUST_IMAGE=longshore-base:rust
 HOST_CERTIFICATES=/etc/ssl/certs/ca-certificates.crt
 # Beside Debian's own bundle, which installing ca-certificates would write anew.
 CERTIFICATES=/etc/ssl/host-certificates.crt
@@ -49,6 +50,7 @@ make_rust() {
     trap - EXIT
 }
 
-present "$DEBIAN_IMAGE" || docker pull -q "$DEBIAN_IMAGE" >/dev/null 2>&1 || make_debian
-present "$RUST_IMAGE" || docker pull -q "$RUST_IMAGE" >/dev/null 2>&1 || make_rust
-say "present: $DEBIAN_IMAGE, $RUST_IMAGE"
+present "$DEBIAN_IMAGE" || make_debian
+present "$RUST_IMAGE" || make_rust
+echo "export DEBIAN_IMAGE=$DEBIAN_IMAGE"
+echo "export RUST_IMAGE=$RUST_IMAGE"

@@ -1,7 +1,8 @@
 # A replay shard: no libtorch, a small image. In a file of its own because the classic builder builds every stage of a
 # Dockerfile, and the other one downloads libtorch.
-ARG RUST_IMAGE=rust:1.95-slim-bookworm
-ARG DEBIAN_IMAGE=debian:bookworm-slim
+# By digest, so that every build starts from the same bytes; without a registry, base-images.sh makes others.
+ARG RUST_IMAGE=rust:1.95-slim-bookworm@sha256:d7482085ff5b415f84dba5647ae71606650bdef00db7aeb69f4b3d170c3e4082
+ARG DEBIAN_IMAGE=debian:bookworm-slim@sha256:88200866dfff7ea7f5cbcb6ec7c8a701889efe6fe859fe64d6990e4b07ea4171
 
 # Manifests with empty crates behind them: what the compilation of the dependencies hangs on, and nothing else.
 FROM ${DEBIAN_IMAGE} AS manifests
