@@ -55,6 +55,7 @@ impl Program for Arguments {
 }
 
 fn main() -> ExitCode {
+    policy::let_waiting_threads_sleep();
     policy::keep_freed_memory();
     telemetry::run_program::<Arguments>()
 }

@@ -57,6 +57,10 @@ impl Program for Arguments {
 }
 
 fn start(arguments: &Arguments) -> anyhow::Result<common::ExitCode> {
+    // It takes as long as a start: only those that compute for long have it.
+    if matches!(arguments.command, Command::Train(_) | Command::Evaluate(_) | Command::Bench(_)) {
+        policy::let_waiting_threads_sleep();
+    }
     match &arguments.command {
         Command::Train(arguments) => train::run(arguments),
         Command::Evaluate(arguments) => evaluate(arguments),

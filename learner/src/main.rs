@@ -119,6 +119,7 @@ impl Arguments {
 }
 
 fn main() -> ExitCode {
+    policy::let_waiting_threads_sleep();
     policy::keep_freed_memory();
     telemetry::run_program::<Arguments>()
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use common::RunSeed;
 use common::ids::{FencingToken, RunId};
 use configuration::{Config, parse_earlier};
-use durable::{FolderLock, atomic_write};
+use durable::{FolderLock, atomic_write, remove_leftovers};
 use serde::{Deserialize, Serialize};
 
 use crate::LearnerError;
@@ -57,6 +57,9 @@ impl RunFolder {
     pub fn open(path: &Path, config: &Config, init_from: Option<&Path>) -> Result<Self, LearnerError> {
         fs::create_dir_all(path.join("checkpoints")).map_err(|source| file_error(path, source))?;
         let lock = FolderLock::take(path)?;
+        for folder in [path.to_owned(), path.join("checkpoints")] {
+            remove_leftovers(&folder)?;
+        }
         check_run_folder(path, config, init_from)?;
         let file = path.join("run.json");
         let mut record = match fs::read(&file) {

@@ -27,6 +27,7 @@ mod sampling;
 mod scheduler;
 mod segment;
 mod spread;
+mod threads;
 
 pub use batch::GraphBatch;
 pub use checkpoint::{Checkpoint, FileEntry, Manifest, find_checkpoint, write_checkpoint};
@@ -43,6 +44,7 @@ pub use scheduler::{PolicyScheduler, Record};
 pub use spread::{Placement, collate_part, messages};
 
 pub use tch::Device;
+pub use threads::{let_waiting_threads_sleep, set_threads};
 pub use torch_extension::keep_freed_memory;
 
 /// Computes a sum with libtorch and returns a line for `longshore doctor` that names the loaded file.
@@ -79,11 +81,4 @@ pub fn cuda_check() -> String {
         Ok(devices) => format!("{devices} to compute on, cuda:0 to cuda:{}", devices - 1),
         Err(error) => format!("none: {error}"),
     }
-}
-
-/// Sets the number of threads for tensor operations in this process; 0 means one per core.
-pub fn set_threads(threads: usize) {
-    let threads =
-        if threads == 0 { std::thread::available_parallelism().map_or(1, Into::into) } else { threads };
-    tch::set_num_threads(threads as i32);
 }
