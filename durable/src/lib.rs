@@ -16,7 +16,7 @@ mod segment_reader;
 mod segment_recovery;
 mod simulated_disk;
 
-pub use atomic::{atomic_folder, atomic_write, check_writable, sync_folder, write_file};
+pub use atomic::{atomic_folder, atomic_write, check_writable, remove_leftovers, sync_folder, write_file};
 pub use disk::{Disk, DiskFile, FolderDisk};
 pub use error::DurableError;
 pub use lock::FolderLock;

@@ -2,9 +2,10 @@
 //! lack what the learner needs. The run ends at its budget with a sound policy, and all of it is counted.
 
 #![allow(clippy::unwrap_used, reason = "a test says by its panic what failed")]
+#![allow(clippy::print_stderr, reason = "the figures of a long test are told to whoever runs it")]
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use common::ids::{ActorId, FencingToken, Incarnation, PolicyVersion, SequenceNumber};
@@ -16,6 +17,7 @@ use system_tests::{Service, free_port, impatient, run};
 use transport::{ActorClient, ActorIdentity, Links, WriterOptions, wire};
 
 const PATIENCE: Duration = Duration::from_secs(240);
+const HOSTILE: ActorId = ActorId(7);
 /// What the learner may have at most, in bytes: a bomb that goes off would take gigabytes.
 const MOST_MEMORY: u64 = 1200 << 20;
 
@@ -100,76 +102,155 @@ fn hostile(schema: &Schema, number: usize) -> (u32, Vec<u8>, Vec<u8>) {
             let large = state(schema, 5000);
             (4000, sealed(&body(4000)), encoded(schema, std::iter::repeat_n(large, 4000)))
         }
-        7 => (2, vec![7; 40], plain()),
+        7 => (2, vec![7; 400], plain()),
         _ => changed(&|body| body.steps[0].choice = Choice::Act(9)),
+    }
+}
+
+/// The services of a run.
+struct Fleet {
+    run_folder: PathBuf,
+    config: Config,
+    shard: Service,
+    learner: Service,
+    actor: Service,
+}
+
+impl Fleet {
+    fn start(folder: &Path, settings: &[&str]) -> Self {
+        let file = write_config(folder);
+        let config: Config = configuration::load(Path::new(&file), &[]).unwrap();
+        let run_folder = folder.join("run");
+        let shard = Service::start(folder, "shard", "longshore-replay", &["-c", &file, "--shard", "0"]);
+        let path = run_folder.display().to_string();
+        let mut words = vec!["-c", &file, "--run-folder", &path];
+        settings.iter().for_each(|setting| words.extend(["--set", setting]));
+        let learner = Service::start(folder, "learner", "longshore-learner", &words);
+        let actor = Service::start(folder, "actor", "longshore-actor", &["-c", &file]);
+        Fleet { run_folder, config, shard, learner, actor }
+    }
+
+    fn wait_for_checkpoint(&self) {
+        let since = Instant::now();
+        while !self.run_folder.join("checkpoints/v00000020").exists() {
+            assert!(since.elapsed() < PATIENCE, "{}", self.learner.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// An actor of the run that has its key.
+    fn hostile_client(&self) -> ActorClient {
+        let record: serde_json::Value =
+            serde_json::from_slice(&fs::read(self.run_folder.join("run.json")).unwrap()).unwrap();
+        let links = Links::of_actor(&self.config.transport).unwrap();
+        let identity = ActorIdentity {
+            run: record["run"].as_str().unwrap().parse().unwrap(),
+            actor: HOSTILE,
+            incarnation: Incarnation(1),
+            schema: policy::schema_of(&self.config).digest(),
+        };
+        let options = WriterOptions { spool: 100, spool_bytes: 1 << 30, link: impatient() };
+        ActorClient::connect(&links.transport, &links.shards, identity, options, None, &Shutdown::new())
+            .unwrap()
+    }
+
+    /// Sends what no honest actor does until the learner ends; returns how much was sent, and the learner's memory in bytes
+    /// from time to time.
+    fn attack(&mut self, patience: Duration) -> (usize, Vec<u64>) {
+        let (mut client, schema) = (self.hostile_client(), policy::schema_of(&self.config));
+        let (since, mut sent, mut memory) = (Instant::now(), 0, Vec::new());
+        while !self.learner.has_ended() {
+            assert!(since.elapsed() < patience, "{}", self.learner.log());
+            let (steps, body, states) = hostile(&schema, sent);
+            if client.insert(hostile_header(sent, steps), body, states).is_err() {
+                break;
+            }
+            sent += 1;
+            memory.push(self.learner.memory());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        (sent, memory)
+    }
+
+    /// Waits until every service has ended as it should.
+    fn end(&mut self) {
+        for service in [&mut self.learner, &mut self.actor, &mut self.shard] {
+            assert_eq!(service.wait(PATIENCE), Some(0), "{}", service.log());
+        }
+    }
+
+    /// The newest row of metrics that has `name`.
+    fn newest(&self, name: &str) -> serde_json::Value {
+        let metrics = fs::read_to_string(self.run_folder.join("metrics.jsonl")).unwrap();
+        let last = metrics.lines().rev().find(|line| line.contains(name)).unwrap();
+        serde_json::from_str(last).unwrap()
+    }
+
+    fn best(&self) -> policy::Checkpoint {
+        policy::Checkpoint::open(&self.run_folder.join("checkpoints/best")).unwrap()
+    }
+}
+
+fn hostile_header(number: usize, steps: u32) -> TrajectoryHeader {
+    let version = PolicyVersion { token: FencingToken(1), number: 1_000_000 };
+    TrajectoryHeader {
+        actor: HOSTILE,
+        incarnation: Incarnation(1),
+        sequence: SequenceNumber(0),
+        ordinal: number as u64,
+        first_version: version,
+        last_version: version,
+        priority: f32::INFINITY,
+        steps,
     }
 }
 
 #[test]
 fn a_run_ends_as_it_should_beside_an_actor_that_sends_what_no_honest_one_does() {
     let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    let file = write_config(folder);
-    let config: Config = configuration::load(Path::new(&file), &[]).unwrap();
-    let run_folder = folder.join("run");
-    let mut shard = Service::start(folder, "shard", "longshore-replay", &["-c", &file, "--shard", "0"]);
-    let words = ["-c", &file, "--run-folder", &run_folder.display().to_string()];
-    let mut learner = Service::start(folder, "learner", "longshore-learner", &words);
-    let mut actor = Service::start(folder, "actor", "longshore-actor", &["-c", &file]);
-    let since = Instant::now();
-    while !run_folder.join("checkpoints/v00000020").exists() {
-        assert!(since.elapsed() < PATIENCE, "{}", learner.log());
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    let record: serde_json::Value =
-        serde_json::from_slice(&fs::read(run_folder.join("run.json")).unwrap()).unwrap();
-    let schema = policy::schema_of(&config);
-    let links = Links::of_actor(&config.transport).unwrap();
-    let id = ActorId(7);
-    let identity = ActorIdentity {
-        run: record["run"].as_str().unwrap().parse().unwrap(),
-        actor: id,
-        incarnation: Incarnation(1),
-        schema: schema.digest(),
-    };
-    let options = WriterOptions { spool: 100, spool_bytes: 1 << 30, link: impatient() };
-    let mut client =
-        ActorClient::connect(&links.transport, &links.shards, identity, options, None, &Shutdown::new())
-            .unwrap();
-    let (mut sent, mut most) = (0, 0);
-    while !learner.has_ended() {
-        assert!(since.elapsed() < PATIENCE, "{}", learner.log());
-        let (steps, body, states) = hostile(&schema, sent);
-        let version = PolicyVersion { token: FencingToken(1), number: 1_000_000 };
-        let header = TrajectoryHeader {
-            actor: id,
-            incarnation: Incarnation(1),
-            sequence: SequenceNumber(0),
-            ordinal: sent as u64,
-            first_version: version,
-            last_version: version,
-            priority: f32::INFINITY,
-            steps,
-        };
-        if client.insert(header, body, states).is_err() {
-            break;
-        }
-        sent += 1;
-        most = most.max(learner.memory());
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    assert_eq!(learner.wait(PATIENCE), Some(0), "{}", learner.log());
-    assert_eq!(actor.wait(PATIENCE), Some(0), "{}", actor.log());
-    assert_eq!(shard.wait(PATIENCE), Some(0), "{}", shard.log());
+    let mut fleet = Fleet::start(folder.path(), &[]);
+    fleet.wait_for_checkpoint();
+    let (sent, memory) = fleet.attack(PATIENCE);
+    fleet.end();
     assert!(sent > 50, "{sent}");
-    assert!(most < MOST_MEMORY, "{most} bytes");
+    assert!(memory.iter().all(|bytes| *bytes < MOST_MEMORY), "{:?} bytes", memory.iter().max());
     // What was dropped is counted, its actor was put off, and what was learnt is sound.
-    let metrics = fs::read_to_string(run_folder.join("metrics.jsonl")).unwrap();
-    let last = metrics.lines().rev().find(|line| line.contains("data/dropped_damaged")).unwrap();
-    let last: serde_json::Value = serde_json::from_str(last).unwrap();
+    let last = fleet.newest("data/dropped_damaged");
     let count = |name: &str| last[name].as_f64().unwrap();
     assert!(count("data/dropped_damaged") >= 20.0 && count("data/dropped_put_off") > 0.0, "{last}");
-    assert!(learner.log().contains("are dropped unread for a while"), "{}", learner.log());
-    let best = policy::Checkpoint::open(&run_folder.join("checkpoints/best")).unwrap();
+    assert!(fleet.learner.log().contains("are dropped unread for a while"), "{}", fleet.learner.log());
+    let best = fleet.best();
     assert!(best.scheduler("best").is_ok() && best.manifest.validation.is_some_and(f64::is_finite));
+}
+
+/// As long as `LONGSHORE_SOAK_MINUTES` says, a minute at least; then as many steps without the hostile actor.
+#[test]
+#[ignore = "long: part of `./run soak`"]
+fn a_hostile_actor_changes_neither_what_is_learnt_nor_the_memory() {
+    let minutes: f64 =
+        std::env::var("LONGSHORE_SOAK_MINUTES").ok().and_then(|text| text.parse().ok()).unwrap_or(0.0);
+    let minutes = (minutes / 2.0).max(1.0);
+    let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let wall = format!("learner.wall_limit_minutes={minutes}");
+    let unlimited = "learner.budget_steps=1000000000";
+    let mut attacked = Fleet::start(folders[0].path(), &[&wall, unlimited]);
+    attacked.wait_for_checkpoint();
+    let patience = Duration::from_secs_f64(60.0 * minutes) + PATIENCE;
+    let (sent, memory) = attacked.attack(patience);
+    attacked.end();
+    let quarter = memory.len() / 4;
+    let largest = |part: &[u64]| part.iter().copied().max().unwrap();
+    let (before, after) = (largest(&memory[quarter..2 * quarter]), largest(&memory[3 * quarter..]));
+    eprintln!("{sent} hostile trajectories; the learner had at most {before} bytes early and {after} late");
+    assert!(after < before + before / 5, "the learner grew from {before} to {after} bytes");
+    let row = attacked.newest("data/dropped_damaged");
+    eprintln!("{row}");
+    let steps = format!("learner.budget_steps={}", attacked.best().manifest.environment_steps.max(1));
+    let mut peaceful = Fleet::start(folders[1].path(), &[&steps]);
+    assert_eq!(peaceful.learner.wait(2 * patience), Some(0), "{}", peaceful.learner.log());
+    peaceful.end();
+    let score = |fleet: &Fleet| fleet.best().manifest.validation.unwrap();
+    let (beside, alone) = (score(&attacked), score(&peaceful));
+    eprintln!("best score {beside} beside the hostile actor, {alone} without, after {steps}");
+    assert!((beside - alone).abs() < 0.15 * alone.abs(), "{beside} and {alone}");
 }
