@@ -24,7 +24,7 @@ pub struct KeygenArguments {
     #[arg(long)]
     pub force: bool,
     /// Makes the folders FOLDER/learner, FOLDER/replay and FOLDER/actor, too, each with what a service of this role needs and
-    /// no other secret; those that are there always get new keys.
+    /// no other secret. Once they are there, every call keeps them up to date.
     #[arg(long)]
     pub role_folders: bool,
 }
