@@ -15,7 +15,7 @@ pub struct LoadedPolicy {
     /// The scenario that the policy was trained for.
     pub scenario: Scenario,
     /// Digest of its checkpoint's files.
-    pub digest: String,
+    pub digest: Digest,
     /// The preference that it plays with, where `--preference` gives one and it can have one.
     pub preference: Option<String>,
     /// Makes a new scheduler from the policy, one per thread.
@@ -36,7 +36,7 @@ pub fn load_policy(path: &Path, preference: Option<&str>) -> anyhow::Result<Load
     let files = serde_json::to_vec(&checkpoint.manifest.files)?;
     Ok(LoadedPolicy {
         scenario: checkpoint.manifest.config.simulator.scenario,
-        digest: Digest::of(&files).to_string(),
+        digest: Digest::of(&files),
         preference: preference.map(|preference| preference.to_string()),
         make: maker(checkpoint, path.display().to_string(), preference),
     })

@@ -27,6 +27,17 @@ pub fn read_within(folder: &Path, name: &str, most: u64) -> io::Result<Vec<u8>> 
     if bytes.len() as u64 > most { Err(too_large(None, most)) } else { Ok(bytes) }
 }
 
+/// Whether what is called `name`, which may not be there yet, can be written without leaving the folder through a link.
+///
+/// # Errors
+/// As [`open_within`].
+pub fn check_within(folder: &Path, name: &str) -> io::Result<()> {
+    match path_within(folder, name) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        found => found.map(drop),
+    }
+}
+
 /// Where the file called `name` lies, without links.
 fn path_within(folder: &Path, name: &str) -> io::Result<PathBuf> {
     let is_part = |part: Component<'_>| matches!(part, Component::Normal(_));
@@ -35,7 +46,11 @@ fn path_within(folder: &Path, name: &str) -> io::Result<PathBuf> {
         return Err(invalid(format!("`{}` {problem}", printable(name))));
     }
     let folder = folder.canonicalize()?;
-    let path = folder.join(name).canonicalize()?;
+    let path = folder.join(name);
+    let path = path.canonicalize().map_err(|error| {
+        let leads_nowhere = error.kind() == io::ErrorKind::NotFound && path.is_symlink();
+        if leads_nowhere { invalid("is a link that leads to nothing; remove it".to_owned()) } else { error }
+    })?;
     if path.starts_with(&folder) {
         return Ok(path);
     }
@@ -59,6 +74,7 @@ mod tests {
         symlink("deep/file", folder.join("in")).unwrap();
         symlink("..", folder.join("up")).unwrap();
         symlink("/dev/zero", folder.join("zero")).unwrap();
+        symlink("../missing", folder.join("missing")).unwrap();
         symlink(&folder, parent.join("link")).unwrap();
         assert!(std::process::Command::new("mkfifo").arg(folder.join("pipe")).status().unwrap().success());
         for (folder, name) in [(&folder, "deep/file"), (&folder, "in"), (&parent.join("link"), "in")] {
@@ -73,12 +89,16 @@ mod tests {
             ("out", "is a link that leads out of its folder"),
             ("up/outside", "is a link that leads out of its folder"),
             ("zero", "is a link that leads out of its folder"),
+            ("missing", "is a link that leads to nothing"),
             ("pipe", "is a pipe"),
             ("deep", "is a folder"),
         ] {
             let error = read_within(&folder, name, 6).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{name}");
             assert!(error.to_string().contains(words), "{name}: {error}");
+        }
+        for (name, may_be_written) in [("new", true), ("in", true), ("out", false), ("missing", false)] {
+            assert_eq!(check_within(&folder, name).is_ok(), may_be_written, "{name}");
         }
         assert!(read_within(&folder, "in", 5).unwrap_err().to_string().contains("larger than 5 bytes"));
         assert_eq!(read_within(&folder, "none", 6).unwrap_err().kind(), io::ErrorKind::NotFound);

@@ -3,6 +3,9 @@
 //! Every chart is an [`Element`], of which a page takes the text and [`panels`] makes one picture. Lengths are in pixels of the
 //! drawing. Marks carry their colours themselves; [`STYLE_SHEET`] overrides them, light and dark.
 
+// What is shown can come from files of anybody: it is cut by letters, as an offset within one is a panic.
+#![cfg_attr(not(test), deny(clippy::string_slice))]
+
 mod axis;
 mod bars;
 mod course;

@@ -26,3 +26,20 @@ pub fn html_page(title: &str, links: &str, body: &str, script: &str) -> String {
         css = include_str!("page.css"),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_browser_runs_the_script_of_the_page_and_no_other() {
+        let page = html_page("<b>a</b>", "", "<p>b</p>", "let own = 1;");
+        let script = page.split("<script>").nth(1).and_then(|rest| rest.split("</script>").next()).unwrap();
+        let hash = STANDARD.encode(Digest::of(script.as_bytes()).0);
+        let policy = format!("default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{hash}'");
+        let meta = format!("<meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\"/>");
+        // What stands before the policy is not under it.
+        assert!(page.find(&meta) < page.find("<title>") && page.contains(&meta), "{page}");
+        assert!(script.contains("let own = 1;") && page.contains("<title>&lt;b&gt;a&lt;/b&gt;</title>"));
+    }
+}

@@ -2,6 +2,8 @@
 
 /// Bins at the start; at twice as many two become one.
 const BINS: usize = 200;
+/// Bins that there can be; rounding may leave one more than twice as many.
+pub(crate) const MOST_BINS: usize = 2 * BINS + 1;
 
 /// Time integrals of a piecewise constant value.
 #[derive(Clone, Debug)]

@@ -8,8 +8,8 @@ use crate::error::EvaluationError;
 use crate::judged::{Judged, has_workflows};
 use crate::metrics::metrics_of;
 use crate::reference::is_reference;
-use crate::results::{Bootstraps, Episode, Point, Results};
-use crate::statistics::Interval;
+use crate::results::{Episode, Point, Results};
+use crate::statistics::{Bootstraps, Interval};
 
 /// What the primary figure and its guard say together. A difference counts where its 95% interval excludes zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -38,23 +38,24 @@ impl DecisionTimes {
     /// Adds the counts of `other`.
     pub fn merge(&mut self, other: &DecisionTimes) {
         for (bucket, count) in &other.counts {
-            *self.counts.entry(*bucket).or_default() += count;
+            let known = self.counts.entry(*bucket).or_default();
+            *known = known.saturating_add(*count);
         }
     }
 
     /// Number of decisions counted so far.
     #[must_use]
     pub fn decisions(&self) -> u64 {
-        self.counts.values().sum()
+        self.counts.values().fold(0, |all, count| all.saturating_add(*count))
     }
 
     /// The time that a fraction of the decisions does not exceed, microseconds; 0 without decisions.
     #[must_use]
     pub fn quantile_us(&self, fraction: f64) -> f64 {
         let wanted = fraction * self.decisions() as f64;
-        let mut seen = 0;
+        let mut seen = 0_u64;
         for (bucket, count) in &self.counts {
-            seen += count;
+            seen = seen.saturating_add(*count);
             if seen as f64 >= wanted {
                 return ((f64::from(*bucket) + 0.5) / BUCKETS_PER_OCTAVE).exp2() / 1000.0;
             }

@@ -53,18 +53,18 @@ pub enum EvaluationError {
     /// A simulation could not be made.
     #[error(transparent)]
     Simulator(#[from] SetUpError),
-    /// A file of jobs could not be read.
+    /// A file could not be read, or is none that can be.
     #[error("{}: {cause}", path.display())]
     Read {
         /// File that could not be read.
         path: PathBuf,
-        /// What the system says.
+        /// What the system says, or what is wrong with the file.
         cause: std::io::Error,
     },
-    /// A file of jobs is malformed.
+    /// A value of a JSON file is wrong.
     #[error("{}: `{key}`: {message}", path.display())]
-    Jobs {
-        /// Malformed file of jobs.
+    Key {
+        /// The file.
         path: PathBuf,
         /// Path of the wrong value in the file, e.g. `sequences[0].jobs[2].length`.
         key: String,
@@ -79,12 +79,12 @@ pub enum EvaluationError {
         /// What differs and what would be right.
         message: String,
     },
-    /// A file of a results folder is malformed.
+    /// A row of a file of a results folder is malformed.
     #[error("{}: row {row}: {message}", path.display())]
     Results {
         /// Malformed file of the results folder.
         path: PathBuf,
-        /// Row in the file, from 1; 0 for the whole file.
+        /// Row in the file, from 1.
         row: usize,
         /// What is wrong and what would be right.
         message: String,
@@ -137,7 +137,7 @@ impl ExitStatus for EvaluationError {
             | EvaluationError::OtherResults { .. } => ExitCode::Config,
             EvaluationError::Simulator(_)
             | EvaluationError::Read { .. }
-            | EvaluationError::Jobs { .. }
+            | EvaluationError::Key { .. }
             | EvaluationError::Results { .. } => ExitCode::Input,
             EvaluationError::Durable(error) => error.exit_code(),
             EvaluationError::Append { .. } => ExitCode::Storage,

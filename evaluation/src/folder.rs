@@ -2,28 +2,24 @@
 //! `results.csv` a row for every workload, load and scheduler. Episodes are appended and made durable in groups:
 //! an evaluation that is killed loses at most its last seconds, and the same command continues it.
 
-use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use common::ids::Digest;
+use common::folder_file::check_within;
 use durable::FolderLock;
-use heuristics::canonical_name;
 
+use crate::episodes_file::{EPISODES, check_room, read_episodes};
 use crate::error::EvaluationError;
-use crate::manifest::{MANIFEST, Manifest, read_manifest};
-use crate::record::{Cell, EpisodeRecord};
-use crate::recording::Recording;
+use crate::manifest::Manifest;
+use crate::manifest_file::{MANIFEST, read_manifest};
+use crate::record::EpisodeRecord;
+use crate::recording_file::RECORDINGS;
 use crate::results::Results;
 use crate::results_csv::summaries_csv;
 
-const EPISODES: &str = "episodes.jsonl";
 const SUMMARY: &str = "results.csv";
-const RECORDINGS: &str = "recordings";
-/// Longest name of a recording, bytes, without its ending.
-const LONGEST_FILE_NAME: usize = 150;
 /// Time after which appended lines are made durable.
 const SYNC_EVERY: Duration = Duration::from_secs(2);
 
@@ -34,6 +30,7 @@ pub struct ResultsFolder {
     /// Results of all episodes in the folder.
     pub results: Results,
     file: File,
+    bytes: u64,
     written: Instant,
     _lock: FolderLock,
 }
@@ -46,6 +43,10 @@ impl ResultsFolder {
     pub fn open(path: &Path, asked: &Manifest) -> Result<Self, EvaluationError> {
         let io = |cause| EvaluationError::Append { path: path.to_owned(), cause };
         std::fs::create_dir_all(path).map_err(io)?;
+        for name in [MANIFEST, EPISODES, SUMMARY, RECORDINGS] {
+            check_within(path, name)
+                .map_err(|cause| EvaluationError::Read { path: path.join(name), cause })?;
+        }
         let lock = FolderLock::take(path)?;
         let manifest_path = path.join(MANIFEST);
         let manifest = if manifest_path.exists() {
@@ -71,6 +72,7 @@ impl ResultsFolder {
             manifest,
             results,
             file,
+            bytes: end,
             written: Instant::now(),
             _lock: lock,
         })
@@ -83,6 +85,8 @@ impl ResultsFolder {
     pub fn append(&mut self, record: EpisodeRecord) -> Result<(), EvaluationError> {
         let mut line = record.to_line(self.results.scenario());
         line.push('\n');
+        self.bytes += line.len() as u64;
+        check_room(self.bytes).map_err(|cause| self.fail(cause))?;
         self.file.write_all(line.as_bytes()).map_err(|cause| self.fail(cause))?;
         if self.written.elapsed() >= SYNC_EVERY {
             self.sync()?;
@@ -136,95 +140,6 @@ pub fn is_results_file(folder: &Path, path: &Path) -> bool {
     }
 }
 
-/// Puts a recording into a results folder.
-///
-/// # Errors
-/// When the disk refuses.
-pub fn write_recording(folder: &Path, recording: &Recording) -> Result<(), EvaluationError> {
-    let io = |cause| EvaluationError::Append { path: folder.to_owned(), cause };
-    std::fs::create_dir_all(folder.join(RECORDINGS)).map_err(io)?;
-    let cell = Cell {
-        workload: recording.workload.as_str().into(),
-        load: recording.load,
-        scheduler: recording.scheduler.as_str().into(),
-    };
-    let text = serde_json::to_string(recording).expect("names and numbers can be written as JSON");
-    Ok(durable::atomic_write(&recording_path(folder, &cell), text.as_bytes())?)
-}
-
-/// Where the recording of a cell lies, or would.
-#[must_use]
-pub fn recording_path(folder: &Path, cell: &Cell) -> PathBuf {
-    let name = format!("{}@{}@{}", cell.workload, cell.load, cell.scheduler);
-    let plain =
-        |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-' | '+' | '@');
-    let mut file: String = name.chars().map(|letter| if plain(letter) { letter } else { '_' }).collect();
-    // Two names must not become one file, and names of folders may be longer than those of files.
-    if file != name || file.len() > LONGEST_FILE_NAME {
-        file.truncate(LONGEST_FILE_NAME);
-        let digest = Digest::of(name.as_bytes()).to_string();
-        file.push('~');
-        file.extend(digest.chars().take(12));
-    }
-    folder.join(RECORDINGS).join(file + ".json")
-}
-
-/// All recordings of a results folder, by name.
-///
-/// # Errors
-/// When one is malformed.
-pub fn read_recordings(folder: &Path) -> Result<Vec<Recording>, EvaluationError> {
-    let path = folder.join(RECORDINGS);
-    let entries = match std::fs::read_dir(&path) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(cause) => return Err(EvaluationError::Read { path, cause }),
-    };
-    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|ending| ending == "json"));
-    paths.sort();
-    let read = |path: PathBuf| {
-        let text = std::fs::read_to_string(&path)
-            .map_err(|cause| EvaluationError::Read { path: path.clone(), cause })?;
-        serde_json::from_str(&text).map_err(|error| EvaluationError::Results {
-            path,
-            row: 0,
-            message: error.to_string(),
-        })
-    };
-    paths.into_iter().map(read).collect()
-}
-
-/// The episodes, and where the last whole line ends.
-fn read_episodes(folder: &Path, manifest: &Manifest) -> Result<(Results, u64), EvaluationError> {
-    let mut results = Results::new(manifest.scenario);
-    let path = folder.join(EPISODES);
-    let bytes = match std::fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok((results, 0)),
-        Err(cause) => return Err(EvaluationError::Read { path, cause }),
-    };
-    let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |place| place + 1);
-    let fail = |row: usize, message: String| EvaluationError::Results { path: path.clone(), row, message };
-    let text = std::str::from_utf8(&bytes[..end]).map_err(|error| fail(0, error.to_string()))?;
-    let (mut names, mut schedulers) = (BTreeMap::new(), BTreeMap::new());
-    for (row, line) in text.lines().enumerate() {
-        let mut record = EpisodeRecord::from_line(line, manifest.scenario).map_err(|message| {
-            fail(row + 1, format!("{message}; remove the line and its episode is played again"))
-        })?;
-        // Thousands of lines share a few names.
-        let (workload, scheduler) = (&mut record.cell.workload, &mut record.cell.scheduler);
-        *workload = names.entry(workload.to_string()).or_insert_with(|| workload.clone()).clone();
-        let named = || match canonical_name(scheduler, manifest.scenario) {
-            Ok(rule) if !manifest.is_learnt(scheduler) => rule.into(),
-            _ => scheduler.clone(),
-        };
-        *scheduler = schedulers.entry(scheduler.to_string()).or_insert_with(named).clone();
-        results.add(record);
-    }
-    Ok((results, end as u64))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,7 +148,7 @@ mod tests {
     fn a_report_may_lie_in_the_folder_but_not_over_its_files() {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str| folder.path().join(name);
-        std::fs::create_dir(file(RECORDINGS)).unwrap();
+        std::fs::create_dir(file("recordings")).unwrap();
         for name in [EPISODES, "recordings/a.json", "report.html"] {
             std::fs::write(file(name), "{}").unwrap();
         }
@@ -247,24 +162,6 @@ mod tests {
             ("new.html", false),
         ] {
             assert_eq!(is_results_file(folder.path(), &file(name)), is_part, "{name}");
-        }
-    }
-
-    #[test]
-    fn every_recording_has_a_file_of_its_own_in_the_folder() {
-        let path = |scheduler: &str| {
-            let cell = Cell { workload: "steady".into(), load: 90.0, scheduler: scheduler.into() };
-            recording_path(Path::new("out"), &cell)
-        };
-        assert_eq!(path("sjf+best-fit"), Path::new("out/recordings/steady@90@sjf+best-fit.json"));
-        let long = "n".repeat(5000);
-        let names =
-            ["runs/a_b", "runs_a/b", "runs_a_b", "../../x", "a\0b", "é", "a\nb", &long, &format!("{long}m")];
-        let paths: std::collections::BTreeSet<PathBuf> = names.iter().map(|name| path(name)).collect();
-        assert_eq!(paths.len(), names.len());
-        for path in paths {
-            assert_eq!(path.parent(), Some(Path::new("out/recordings")), "{}", path.display());
-            assert!(path.file_name().is_some_and(|name| name.len() < 200), "{}", path.display());
         }
     }
 }

@@ -106,8 +106,8 @@ impl<'de> Deserialize<'de> for Rate {
     }
 }
 
-/// Bytes of a file; some ten million jobs.
-const LARGEST_FILE: u64 = 1 << 30;
+/// Bytes of a file; some three million jobs.
+const LARGEST_FILE: u64 = 256 << 20;
 /// Steps in which jobs may arrive, and that all jobs of a sequence run, each.
 const MOST_STEPS: u64 = 10_000_000;
 /// As a configuration has it.
@@ -126,7 +126,7 @@ const LARGEST_ID: u64 = (1 << 53) - 1;
 pub fn read_jobs(path: &Path) -> Result<Vec<NamedJobs>, EvaluationError> {
     let text = read_text(path, LARGEST_FILE)
         .map_err(|cause| EvaluationError::Read { path: path.to_owned(), cause })?;
-    let fail = |key: String, message: String| EvaluationError::Jobs { path: path.to_owned(), key, message };
+    let fail = |key: String, message: String| EvaluationError::Key { path: path.to_owned(), key, message };
     let mut reader = serde_json::Deserializer::from_str(&text);
     let file: File = serde_path_to_error::deserialize(&mut reader)
         .map_err(|error| fail(printable(&error.path().to_string()), error.inner().to_string()))?;

@@ -5,21 +5,27 @@
 //! same whatever the number of threads, decision times aside. [`Grid`] plays, [`ResultsFolder`] keeps, [`compare()`] and
 //! [`strongest()`] judge.
 
+// What is shown can come from files of anybody: it is cut by letters, as an offset within one is a panic.
+#![cfg_attr(not(test), deny(clippy::string_slice))]
+
 mod bins;
 mod compare;
 mod contender;
 mod decision_times;
+mod episodes_file;
 mod error;
 mod folder;
 mod grid;
 mod jobs;
 mod judged;
 mod manifest;
+mod manifest_file;
 mod metrics;
 mod picture;
 mod play;
 mod record;
 mod recording;
+mod recording_file;
 mod reference;
 mod report;
 mod results;
@@ -39,9 +45,7 @@ pub use compare::{Comparison, PairedDifference, Verdict, compare};
 pub use contender::{Contender, MakeScheduler};
 pub use decision_times::DecisionTimes;
 pub use error::EvaluationError;
-pub use folder::{
-    ResultsFolder, is_results_file, read_recordings, read_results, recording_path, write_recording,
-};
+pub use folder::{ResultsFolder, is_results_file, read_results};
 pub use grid::{Grid, Kind, Workload};
 pub use jobs::{JobsRecord, evaluate_jobs, read_jobs};
 pub use judged::Judged;
@@ -51,6 +55,7 @@ pub use picture::{serverless_picture, slots_picture};
 pub use play::play_batch;
 pub use record::{Cell, EpisodeRecord};
 pub use recording::{ContainerState, Recording, Span, record_episode};
+pub use recording_file::{read_recordings, recording_path, write_recording};
 pub use reference::{Reference, is_reference, shown_name};
 pub use report::{Explained, ReportInput, middle_load, report_html};
 pub use results::{ENOUGH_SEEDS, Episode, Point, Results, Summary};

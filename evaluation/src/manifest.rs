@@ -1,17 +1,13 @@
-//! What a results folder holds: `evaluation.json`, and what contradicts it.
+//! What a results folder holds, as its `evaluation.json` says, and what contradicts it.
 
 use std::path::Path;
 
 use common::ids::Digest;
 use common::name::printable;
 use common::trajectory::Scenario;
+use common::user_file::open_bounded;
 use heuristics::canonical_name;
 use serde::{Deserialize, Serialize};
-
-use crate::error::EvaluationError;
-
-/// File name of the manifest in a results folder.
-pub(crate) const MANIFEST: &str = "evaluation.json";
 
 /// What an evaluation was asked for, and of what.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,7 +36,7 @@ pub struct WorkloadEntry {
     /// Canonical name, unique in the folder.
     pub name: String,
     /// Digest of the configuration and its input files; see [`digest_of`].
-    pub digest: String,
+    pub digest: Digest,
     /// The configuration, so that an episode can be replayed.
     pub config: serde_json::Value,
 }
@@ -52,7 +48,7 @@ pub struct SchedulerEntry {
     pub name: String,
     /// Digest of its checkpoint, where it is learnt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub checkpoint: Option<String>,
+    pub checkpoint: Option<Digest>,
 }
 
 impl Manifest {
@@ -153,45 +149,23 @@ fn different_keys(path: &str, one: &serde_json::Value, other: &serde_json::Value
 
 /// The digest of a configuration and of the content of every file that it names, wherever these lie.
 #[must_use]
-pub fn digest_of(config: &serde_json::Value) -> String {
+pub fn digest_of(config: &serde_json::Value) -> Digest {
     let mut config = config.clone();
     name_by_content(&mut config);
-    Digest::of(config.to_string().as_bytes()).to_string()
+    Digest::of(config.to_string().as_bytes())
 }
 
 fn name_by_content(value: &mut serde_json::Value) {
     match value {
         serde_json::Value::String(text) => {
             let path = Path::new(text.as_str());
-            if let (true, Ok(bytes)) = (path.is_file(), std::fs::read(path)) {
-                *text = Digest::of(&bytes).to_string();
+            // Of a file of any size little is held at once; what is no regular file may have no end.
+            if let Ok(digest) = open_bounded(path, u64::MAX).and_then(Digest::of_reader) {
+                *text = digest.to_string();
             }
         }
         serde_json::Value::Array(values) => values.iter_mut().for_each(name_by_content),
         serde_json::Value::Object(values) => values.values_mut().for_each(name_by_content),
         _ => {}
     }
-}
-
-/// Reads the manifest of a results folder.
-///
-/// # Errors
-/// When there is none, or it is malformed or of another schema.
-pub(crate) fn read_manifest(folder: &Path) -> Result<Manifest, EvaluationError> {
-    let path = folder.join(MANIFEST);
-    if !path.is_file() {
-        let message = format!(
-            "is no results folder: it has no {MANIFEST}; `longshore evaluate … --out FOLDER` writes one"
-        );
-        return Err(EvaluationError::Results { path: folder.to_owned(), row: 0, message });
-    }
-    let text = std::fs::read_to_string(&path)
-        .map_err(|cause| EvaluationError::Read { path: path.clone(), cause })?;
-    let fail = |message: String| EvaluationError::Results { path: path.clone(), row: 0, message };
-    let mut manifest: Manifest = serde_json::from_str(&text).map_err(|error| fail(error.to_string()))?;
-    if manifest.schema != 1 {
-        return Err(fail(format!("schema is {}; this version of Longshore reads schema 1", manifest.schema)));
-    }
-    manifest.name_rules();
-    Ok(manifest)
 }

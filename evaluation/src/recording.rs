@@ -17,7 +17,7 @@ use crate::record::Cell;
 /// Spans of containers that are kept: as many as a picture can show.
 const MOST_SPANS: usize = 1500;
 /// Nodes whose containers are kept.
-const NODES_SHOWN: u32 = 6;
+pub(crate) const NODES_SHOWN: u32 = 6;
 
 /// What a container does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

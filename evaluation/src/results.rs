@@ -11,7 +11,7 @@ use crate::error::EvaluationError;
 use crate::metrics::{Metric, metrics_of};
 use crate::record::{Cell, EpisodeRecord};
 use crate::reference::is_reference;
-use crate::statistics::{Bootstrap, Interval, ratio_of_sums};
+use crate::statistics::{Bootstraps, Interval, ratio_of_sums};
 
 /// Smallest number of seeds from which a comparison is reliable.
 pub const ENOUGH_SEEDS: u32 = 30;
@@ -94,7 +94,8 @@ impl Results {
             return;
         }
         for (edge, count) in &record.slowdowns {
-            *point.slowdowns.entry(edge.to_bits()).or_default() += count;
+            let known = point.slowdowns.entry(edge.to_bits()).or_default();
+            *known = known.saturating_add(*count);
         }
         point.decisions.merge(&record.decisions);
         point.episodes.insert(record.seed, Episode { figures: record.figures, sums: record.sums });
@@ -231,16 +232,6 @@ fn remedy(scenario: Scenario) -> &'static str {
 
 fn key(cell: &Cell) -> (String, u64, String) {
     (cell.workload.to_string(), cell.load.to_bits(), cell.scheduler.to_string())
-}
-
-/// Resamplings, drawn once for each number of seeds.
-#[derive(Default)]
-pub(crate) struct Bootstraps(HashMap<usize, Bootstrap>);
-
-impl Bootstraps {
-    pub fn of(&mut self, count: usize) -> &Bootstrap {
-        self.0.entry(count).or_insert_with(|| Bootstrap::new(count))
-    }
 }
 
 /// One scheduler on one workload at one load: a row of `results.csv`.

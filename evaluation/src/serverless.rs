@@ -15,8 +15,8 @@ use crate::grid::{Grid, Kind, Workload};
 use crate::judged::Judged;
 use crate::metrics::{METRICS, Metric};
 use crate::reference::{is_reference, shown_name};
-use crate::results::{Bootstraps, Episode, Point, Results, Summary, in_order_of_appearance};
-use crate::statistics::Interval;
+use crate::results::{Episode, Point, Results, Summary, in_order_of_appearance};
+use crate::statistics::{Bootstraps, Interval};
 use crate::table::Table;
 use crate::tally::Progress;
 

@@ -1,5 +1,7 @@
 //! Means that say how sure they are.
 
+use std::collections::HashMap;
+
 use common::{RunSeed, Stream};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
@@ -7,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// Resamplings behind an interval.
 const RESAMPLINGS: usize = 2000;
 
-/// Draws that are kept; more are drawn anew each time, which is slower and takes no memory.
+/// Draws that are kept, of all numbers of seeds together; more are drawn anew each time, which is slower and takes no memory.
 const MOST_KEPT: usize = 20_000_000;
 
 /// A mean with its 95% interval.
@@ -31,13 +33,13 @@ impl From<Interval> for drawing::Value {
 #[must_use]
 pub fn ratio_of_sums(episodes: &[(f64, u64)]) -> (f64, f64) {
     let total: f64 = episodes.iter().map(|(sum, _)| sum).sum();
-    let count: u64 = episodes.iter().map(|(_, count)| count).sum();
-    if count == 0 {
+    let count: f64 = episodes.iter().map(|(_, count)| *count as f64).sum();
+    if count == 0.0 {
         return (f64::NAN, f64::NAN);
     }
-    let mean = total / count as f64;
+    let mean = total / count;
     let squares: f64 = episodes.iter().map(|(sum, count)| (sum - mean * *count as f64).powi(2)).sum();
-    (mean, squares.sqrt() / count as f64)
+    (mean, squares.sqrt() / count)
 }
 
 /// The mean of `values` (one a seed) with its 95% percentile bootstrap interval; the same for the same values.
@@ -56,8 +58,13 @@ impl Bootstrap {
     /// Draws the resamplings of `count` seeds; always the same ones.
     #[must_use]
     pub fn new(count: usize) -> Self {
+        Bootstrap::beside(0, count)
+    }
+
+    /// The same beside others that keep so many draws.
+    fn beside(kept: usize, count: usize) -> Self {
         let mut draws = Vec::new();
-        if RESAMPLINGS * count <= MOST_KEPT {
+        if RESAMPLINGS.saturating_mul(count).saturating_add(kept) <= MOST_KEPT {
             each_resampling(count, |draw| draws.extend_from_slice(draw));
         }
         Bootstrap { count, draws }
@@ -103,6 +110,24 @@ impl Bootstrap {
     }
 }
 
+/// Resamplings, drawn once for each number of seeds.
+#[derive(Default)]
+pub(crate) struct Bootstraps {
+    by_count: HashMap<usize, Bootstrap>,
+    kept: usize,
+}
+
+impl Bootstraps {
+    pub fn of(&mut self, count: usize) -> &Bootstrap {
+        let Bootstraps { by_count, kept } = self;
+        by_count.entry(count).or_insert_with(|| {
+            let bootstrap = Bootstrap::beside(*kept, count);
+            *kept += bootstrap.draws.len();
+            bootstrap
+        })
+    }
+}
+
 /// Calls a function with every resampling of `count` seeds, always the same ones.
 fn each_resampling(count: usize, mut take: impl FnMut(&[u32])) {
     if count == 0 {
@@ -143,6 +168,13 @@ mod tests {
     fn many_seeds_take_no_memory_for_their_draws() {
         let many = MOST_KEPT / RESAMPLINGS + 1;
         assert!(Bootstrap::new(many).draws.is_empty() && !Bootstrap::new(30).draws.is_empty());
+        let mut bootstraps = Bootstraps::default();
+        (1..=many / 2).step_by(100).for_each(|count| assert_eq!(bootstraps.of(count).count, count));
+        let draws = |one: &Bootstrap| one.draws.len();
+        assert!(
+            bootstraps.by_count.values().map(draws).sum::<usize>() <= MOST_KEPT,
+            "of all counts together"
+        );
         let kept = Bootstrap::new(30);
         let drawn = Bootstrap { count: 30, draws: Vec::new() };
         let values: Vec<f64> = (0..30).map(f64::from).collect();

@@ -8,7 +8,8 @@ use crate::error::EvaluationError;
 use crate::judged::Judged;
 use crate::metrics::sums_of;
 use crate::reference::is_reference;
-use crate::results::{Bootstraps, Results, Summary};
+use crate::results::{Results, Summary};
+use crate::statistics::Bootstraps;
 
 /// One scheduler's place on one workload at one load.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::ExitStatus as _;
+use common::ids::Digest;
 use common::trajectory::Scenario;
 use common::{ExitCode, RunSeed, Shutdown, Stream};
 use configuration::{ServerlessConfig, SimulatorConfig, SlotsConfig, SteadyConfig};
@@ -216,7 +217,7 @@ fn the_report_is_well_formed_and_has_every_section() {
     let simulation = grid(&episodes, 1, 1).workloads[0].episode(RunSeed(5), 90.0, Interests::EVENTS);
     let mut sjf = heuristic("sjf", Scenario::Serverless).unwrap();
     let recording = record_episode(simulation, &mut *sjf, &cell, 0).unwrap();
-    manifest.schedulers[1].checkpoint = Some("0123456789abcdef0123".to_owned());
+    manifest.schedulers[1].checkpoint = Some(Digest([0x12; 32]));
     let input = ReportInput {
         explained: &[],
         manifest: &manifest,
@@ -251,8 +252,8 @@ fn the_report_is_well_formed_and_has_every_section() {
     for words in [
         "Paired differences against fcfs",
         "6 seeds a point",
-        &manifest.workloads[0].digest[..16],
-        "0123456789abcdef",
+        &manifest.workloads[0].digest.short(16),
+        "1212121212121212",
         "prefers-color-scheme: dark",
     ] {
         assert!(page.contains(words), "{words}");

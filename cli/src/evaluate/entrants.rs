@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context as _;
+use common::ids::Digest;
 use common::trajectory::Scenario;
 use configuration::ConfigError;
 use engine::SchedulerError;
@@ -24,7 +25,7 @@ pub enum Entrant {
         /// Whether `--preference` says how it weighs the parts of its reward.
         has_preference: bool,
         /// Digest of its checkpoint.
-        digest: String,
+        digest: Digest,
         /// Makes a new scheduler from the policy, one per thread.
         make: Box<MakeScheduler<'static>>,
     },
@@ -107,7 +108,7 @@ impl Entrant {
     #[must_use]
     pub fn entry(&self) -> SchedulerEntry {
         let checkpoint = match self {
-            Entrant::Policy { digest, .. } => Some(digest.clone()),
+            Entrant::Policy { digest, .. } => Some(*digest),
             _ => None,
         };
         SchedulerEntry { name: self.contender().name(), checkpoint }
@@ -142,7 +143,7 @@ mod tests {
             Err(SchedulerError::WrongScenario { scheduler: String::new(), scenario: Scenario::Slots })
         };
         let make: Box<MakeScheduler<'static>> = Box::new(make);
-        Ok(LoadedPolicy { scenario: Scenario::Serverless, digest: String::new(), preference: None, make })
+        Ok(LoadedPolicy { scenario: Scenario::Serverless, digest: Digest([0; 32]), preference: None, make })
     }
 
     #[test]

@@ -192,11 +192,11 @@ pub(super) fn distributions(page: &Page<'_>, workload: &str, load: f64) -> Optio
     let line = |style: &Style| {
         let point = page.input.results.find(workload, load, &style.name);
         let buckets: Vec<(f64, u64)> = point.map(|point| point.slowdowns().collect()).unwrap_or_default();
-        let all: u64 = buckets.iter().map(|(_, count)| count).sum();
+        let all = buckets.iter().fold(0_u64, |all, (_, count)| all.saturating_add(*count));
         let mut left = all;
         let above = |(edge, count): &(f64, u64)| {
             let share = left as f64 / all as f64;
-            left -= count;
+            left = left.saturating_sub(*count);
             (*edge, Value::exact(share))
         };
         let points = buckets.iter().map(above).filter(|(_, value)| value.mean >= RAREST).collect();

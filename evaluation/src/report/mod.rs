@@ -24,6 +24,8 @@ use crate::results::Point;
 const RECORDED: usize = 2;
 /// Distributions, scatter plots and the open table are those of the load next to this, percent.
 const MIDDLE_LOAD: f64 = 90.0;
+/// Hex digits of a digest that are shown.
+const SHOWN_DIGITS: usize = 16;
 
 /// Makes the HTML page that shows the results of an evaluation.
 ///
@@ -170,7 +172,7 @@ impl Page<'_> {
         };
         let digests: String = workloads
             .iter()
-            .map(|one| format!("{} <code>{}</code> ", escape(&one.name), short(&one.digest)))
+            .map(|one| format!("{} <code>{}</code> ", escape(&one.name), one.digest.short(SHOWN_DIGITS)))
             .collect();
         let policies: String = self
             .input
@@ -178,7 +180,9 @@ impl Page<'_> {
             .schedulers
             .iter()
             .filter_map(|one| Some((one, one.checkpoint.as_ref()?)))
-            .map(|(one, digest)| format!("{} <code>{}</code> ", escape(&one.name), short(digest)))
+            .map(|(one, digest)| {
+                format!("{} <code>{}</code> ", escape(&one.name), digest.short(SHOWN_DIGITS))
+            })
             .collect();
         let policies = if policies.is_empty() {
             String::new()
@@ -212,11 +216,6 @@ impl Page<'_> {
             references = self.references(),
         )
     }
-}
-
-/// The beginning of a digest.
-fn short(digest: &str) -> String {
-    escape(&digest.chars().take(16).collect::<String>())
 }
 
 /// The load whose distributions and episodes are shown: the one next to 90%; NaN where there is none.

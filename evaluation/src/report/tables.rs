@@ -9,7 +9,8 @@ use super::page::Page;
 use crate::compare::{Comparison, Verdict, compare_points};
 use crate::judged::Judged;
 use crate::metrics::METRICS;
-use crate::results::{Bootstraps, ENOUGH_SEEDS};
+use crate::results::ENOUGH_SEEDS;
+use crate::statistics::Bootstraps;
 use crate::strongest::{Rank, Ranking};
 
 /// The strongest scheduler and the ranking behind it.

@@ -71,7 +71,7 @@ pub(crate) fn recording(workload: &str, load: f64, scheduler: &str) -> Recording
 pub(crate) fn page(results: &Results, recordings: &[Recording]) -> String {
     let workload = |name: &&str| WorkloadEntry {
         name: (*name).to_owned(),
-        digest: "0123456789abcdef".to_owned(),
+        digest: common::ids::Digest([1; 32]),
         config: serde_json::Value::Null,
     };
     let manifest = Manifest {
