@@ -36,7 +36,7 @@ pub use config::Config;
 pub use device::Device;
 pub use evaluation::EvaluationConfig;
 pub use learner::{Advantage, Algorithm, LearnerConfig, Mode};
-pub use load::{ConfigError, load, parse, parse_as, parse_earlier};
+pub use load::{ConfigError, check_values, load, parse, parse_as, parse_earlier};
 pub use mixture::WorkloadMixture;
 pub use names::sound_name;
 pub use policy::{EncoderKind, PolicyConfig, Storage};

@@ -183,6 +183,19 @@ pub fn parse_earlier(text: &str, origin: &str) -> Result<Config, ConfigError> {
     })
 }
 
+/// Refuses values that are out of range or contradict each other, in a configuration that comes from elsewhere than a file of today: a
+/// checkpoint may be of anybody.
+///
+/// # Errors
+/// Every key with what is wrong with it, in one line.
+pub fn check_values(config: &Config) -> Result<(), String> {
+    let fault = |(key, error): &(garde::Path, garde::Error)| {
+        format!("key `{}`: {error}", printable(&key.to_string()))
+    };
+    let faults = |report: garde::Report| report.iter().map(fault).collect::<Vec<_>>().join("; ");
+    config.validate().map_err(faults)
+}
+
 /// One error of all faults; `from` names the source of a key.
 fn invalid(faults: impl Iterator<Item = (String, String)>, from: impl Fn(&str) -> String) -> ConfigError {
     let mut message = String::new();
