@@ -1,11 +1,15 @@
 //! `longshore curves`: how runs learnt, drawn from their metrics.
 
-use std::fs;
+use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use common::BoundedLines;
+use common::user_file::open_bounded;
 use configuration::ConfigError;
 use drawing::{Axis, Element, LINE_CHART_HEIGHT, Scale, Series, Style, Value, line_chart, panels};
+use evaluation::EvaluationError;
 use policy::PolicyError;
 use serde_json::Map;
 
@@ -20,6 +24,11 @@ const USUAL: [&str; 6] = [
 ];
 /// Most points of a line; where a run has more, neighbours are averaged.
 const MOST_POINTS: usize = 150;
+/// Bytes of a run's metrics, and of a line of them.
+const LARGEST_FILE: u64 = 1 << 30;
+const LONGEST_LINE: u64 = 1 << 20;
+/// Names of metrics that are kept for error messages.
+const MOST_NAMES: usize = 10_000;
 /// A metric whose values differ by more than this factor is drawn on a logarithmic axis.
 const WIDE: f64 = 30.0;
 
@@ -72,10 +81,11 @@ pub fn run(arguments: &CurvesArguments) -> anyhow::Result<()> {
         return Err(invalid("--output", message));
     }
     durable::check_writable(path).with_context(|| format!("--output {}", path.display()))?;
-    let runs: Vec<Run> = arguments.runs.iter().map(|folder| Run::read(folder)).collect::<Result<_, _>>()?;
-    let chart = |metric: &String| chart(&runs, metric.trim(), arguments.by);
+    let read = |folder: &PathBuf| Run::read(folder, &arguments.metric, arguments.by);
+    let runs: Vec<Run> = arguments.runs.iter().map(read).collect::<Result<_, _>>()?;
+    let chart = |(place, metric): (usize, &String)| chart(&runs, place, metric.trim(), arguments.by);
     let charts: Vec<(Element, f64)> =
-        arguments.metric.iter().map(chart).collect::<Result<Vec<_>, _>>()?.concat();
+        arguments.metric.iter().enumerate().map(chart).collect::<Result<Vec<_>, _>>()?.concat();
     if charts.is_empty() {
         return Err(invalid("--metric", format!("no run has any of {} yet", arguments.metric.join(", "))));
     }
@@ -93,55 +103,86 @@ fn invalid(origin: &str, message: String) -> anyhow::Error {
 /// The metrics of one run.
 struct Run {
     name: String,
-    lines: Vec<Map<String, serde_json::Value>>,
+    /// Of each metric that is drawn its values with their places across, thinned out.
+    drawn: Vec<Vec<(f64, f64)>>,
+    /// Every name that the run has reported, up to [`MOST_NAMES`].
+    names: BTreeSet<String>,
 }
 
 impl Run {
-    fn read(folder: &Path) -> anyhow::Result<Self> {
+    fn read(folder: &Path, metrics: &[String], across: Across) -> anyhow::Result<Self> {
         let path = folder.join("metrics.jsonl");
-        let text = fs::read_to_string(&path).map_err(|error| PolicyError::Checkpoint {
-            path: folder.to_owned(),
-            message: format!("is no run folder: cannot read its metrics.jsonl: {error}"),
-        })?;
+        let file = open_bounded(&path, LARGEST_FILE).map_err(|cause| unreadable(folder, &path, cause))?;
         // A learner that was killed leaves a line without its end.
-        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-        let line = |(number, line): (usize, &str)| {
-            serde_json::from_str(line).with_context(|| format!("{}, line {}", path.display(), number + 1))
+        let mut lines = BoundedLines::new(file, LARGEST_FILE, LONGEST_LINE);
+        let mut run = Run {
+            name: folder.display().to_string(),
+            drawn: vec![Vec::new(); metrics.len()],
+            names: BTreeSet::new(),
         };
-        let lines = whole.lines().enumerate().map(line).collect::<Result<_, _>>()?;
-        Ok(Run { name: folder.display().to_string(), lines })
+        let mut start = None;
+        while let Some(line) = next_line(&mut lines, &path)? {
+            let start = *start.get_or_insert_with(|| number(&line, "time").unwrap_or(0.0));
+            let place = match across {
+                Across::Steps => number(&line, "step").map(|step| step / 1e6),
+                Across::Minutes => number(&line, "time").map(|time| (time - start) / 60.0),
+            };
+            for (metric, points) in metrics.iter().zip(&mut run.drawn) {
+                points.extend(place.zip(number(&line, metric.trim())));
+            }
+            let room = MOST_NAMES.saturating_sub(run.names.len());
+            run.names.extend(line.into_iter().map(|(name, _)| name).take(room));
+        }
+        run.drawn.iter_mut().for_each(|points| *points = thinned(points));
+        Ok(run)
     }
 
     fn style(&self, number: usize) -> Style {
         Style::new(number, self.name.clone())
     }
-
-    /// Places across with the values of a metric, thinned out.
-    fn points(&self, metric: &str, across: Across) -> Vec<(f64, f64)> {
-        let number = |line: &Map<String, serde_json::Value>, key: &str| line.get(key)?.as_f64();
-        let start = self.lines.first().and_then(|line| number(line, "time")).unwrap_or(0.0);
-        let place = |line| match across {
-            Across::Steps => number(line, "step").map(|step| step / 1e6),
-            Across::Minutes => number(line, "time").map(|time| (time - start) / 60.0),
-        };
-        let points = self.lines.iter().filter_map(|line| Some((place(line)?, number(line, metric)?)));
-        let points: Vec<(f64, f64)> = points.collect();
-        let together = points.len().div_ceil(MOST_POINTS).max(1);
-        let mean = |some: &[(f64, f64)]| {
-            let count = some.len() as f64;
-            (
-                some.iter().map(|one| one.0).sum::<f64>() / count,
-                some.iter().map(|one| one.1).sum::<f64>() / count,
-            )
-        };
-        points.chunks(together).map(mean).collect()
-    }
 }
 
-/// One panel, and its height. A metric that no run has gives no panel where it is one of [`USUAL`], and an error otherwise.
-fn chart(runs: &[Run], metric: &str, across: Across) -> anyhow::Result<Vec<(Element, f64)>> {
-    let all: Vec<Vec<(f64, f64)>> = runs.iter().map(|run| run.points(metric, across)).collect();
-    let values = || all.iter().flatten().map(|(_, value)| *value);
+/// A line of metrics.
+type Line = Map<String, serde_json::Value>;
+
+fn number(line: &Line, key: &str) -> Option<f64> {
+    line.get(key)?.as_f64()
+}
+
+fn next_line(lines: &mut BoundedLines, path: &Path) -> Result<Option<Line>, EvaluationError> {
+    let read = match lines.next_line() {
+        Ok(None) => return Ok(None),
+        Ok(Some(text)) => serde_json::from_str(text).map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    let wrong = |message| EvaluationError::Results { path: path.to_owned(), row: lines.row(), message };
+    read.map(Some).map_err(wrong)
+}
+
+/// A folder without metrics is none of a run; metrics that are no file, or too large, are bad input.
+fn unreadable(folder: &Path, path: &Path, cause: io::Error) -> anyhow::Error {
+    if cause.kind() == io::ErrorKind::InvalidData {
+        return EvaluationError::Read { path: path.to_owned(), cause }.into();
+    }
+    let message = format!("is no run folder: cannot read its metrics.jsonl: {cause}");
+    PolicyError::Checkpoint { path: folder.to_owned(), message }.into()
+}
+
+/// Neighbours averaged, where there are too many points.
+fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let together = points.len().div_ceil(MOST_POINTS).max(1);
+    let mean = |some: &[(f64, f64)]| {
+        let count = some.len() as f64;
+        (some.iter().map(|one| one.0).sum::<f64>() / count, some.iter().map(|one| one.1).sum::<f64>() / count)
+    };
+    points.chunks(together).map(mean).collect()
+}
+
+/// One panel, and its height, of the metric at a place. One that no run has gives no panel where it is one of [`USUAL`], and an error
+/// otherwise.
+fn chart(runs: &[Run], place: usize, metric: &str, across: Across) -> anyhow::Result<Vec<(Element, f64)>> {
+    let all: Vec<&Vec<(f64, f64)>> = runs.iter().map(|run| &run.drawn[place]).collect();
+    let values = || all.iter().copied().flatten().map(|(_, value)| *value);
     if values().next().is_none() {
         if USUAL.contains(&metric) {
             return Ok(Vec::new());
@@ -159,7 +200,7 @@ fn chart(runs: &[Run], metric: &str, across: Across) -> anyhow::Result<Vec<(Elem
     } else {
         Axis::between(metric, low - margin, high + margin)
     };
-    let end = all.iter().flatten().map(|(place, _)| *place).fold(0.0, f64::max);
+    let end = all.iter().copied().flatten().map(|(place, _)| *place).fold(0.0, f64::max);
     let x = Axis::between(across.label(), 0.0, end.max(1e-3));
     let series = all.iter().zip(runs).enumerate().map(|(number, (points, run))| Series {
         style: run.style(number),
@@ -170,11 +211,8 @@ fn chart(runs: &[Run], metric: &str, across: Across) -> anyhow::Result<Vec<(Elem
 }
 
 fn unknown(runs: &[Run], metric: &str) -> anyhow::Error {
-    let mut names: Vec<&str> =
-        runs.iter().flat_map(|run| &run.lines).flat_map(Map::keys).map(String::as_str).collect();
-    names.sort_unstable();
-    names.dedup();
-    let nearest = common::nearest(metric, names.iter().copied());
+    let names: BTreeSet<&str> = runs.iter().flat_map(|run| &run.names).map(String::as_str).collect();
+    let nearest = common::nearest(metric, names.into_iter());
     let known =
         if nearest.is_empty() { String::new() } else { format!("; the nearest are {}", nearest.join(", ")) };
     invalid("--metric", format!("no run has `{metric}`{known}; docs/metrics.md lists all names"))
@@ -183,6 +221,7 @@ fn unknown(runs: &[Run], metric: &str) -> anyhow::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn folder(lines: &str) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
@@ -207,9 +246,10 @@ mod tests {
         let text = "{\"step\":0,\"time\":60.0,\"eval/score\":0.5}\n{\"step\":9,\"time\":90.0,\"train/entropy\":0.5}\n\
                     {\"step\":2000000,\"time\":180.0,\"eval/score\":-0.5}\n{\"step\":3,\"ti";
         let folder = folder(text);
-        let run = Run::read(folder.path()).unwrap();
-        assert_eq!(run.points("eval/score", Across::Minutes), [(0.0, 0.5), (2.0, -0.5)]);
-        assert_eq!(run.points("eval/score", Across::Steps), [(0.0, 0.5), (2.0, -0.5)]);
+        for across in [Across::Minutes, Across::Steps] {
+            let run = Run::read(folder.path(), &["eval/score".to_owned()], across).unwrap();
+            assert_eq!(run.drawn, [[(0.0, 0.5), (2.0, -0.5)]]);
+        }
         let svg = curves(folder.path(), "eval/score").unwrap();
         assert!(svg.contains("eval/score") && svg.contains("minutes"), "{svg}");
         let error = format!("{:#}", curves(folder.path(), "eval/scores").unwrap_err());
@@ -221,11 +261,15 @@ mod tests {
     fn long_runs_are_thinned_out_and_damaged_ones_named() {
         let line = |step: usize| format!("{{\"step\":{step},\"time\":{step},\"data/lag\":{}}}\n", step % 2);
         let folder = folder(&(0..1000).map(line).collect::<String>());
-        let points = Run::read(folder.path()).unwrap().points("data/lag", Across::Steps);
+        let lag = ["data/lag".to_owned()];
+        let points = &Run::read(folder.path(), &lag, Across::Steps).unwrap().drawn[0];
         assert!(points.len() <= MOST_POINTS && points.iter().all(|(_, lag)| (lag - 0.5).abs() < 0.1));
         fs::write(folder.path().join("metrics.jsonl"), "{\"step\":1}\nno json\n").unwrap();
-        assert!(format!("{:#}", curves(folder.path(), "data/lag").unwrap_err()).contains("line 2"));
-        let error = Run::read(Path::new("nowhere")).err().expect("there is no such folder");
+        let error = curves(folder.path(), "data/lag").unwrap_err();
+        assert!(format!("{error:#}").contains("metrics.jsonl: row 2"), "{error:#}");
+        assert_eq!(crate::exit::code_of(&error), common::ExitCode::Input);
+        let error =
+            Run::read(Path::new("nowhere"), &lag, Across::Steps).err().expect("there is no such folder");
         assert!(format!("{error:#}").contains("nowhere"), "{error:#}");
     }
 }

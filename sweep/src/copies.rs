@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use common::user_file::read_text;
 use serde_json::Value;
 
 use crate::SweepError;
@@ -11,6 +12,8 @@ use crate::layout::Layout;
 use crate::space::{same, toml_text};
 use crate::state::State;
 
+/// Bytes of a record, a manifest or a configuration of a run.
+const LARGEST_FILE: u64 = 64 << 20;
 /// What identifies a checkpoint, in its manifest and in the `run.json` of a run that goes on from a copy of it.
 const IDENTITY: [&str; 3] = ["run", "version", "environment_steps"];
 
@@ -93,5 +96,5 @@ fn json(path: &Path) -> Result<Value, String> {
 }
 
 fn text(path: &Path) -> Result<String, String> {
-    fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+    read_text(path, LARGEST_FILE).map_err(|error| format!("{}: {error}", path.display()))
 }

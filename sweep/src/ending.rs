@@ -1,9 +1,10 @@
 //! How a run ended, from its exit status: by its own fault, or by the machine's.
 
-use std::fs;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
 use common::ExitCode;
+use common::user_file::open_bounded;
 
 use crate::entry::End;
 use crate::executor::JobStatus;
@@ -50,9 +51,20 @@ pub(crate) fn ended(status: &JobStatus, was_stopped: bool, log: &Path) -> End {
 
 /// The end of a log.
 fn last_lines(path: &Path) -> String {
-    let text = fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    let text = end_of(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
     let cut = |line: &&str| line[..line.floor_char_boundary(LONGEST_LINE)].to_owned();
     last.iter().map(cut).collect::<Vec<_>>().join("\n")
+}
+
+/// As much of the end of a log as its last lines may take; the log itself may have any size.
+fn end_of(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = open_bounded(path, u64::MAX)?;
+    let most = (2 * LAST_LINES * LONGEST_LINE) as u64;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(most)))?;
+    let mut bytes = Vec::new();
+    file.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }

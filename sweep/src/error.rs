@@ -88,6 +88,7 @@ impl ExitStatus for SweepError {
             SweepError::Durable(error) => error.exit_code(),
             SweepError::Journal { .. } => ExitCode::Input,
             SweepError::NoStudy { .. } => ExitCode::Input,
+            SweepError::Io { source, .. } if source.kind() == io::ErrorKind::InvalidData => ExitCode::Input,
             SweepError::Io { source, .. } => ExitCode::of_full_disk(source).unwrap_or(ExitCode::Failure),
             SweepError::Changed { .. } | SweepError::Request(_) => ExitCode::Config,
             SweepError::Baseline { .. } => ExitCode::Failure,

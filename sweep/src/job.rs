@@ -3,12 +3,17 @@
 
 use std::path::{Path, PathBuf};
 
+use common::user_file::read_bytes;
+
 use crate::SweepError;
 use crate::entry::RunId;
 use crate::layout::Layout;
 use crate::program::Program;
 use crate::state::State;
 use crate::study::Study;
+
+/// Bytes of a script and of its notes.
+const LARGEST_FILE: u64 = 1 << 20;
 
 /// A start of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -173,9 +178,14 @@ pub(crate) fn results_file(config: usize, name: &str) -> String {
 
 /// The GPUs that a script gives its run.
 pub(crate) fn gpus_of(script: &Path) -> Vec<u32> {
-    let text = std::fs::read_to_string(script).unwrap_or_default();
+    let text = text_of(script).unwrap_or_default();
     let list = text.lines().find_map(|line| line.strip_prefix("export CUDA_VISIBLE_DEVICES="));
     list.unwrap_or_default().split(',').filter_map(|gpu| gpu.parse().ok()).collect()
+}
+
+/// A script, or what one has noted beside itself.
+pub(crate) fn text_of(path: &Path) -> Option<String> {
+    String::from_utf8(read_bytes(path, LARGEST_FILE).ok()?).ok()
 }
 
 /// A comma in a scheduler's name, for a list of them.

@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use common::user_file::read_bytes;
 use durable::{Disk, DurableError, FolderDisk, Found, Record, SegmentLog, SegmentReader, segment_number};
 
 use crate::SweepError;
@@ -17,6 +18,8 @@ use crate::entry::Entry;
 const ENTRY: u8 = 1;
 /// A segment is full with so many bytes.
 const SEGMENT_BYTES: u64 = 16 << 20;
+/// Bytes of a segment that is read: one that was nearly full, and an entry of any length.
+const LARGEST_SEGMENT: u64 = 128 << 20;
 
 /// An entry with the time that the study had taken.
 #[derive(Clone, Debug, PartialEq)]
@@ -106,7 +109,8 @@ pub fn read_journal(study_folder: &Path) -> Result<Vec<Timed>, SweepError> {
     files.sort();
     let mut entries = Vec::new();
     for (number, path) in files {
-        let bytes = fs::read(&path).map_err(|source| SweepError::io("read", &path, source))?;
+        let bytes =
+            read_bytes(&path, LARGEST_SEGMENT).map_err(|source| SweepError::io("read", &path, source))?;
         for found in SegmentReader::new(&bytes, number) {
             match found {
                 Found::Record(record) => entries.push(decode(&record, &folder)?),

@@ -1,10 +1,10 @@
 //! What runs report: lines of a training's `metrics.jsonl`, or the results of an evaluation.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
+use common::user_file::{open_bounded, read_text};
 use serde_json::{Map, Value};
 
 use crate::entry::{RunId, Values};
@@ -24,6 +24,9 @@ pub(crate) struct Measures {
     gathered: HashMap<RunId, Values>,
 }
 
+/// Bytes of the metrics of a run, and of the results of an evaluation.
+const LARGEST_METRICS: u64 = 1 << 30;
+const LARGEST_RESULTS: u64 = 256 << 20;
 /// A name that begins so is reported by validations.
 const OF_VALIDATIONS: &str = "\"eval/";
 
@@ -63,10 +66,10 @@ impl Measures {
 
 /// What was added to a file behind its first `read` bytes.
 fn new_text(path: &Path, read: u64) -> Option<String> {
-    let mut file = File::open(path).ok()?;
+    let mut file = open_bounded(path, LARGEST_METRICS).ok()?;
     file.seek(SeekFrom::Start(read)).ok()?;
     let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).ok()?;
+    file.take(LARGEST_METRICS).read_to_end(&mut bytes).ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
@@ -84,7 +87,7 @@ fn point(line: &str, wanted: &[&str]) -> Option<(u64, Values)> {
 
 /// Every name that a run has reported, for errors.
 pub(crate) fn reported_names(layout: &Layout, run: RunId) -> Vec<String> {
-    let text = std::fs::read_to_string(layout.run(run).join("metrics.jsonl")).unwrap_or_default();
+    let text = new_text(&layout.run(run).join("metrics.jsonl"), 0).unwrap_or_default();
     let lines = text.lines().filter_map(|line| serde_json::from_str::<Map<String, Value>>(line).ok());
     let mut names: Vec<String> = lines.flat_map(|line| line.into_iter().map(|(name, _)| name)).collect();
     names.sort();
@@ -134,7 +137,7 @@ fn points(layout: &Layout, state: &State, run: RunId, name: &str) -> Result<Vec<
     for config in 0..configs.len() {
         let path = layout.run(run).join(results_file(config, name));
         let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-        let text = std::fs::read_to_string(&path).map_err(|error| wrong(&error))?;
+        let text = read_text(&path, LARGEST_RESULTS).map_err(|error| wrong(&error))?;
         for line in text.lines() {
             points.push(serde_json::from_str(line).map_err(|error| wrong(&error))?);
         }

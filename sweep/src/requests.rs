@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use common::user_file::read_bytes;
+
 use crate::SweepError;
 use crate::layout::Layout;
 use crate::space::Setting;
@@ -12,6 +14,9 @@ use crate::space::Setting;
 const STOP: &str = "stop";
 /// Start of the names of files that ask for a trial.
 const TRIAL: &str = "trial-";
+
+/// Bytes of the setting of a trial.
+const LARGEST_SETTING: u64 = 1 << 20;
 
 /// Asks for a trial with this setting.
 ///
@@ -62,7 +67,8 @@ pub(crate) fn requests(layout: &Layout) -> Requests {
         if name == STOP {
             requests.stop = true;
         } else if name.starts_with(TRIAL) && path.extension().is_some_and(|extension| extension == "json") {
-            let setting = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+            let bytes = read_bytes(&path, LARGEST_SETTING).ok();
+            let setting = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
             requests.trials.extend(setting.map(|setting| (path, setting)));
         }
     }

@@ -2,7 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use common::user_file::read_text;
+
 use crate::SweepError;
+
+/// Bytes of a file that holds an address.
+const LONGEST_ADDRESS: u64 = 64 << 10;
 
 /// The storage of an Optuna study.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +45,7 @@ impl Storage {
 }
 
 fn of_file(path: &Path) -> Result<String, SweepError> {
-    let text = std::fs::read_to_string(path)
+    let text = read_text(path, LONGEST_ADDRESS)
         .map_err(|source| SweepError::io("read the storage's address from", path, source))?;
     let url = text.trim();
     if url.lines().count() == 1 && url.contains("://") {

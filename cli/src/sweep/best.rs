@@ -5,10 +5,14 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use common::ExitCode;
+use common::user_file::read_text;
 use sweep::{Layout, Program, State, SweepError, Trial, dominates};
 
 use super::folder::state;
 use super::status::{as_json, comparison, value};
+
+/// Bytes of a trial's configuration.
+const LARGEST_CONFIG: u64 = 16 << 20;
 
 /// Shows the best trial, or writes its configuration as a file that `longshore train -c` takes.
 #[derive(Debug, clap::Args)]
@@ -143,7 +147,7 @@ fn write(
     };
     let source = Layout::new(&arguments.folder).config(trial.number);
     let text =
-        std::fs::read_to_string(&source).with_context(|| format!("cannot read {}", source.display()))?;
+        read_text(&source, LARGEST_CONFIG).with_context(|| format!("cannot read {}", source.display()))?;
     // What all trials had beside the base is not what a person would train with: a shorter training, for example.
     let beside =
         if set.is_empty() { String::new() } else { format!("# All trials had: {}\n", set.join(" ")) };

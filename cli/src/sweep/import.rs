@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use common::ExitCode;
+use configuration::ConfigError;
 use sweep::{Draft, Imported, Storage, Study, SweepError, from_optuna, from_wandb};
 
 /// Most bytes of a sweep file.
@@ -83,7 +84,7 @@ pub fn run(arguments: &ImportArguments) -> anyhow::Result<ExitCode> {
         From::Wandb(own) => {
             let config = configuration::load(&own.into.config, &[])?;
             let text = common::user_file::read_text(&own.sweep, LARGEST_FILE)
-                .with_context(|| format!("cannot read {}", own.sweep.display()))?;
+                .map_err(|source| ConfigError::Read { path: own.sweep.clone(), source })?;
             let origin = own.sweep.display().to_string();
             let steps = config.learner.budget_steps;
             let draft = from_wandb(&text, &origin, &own.into.config.display().to_string(), steps)

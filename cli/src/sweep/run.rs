@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use common::ExitCode;
+use common::user_file::read_text;
 use sweep::{
     Coordinator, Executor, Layout, LocalExecutor, Place, SamplerKind, SlurmExecutor, State, Study,
     check_amendment,
@@ -12,6 +13,9 @@ use sweep::{
 use telemetry::StatusLine;
 
 use super::status::{as_json, comparison, leaderboard, line};
+
+/// Bytes of the path of a Python.
+const LONGEST_PATH: u64 = 64 << 10;
 
 /// Runs the study of a file, in `sweeps/NAME`. Given again, the study goes on; with a file that has changed, as the file says now.
 #[derive(Debug, clap::Args)]
@@ -170,7 +174,7 @@ fn python(folder: &Path, runs: &RunsArguments) -> anyhow::Result<PathBuf> {
         durable::atomic_write(&kept, python.as_os_str().as_encoded_bytes())?;
         return Ok(python.clone());
     }
-    Ok(std::fs::read_to_string(&kept)
+    Ok(read_text(&kept, LONGEST_PATH)
         .map_or_else(|_| PathBuf::from("python3"), |path| PathBuf::from(path.trim())))
 }
 

@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use super::{Executor, JobStatus};
 use crate::SweepError;
 use crate::entry::RunId;
-use crate::job::Job;
+use crate::job::{Job, text_of};
 use crate::study::available_cores;
 
 /// A script notes its process id first thing; one that has none after this long never began.
@@ -57,7 +57,7 @@ impl Executor for LocalExecutor {
         }
         self.children.remove(&key);
         self.missing.remove(&key);
-        let exit = fs::read_to_string(job.script.with_extension("exit")).ok();
+        let exit = text_of(&job.script.with_extension("exit"));
         if let Some(code) = exit.and_then(|text| text.trim().parse().ok()) {
             return Ok(JobStatus::Ended(code));
         }
@@ -99,7 +99,7 @@ impl LocalExecutor {
 
 /// The process id and the start time that a script has noted.
 fn noted_process(script: &Path) -> Option<(i32, u64)> {
-    let text = fs::read_to_string(script.with_extension("pid")).ok()?;
+    let text = text_of(&script.with_extension("pid"))?;
     let (pid, began) = text.trim().split_once(' ')?;
     Some((pid.parse().ok()?, began.parse().ok()?))
 }

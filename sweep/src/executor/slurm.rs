@@ -2,13 +2,12 @@
 //! be the same on all nodes. Only `sbatch`, `squeue` and `scancel` are needed, no accounting.
 
 use std::collections::HashMap;
-use std::fs;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use super::{Executor, JobStatus};
 use crate::SweepError;
-use crate::job::Job;
+use crate::job::{Job, text_of};
 
 /// Time between two looks at the queue.
 const LOOK: Duration = Duration::from_secs(2);
@@ -128,11 +127,11 @@ impl Executor for SlurmExecutor {
 }
 
 fn exit_of(job: &Job) -> Option<i32> {
-    fs::read_to_string(job.script.with_extension("exit")).ok()?.trim().parse().ok()
+    text_of(&job.script.with_extension("exit"))?.trim().parse().ok()
 }
 
 fn id_of(job: &Job) -> Option<String> {
-    fs::read_to_string(job.script.with_extension("slurm")).ok().filter(|id| !id.is_empty())
+    text_of(&job.script.with_extension("slurm")).filter(|id| !id.is_empty())
 }
 
 /// Calls a program of Slurm.

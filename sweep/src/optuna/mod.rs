@@ -154,8 +154,9 @@ pub fn export_to_optuna(
 
 /// The seed of a coordinator's sampler: two with the same one would draw the same.
 fn seed_of(study: &Study, owner: &str) -> u32 {
-    let digest = common::ids::Digest::of(format!("{} {owner}", study.seed.0).as_bytes()).to_string();
-    u32::from_str_radix(&digest[..8], 16).unwrap_or_default()
+    let [first, second, third, fourth, ..] =
+        common::ids::Digest::of(format!("{} {owner}", study.seed.0).as_bytes()).0;
+    u32::from_be_bytes([first, second, third, fourth])
 }
 
 /// The name of a suggestion: they are counted from 0.
@@ -163,10 +164,13 @@ fn suggestion_name(number: u64) -> String {
     format!("suggestion-{number}")
 }
 
+/// Bytes of the name of a coordinator.
+const LONGEST_OWNER: u64 = 4 << 10;
+
 /// Tells the coordinators of a shared study apart: drawn once for each folder.
 fn owner(layout: &Layout) -> Result<String, SweepError> {
     let path = layout.folder.join("owner");
-    match std::fs::read_to_string(&path) {
+    match common::user_file::read_text(&path, LONGEST_OWNER) {
         Ok(owner) => Ok(owner.trim().to_owned()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let owner = common::ids::RunId(rand::random()).to_string();
