@@ -371,6 +371,15 @@ fn unsafe_code_lives_in_torch_extension_and_one_file_of_transport() {
 }
 
 #[test]
+fn one_place_writes_pages_and_their_policy() {
+    let begins = |code: &str| code.to_lowercase().contains(&["<!doc", "type html"].concat());
+    let pages = crates().into_iter().flat_map(sources).filter(|(_, code)| begins(code));
+    let pages: Vec<(PathBuf, String)> = pages.collect();
+    assert_eq!(pages.len(), 1, "{:?}", pages.iter().map(|(path, _)| path).collect::<Vec<_>>());
+    assert!(pages[0].0.ends_with("drawing/src/page.rs") && pages[0].1.contains("Content-Security-Policy"));
+}
+
+#[test]
 fn evaluation_knows_schedulers_by_their_trait() {
     no_source_names(&["evaluation"], &["policy::", "PolicyScheduler"]);
     for (krate, name) in [("simulator/heuristics", "impl Scheduler for"), ("policy", "impl Scheduler for")] {
