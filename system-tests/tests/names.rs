@@ -66,7 +66,6 @@ fn a_name_without_an_answer_stops_neither_other_shards_nor_a_shutdown() {
     for service in [&mut learner, &mut actor, &mut shard] {
         assert_eq!(service.wait(PATIENCE), Some(0), "{}", service.log());
     }
-    assert!(learner.log().contains("no name server gives an address"), "{}", learner.log());
     // Nobody is there any more: both wait for the others, and end when they are told to.
     for (name, program) in [("late-actor", "longshore-actor"), ("late-shard", "longshore-replay")] {
         let arguments = match name {

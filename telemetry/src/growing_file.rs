@@ -41,6 +41,14 @@ impl GrowingFile {
         {
             self.waiting_bytes -= lost.len();
         }
+        self.flush()
+    }
+
+    /// Writes the records that wait.
+    ///
+    /// # Errors
+    /// [`TelemetryError::Write`]; then they still wait.
+    pub(crate) fn flush(&mut self) -> Result<(), TelemetryError> {
         self.write_waiting().map_err(|source| TelemetryError::Write { path: self.path.clone(), source })
     }
 

@@ -50,6 +50,20 @@ impl MetricsLog {
         let written = self.lines.append(line.into_bytes());
         written.and(self.events.scalars(now, step, values))
     }
+
+    fn flush(&mut self) -> Result<(), TelemetryError> {
+        let written = self.lines.flush();
+        written.and(self.events.flush())
+    }
+}
+
+impl Drop for MetricsLog {
+    /// The last chance of what waits for the disk.
+    fn drop(&mut self) {
+        if let Err(error) = self.flush() {
+            tracing::warn!(%error, "the newest metrics are lost");
+        }
+    }
 }
 
 fn open_lines(path: &Path, steps: u64) -> std::io::Result<File> {

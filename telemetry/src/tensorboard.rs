@@ -161,6 +161,11 @@ impl EventFile {
         })
     }
 
+    /// Writes the events that wait for the disk.
+    pub(crate) fn flush(&mut self) -> Result<(), TelemetryError> {
+        self.file.flush()
+    }
+
     fn append(&mut self, event: &Event) -> Result<(), TelemetryError> {
         self.file.append(record(&event.encode_to_vec()))
     }
