@@ -7,7 +7,7 @@ use common::trajectory::{TrajectoryBody, TrajectoryHeader};
 use common::{Action, Stream};
 use configuration::Config;
 use engine::{DecisionRequest, Scheduler};
-use policy::{PolicyScheduler, Record};
+use policy::{PolicyScheduler, Record, ThreadChoice};
 use workloads::Episodes;
 
 use crate::ActorError;
@@ -62,6 +62,8 @@ pub struct Player {
     next_group: u64,
     ordinal: u64,
     counters: Counters,
+    /// How many threads compute, where that is open.
+    threads: Option<ThreadChoice>,
 }
 
 impl Player {
@@ -83,7 +85,13 @@ impl Player {
             next_group: 0,
             ordinal: 0,
             counters: Counters::default(),
+            threads: None,
         }
+    }
+
+    /// From now on uses one thread where that is faster than all of the process. Only where nothing must repeat bit for bit.
+    pub fn choose_threads(&mut self) {
+        self.threads = Some(ThreadChoice::of_process());
     }
 
     /// Uses other weights from the next decision on.
@@ -167,7 +175,11 @@ impl Player {
         let environments = self.groups.iter().flat_map(Group::rollouts);
         let requests: Vec<DecisionRequest<'_>> = environments.filter_map(Environment::request).collect();
         if !requests.is_empty() {
-            self.scheduler.decide(&requests, &mut actions)?;
+            let mut decide = || self.scheduler.decide(&requests, &mut actions);
+            match &mut self.threads {
+                Some(choice) => choice.run(requests.len(), decide)?,
+                None => decide()?,
+            }
         }
         drop(requests);
         let records = self.scheduler.take_records();

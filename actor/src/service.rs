@@ -59,6 +59,8 @@ struct Service {
     client: ActorClient,
     shutdown: Shutdown,
     summary: ActorSummary,
+    /// Trajectories that no shard took before the shutdown.
+    unsent: usize,
 }
 
 impl Service {
@@ -108,9 +110,19 @@ impl Service {
         )?;
         let health = health.clone();
         client.call_on_poll(move || health.beat(PLAYING, PATIENCE));
-        let player =
+        let mut player =
             Player::new(Arc::clone(&config), Identity { actor, incarnation, life }, scheduler, episodes);
-        Ok(Service { config, player, client, shutdown: shutdown.clone(), summary: ActorSummary::default() })
+        if config.learner.mode == Mode::Async {
+            player.choose_threads();
+        }
+        Ok(Service {
+            config,
+            player,
+            client,
+            shutdown: shutdown.clone(),
+            summary: ActorSummary::default(),
+            unsent: 0,
+        })
     }
 
     fn play(mut self) -> Result<ActorSummary, ActorError> {
@@ -124,12 +136,20 @@ impl Service {
             | Err(ActorError::Transport(TransportError::RunFinished | TransportError::Interrupted)) => {}
             Err(error) => return Err(error),
         }
-        // A shutdown leaves time to send what was played.
-        if let Err(error) = self.client.flush(FAREWELL) {
-            tracing::warn!(%error, dropped = self.client.spooled(), "the last trajectories were not acknowledged, and are dropped");
-        }
+        self.send_last();
         tracing::info!(steps = self.summary.steps, episodes = self.summary.episodes, "actor shuts down");
         Ok(self.summary)
+    }
+
+    /// A shutdown leaves time to send what was played.
+    fn send_last(&mut self) {
+        let flushed = self.client.flush(FAREWELL);
+        let dropped = self.unsent + self.client.spooled();
+        if self.client.run_finished() || dropped == 0 {
+            return;
+        }
+        let why = flushed.err().map_or_else(|| "no shard took them".to_owned(), |error| error.to_string());
+        tracing::warn!(dropped, "the last trajectories could not be sent, and are dropped: {why}");
     }
 
     fn is_over(&self) -> bool {
@@ -157,9 +177,8 @@ impl Service {
                 self.follow(version, &weights)?;
             }
             self.player.fill();
-            for outgoing in self.player.step()? {
-                self.send(outgoing)?;
-            }
+            let played = self.player.step()?;
+            self.send_all(played)?;
             self.count();
         }
         Ok(())
@@ -172,9 +191,7 @@ impl Service {
             while !self.player.is_idle() {
                 played.extend(self.player.step()?);
             }
-            for outgoing in played {
-                self.send(outgoing)?;
-            }
+            self.send_all(played)?;
             self.client.flush(self.config.transport.reach_deadline_seconds.duration())?;
             self.count();
             let current = self.player.version();
@@ -188,6 +205,15 @@ impl Service {
             };
             self.follow(version, &weights)?;
         }
+    }
+
+    fn send_all(&mut self, played: Vec<Outgoing>) -> Result<(), ActorError> {
+        self.unsent = played.len();
+        for outgoing in played {
+            self.send(outgoing)?;
+            self.unsent -= 1;
+        }
+        Ok(())
     }
 
     fn send(&mut self, outgoing: Outgoing) -> Result<(), ActorError> {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use common::RunSeed;
 use common::ids::{FencingToken, RunId};
+use common::user_file::{read_bytes, read_text};
 use configuration::{Config, parse_earlier};
 use durable::{FolderLock, atomic_write, remove_leftovers};
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,8 @@ use crate::changes::forbidden_changes;
 use crate::checkpoints::holds_checkpoint;
 use crate::other_runs::CopiedFrom;
 
+/// Most bytes of `run.json`, and of a configuration: far more than either ever has.
+const MOST_BYTES: u64 = 4 << 20;
 /// Newest layout of `run.json`.
 const RECORD_LAYOUT: u32 = 2;
 
@@ -62,7 +65,7 @@ impl RunFolder {
         }
         check_run_folder(path, config, init_from)?;
         let file = path.join("run.json");
-        let mut record = match fs::read(&file) {
+        let mut record = match read_bytes(&file, MOST_BYTES) {
             Ok(bytes) => serde_json::from_slice(&bytes)
                 .map_err(|error| LearnerError::Config(format!("{}: {error}", file.display())))?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => new_record(config),
@@ -133,7 +136,7 @@ pub fn check_run_folder(path: &Path, config: &Config, init_from: Option<&Path>) 
         return Err(LearnerError::HoldsRun { folder: path.display().to_string() });
     }
     let file = path.join("config.toml");
-    let text = fs::read_to_string(&file).map_err(|source| file_error(&file, source))?;
+    let text = read_text(&file, MOST_BYTES).map_err(|source| file_error(&file, source))?;
     let before = parse_earlier(&text, &file.display().to_string()).map_err(|error| {
         LearnerError::Config(format!(
             "this version cannot tell what the run was trained with: {error}; go on with the version that made it, or name \

@@ -143,6 +143,10 @@ impl Service {
             updater.join(group);
             other_ranks = Some(others);
         }
+        // Where there are other ranks, this one waits for them; in lockstep everything repeats bit for bit.
+        if other_ranks.is_none() && config.learner.mode == Mode::Async && options.device == Device::Cpu {
+            updater.choose_threads();
+        }
         let identity = LearnerIdentity {
             run: folder.run(),
             token: folder.token(),

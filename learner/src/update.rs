@@ -2,6 +2,7 @@
 
 use common::Stream;
 use configuration::{Advantage, Algorithm, Config, EncoderKind};
+use policy::ThreadChoice;
 use rand::seq::SliceRandom;
 use state_graph::Schema;
 use tch::Device;
@@ -50,6 +51,8 @@ pub struct Updater {
     /// Number of rounds done so far.
     pub rounds: u64,
     skipped_in_a_row: u32,
+    /// How many threads compute, where that is open.
+    threads: Option<ThreadChoice>,
 }
 
 impl Updater {
@@ -66,7 +69,14 @@ impl Updater {
             scales: Scales::default(),
             rounds: 0,
             skipped_in_a_row: 0,
+            threads: None,
         }
+    }
+
+    /// From now on uses one thread where that is faster than all of the process. Only where nothing must repeat bit for bit, and
+    /// no other rank is waited for.
+    pub fn choose_threads(&mut self) {
+        self.threads = Some(ThreadChoice::of_process());
     }
 
     /// From now on learns as one rank of `ranks`.
@@ -108,7 +118,15 @@ impl Updater {
         one_ahead(&self.minibatches(batch.steps.len()), collate, |(learn_value, places), states| {
             let minibatch = Minibatch { batch, targets: &targets, places };
             let loss = self.loss(entropy_cost, *learn_value);
-            self.update(&minibatch, &loss, &states?, learning_rate, &mut statistics)
+            let states = states?;
+            let mut threads = self.threads.take();
+            let mut work = || self.update(&minibatch, &loss, &states, learning_rate, &mut statistics);
+            let updated = match &mut threads {
+                Some(choice) => choice.run(places.len(), work),
+                None => work(),
+            };
+            self.threads = threads;
+            updated
         })?;
         self.networks.average()?;
         self.rounds += 1;

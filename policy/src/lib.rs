@@ -44,7 +44,7 @@ pub use scheduler::{PolicyScheduler, Record};
 pub use spread::{Placement, collate_part, messages};
 
 pub use tch::Device;
-pub use threads::{let_waiting_threads_sleep, set_threads};
+pub use threads::{ThreadChoice, let_waiting_threads_sleep, set_threads};
 pub use torch_extension::keep_freed_memory;
 
 /// Computes a sum with libtorch and returns a line for `longshore doctor` that names the loaded file.

@@ -1,18 +1,14 @@
 //! Addresses of services.
 
 use std::fmt;
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::str::FromStr;
-use std::time::Duration;
 
 use configuration::{Host, HostPort, LinkAddress};
 
 use crate::TransportError;
-use crate::lookup::Lookup;
 
 const TCP: &str = "tcp://";
-/// How long a name that is to be bound may take to be resolved.
-const BIND_PATIENCE: Duration = Duration::from_secs(10);
 
 /// `tcp://HOST:PORT` (a bind may say `*` for the port), or `inproc://NAME` within a process.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -52,22 +48,12 @@ impl Endpoint {
         matches!(self.parsed(), Some(HostPort { host: Host::Address(address), .. }) if address.is_ipv6())
     }
 
-    /// The same with an IP address instead of a name: the library binds no names.
-    ///
-    /// # Errors
-    /// [`TransportError::Address`] where the name has no address.
-    pub(crate) fn to_bind(&self) -> Result<Endpoint, TransportError> {
-        if !self.is_name() {
-            return Ok(self.clone());
-        }
-        let message = "this host name cannot be resolved; give an address of this machine";
-        let unknown = || TransportError::Address { text: self.0.clone(), message };
-        let mut lookup = Lookup::begin(self);
-        let found = lookup.found(BIND_PATIENCE).and_then(<[_]>::first).ok_or_else(unknown)?;
+    /// The same at this IP address.
+    pub(crate) fn at(&self, address: IpAddr) -> Endpoint {
         let port = self.parsed().and_then(|address| address.port);
         let port = port.map_or_else(|| "*".to_owned(), |port| port.to_string());
-        let host = SocketAddr::new(found.ip(), 0).to_string();
-        Ok(Endpoint(format!("{TCP}{}{port}", host.trim_end_matches('0'))))
+        let host = SocketAddr::new(address, 0).to_string();
+        Endpoint(format!("{TCP}{}{port}", host.trim_end_matches('0')))
     }
 
     /// Host and port of a TCP address.
@@ -122,7 +108,6 @@ pub(crate) fn addresses_of(endpoint: &Endpoint) -> Vec<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use common::ExitStatus as _;
 
     #[test]
     fn addresses_are_checked_and_loopback_is_told_from_the_rest() {
@@ -152,18 +137,5 @@ mod tests {
         ] {
             assert!(text.parse::<Endpoint>().is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn a_name_is_bound_by_its_address() {
-        let bound =
-            |text: &str| text.parse::<Endpoint>().unwrap().to_bind().map(|endpoint| endpoint.to_string());
-        let local = bound("tcp://localhost:7000").unwrap();
-        assert!(["tcp://127.0.0.1:7000", "tcp://[::1]:7000"].contains(&local.as_str()), "{local}");
-        assert!(bound("tcp://localhost:*").unwrap().ends_with(":*"));
-        assert_eq!(bound("tcp://[::1]:7000").unwrap(), "tcp://[::1]:7000");
-        let error = bound("tcp://no-such-host.invalid:7000").unwrap_err();
-        assert!(error.to_string().contains("no-such-host.invalid:7000"), "{error}");
-        assert_eq!(error.exit_code(), common::ExitCode::Config);
     }
 }

@@ -5,8 +5,28 @@ use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use crate::Endpoint;
 use crate::endpoint::addresses_of;
+use crate::{Endpoint, TransportError};
+
+/// How long a name that is to be bound may take to be resolved.
+const BIND_PATIENCE: Duration = Duration::from_secs(10);
+
+/// An endpoint with an IP address instead of a name: the library binds no names.
+///
+/// # Errors
+/// [`TransportError::Address`] where the name has no address.
+pub(crate) fn to_bind(endpoint: &Endpoint) -> Result<Endpoint, TransportError> {
+    if !endpoint.is_name() {
+        return Ok(endpoint.clone());
+    }
+    let mut lookup = Lookup::begin(endpoint);
+    let found =
+        lookup.found(BIND_PATIENCE).and_then(<[_]>::first).ok_or_else(|| TransportError::Address {
+            text: endpoint.to_string(),
+            message: "this host name cannot be resolved; give an address of this machine",
+        })?;
+    Ok(endpoint.at(found.ip()))
+}
 
 /// One search for the addresses of a host name. Its thread ends when the system's resolver gives up, which may be after the
 /// lookup was dropped.
@@ -71,6 +91,7 @@ impl Lookup {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use common::ExitStatus as _;
 
     #[test]
     fn names_are_found_or_not_and_nobody_waits_longer_than_he_likes() {
@@ -83,5 +104,17 @@ mod tests {
         let mut unknown = Lookup::begin(&"tcp://no-such-host.invalid:7000".parse().unwrap());
         assert_eq!(unknown.found(Duration::from_secs(60)), Some(&[][..]));
         assert_eq!(Lookup::stuck().found(Duration::from_millis(1)), None);
+    }
+
+    #[test]
+    fn a_name_is_bound_by_its_address() {
+        let bound = |text: &str| to_bind(&text.parse().unwrap()).map(|endpoint| endpoint.to_string());
+        let local = bound("tcp://localhost:7000").unwrap();
+        assert!(["tcp://127.0.0.1:7000", "tcp://[::1]:7000"].contains(&local.as_str()), "{local}");
+        assert!(bound("tcp://localhost:*").unwrap().ends_with(":*"));
+        assert_eq!(bound("tcp://[::1]:7000").unwrap(), "tcp://[::1]:7000");
+        let error = bound("tcp://no-such-host.invalid:7000").unwrap_err();
+        assert!(error.to_string().contains("no-such-host.invalid:7000"), "{error}");
+        assert_eq!(error.exit_code(), common::ExitCode::Config);
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::Domain;
+use crate::lookup::to_bind;
 use crate::message::Role;
 use crate::poll::millis;
 use crate::security::{Security, Transport};
@@ -32,7 +33,7 @@ pub(crate) fn bind(
     domain: Domain,
 ) -> Result<zmq::Socket, TransportError> {
     let fail = |operation| TransportError::socket(operation, endpoint.as_str());
-    let bound = endpoint.to_bind()?;
+    let bound = to_bind(endpoint)?;
     transport.check_bind(&bound)?;
     let socket = open(transport, kind, &bound).map_err(fail("open"))?;
     if kind == zmq::ROUTER {

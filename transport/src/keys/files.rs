@@ -9,8 +9,12 @@ use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use common::user_file::read_text;
+
 use crate::{Role, TransportError};
 
+/// Most bytes of a key file: one line of text, with room.
+const MOST_BYTES: u64 = 4096;
 /// Holds files that are being written.
 const UNFINISHED: &str = ".unfinished-keys";
 /// Holds complete files that are to be moved into the key folder.
@@ -45,7 +49,7 @@ pub(super) fn key_error(path: &Path, message: String) -> TransportError {
 }
 
 pub(super) fn read_key(path: &Path) -> Result<[u8; 32], TransportError> {
-    let text = fs::read_to_string(path)
+    let text = read_text(path, MOST_BYTES)
         .map_err(|error| key_error(path, format!("{error}; `longshore keygen` makes it")))?;
     zmq::z85_decode(text.trim()).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok()).ok_or_else(|| {
         key_error(path, "holds no key: one line of 40 characters of Z85 is expected".to_owned())
