@@ -89,9 +89,9 @@ impl Player {
         }
     }
 
-    /// From now on uses one thread where that is faster than all of the process. Only where nothing must repeat bit for bit.
-    pub fn choose_threads(&mut self) {
-        self.threads = Some(ThreadChoice::of_process());
+    /// From now on uses one thread where that is faster than `threads` (0: one per core). Only where nothing must repeat bit for bit.
+    pub fn choose_threads(&mut self, threads: usize) {
+        self.threads = Some(ThreadChoice::up_to(threads));
     }
 
     /// Uses other weights from the next decision on.

@@ -57,6 +57,7 @@ struct Service {
     config: Arc<Config>,
     player: Player,
     client: ActorClient,
+    health: Health,
     shutdown: Shutdown,
     summary: ActorSummary,
     /// Trajectories that no shard took before the shutdown.
@@ -108,17 +109,18 @@ impl Service {
             Some(follower),
             shutdown,
         )?;
-        let health = health.clone();
-        client.call_on_poll(move || health.beat(PLAYING, PATIENCE));
+        let waiting = health.clone();
+        client.call_on_poll(move || waiting.beat(PLAYING, PATIENCE));
         let mut player =
             Player::new(Arc::clone(&config), Identity { actor, incarnation, life }, scheduler, episodes);
         if config.learner.mode == Mode::Async {
-            player.choose_threads();
+            player.choose_threads(config.actor.threads);
         }
         Ok(Service {
             config,
             player,
             client,
+            health: health.clone(),
             shutdown: shutdown.clone(),
             summary: ActorSummary::default(),
             unsent: 0,
@@ -189,6 +191,7 @@ impl Service {
             self.player.fill_turn(self.player.version().number);
             let mut played = self.player.collect();
             while !self.player.is_idle() {
+                self.health.beat(PLAYING, PATIENCE);
                 played.extend(self.player.step()?);
             }
             self.send_all(played)?;

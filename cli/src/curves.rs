@@ -212,7 +212,7 @@ fn chart(runs: &[Run], place: usize, metric: &str, across: Across) -> anyhow::Re
 
 fn unknown(runs: &[Run], metric: &str) -> anyhow::Error {
     let names: BTreeSet<&str> = runs.iter().flat_map(|run| &run.names).map(String::as_str).collect();
-    let nearest = common::nearest(metric, names.into_iter());
+    let nearest = common::nearest(metric, names);
     let known =
         if nearest.is_empty() { String::new() } else { format!("; the nearest are {}", nearest.join(", ")) };
     invalid("--metric", format!("no run has `{metric}`{known}; docs/metrics.md lists all names"))

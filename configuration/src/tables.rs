@@ -24,7 +24,7 @@ pub struct TableConfig {
     #[garde(range(min = 1, max = 1_000_000_000))]
     #[serde(default = "default_max_items")]
     pub max_items: usize,
-    /// Bytes it holds, in MiB. A single larger item is held all the same, alone.
+    /// Bytes it holds, in MiB. An item of more than a quarter of it is not stored.
     #[garde(range(min = 1, max = 16_777_216))]
     #[serde(default = "default_max_mib")]
     pub max_mib: usize,

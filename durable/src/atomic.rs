@@ -116,28 +116,25 @@ where
     sync_folder(parent(path))
 }
 
-/// Tidies a folder in which a program was killed while it wrote with [`atomic_write`] or [`atomic_folder`]: what is unfinished is
-/// removed, and a folder that was moved aside and not replaced gets its name back. Nobody may write in the folder meanwhile.
+/// Tidies a folder that only [`atomic_folder`] fills, after a program was killed while it wrote: what is unfinished is removed, and a
+/// folder that was moved aside and not replaced gets its name back. Nobody may write in the folder meanwhile.
 ///
 /// # Errors
 /// [`DurableError::Io`].
 pub fn remove_leftovers(folder: &Path) -> Result<(), DurableError> {
-    for entry in fs::read_dir(folder).map_err(at("list", folder))? {
-        let path = entry.map_err(at("list", folder))?.path();
-        let is_folder = path.is_dir();
-        match path.extension().and_then(|suffix| suffix.to_str()) {
-            Some("old") if is_folder => {
-                let replaced = path.with_extension("");
-                if replaced.exists() {
-                    remove_folder(&path)?;
-                } else {
-                    fs::rename(&path, &replaced).map_err(at("rename to", &replaced))?;
-                }
-            }
-            Some("tmp") if is_folder => remove_folder(&path)?,
-            Some("tmp") => fs::remove_file(&path).map_err(at("remove", &path))?,
-            _ => {}
+    let entries = fs::read_dir(folder).map_err(at("list", folder))?;
+    let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>();
+    let unfinished = paths.map_err(at("list", folder))?.into_iter();
+    let unfinished =
+        unfinished.filter(|path| path.extension().is_some_and(|suffix| suffix == "tmp") && path.is_dir());
+    for temporary in unfinished {
+        let name = temporary.with_extension("");
+        let old = with_suffix(&name, ".old");
+        // Killed between the two renames: the new folder is whole, and the old one was the last that had the name.
+        if !name.exists() && old.is_dir() {
+            fs::rename(&old, &name).map_err(at("rename to", &name))?;
         }
+        remove_folder(&temporary)?;
     }
     sync_folder(folder)
 }
@@ -355,17 +352,16 @@ mod tests {
     fn the_leftovers_of_a_kill_are_recognised() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        for name in ["v1", "best.tmp", "best.old", "kept.old", "kept"] {
+        for name in ["v1", "best.tmp", "best.old", "kept.old", "kept", "moved.old"] {
             fs::create_dir(at(name)).unwrap();
             fs::write(at(name).join("file"), name).unwrap();
         }
-        fs::write(at("run.json.tmp"), "half").unwrap();
-        fs::write(at("notes.old"), "of somebody else").unwrap();
+        fs::write(at("notes.tmp"), "of somebody else").unwrap();
         remove_leftovers(folder.path()).unwrap();
         let mut left: Vec<_> =
             fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         left.sort();
-        assert_eq!(left, ["best", "kept", "notes.old", "v1"]);
+        assert_eq!(left, ["best", "kept", "kept.old", "moved.old", "notes.tmp", "v1"]);
         assert_eq!(fs::read_to_string(at("best/file")).unwrap(), "best.old");
         assert_eq!(fs::read_to_string(at("kept/file")).unwrap(), "kept");
     }

@@ -187,6 +187,11 @@ impl LearnerError {
         )
     }
 
+    /// Whether a peer has refused this learner.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, LearnerError::Transport(transport::TransportError::Refused { .. }))
+    }
+
     /// Whether what was learnt is worth nothing.
     pub(crate) fn is_divergence(&self) -> bool {
         matches!(

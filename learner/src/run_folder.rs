@@ -60,9 +60,7 @@ impl RunFolder {
     pub fn open(path: &Path, config: &Config, init_from: Option<&Path>) -> Result<Self, LearnerError> {
         fs::create_dir_all(path.join("checkpoints")).map_err(|source| file_error(path, source))?;
         let lock = FolderLock::take(path)?;
-        for folder in [path.to_owned(), path.join("checkpoints")] {
-            remove_leftovers(&folder)?;
-        }
+        remove_leftovers(&path.join("checkpoints"))?;
         check_run_folder(path, config, init_from)?;
         let file = path.join("run.json");
         let mut record = match read_bytes(&file, MOST_BYTES) {

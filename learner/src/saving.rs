@@ -25,13 +25,23 @@ pub(crate) struct Saver {
     best: Option<Arc<Snapshot>>,
     /// Why the newest checkpoint is not written yet.
     refused: Option<LearnerError>,
+    /// Whether metrics wait for the disk.
+    metrics_wait: bool,
     tried: Instant,
     complained: Option<Instant>,
 }
 
 impl Saver {
     pub(crate) fn new(checkpoints: Checkpoints, health: Health) -> Self {
-        Saver { checkpoints, health, best: None, refused: None, tried: Instant::now(), complained: None }
+        Saver {
+            checkpoints,
+            health,
+            best: None,
+            refused: None,
+            metrics_wait: false,
+            tried: Instant::now(),
+            complained: None,
+        }
     }
 
     /// Writes a checkpoint. Where the disk refuses it, [`Saver::is_due`] says when to call this again.
@@ -51,6 +61,7 @@ impl Saver {
         self.tried = Instant::now();
         let written = self.write(&snapshot);
         self.refused = self.endure(written)?;
+        self.settle();
         Ok(())
     }
 
@@ -110,19 +121,23 @@ impl Saver {
     /// # Errors
     /// None of the disk.
     pub(crate) fn endure_metrics(&mut self, written: Result<(), TelemetryError>) -> Result<(), LearnerError> {
-        self.endure(written.map_err(LearnerError::from)).map(|_| ())
+        self.metrics_wait = self.endure(written.map_err(LearnerError::from))?.is_some();
+        self.settle();
+        Ok(())
+    }
+
+    /// Says so once everything that was refused is written.
+    fn settle(&mut self) {
+        if self.refused.is_none() && !self.metrics_wait && self.complained.take().is_some() {
+            tracing::info!("the run folder can be written again");
+            self.health.met(DISK);
+        }
     }
 
     /// Logs an error of the disk now and then, and returns it as a value; other errors are errors.
     fn endure(&mut self, written: Result<(), LearnerError>) -> Result<Option<LearnerError>, LearnerError> {
         match written {
-            Ok(()) => {
-                if self.complained.take().is_some() {
-                    tracing::info!("the run folder can be written again");
-                    self.health.met(DISK);
-                }
-                Ok(None)
-            }
+            Ok(()) => Ok(None),
             Err(error) if error.is_of_disk() => {
                 if self.complained.is_none_or(|last| last.elapsed() >= COMPLAINT_PERIOD) {
                     self.complained = Some(Instant::now());

@@ -28,7 +28,7 @@ use crate::update::{Round, Updater};
 use crate::validation::Validator;
 use crate::value_fit::ValueFit;
 
-/// A round, the end of a validation episode or a wait takes at most so long; else the learner is stuck.
+/// A round, the end of a validation episode or a wait takes at most so long, or two deadlines of ranks; else the learner is stuck.
 const PATIENCE: Duration = Duration::from_secs(600);
 const LEARNING: &str = "learning";
 
@@ -145,7 +145,7 @@ impl Service {
         }
         // Where there are other ranks, this one waits for them; in lockstep everything repeats bit for bit.
         if other_ranks.is_none() && config.learner.mode == Mode::Async && options.device == Device::Cpu {
-            updater.choose_threads();
+            updater.choose_threads(config.learner.threads_of_rank());
         }
         let identity = LearnerIdentity {
             run: folder.run(),
@@ -206,10 +206,11 @@ impl Service {
         self.close()
     }
 
-    /// Keeps what was learnt until an error that ends the learner. In lockstep a round counts as a whole or not at all.
+    /// Keeps what was learnt until an error that ends the learner. In lockstep a round counts as a whole or not at all. Who is refused
+    /// writes nothing: another learner may have taken the run over.
     fn save_before(&mut self, end: &LearnerError) {
         let lockstep = self.config.learner.mode == Mode::Lockstep;
-        if end.is_divergence() || (self.in_round && lockstep) {
+        if end.is_divergence() || end.is_refusal() || (self.in_round && lockstep) {
             return;
         }
         self.note_state();
@@ -235,7 +236,8 @@ impl Service {
             self.validate_and_save()?;
         }
         while !self.is_over() {
-            self.health.beat(LEARNING, PATIENCE);
+            self.health
+                .beat(LEARNING, PATIENCE.max(2 * self.config.learner.rank_deadline_seconds.duration()));
             if self.shutdown.is_triggered() {
                 return Err(LearnerError::Interrupted);
             }
@@ -450,6 +452,7 @@ impl Service {
         let health = &self.health;
         let beat = || health.beat(LEARNING, PATIENCE);
         self.saver.save_in_the_end(&self.updater, &self.progress, is_best, &self.shutdown, beat)?;
+        self.saver.endure_metrics(self.metrics.flush())?;
         if self.progress.best_breaks {
             tracing::warn!(
                 "the best checkpoint does not hold its limits on the validation seeds: train longer, validate more often \

@@ -73,10 +73,10 @@ impl Updater {
         }
     }
 
-    /// From now on uses one thread where that is faster than all of the process. Only where nothing must repeat bit for bit, and
+    /// From now on uses one thread where that is faster than `threads` (0: one per core). Only where nothing must repeat bit for bit, and
     /// no other rank is waited for.
-    pub fn choose_threads(&mut self) {
-        self.threads = Some(ThreadChoice::of_process());
+    pub fn choose_threads(&mut self, threads: usize) {
+        self.threads = Some(ThreadChoice::up_to(threads));
     }
 
     /// From now on learns as one rank of `ranks`.

@@ -27,9 +27,11 @@ pub fn let_waiting_threads_sleep() {
 /// Sets the number of threads for tensor operations in this process; 0 means one per core, of which a quota of the process may
 /// allow fewer.
 pub fn set_threads(threads: usize) {
-    let threads =
-        if threads == 0 { std::thread::available_parallelism().map_or(1, Into::into) } else { threads };
-    tch::set_num_threads(threads as i32);
+    tch::set_num_threads(or_all(threads) as i32);
+}
+
+fn or_all(threads: usize) -> usize {
+    if threads == 0 { std::thread::available_parallelism().map_or(1, Into::into) } else { threads }
 }
 
 /// After so many pieces of work the other number of threads is tried.
@@ -47,14 +49,10 @@ pub struct ThreadChoice {
 }
 
 impl ThreadChoice {
-    /// Between one thread and those that [`set_threads`] has set.
+    /// Between one thread and so many; 0 means one per core, as for [`set_threads`].
     #[must_use]
-    pub fn of_process() -> Self {
-        ThreadChoice::up_to(tch::get_num_threads() as usize)
-    }
-
-    fn up_to(most: usize) -> Self {
-        ThreadChoice { most, seconds: [None; 2], since_other: 0 }
+    pub fn up_to(threads: usize) -> Self {
+        ThreadChoice { most: or_all(threads), seconds: [None; 2], since_other: 0 }
     }
 
     /// Does a piece of work of so many equal `units`.
@@ -66,6 +64,7 @@ impl ThreadChoice {
         tch::set_num_threads(if place == 0 { 1 } else { self.most as i32 });
         let start = std::time::Instant::now();
         let done = work();
+        tch::set_num_threads(self.most as i32);
         self.took(place, start.elapsed().as_secs_f64() / units.max(1) as f64);
         done
     }

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use common::ids::FencingToken;
 use common::trajectory::TrajectoryHeader;
 
 use crate::item::Content;
@@ -47,14 +46,13 @@ impl fmt::Display for Unfit {
     }
 }
 
-/// Checks what a shard can check of a trajectory that a learner with `token` would sample.
+/// Checks what a shard can check of a trajectory.
 pub(crate) fn check(
     header: &TrajectoryHeader,
     content: &Content,
     tables: &Tables<Content>,
-    token: FencingToken,
 ) -> Result<(), Unfit> {
-    check_header(header, content, token).map_err(Unfit::Header)?;
+    check_header(header, content).map_err(Unfit::Header)?;
     match tables.largest_item() {
         Some((table, most)) if content.bytes() > most => {
             Err(Unfit::TooLarge { bytes: content.bytes(), most, table: table.to_owned() })
@@ -63,17 +61,15 @@ pub(crate) fn check(
     }
 }
 
-fn check_header(header: &TrajectoryHeader, content: &Content, token: FencingToken) -> Result<(), String> {
+fn check_header(header: &TrajectoryHeader, content: &Content) -> Result<(), String> {
     let TrajectoryHeader { steps, first_version, last_version, .. } = header;
     let body = content.body_bytes();
     // Rate limiters count the steps that headers promise.
     if u64::from(*steps) > body / STEP_BYTES {
         return Err(format!("its header promises {steps} steps, and its body has {body} bytes"));
     }
-    if first_version > last_version || last_version.token > token {
-        return Err(format!(
-            "it was played with the policies {first_version} to {last_version}, and the learner has fencing token {token}"
-        ));
+    if first_version > last_version {
+        return Err(format!("it was played with the policies {first_version} to {last_version}"));
     }
     Ok(())
 }

@@ -192,18 +192,30 @@ fn a_header_that_lies_and_an_item_that_is_too_large_are_dropped_and_acknowledged
     steps.header.steps = u32::MAX;
     let mut backwards = trajectory(1, 1, 2);
     backwards.header.first_version.number = 2;
-    let mut of_a_learner_to_come = trajectory(1, 1, 3);
-    of_a_learner_to_come.header.last_version.token = FencingToken(9);
     let most = flooded.core.tables().largest_item().unwrap().1;
-    let mut large = trajectory(1, 1, 4);
+    let mut large = trajectory(1, 1, 3);
     large.states = Block::plain(vec![4; most as usize]).digest;
-    for unfit in [steps, backwards, of_a_learner_to_come, large] {
+    for unfit in [steps, backwards, large] {
         let sequence = unfit.header.sequence.0;
         let answer = flooded.hear(1, Message::Insert(unfit));
         assert!(matches!(&answer[..], [Message::Ack(ack)] if ack.next.0 == sequence + 1), "{answer:?}");
     }
     let stats = flooded.core.stats();
-    assert_eq!((stats.inserted, stats.unfit, stats.evicted, stats.items), (1, 4, 0, 1));
+    assert_eq!((stats.inserted, stats.unfit, stats.evicted, stats.items), (1, 3, 0, 1));
+}
+
+#[test]
+fn what_was_played_for_a_learner_to_come_waits_for_its_claim() {
+    let mut flooded = Flooded::new();
+    flooded.hear(1, actor_hello(1, 1, 0));
+    let mut early = trajectory(1, 1, 0);
+    early.header.last_version.token = FencingToken(2);
+    let answer = flooded.hear(1, Message::Insert(early.clone()));
+    assert!(matches!(&answer[..], [Message::NotReady(why)] if why.message.contains("claimed")), "{answer:?}");
+    flooded.hear(LEARNER, learner_hello(2));
+    flooded.hear(1, actor_hello(1, 1, 0));
+    assert!(matches!(flooded.hear(1, Message::Insert(early))[..], [Message::Ack(_)]));
+    assert_eq!((flooded.core.stats().inserted, flooded.core.stats().unfit), (1, 0));
 }
 
 #[test]

@@ -17,6 +17,8 @@ pub(crate) struct GrowingFile {
     file: File,
     /// Bytes of the records that were written whole.
     length: u64,
+    /// Whether a part of a record may follow them.
+    has_torn_end: bool,
     waiting: VecDeque<Vec<u8>>,
     waiting_bytes: usize,
 }
@@ -26,7 +28,14 @@ impl GrowingFile {
     pub(crate) fn new(path: PathBuf, mut file: File) -> Result<Self, TelemetryError> {
         let end = file.seek(SeekFrom::End(0));
         let length = end.map_err(|source| TelemetryError::Write { path: path.clone(), source })?;
-        Ok(GrowingFile { path, file, length, waiting: VecDeque::new(), waiting_bytes: 0 })
+        Ok(GrowingFile {
+            path,
+            file,
+            length,
+            has_torn_end: false,
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+        })
     }
 
     /// Appends a record after those that wait.
@@ -54,9 +63,13 @@ impl GrowingFile {
 
     fn write_waiting(&mut self) -> io::Result<()> {
         while let Some(record) = self.waiting.front() {
-            if let Err(error) = self.file.write_all(record) {
+            if self.has_torn_end {
                 self.file.set_len(self.length)?;
                 self.file.seek(SeekFrom::Start(self.length))?;
+                self.has_torn_end = false;
+            }
+            if let Err(error) = self.file.write_all(record) {
+                self.has_torn_end = true;
                 return Err(error);
             }
             self.length += record.len() as u64;

@@ -51,7 +51,11 @@ impl MetricsLog {
         written.and(self.events.scalars(now, step, values))
     }
 
-    fn flush(&mut self) -> Result<(), TelemetryError> {
+    /// Writes what waits for the disk.
+    ///
+    /// # Errors
+    /// [`TelemetryError::Write`]; then it still waits.
+    pub fn flush(&mut self) -> Result<(), TelemetryError> {
         let written = self.lines.flush();
         written.and(self.events.flush())
     }

@@ -149,7 +149,7 @@ impl<'a> Bench<'a> {
     /// Plays with fresh weights; nothing is sent.
     fn actor(&self) -> anyhow::Result<Vec<Figure>> {
         let mut player = self.player()?;
-        player.choose_threads();
+        player.choose_threads(self.arguments.threads);
         let environments = self.config.actor.environments;
         let mut play = |duration: Duration| -> anyhow::Result<(f64, actor::Counters, usize, usize)> {
             let (start, mut bytes, mut steps) = (Instant::now(), 0, 0);
@@ -202,7 +202,7 @@ impl<'a> Bench<'a> {
     fn learner(&self) -> anyhow::Result<Vec<Figure>> {
         let schema = schema_of(&self.config);
         let mut updater = Updater::new(&schema, &self.config, self.device);
-        updater.choose_threads();
+        updater.choose_threads(self.arguments.threads);
         let mut player = self.player()?;
         let version = PolicyVersion { token: FencingToken(1), number: 0 };
         player.follow(version, &updater.networks.policy.parameters().to_bytes(&[])?)?;

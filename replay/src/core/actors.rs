@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::ids::{ActorId, FencingToken, PolicyVersion};
+use common::ids::{ActorId, PolicyVersion};
 use common::trajectory::TrajectoryHeader;
 use transport::{Frame, Insert, Inserts, Message, NotReady, PeerId, Refusal, Refused, Role, Weights, wire};
 
@@ -33,7 +33,11 @@ impl Core {
             return self.refuse(&peer, Role::Actor, refused, now);
         }
         if self.disk_is_behind() {
-            return self.put_off(&peer);
+            return self.put_off(&peer, "its disk is behind with writing");
+        }
+        // A learner that was started again publishes before it has claimed every shard.
+        if self.claim.is_some_and(|claim| insert.header.last_version.token > claim.token) {
+            return self.put_off(&peer, "the learner of this policy has not claimed it yet");
         }
         match self.sessions.arrive(session, insert.header.sequence) {
             Arrival::New => {
@@ -50,8 +54,7 @@ impl Core {
 
     /// Stores a trajectory that is fit; one that is not is dropped and acknowledged all the same, so that its actor goes on.
     fn insert(&mut self, header: TrajectoryHeader, content: Content, now: Duration) {
-        let token = self.claim.map_or(FencingToken(0), |claim| claim.token);
-        if let Err(unfit) = acceptance::check(&header, &content, &self.tables, token) {
+        if let Err(unfit) = acceptance::check(&header, &content, &self.tables) {
             return self.drop_unfit(header.actor, &unfit, now);
         }
         let key = self.tables.insert(header, content.bytes(), content);
@@ -73,9 +76,9 @@ impl Core {
         }
     }
 
-    /// Tells a peer that the disk must catch up first; it says hello again in a moment.
-    pub(super) fn put_off(&mut self, peer: &PeerId) {
-        let message = "its disk is behind with writing".to_owned();
+    /// Tells a peer why nothing is taken from it now; it says hello again in a moment.
+    pub(super) fn put_off(&mut self, peer: &PeerId, why: &str) {
+        let message = why.to_owned();
         self.send(peer, Message::NotReady(NotReady { message }));
     }
 

@@ -17,7 +17,7 @@ impl Core {
             if hello.role == Role::Learner { self.claim_for(hello) } else { self.admit(hello) }
         });
         if hello.role == Role::Actor && self.disk_is_behind() && verdict.is_ok() {
-            return self.put_off(peer);
+            return self.put_off(peer, "its disk is behind with writing");
         }
         let (who, ack) = match verdict {
             Ok(Some(admitted)) => admitted,
